@@ -1,0 +1,55 @@
+"""Pass names and where their classes live; a pass is imported when it is first used.
+
+Adding a pass: its file, one line here, its test. Plugins call :func:`register`.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from stepwell.passes.base import Pass
+from stepwell.support.errors import UsageError
+
+PASSES: dict[str, str | type[Pass]] = {
+    # any level
+    "check-level": "stepwell.passes.check_level:CheckLevel",
+    # graph
+    # tensor
+    # buffer
+}
+
+
+def register(cls: type[Pass]) -> type[Pass]:
+    """Make a user's pass known by its name; usable as a decorator.
+
+    Raises:
+        UsageError: the name is taken by another class.
+    """
+    known = PASSES.get(cls.name)
+    if known is not None and known is not cls:
+        raise UsageError(f"a pass named '{cls.name}' is registered already", hint="choose another name")
+    PASSES[cls.name] = cls
+    return cls
+
+
+def is_registered(name: str) -> bool:
+    """Whether ``name`` is one of our passes (not an upstream one)."""
+    return name in PASSES
+
+
+def lookup(name: str) -> type[Pass]:
+    """The class of the pass called ``name``."""
+    entry = PASSES.get(name)
+    if entry is None:
+        raise UsageError(f"no pass is called '{name}'", hint="stepwell-opt --list-passes shows them all")
+    if isinstance(entry, str):
+        module, _, attribute = entry.partition(":")
+        entry = getattr(importlib.import_module(module), attribute)
+        assert isinstance(entry, type) and issubclass(entry, Pass)
+        PASSES[name] = entry
+    return entry
+
+
+def names() -> list[str]:
+    """All our pass names, sorted."""
+    return sorted(PASSES)

@@ -1,0 +1,71 @@
+"""The errors a user can see: what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+
+class Error(Exception):
+    """Base of every error that Stepwell raises on purpose.
+
+    Args:
+        what: one sentence that names what was wrong.
+        where: the place (the model's source line, the operation, the file), if there is one.
+        hint: what to do about it, if anything is known to help.
+    """
+
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  at: {self.where}")
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class UsageError(Error):
+    """A wrong option, pass name, pipeline text or command line."""
+
+
+class ImportFailure(Error):
+    """The model can't be brought to the graph level."""
+
+
+class UnsupportedError(Error):
+    """An operator, dtype or shape that the target can't take; raised before any lowering."""
+
+
+class PassError(Error):
+    """A pass failed or left invalid IR behind."""
+
+
+class LevelError(Error):
+    """The IR breaks the contract of the level it claims to be at."""
+
+
+class InputError(Error):
+    """The arguments of a call do not fit the compiled signature."""
+
+
+class ArtifactError(Error):
+    """An artifact or parameter file is missing, damaged, or made for something else."""
+
+
+class CodegenError(Error):
+    """A backend could not turn its IR into code."""
+
+
+class ToolError(Error):
+    """An external tool that is needed is missing or failed."""
+
+
+class VerificationError(Error):
+    """A level computes something other than the one above it."""
+
+
+class ExecutionError(Error):
+    """A compiled or interpreted program failed while it ran."""

@@ -1,0 +1,20 @@
+"""Locations in words: the model's source line, or the operation's place in a file."""
+
+from __future__ import annotations
+
+import re
+
+from torch_mlir import ir
+
+_PLACE = re.compile(r'"((?:[^"\\]|\\.)*)":(\d+):(\d+)')
+_NAME = re.compile(r'loc\("((?:[^"\\]|\\.)*)"')
+
+
+def describe_location(location: ir.Location) -> str:
+    """``file:line:column`` of the innermost source position that ``location`` holds, else its name."""
+    text = str(location)
+    place = _PLACE.search(text)
+    if place:
+        return f"{place[1]}:{place[2]}:{place[3]}"
+    name = _NAME.search(text)
+    return name[1] if name else "unknown location"

@@ -1,0 +1,53 @@
+"""Weights outside the IR: values by name, from live tensors or a memory-mapped safetensors file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from stepwell.support.errors import ArtifactError
+
+Loader = Callable[[], np.ndarray[Any, Any]]
+
+
+class ParameterStore(Mapping[str, np.ndarray[Any, Any]]):
+    """Ordered name -> array; an array is made (or mapped) when it is asked for and not kept.
+
+    bfloat16 and float8 arrays carry ``ml_dtypes`` dtypes. Several names may share one loader (tied weights).
+    """
+
+    def __init__(self) -> None:
+        self._loaders: dict[str, Loader] = {}
+        self._digests: dict[str, str] = {}
+
+    def add(self, name: str, loader: Loader) -> None:
+        """Register parameter ``name``; ``loader`` gives its value as a C-contiguous array, any shape."""
+        self._loaders[name] = loader
+        self._digests.pop(name, None)
+
+    def remove(self, name: str) -> None:
+        """Forget parameter ``name``."""
+        del self._loaders[name]
+        self._digests.pop(name, None)
+
+    def __getitem__(self, name: str) -> np.ndarray[Any, Any]:
+        if name not in self._loaders:
+            raise ArtifactError(
+                f"there is no parameter '{name}'", hint="the parameter file may belong to another model"
+            )
+        return self._loaders[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._loaders)
+
+    def __len__(self) -> int:
+        return len(self._loaders)
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of the parameter's bytes, in hexadecimal; computed once."""
+        if name not in self._digests:
+            self._digests[name] = hashlib.sha256(np.ascontiguousarray(self[name]).view(np.uint8).data).hexdigest()
+        return self._digests[name]
