@@ -1,0 +1,242 @@
+"""Runs a pipeline: each pass timed, verified and observed; a failure names the pass and leaves a reproducer."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from torch_mlir import ir
+from torch_mlir.passmanager import PassManager
+
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.pipeline import Element, Nested, Pipeline, Stage, Upstream
+from stepwell.support.atomic import write_text
+from stepwell.support.diagnostics import first_diagnostic
+from stepwell.support.errors import Error, PassError
+
+Observer = Callable[["PassRecord", ir.Operation], None]
+
+
+@dataclass(frozen=True)
+class PassRecord:
+    """One pass as it ran.
+
+    Attributes:
+        name: the element as pipeline text.
+        stage: the stage it belongs to; level: the level that the stage leads to.
+        seconds: time of the pass itself, verification apart.
+        operations: number of operations in the module afterwards.
+    """
+
+    index: int
+    name: str
+    stage: str
+    level: str
+    seconds: float
+    operations: int
+
+
+@dataclass
+class RunReport:
+    """What a run of a pipeline did."""
+
+    records: list[PassRecord] = field(default_factory=list)
+
+    def by_stage(self) -> dict[str, tuple[int, float]]:
+        """For each stage the operations at its end and the seconds spent in it."""
+        stages: dict[str, tuple[int, float]] = {}
+        for record in self.records:
+            seconds = stages.get(record.stage, (0, 0.0))[1]
+            stages[record.stage] = (record.operations, seconds + record.seconds)
+        return stages
+
+    def timing_table(self) -> str:
+        """Passes with their milliseconds and share of the total, slowest first."""
+        total = sum(record.seconds for record in self.records) or 1e-12
+        lines = [f"{'ms':>10}  {'share':>6}  {'operations':>10}  pass"]
+        for record in sorted(self.records, key=lambda r: -r.seconds):
+            share = 100 * record.seconds / total
+            lines.append(f"{record.seconds * 1e3:10.2f}  {share:5.1f}%  {record.operations:10d}  {record.name}")
+        lines.append(f"{total * 1e3:10.2f}  100.0%  {'':>10}  total")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How to run a pipeline.
+
+    Attributes:
+        verify_each: verify the IR after every pass.
+        dump_dir: write the IR before the first and after every pass as ``NNN-pass.mlir`` files there.
+        print_before_all, print_after_all, print_after_change: print the IR to ``stream`` around passes.
+        reproducer_dir: where a failing pass leaves its reproducer (a temporary folder if None).
+        observers: called after each pass with its record and the module.
+    """
+
+    verify_each: bool = True
+    dump_dir: Path | None = None
+    print_before_all: bool = False
+    print_after_all: bool = False
+    print_after_change: bool = False
+    stream: TextIO = sys.stderr
+    reproducer_dir: Path | None = None
+    observers: Sequence[Observer] = ()
+
+
+def run_pipeline(
+    pipeline: Pipeline,
+    module: ir.Module | ir.Operation,
+    context: PassContext | None = None,
+    config: RunConfig | None = None,
+) -> RunReport:
+    """Run every pass of ``pipeline`` on ``module``, in place.
+
+    Raises:
+        PassError: a pass failed, or left IR that does not verify. The message names the pass, the operation's place
+            and the reproducer file. Errors of ours that a pass raises on purpose keep their type.
+    """
+    root = module.operation if isinstance(module, ir.Module) else module
+    return _Runner(pipeline, root, context or PassContext(), config or RunConfig()).run()
+
+
+class _Runner:
+    def __init__(self, pipeline: Pipeline, root: ir.Operation, context: PassContext, config: RunConfig) -> None:
+        self.pipeline = pipeline
+        self.root = root
+        self.context = context
+        self.config = config
+        self.report = RunReport()
+
+    def run(self) -> RunReport:
+        steps = list(_steps(self.pipeline))
+        self._dump(0, "input", steps)
+        with self.root.context, ir.Location.unknown():
+            for index, (stage, element) in enumerate(steps, start=1):
+                self._step(index, stage, element, steps[index - 1 :])
+        return self.report
+
+    def _step(self, index: int, stage: Stage, element: Element, remaining: list[tuple[Stage, Element]]) -> None:
+        before = self.root.clone()
+        if self.config.print_before_all:
+            self._print("Before", element)
+        start = time.perf_counter()
+        try:
+            run_element(element, self.root, self.context)
+            seconds = time.perf_counter() - start
+            if self.config.verify_each:
+                self._verify(element)
+        except Error as error:
+            path = self._reproducer(before, remaining)
+            note = f"reproducer: {path}"
+            error.hint = f"{error.hint}\n  {note}" if error.hint else note
+            raise
+        record = PassRecord(index, str(element), stage.name, stage.level, seconds, count_operations(self.root))
+        self.report.records.append(record)
+        if self.config.print_after_all or (self.config.print_after_change and str(before) != str(self.root)):
+            self._print("After", element)
+        self._dump(index, _file_stem(element), remaining[1:])
+        for observer in self.config.observers:
+            observer(record, self.root)
+
+    def _verify(self, element: Element) -> None:
+        try:
+            self.root.verify()
+        except ir.MLIRError as failure:
+            what, where = first_diagnostic(failure)
+            raise PassError(f"pass '{element}' left invalid IR: {what}", where=where) from None
+
+    def _print(self, when: str, element: Element) -> None:
+        self.config.stream.write(f"// -----// IR Dump {when} {element} //----- //\n{self.root}\n\n")
+
+    def _dump(self, index: int, stem: str, remaining: list[tuple[Stage, Element]]) -> None:
+        if self.config.dump_dir is not None:
+            path = self.config.dump_dir / f"{index:03d}-{stem}.mlir"
+            write_text(path, with_header(self.root, remaining_text(remaining)))
+
+    def _reproducer(self, before: ir.Operation, remaining: list[tuple[Stage, Element]]) -> Path:
+        folder = self.config.reproducer_dir or Path(tempfile.mkdtemp(prefix="stepwell-"))
+        path = folder / "reproducer.mlir"
+        write_text(path, with_header(before, remaining_text(remaining)))
+        return path
+
+
+def run_element(element: Element, op: ir.Operation, context: PassContext) -> None:
+    """Run one element of a pipeline on ``op`` without timing or verification."""
+    if isinstance(element, Pass):
+        _run_python(element, op, context)
+    elif isinstance(element, Nested) and _has_python(element):
+        for child in [child for region in op.regions for block in region for child in block.operations]:
+            if element.anchor in ("any", child.operation.name):
+                for inner in element.elements:
+                    run_element(inner, child.operation, context)
+    else:
+        _run_upstream(element, op)
+
+
+def _run_python(element: Pass, op: ir.Operation, context: PassContext) -> None:
+    try:
+        element.run(op, context)
+    except ir.MLIRError as failure:
+        what, where = first_diagnostic(failure)
+        raise PassError(f"pass '{element}' failed: {what}", where=where) from failure
+
+
+def _run_upstream(element: Upstream | Nested, op: ir.Operation) -> None:
+    anchor = "any" if op.name == "builtin.unregistered" else op.name
+    try:
+        manager = PassManager.parse(f"{anchor}({element})")
+    except ValueError as failure:
+        what, _ = first_diagnostic(failure)
+        raise PassError(f"'{element}' is not a pass that can run on {anchor}: {what}") from None
+    manager.enable_verifier(False)  # the runner verifies, and names the pass when it does
+    try:
+        manager.run(op)
+    except ir.MLIRError as failure:
+        what, where = first_diagnostic(failure)
+        raise PassError(f"pass '{element}' failed: {what}", where=where) from None
+
+
+def _has_python(element: Element) -> bool:
+    if isinstance(element, Nested):
+        return any(_has_python(inner) for inner in element.elements)
+    return isinstance(element, Pass)
+
+
+def count_operations(op: ir.Operation) -> int:
+    """Operations below ``op``, itself excluded."""
+    count = -1
+
+    def visit(_: ir.Operation) -> ir.WalkResult:
+        nonlocal count
+        count += 1
+        return ir.WalkResult.ADVANCE
+
+    op.walk(visit)
+    return count
+
+
+def with_header(op: ir.Operation, pipeline: str) -> str:
+    """IR text with locations, headed by the pipeline that carries on from it; ``stepwell-opt`` reads it back."""
+    body = op.get_asm(enable_debug_info=True)
+    return f"// configuration: --pass-pipeline='{pipeline}'\n{body}\n"
+
+
+def remaining_text(remaining: list[tuple[Stage, Element]]) -> str:
+    """The elements still to run as one pipeline text."""
+    return f"builtin.module({','.join(str(element) for _, element in remaining)})"
+
+
+def _steps(pipeline: Pipeline) -> Iterator[tuple[Stage, Element]]:
+    for stage in pipeline.stages:
+        for element in Pipeline([stage]).elements():
+            yield stage, element
+
+
+def _file_stem(element: Element) -> str:
+    name = element.anchor if isinstance(element, Nested) else element.name
+    return "".join(char if char.isalnum() or char in "-_" else "-" for char in name)

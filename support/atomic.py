@@ -1,0 +1,75 @@
+"""Files and folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stepwell.support.errors import ArtifactError
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path``; a reader sees the old file or the whole new one."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path`` through a temporary file beside it.
+
+    Raises:
+        ArtifactError: the folder can't be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as failure:
+        raise unwritable(path.parent, failure) from None
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException as failure:
+        temporary.unlink(missing_ok=True)
+        if isinstance(failure, OSError):
+            raise unwritable(path.parent, failure) from None
+        raise
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder that takes the place of ``path`` when the block ends well, and vanishes otherwise.
+
+    Raises:
+        ArtifactError: the folder can't be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as failure:
+        raise unwritable(path.parent, failure) from None
+    try:
+        temporary.chmod(0o755)
+        yield temporary
+        if path.is_dir():
+            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
+            path.replace(old / "old")
+            temporary.replace(path)
+            shutil.rmtree(old)
+        else:
+            temporary.replace(path)
+    except OSError as failure:
+        raise unwritable(path, failure) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def unwritable(path: Path, failure: OSError) -> ArtifactError:
+    """The error for a place that can't be written, with the system's reason."""
+    reason = failure.strerror or str(failure)
+    return ArtifactError(f"can't write to '{path}': {reason}", hint="choose another folder with -o, or free space")
