@@ -1,0 +1,143 @@
+"""What a target must provide: a pipeline from the graph level down, a check before it, and an executable behind it.
+
+Adding a target touches its own folder and one line in ``backends/registry.py``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from stepwell.backends.target import Target
+from stepwell.passes.base import PassContext
+from stepwell.passes.pipeline import Pipeline
+from stepwell.support.errors import UsageError
+from stepwell.support.parameters import ParameterStore
+from stepwell.support.signature import Signature
+
+if TYPE_CHECKING:
+    import torch
+    from torch_mlir import ir
+
+__all__ = ["Backend", "Capabilities", "Code", "Lowered", "Runnable", "Target"]
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a target can take, for the check before any lowering.
+
+    Attributes:
+        dtypes: element types by their MLIR names.
+        dynamic_shapes: whether sizes may be known only when run.
+        operators: the torch operators taken (``aten.add.Tensor``), or None for whatever lowers to the tensor level.
+        states: whether mutable buffers are taken.
+    """
+
+    dtypes: frozenset[str]
+    dynamic_shapes: bool = True
+    operators: frozenset[str] | None = None
+    states: bool = True
+
+
+@dataclass
+class Lowered:
+    """A program that went through the target's pipeline.
+
+    Attributes:
+        module: the IR at the target's last level.
+        signatures: by entry.
+        parameters: original and prepared weights by name; initial states under ``state:NAME``.
+        context: what the passes reported and read.
+        target: with every option resolved (``cpu=host`` made explicit).
+    """
+
+    module: ir.Module
+    signatures: dict[str, Signature]
+    parameters: ParameterStore
+    context: PassContext
+    target: Target
+
+
+@dataclass
+class Code:
+    """What a backend emits: the files of an artifact beside ``model.json`` and the parameters.
+
+    Attributes:
+        files: file name -> bytes; always holds what :meth:`Backend.load` needs.
+        facts: for ``model.json``: CPU features, launch descriptions, cycle estimates and the like.
+        layout: parameter name -> byte offset in the parameter file's data.
+    """
+
+    files: dict[str, bytes]
+    facts: dict[str, Any] = field(default_factory=dict)
+    layout: dict[str, int] = field(default_factory=dict)
+
+
+class Runnable(ABC):
+    """Loaded code of one artifact; immutable. Sessions on it own mutable state."""
+
+    @abstractmethod
+    def run(self, session: Any, entry: str, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Run ``entry`` on contiguous CPU tensors that fit the signature; gives the results in signature order."""
+
+    @abstractmethod
+    def new_session(self) -> Any:
+        """Fresh state with its initial values."""
+
+    def state(self, session: Any, name: str) -> torch.Tensor:
+        """The current value of state ``name``."""
+        raise UsageError(f"this target keeps no state called '{name}'")
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Numbers of the last run that the target counts itself (``cycles``)."""
+        return {}
+
+
+class Backend(ABC):
+    """A target description."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    options: ClassVar[Mapping[str, str]]
+    """Option name -> help text."""
+
+    def resolve(self, target: Target) -> Target:
+        """Check the options and make implied ones explicit (``cpu=host`` becomes a CPU and its features).
+
+        Raises:
+            UsageError: an option that the target does not have, or a value that it can't take.
+        """
+        for option in target.options:
+            if option not in self.options:
+                known = ", ".join(sorted(self.options)) or "none"
+                raise UsageError(f"target '{self.name}' has no option '{option}'", hint=f"its options: {known}")
+        return target
+
+    @abstractmethod
+    def capabilities(self, target: Target) -> Capabilities:
+        """What can be compiled for ``target``."""
+
+    @abstractmethod
+    def pipeline(self, target: Target) -> Pipeline:
+        """The stages from the imported graph level to the target's last level."""
+
+    @abstractmethod
+    def emit(self, lowered: Lowered) -> Code:
+        """Turn the last level into code."""
+
+    @abstractmethod
+    def load(self, code: Code, signatures: dict[str, Signature], parameter_file: Path) -> Runnable:
+        """Make code runnable in this process; checks that this machine can run it.
+
+        Args:
+            code: as emitted, or read back from an artifact folder.
+            parameter_file: a safetensors file with the layout of ``code.layout``.
+        """
+
+    def doctor(self) -> list[tuple[str, bool, str]]:
+        """For ``stepwell doctor``: (what, whether it is there, the version or the command that supplies it)."""
+        return []
