@@ -1,0 +1,79 @@
+# Set-up, tests and the demonstration. Stamps let a second run skip what is done.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+VENV   ?= .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PY     := $(VENV)/bin/python
+ROOMS  := backends dialects driver frontend passes support
+
+# The pytest and lit runs of `make test` skip what is marked slow; `make test-all` runs everything.
+PYTEST_FLAGS ?= -m "not slow"
+LIT_FLAGS    ?= -j2 --timeout 60
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+NATIVE_SOURCES := CMakeLists.txt $(shell find runtime -type f -not -name '*.md')
+
+.PHONY: all demo test test-all lit pytest lint bench wheel lock setup native debian debian-test clean
+all: setup
+
+demo: debian setup
+	$(PY) examples/minilm/demo.py
+
+test: debian-test setup lit pytest lint
+
+test-all: PYTEST_FLAGS :=
+test-all: test
+
+lit: setup
+	$(VENV)/bin/lit $(LIT_FLAGS) --time-tests -v --allow-empty-runs test
+
+pytest: setup
+	$(PY) -m pytest -q --durations=15 $(PYTEST_FLAGS) test
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(PY) -m mypy
+
+bench: debian setup
+	$(PY) -m bench
+
+wheel: setup
+	$(PY) -m pip wheel --no-build-isolation --no-deps -w dist .
+
+setup: $(VENV)/.lock-stamp native .typecheck/stamp
+
+$(PY):
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed; set PYTHON="'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.lock-stamp: requirements.lock | $(PY)
+	$(PY) -m pip install -q -r requirements.lock
+	touch $@
+
+# The package in editable form: its Python is read from this tree, the native library is built and installed.
+native: $(VENV)/.native-stamp
+$(VENV)/.native-stamp: $(VENV)/.lock-stamp pyproject.toml driver/public.py $(NATIVE_SOURCES)
+	$(PY) -m pip install -q --no-build-isolation --no-deps -e .
+	touch $@
+
+# mypy cannot see through the editable install: it reads a tree of links.
+.typecheck/stamp: Makefile
+	mkdir -p .typecheck/stepwell
+	for room in $(ROOMS); do ln -sfn ../../$$room .typecheck/stepwell/$$room; done
+	ln -sfn ../../driver/public.py .typecheck/stepwell/__init__.py
+	touch $@
+
+debian: ; @.ci/debian-packages build
+debian-test: ; @.ci/debian-packages build test
+
+lock: setup
+	$(VENV)/bin/pip-compile -q --extra dev --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links \
+	  --no-emit-trusted-host --no-header --no-annotate -o requirements.lock pyproject.toml
+	sed -i -E 's/^((torch|torchvision)==[0-9.]+)\+cpu$$/\1/; /^stepwell/d' requirements.lock
+
+clean:
+	rm -rf build dist .typecheck $(VENV)
