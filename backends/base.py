@@ -129,13 +129,23 @@ class Backend(ABC):
     def emit(self, lowered: Lowered) -> Code:
         """Turn the last level into code."""
 
+    def package(self, code: Code) -> Code:
+        """The code as an artifact folder holds it (an object becomes a shared library); as it is by default."""
+        return code
+
     @abstractmethod
-    def load(self, code: Code, signatures: dict[str, Signature], parameter_file: Path) -> Runnable:
+    def load(
+        self, code: Code, signatures: dict[str, Signature], parameter_file: Path, folder: Path | None = None
+    ) -> Runnable:
         """Make code runnable in this process; checks that this machine can run it.
 
         Args:
-            code: as emitted, or read back from an artifact folder.
+            code: as emitted, or (with ``folder``) as packaged and read back.
             parameter_file: a safetensors file with the layout of ``code.layout``.
+            folder: the artifact folder that holds ``code.files``, or None for code that was never written.
+
+        Raises:
+            ArtifactError: this machine can't run the code.
         """
 
     def doctor(self) -> list[tuple[str, bool, str]]:

@@ -24,11 +24,13 @@ class PassContext:
 
     Attributes:
         parameters: values of the weights by name, or None where only IR is at hand (``stepwell-opt`` on a bare file).
+        prepare: the functions that make prepared weights, once ``detach-prepare`` has taken them out of the module.
         values_read: names of the parameters whose values a pass has read; their hashes belong in a cache key.
         report: what passes want the user to know, by pass name.
     """
 
     parameters: ParameterStore | None = None
+    prepare: ir.Module | None = None
     values_read: set[str] = field(default_factory=set)
     report: dict[str, dict[str, Any]] = field(default_factory=dict)
 

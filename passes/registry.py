@@ -15,7 +15,11 @@ PASSES: dict[str, str | type[Pass]] = {
     "check-level": "stepwell.passes.check_level:CheckLevel",
     # graph
     # tensor
+    "detach-prepare": "stepwell.passes.tensor.detach_prepare:DetachPrepare",
     # buffer
+    "lower-assert": "stepwell.passes.buffer.lower_assert:LowerAssert",
+    "expand-copy": "stepwell.passes.buffer.expand_copy:ExpandCopy",
+    "set-fp-policy": "stepwell.passes.buffer.set_fp_policy:SetFpPolicy",
 }
 
 

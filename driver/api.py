@@ -1,0 +1,104 @@
+"""What people call: compile, lower, load, pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stepwell.backends.registry import backend as find_backend
+from stepwell.backends.target import Target
+from stepwell.driver.compile import Compilation
+from stepwell.driver.executable import Executable
+from stepwell.frontend.load import load_program
+from stepwell.passes.levels import level as find_level
+from stepwell.passes.pipeline import Pipeline, parse_pipeline
+
+if TYPE_CHECKING:
+    import torch
+    from torch_mlir import ir
+
+    Source = torch.nn.Module | torch.export.ExportedProgram | str | Path
+
+
+def compile(
+    model: Source,
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    target: str | Target = "cpu",
+    dynamic_shapes: Any = None,
+    pipeline: Pipeline | str | None = None,
+    dump_ir: str | Path | None = None,
+) -> Executable:
+    """Compile a model for a target.
+
+    Args:
+        model: an ``nn.Module``, an ``ExportedProgram``, or the path of a ``.pt2`` or ``.mlir`` file.
+        args, kwargs: example inputs of an ``nn.Module``, as ``torch.export.export`` takes them.
+        target: ``"cpu"``, ``"cuda,arch=sm_90a"``, ... or a :class:`Target`.
+        dynamic_shapes: which sizes may vary, as ``torch.export.export`` takes it.
+        pipeline: passes to run instead of the target's own.
+        dump_ir: a folder for the IR after every pass.
+
+    Raises:
+        stepwell.Error: with what was wrong, where, and what to do.
+    """
+    compilation = _start(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir)
+    compilation.lower()
+    return compilation.finish()
+
+
+def lower(
+    model: Source,
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    to: str = "tensor",
+    target: str | Target = "cpu",
+    dynamic_shapes: Any = None,
+    pipeline: Pipeline | str | None = None,
+    dump_ir: str | Path | None = None,
+) -> ir.Module:
+    """Walk a model down to level ``to`` (``graph``, ``tensor``, ``buffer``, ``backend``) and stop there.
+
+    The module's weights stay reachable for :func:`stepwell.to_torch` as long as the module lives.
+    """
+    find_level(to)
+    compilation = _start(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir)
+    compilation.lower(to)
+    return compilation.program.module
+
+
+def load(folder: str | Path) -> Executable:
+    """Load an artifact folder that :meth:`Executable.save` or ``stepwell compile`` wrote.
+
+    Raises:
+        ArtifactError: missing, damaged, or made for another target, CPU or version.
+    """
+    from stepwell.driver.artifact import load_artifact
+
+    return load_artifact(Path(folder))
+
+
+def pipeline(target: str | Target) -> Pipeline:
+    """The target's own pipeline, to look at or to edit."""
+    backend = find_backend(Target.parse(target).name)
+    return backend.pipeline(backend.resolve(Target.parse(target)))
+
+
+def _start(
+    model: Source,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any] | None,
+    target: str | Target,
+    dynamic_shapes: Any,
+    pipeline: Pipeline | str | None,
+    dump_ir: str | Path | None,
+) -> Compilation:
+    parsed = Target.parse(target)
+    backend = find_backend(parsed.name)
+    resolved = backend.resolve(parsed)
+    passes = parse_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+    program = load_program(model, args, dict(kwargs or {}), dynamic_shapes=dynamic_shapes)
+    return Compilation(program, backend, resolved, passes, dump_dir=Path(dump_ir) if dump_ir else None)

@@ -1,0 +1,186 @@
+"""From a Python call to the flat tensors of a signature, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+
+from stepwell.support.dtypes import from_torch, torch_dtype
+from stepwell.support.errors import InputError, UnsupportedError
+from stepwell.support.signature import Dim, Signature, TensorSpec
+
+_PYTHON_SCALARS = {"int": int, "float": float, "bool": bool}
+
+
+class CallPlan:
+    """Flattens the arguments of one entry, checks them, and rebuilds its outputs.
+
+    Args:
+        signature: the entry's boundary.
+        in_spec, out_spec: live tree structures, where the serialised ones of the signature can't carry them
+            (a dataclass output that torch can't name); None takes those of the signature.
+    """
+
+    def __init__(
+        self, signature: Signature, in_spec: pytree.TreeSpec | None = None, out_spec: pytree.TreeSpec | None = None
+    ) -> None:
+        self.signature = signature
+        self.in_spec = in_spec or (pytree.treespec_loads(signature.in_spec) if signature.in_spec else None)
+        self.out_spec = out_spec or (pytree.treespec_loads(signature.out_spec) if signature.out_spec else None)
+        self._dtypes = [torch_dtype(spec.dtype) for spec in signature.inputs]
+        self._static = [all(isinstance(size, int) for size in spec.shape) for spec in signature.inputs]
+        self._flat = self._is_flat()
+
+    def flatten(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:
+        """The tensor inputs of a call, contiguous and checked.
+
+        Raises:
+            InputError: a missing or surplus argument, another structure, dtype, shape or device than compiled for.
+        """
+        leaves = list(args) if self._flat and not kwargs else self._leaves(args, kwargs)
+        expected = len(self.signature.input_leaves) or len(self.signature.inputs)
+        if len(leaves) != expected:
+            raise InputError(f"{len(leaves)} arguments given where {expected} are expected", hint=self._usage())
+        inputs: list[Any] = [None] * len(self.signature.inputs)
+        for position, leaf in enumerate(leaves):
+            index = self.signature.input_leaves[position] if self.signature.input_leaves else position
+            if index is None:
+                self._check_constant(position, leaf)
+            else:
+                inputs[index] = self._tensor(index, leaf)
+        self._check_sizes(inputs)
+        return inputs
+
+    def unflatten(self, inputs: Sequence[torch.Tensor], results: Sequence[torch.Tensor]) -> Any:
+        """The model's output tree from the entry's results."""
+        signature = self.signature
+        leaves: list[Any] = []
+        for output in signature.outputs:
+            if output.kind == "constant":
+                leaves.append(output.value)
+            elif output.kind == "input":
+                leaves.append(inputs[output.index])
+            else:
+                result, scalar = results[output.index], signature.results[output.index].scalar
+                leaves.append(_PYTHON_SCALARS[scalar](result.item()) if scalar else result)
+        if self.out_spec is None:
+            return leaves[0] if len(leaves) == 1 else tuple(leaves)
+        return pytree.tree_unflatten(leaves, self.out_spec)
+
+    def _is_flat(self) -> bool:
+        """Whether a call without keyword arguments passes just its tensors, in order."""
+        leaves = self.signature.input_leaves
+        if self.in_spec is None:
+            return True
+        flat = pytree.tree_structure((tuple([0] * len(leaves)), {}))
+        return self.in_spec == flat and None not in leaves
+
+    def _leaves(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        if self.in_spec is None:
+            if kwargs:
+                raise InputError(f"unexpected keyword arguments {', '.join(kwargs)}", hint=self._usage())
+            return list(args)
+        names = self._keyword_names()
+        ordered = {name: kwargs[name] for name in names if name in kwargs}
+        ordered.update({name: value for name, value in kwargs.items() if name not in ordered})
+        leaves, spec = pytree.tree_flatten((args, ordered))
+        if spec != self.in_spec:
+            missing = [name for name in names if name not in kwargs]
+            surplus = [name for name in kwargs if name not in names]
+            positional = self.in_spec.child(0).num_children
+            detail = "the arguments have another structure than those compiled for"
+            if len(args) < positional:
+                detail = f"missing argument: {positional} positional arguments are expected, {len(args)} given"
+            elif len(args) > positional:
+                detail = f"{len(args)} positional arguments given where {positional} are expected"
+            elif missing:
+                detail = f"missing argument: {', '.join(missing)}"
+            elif surplus:
+                detail = f"unexpected argument: {', '.join(surplus)}"
+            raise InputError(detail, hint=self._usage())
+        return leaves
+
+    def _keyword_names(self) -> list[str]:
+        assert self.in_spec is not None
+        keywords = self.in_spec.child(1)
+        return list(keywords.context) if keywords.context else []
+
+    def _tensor(self, index: int, leaf: Any) -> torch.Tensor:
+        spec = self.signature.inputs[index]
+        if not isinstance(leaf, torch.Tensor):
+            kind = _PYTHON_SCALARS.get(spec.scalar or "")
+            if kind is not None and isinstance(leaf, (int, float)) and (kind is not int or isinstance(leaf, int)):
+                return torch.tensor(leaf, dtype=self._dtypes[index])
+            wanted = f"a Python {spec.scalar}" if spec.scalar else "a tensor"
+            raise InputError(f"argument '{spec.name}' must be {wanted}, not {type(leaf).__name__}")
+        if leaf.dtype is not self._dtypes[index]:
+            raise InputError(
+                f"argument '{spec.name}' has dtype {_dtype_name(leaf.dtype)}, compiled for {spec.dtype}",
+                hint=f"convert it with .to({self._dtypes[index]})",
+            )
+        if leaf.device.type != "cpu":
+            raise InputError(
+                f"argument '{spec.name}' is on device {leaf.device}, this target takes cpu tensors",
+                hint="move it with .cpu()",
+            )
+        if self._static[index] and leaf.shape != spec.shape:
+            raise self._wrong_shape(spec, leaf)
+        tensor = leaf.detach() if leaf.requires_grad else leaf
+        return tensor if tensor.is_contiguous() and not tensor.is_conj() else tensor.resolve_conj().contiguous()
+
+    def _check_sizes(self, inputs: Sequence[torch.Tensor]) -> None:
+        symbols: dict[str, tuple[int, str]] = {}
+        for index, tensor in enumerate(inputs):
+            if self._static[index]:
+                continue
+            spec = self.signature.inputs[index]
+            if tensor.dim() != len(spec.shape):
+                raise self._wrong_shape(spec, tensor)
+            for axis, (expected, actual) in enumerate(zip(spec.shape, tensor.shape, strict=True)):
+                if isinstance(expected, int):
+                    if expected != actual:
+                        raise self._wrong_shape(spec, tensor)
+                elif expected.symbol is not None:
+                    self._bind(symbols, expected, actual, f"dimension {axis} of argument '{spec.name}'")
+
+    def _bind(self, symbols: dict[str, tuple[int, str]], dim: Dim, actual: int, place: str) -> None:
+        value, remainder = divmod(actual - dim.offset, dim.scale)
+        assert dim.symbol is not None
+        if remainder:
+            raise InputError(f"{place} is {actual}, which is not of the form {dim}")
+        bound, first = symbols.setdefault(dim.symbol, (value, place))
+        if bound != value:
+            expected = dim.scale * bound + dim.offset
+            raise InputError(f"{place} is {actual}, expected {expected}: it must agree with {first}")
+        allowed = self.signature.symbols.get(dim.symbol)
+        if allowed and (value < allowed.lower or (allowed.upper is not None and value > allowed.upper)):
+            upper = "unbounded" if allowed.upper is None else allowed.upper
+            raise InputError(f"{place} is {actual}; '{dim.symbol}' must lie between {allowed.lower} and {upper}")
+
+    def _check_constant(self, position: int, leaf: Any) -> None:
+        expected = self.signature.leaf_constants.get(position)
+        if type(leaf) is not type(expected) or leaf != expected:
+            raise InputError(
+                f"argument {position} was fixed to {expected!r} when the model was exported, it can't be {leaf!r}",
+                hint="compile again with the other value, or pass a tensor",
+            )
+
+    def _wrong_shape(self, spec: TensorSpec, tensor: torch.Tensor) -> InputError:
+        expected = "[" + ", ".join(str(size) for size in spec.shape) + "]"
+        return InputError(
+            f"argument '{spec.name}' has shape {list(tensor.shape)}, compiled for {expected}",
+            hint="compile with dynamic_shapes= if sizes vary",
+        )
+
+    def _usage(self) -> str:
+        return "expected " + ", ".join(str(spec) for spec in self.signature.inputs)
+
+
+def _dtype_name(dtype: torch.dtype) -> str:
+    try:
+        return from_torch(dtype)
+    except UnsupportedError:
+        return str(dtype)

@@ -1,0 +1,107 @@
+"""The compilation of one program: preflight, the target's pipeline, prepared weights, code."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from stepwell.backends.base import Backend, Lowered
+from stepwell.backends.target import Target
+from stepwell.driver.calling import CallPlan
+from stepwell.driver.executable import Executable
+from stepwell.driver.prepare import add_prepared, prepare_text
+from stepwell.driver.report import CompileReport
+from stepwell.frontend import preflight
+from stepwell.frontend.program import Program
+from stepwell.passes.base import PassContext
+from stepwell.passes.pipeline import Pipeline
+from stepwell.passes.runner import Observer, RunConfig, run_pipeline
+from stepwell.support import parameter_file
+
+
+class Compilation:
+    """Walks one program down the levels of a target.
+
+    Args:
+        program: the model at the graph level; its module is changed in place.
+        backend: the target's backend, and ``target`` with its options resolved.
+        pipeline: the passes to run, or None for the target's own.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        backend: Backend,
+        target: Target,
+        pipeline: Pipeline | None = None,
+        *,
+        dump_dir: Path | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self.program = program
+        self.backend = backend
+        self.target = target
+        self.pipeline = pipeline or backend.pipeline(target)
+        self.config = RunConfig(dump_dir=dump_dir, observers=observers)
+        self.context = PassContext(parameters=program.parameters)
+        self.report = CompileReport()
+
+    def lower(self, to: str | None = None) -> None:
+        """Run the pipeline to its end, or up to level ``to``.
+
+        Raises:
+            UnsupportedError: the target can't take the program; nothing was lowered then.
+            PassError, LevelError: a pass failed.
+        """
+        with self.timed("preflight"):
+            preflight.check(self.program, self.backend.capabilities(self.target), self.target.name)
+        pipeline = self.pipeline.until(to) if to else self.pipeline
+        self.report.passes = run_pipeline(pipeline, self.program.module, self.context, self.config)
+        self.report.notes = self.context.report
+        add_prepared(self.context, self.program.parameters)
+
+    def finish(self) -> Executable:
+        """Emit code, write the parameter file, and load both."""
+        lowered = Lowered(
+            self.program.module, self.program.signatures, self.program.parameters, self.context, self.target
+        )
+        with self.timed("code"):
+            code = self.backend.emit(lowered)
+        folder = Path(tempfile.mkdtemp(prefix="stepwell-"))
+        try:
+            file = folder / "model.safetensors"
+            with self.timed("prepare"):
+                parameter_file.write(file, self.program.parameters, list(code.layout))
+            self.report.parameter_bytes = file.stat().st_size
+            with self.timed("load"):
+                runnable = self.backend.load(code, self.program.signatures, file)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        plans = {
+            entry: CallPlan(self.program.signatures[entry], *trees) for entry, trees in self.program.trees.items()
+        }
+        executable = Executable(
+            self.target,
+            code,
+            runnable,
+            self.program.signatures,
+            file,
+            report=self.report,
+            plans=plans,
+            prepare=prepare_text(self.context),
+        )
+        weakref.finalize(executable, shutil.rmtree, folder, ignore_errors=True)
+        return executable
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Add the seconds of the block to the report."""
+        start = time.perf_counter()
+        yield
+        self.report.seconds[phase] = self.report.seconds.get(phase, 0.0) + time.perf_counter() - start

@@ -1,0 +1,132 @@
+"""A compiled program: call it, give it sessions, save it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stepwell.backends.base import Code, Runnable
+from stepwell.backends.target import Target
+from stepwell.driver.calling import CallPlan
+from stepwell.driver.report import CompileReport
+from stepwell.support.errors import UsageError
+from stepwell.support.signature import Signature
+
+
+class Session:
+    """Mutable state of one user of an executable: its buffers (a KV cache, counters) live here.
+
+    Sessions on one executable are independent; one session is used by one thread at a time.
+    """
+
+    def __init__(self, executable: Executable) -> None:
+        self._executable = executable
+        self._handle = executable.runnable.new_session()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.run("main", *args, **kwargs)
+
+    def run(self, entry: str, *args: Any, **kwargs: Any) -> Any:
+        """Call entry point ``entry``."""
+        plan = self._executable.plan(entry)
+        inputs = plan.flatten(args, kwargs)
+        results = self._executable.runnable.run(self._handle, entry, inputs)
+        return plan.unflatten(inputs, results)
+
+    def state(self, name: str) -> Any:
+        """The current value of the mutable buffer ``name`` as a tensor."""
+        return self._executable.runnable.state(self._handle, name)
+
+    def reset(self) -> None:
+        """Put every mutable buffer back to its initial value."""
+        self._handle = self._executable.runnable.new_session()
+
+
+class Executable:
+    """A program compiled for a target; immutable but for its default session.
+
+    Attributes:
+        target: what it was compiled for, every option resolved.
+        signatures: the boundary of each entry point.
+        report: what compiling it took (None for a loaded one).
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        code: Code,
+        runnable: Runnable,
+        signatures: dict[str, Signature],
+        parameter_file: Path,
+        *,
+        report: CompileReport | None = None,
+        plans: dict[str, CallPlan] | None = None,
+        prepare: str = "",
+        keep: object = None,
+    ) -> None:
+        self.target = target
+        self.code = code
+        self.runnable = runnable
+        self.signatures = signatures
+        self.parameter_file = parameter_file
+        self.report = report
+        self.prepare = prepare
+        self._plans = plans or {}
+        self._keep = keep
+        self._default: Session | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the main entry in the default session: tensors in, tensors out, structured as the model's."""
+        return self._session().run("main", *args, **kwargs)
+
+    def run(self, entry: str, *args: Any, **kwargs: Any) -> Any:
+        """Call another entry point in the default session."""
+        return self._session().run(entry, *args, **kwargs)
+
+    def new_session(self) -> Session:
+        """A session of its own, with initial state."""
+        return Session(self)
+
+    def state(self, name: str) -> Any:
+        """The default session's value of the mutable buffer ``name``."""
+        return self._session().state(name)
+
+    def reset(self) -> None:
+        """Put the default session's state back to its initial values."""
+        self._session().reset()
+
+    def save(self, folder: str | Path) -> None:
+        """Write the artifact folder; whole or not at all.
+
+        Raises:
+            ArtifactError: the folder can't be written. ToolError: a linker is missing.
+        """
+        from stepwell.driver.artifact import save_artifact
+
+        save_artifact(self, Path(folder))
+
+    def plan(self, entry: str) -> CallPlan:
+        """How calls of ``entry`` are flattened."""
+        if entry not in self._plans:
+            if entry not in self.signatures:
+                raise UsageError(f"there is no entry point '{entry}'", hint=f"there are {', '.join(self.signatures)}")
+            self._plans[entry] = CallPlan(self.signatures[entry])
+        return self._plans[entry]
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Numbers of the last run that the target counts itself."""
+        return self.runnable.facts
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles of the last run, on targets that count them."""
+        if "cycles" not in self.facts:
+            raise UsageError(f"target '{self.target.name}' counts no cycles", hint="compile for target 'hls'")
+        return int(self.facts["cycles"])
+
+    def _session(self) -> Session:
+        if self._default is None:
+            self._default = Session(self)
+        return self._default

@@ -1,0 +1,65 @@
+"""``stepwell-opt``: reads IR, runs passes, prints IR; mlir-opt's spellings and exit codes, plus 2 for wrong usage."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from stepwell.driver.opt_arguments import Options, help_text, parse_arguments
+from stepwell.support.errors import Error, UsageError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the tool; returns its exit code (0 done, 1 failed, 2 wrong usage)."""
+    try:
+        return _run(parse_arguments(list(sys.argv[1:] if arguments is None else arguments)))
+    except UsageError as error:
+        print(f"stepwell-opt: error: {error}", file=sys.stderr)
+        return 2
+    except Error as error:
+        print(f"stepwell-opt: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+def _run(options: Options) -> int:
+    if options.help:
+        print(help_text())
+        return 0
+    if options.version:
+        from stepwell.driver.opt_listing import version_text
+
+        print(version_text())
+        return 0
+    if options.load:
+        from stepwell.driver.plugins import load_plugin
+
+        for path in options.load:
+            load_plugin(path)
+    if options.list_passes:
+        from stepwell.driver.opt_listing import list_passes
+
+        print(list_passes())
+        return 0
+    return _process_input(options)
+
+
+def _process_input(options: Options) -> int:
+    from stepwell.driver.opt_piece import Piece, PieceResult, process
+
+    text = _read(options.input)
+    name = "<stdin>" if options.input == "-" else options.input
+    results: list[PieceResult] = []
+    for piece in Piece.split(text, name, options.split_input_file):
+        results.append(process(piece, options))
+    if options.verify_diagnostics is None:
+        separator = f"{options.output_split_marker}\n"
+        _write(options.output, separator.join(result.output for result in results if result.output is not None))
+    return 0 if all(result.ok for result in results) else 1

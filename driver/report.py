@@ -1,0 +1,60 @@
+"""What a compilation did: seconds by stage, operations, parameters, and what passes reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from stepwell.passes.runner import RunReport
+
+
+@dataclass
+class CompileReport:
+    """Collected while compiling.
+
+    Attributes:
+        seconds: phase -> seconds, in order (export, decompose, import, passes, prepare, code generation).
+        passes: the passes as they ran.
+        notes: what passes reported, by pass name.
+        parameters: bytes of the parameter file, and of the model's own weights.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    passes: RunReport = field(default_factory=RunReport)
+    notes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    parameter_bytes: int = 0
+    model_bytes: int = 0
+
+    def level_rows(self) -> list[tuple[str, str, int, float]]:
+        """(stage, level, operations at its end, milliseconds) for every stage."""
+        levels = {record.stage: record.level for record in self.passes.records}
+        return [
+            (stage, levels[stage], operations, seconds * 1e3)
+            for stage, (operations, seconds) in self.passes.by_stage().items()
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "seconds": self.seconds,
+            "stages": [
+                {"stage": stage, "level": level, "operations": operations, "milliseconds": milliseconds}
+                for stage, level, operations, milliseconds in self.level_rows()
+            ],
+            "passes": [
+                {"pass": r.name, "stage": r.stage, "seconds": r.seconds, "operations": r.operations}
+                for r in self.passes.records
+            ],
+            "notes": self.notes,
+            "parameter_bytes": self.parameter_bytes,
+            "model_bytes": self.model_bytes,
+        }
+
+    def table(self) -> str:
+        """The levels as a table: operations and milliseconds per stage, then the phases around them."""
+        lines = [f"{'stage':<14}{'level':<10}{'operations':>11}{'ms':>10}"]
+        for stage, level, operations, milliseconds in self.level_rows():
+            lines.append(f"{stage:<14}{level:<10}{operations:>11}{milliseconds:>10.1f}")
+        for phase, seconds in self.seconds.items():
+            lines.append(f"{phase:<14}{'':<10}{'':>11}{seconds * 1e3:>10.1f}")
+        return "\n".join(lines)
