@@ -1,0 +1,61 @@
+"""The way from the buffer level to the LLVM dialect, as pipeline text."""
+
+from __future__ import annotations
+
+from stepwell.passes.pipeline import Stage, parse_element
+
+
+def lowering_elements(fp: str = "contract") -> list[str]:
+    """Pipeline elements that take any module of the buffer level to the LLVM dialect.
+
+    Leftover linalg operations, vectors of any rank, scf and affine loops, all arith and math operations on f16, bf16,
+    f32 and f64 have a lowering. The code that results calls libm, and of the runtime ``stepwell_assert_failed``;
+    allocation goes through ``_mlir_memref_to_llvm_aligned_alloc`` and ``_mlir_memref_to_llvm_free``, which
+    :mod:`stepwell.backends.llvm.support` defines.
+
+    Args:
+        fp: numerics policy: ``strict``, ``contract`` or ``fast``.
+    """
+    return [
+        "lower-assert",
+        "expand-copy",
+        "convert-linalg-to-loops",
+        "scf-forall-to-for",
+        "scf-parallel-for-to-nested-fors",
+        "func.func(convert-vector-to-scf{full-unroll=true})",
+        "lower-affine",
+        # Narrow floats are storage: arithmetic happens in f32 and rounds back.
+        "math-extend-to-supported-types{target-type=f32 extra-types=f64}",
+        "func.func(arith-emulate-unsupported-floats{source-types=bf16 target-type=f32})",
+        f"set-fp-policy{{policy={fp}}}",
+        "canonicalize",
+        "cse",
+        "expand-strided-metadata",
+        "lower-affine",
+        # No target has bf16 conversions everywhere: integer operations vectorise, library calls do not.
+        "arith-expand{include-bf16=true}",
+        "convert-complex-to-libm",
+        "convert-complex-to-standard",
+        "canonicalize",
+        "cse",
+        "convert-scf-to-cf",
+        "convert-vector-to-llvm",
+        "convert-math-to-llvm",
+        "convert-math-to-funcs{min-width-of-fpowi-exponent=1}",
+        "convert-math-to-libm",
+        "convert-complex-to-llvm",
+        "convert-index-to-llvm",
+        "convert-ub-to-llvm",
+        "finalize-memref-to-llvm{use-generic-functions=true use-aligned-alloc=true}",
+        "convert-arith-to-llvm",
+        "convert-cf-to-llvm",
+        "convert-func-to-llvm",
+        "reconcile-unrealized-casts",
+        "canonicalize",
+        "cse",
+    ]
+
+
+def lowering_stage(fp: str = "contract") -> Stage:
+    """The same as a stage that ends at level ``backend``."""
+    return Stage("llvm", "backend", [parse_element(text) for text in lowering_elements(fp)])
