@@ -40,6 +40,9 @@ class ParameterStore(Mapping[str, np.ndarray[Any, Any]]):
             )
         return self._loaders[name]()
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._loaders
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._loaders)
 

@@ -1,0 +1,118 @@
+"""From an ``nn.Module`` to a decomposed ``ExportedProgram``, with torch's refusals in our words."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from stepwell.frontend.source_paths import innermost_frame
+from stepwell.support.errors import Error, ImportFailure
+
+_CONTROL_FLOW_HINT = (
+    "replace the branch or loop on tensor values by torch.where, torch.cond or torch.while_loop, "
+    "or pass the value as a Python constant"
+)
+_USER_CODE = re.compile(
+    r"from user code:\n(.*)|User Stack:?\s*\n(.*)|The following call raised this error:\n(.*)", re.DOTALL
+)
+
+
+def export_model(
+    model: torch.nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any] | None,
+    dynamic_shapes: Any = None,
+) -> ExportedProgram:
+    """Run ``torch.export`` (non-strict) on ``model``.
+
+    Raises:
+        ImportFailure: data-dependent control flow, arguments that do not fit, shapes that break their constraints.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return torch.export.export(model, tuple(args), kwargs, dynamic_shapes=dynamic_shapes, strict=False)
+        except Error:
+            raise
+        except Exception as error:  # torch raises many kinds here, none of them a common base
+            raise _explain(error, model) from error
+
+
+def decompose(exported: ExportedProgram) -> ExportedProgram:
+    """Rewrite ``exported`` in the operators that lower to the tensor level; the argument stays as it is."""
+    from torch_mlir.extras.fx_decomp_util import get_decomposition_table
+
+    table: dict[Any, Callable[..., Any]] = dict(get_decomposition_table())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return exported.run_decompositions(table)
+        except Exception as error:  # a user operator's fake kernel can raise anything
+            raise ImportFailure(
+                f"torch could not decompose the model: {_first_line(error)}", where=_user_line(error)
+            ) from error
+
+
+def _explain(error: Exception, model: torch.nn.Module) -> ImportFailure:
+    text = str(error)
+    kind = type(error).__name__
+    where = _user_line(error)
+    if "data-dependent" in text.lower() or kind.startswith("GuardOnDataDependent"):
+        return ImportFailure(
+            "the model's control flow or a shape depends on the values of tensors", where=where, hint=_CONTROL_FLOW_HINT
+        )
+    if isinstance(error, TypeError) and ("argument" in text or "forward" in text):
+        name = type(model).__name__
+        return ImportFailure(
+            f"the example arguments do not fit {name}.forward: {_first_line(error)}",
+            where=where,
+            hint="pass the positional arguments as a tuple and the others as kwargs",
+        )
+    if "Constraints violated" in text or "constraint" in text.lower():
+        return ImportFailure(
+            f"the model does not keep the dynamic shapes asked for: {_condense(text)}",
+            where=where,
+            hint=_suggested_fixes(text) or "make the dimension static, or use Dim.AUTO",
+        )
+    if "Unsupported" in text and "output" in text.lower():
+        return ImportFailure(
+            f"torch.export can't return this type: {_first_line(error)}",
+            where=where,
+            hint="register the class with torch.export.register_dataclass",
+        )
+    return ImportFailure(f"torch.export failed: {_condense(text) or kind}", where=where)
+
+
+def _user_line(error: BaseException) -> str | None:
+    """The model's source line: from torch's message, else from the traceback."""
+    found = _USER_CODE.search(str(error))
+    frame = innermost_frame(next((g for g in found.groups() if g), None)) if found else None
+    if frame is None:
+        lines, trace = [], error.__traceback__
+        while trace is not None:
+            lines.append(f'File "{trace.tb_frame.f_code.co_filename}", line {trace.tb_lineno}')
+            trace = trace.tb_next
+        own = "stepwell/"
+        frames = [f for f in (innermost_frame(line) for line in lines) if f and not f[0].startswith(("torch/", own))]
+        frame = frames[-1] if frames else None
+    return f"{frame[0]}:{frame[1]}" if frame else None
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def _condense(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("For more information", "The error above", "File "))]
+    return " ".join(kept[:3])[:400]
+
+
+def _suggested_fixes(text: str) -> str | None:
+    found = re.search(r"Suggested fixes:\s*(.*?)(?:\n\s*\n|$)", text, re.DOTALL)
+    return "torch suggests " + "; ".join(found[1].split("\n")).strip() if found else None

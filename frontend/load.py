@@ -1,0 +1,77 @@
+"""Whatever a user calls a model -> :class:`Program`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from stepwell.frontend.program import Program
+from stepwell.support.errors import ImportFailure, UsageError
+
+
+def load_program(
+    source: Any,
+    args: tuple[Any, ...] = (),
+    kwargs: dict[str, Any] | None = None,
+    *,
+    dynamic_shapes: Any = None,
+    entry: str = "main",
+) -> Program:
+    """Bring ``source`` to the graph level (an ``.mlir`` file stays at the level it is at).
+
+    Args:
+        source: ``nn.Module``, ``ExportedProgram``, or a path to ``.pt2`` or ``.mlir``.
+        args, kwargs: example arguments; needed for an ``nn.Module`` only.
+        dynamic_shapes: as ``torch.export.export`` takes them.
+        entry: name of the entry function.
+
+    Raises:
+        ImportFailure: the model can't be exported or imported.
+        UsageError: ``source`` is nothing that can be loaded.
+    """
+    if isinstance(source, (str, Path)):
+        path = Path(source)
+        if not path.exists():
+            raise UsageError(f"there is no file '{path}'", hint="give a path to a .pt2 or .mlir file")
+        if path.suffix == ".mlir":
+            from stepwell.frontend.mlir_file import load_mlir
+
+            return load_mlir(path)
+        if path.suffix != ".pt2":
+            raise UsageError(
+                f"'{path}' is neither .pt2 nor .mlir", hint="save it with torch.export.save(program, path)"
+            )
+        return _from_exported(_load_pt2(path), origin=path.name, entry=entry)
+    import torch
+    from torch.export import ExportedProgram
+
+    if isinstance(source, ExportedProgram):
+        return _from_exported(source, origin="ExportedProgram", entry=entry)
+    if isinstance(source, torch.nn.Module):
+        from stepwell.frontend.export import export_model
+
+        exported = export_model(source, tuple(args), kwargs, dynamic_shapes)
+        return _from_exported(exported, origin=type(source).__name__, entry=entry, dynamic_shapes=dynamic_shapes)
+    raise UsageError(
+        f"a model is an nn.Module, an ExportedProgram or a path, not {type(source).__name__}",
+        hint="wrap a plain function in an nn.Module",
+    )
+
+
+def _from_exported(exported: Any, *, origin: str, entry: str, dynamic_shapes: Any = None) -> Program:
+    from stepwell.frontend.export import decompose
+    from stepwell.frontend.importer import import_program
+
+    return import_program(decompose(exported), origin=origin, entry=entry, dynamic_shapes=dynamic_shapes)
+
+
+def _load_pt2(path: Path) -> Any:
+    import torch
+
+    try:
+        return torch.export.load(path)
+    except Exception as error:  # a damaged archive can fail anywhere inside of torch
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ImportFailure(
+            f"'{path}' is not a readable .pt2 file: {first[:160]}", hint="save it again with this version of torch"
+        ) from error

@@ -1,0 +1,34 @@
+"""A model at the graph level: IR, boundary, and weights by reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch_mlir import ir
+
+from stepwell.support.parameters import ParameterStore
+from stepwell.support.signature import Signature
+
+
+@dataclass
+class Program:
+    """What the frontend hands to the driver.
+
+    Attributes:
+        module: the IR; its context comes from ``stepwell.dialects.context.make_context``.
+        signatures: the boundary of each entry, by function name.
+        parameters: weights by name; initial values of states under ``state:NAME``. Values stay where the model has
+            them until somebody asks.
+        origin: where the model came from, for messages and reports.
+        level: the level that ``module`` is at.
+        trees: live (input, output) ``TreeSpec`` of each entry where the model came from Python; they rebuild output
+            classes that a text form can't name.
+    """
+
+    module: ir.Module
+    signatures: dict[str, Signature]
+    parameters: ParameterStore
+    origin: str
+    level: str = "graph"
+    trees: dict[str, tuple[Any, Any]] = field(default_factory=dict)
