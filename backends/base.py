@@ -104,6 +104,8 @@ class Backend(ABC):
     summary: ClassVar[str]
     options: ClassVar[Mapping[str, str]]
     """Option name -> help text."""
+    code_forms: ClassVar[tuple[str, ...]] = ()
+    """What :meth:`code_form` can give (``ll``, ``s``, ``ptx``, ``sv``)."""
 
     def resolve(self, target: Target) -> Target:
         """Check the options and make implied ones explicit (``cpu=host`` becomes a CPU and its features).
@@ -132,6 +134,10 @@ class Backend(ABC):
     def package(self, code: Code) -> Code:
         """The code as an artifact folder holds it (an object becomes a shared library); as it is by default."""
         return code
+
+    def code_form(self, code: Code, form: str) -> bytes:
+        """The code in another form, one of :attr:`code_forms`."""
+        raise UsageError(f"target '{self.name}' emits no '{form}'")
 
     @abstractmethod
     def load(

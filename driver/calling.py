@@ -54,6 +54,16 @@ class CallPlan:
         self._check_sizes(inputs)
         return inputs
 
+    def check(self, inputs: Sequence[Any]) -> list[torch.Tensor]:
+        """Tensor inputs given flat, in signature order; checked as :meth:`flatten` does."""
+        if len(inputs) != len(self.signature.inputs):
+            raise InputError(
+                f"{len(inputs)} inputs given where {len(self.signature.inputs)} are expected", hint=self._usage()
+            )
+        tensors = [self._tensor(index, value) for index, value in enumerate(inputs)]
+        self._check_sizes(tensors)
+        return tensors
+
     def unflatten(self, inputs: Sequence[torch.Tensor], results: Sequence[torch.Tensor]) -> Any:
         """The model's output tree from the entry's results."""
         signature = self.signature

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 from stepwell.driver.opt_arguments import Options, help_text, parse_arguments
-from stepwell.support.errors import Error, UsageError
+from stepwell.support.errors import ArtifactError, Error, UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,6 +58,37 @@ def _process_input(options: Options) -> int:
     for piece in Piece.split(text, name, options.split_input_file):
         results.append(process(piece, options))
     if options.verify_diagnostics is None:
-        separator = f"{options.output_split_marker}\n"
-        _write(options.output, separator.join(result.output for result in results if result.output is not None))
+        outputs = [result.output for result in results if result.output is not None]
+        if options.output == "-" or len(outputs) == len(results):
+            _write(options.output, f"{options.output_split_marker}\n".join(outputs))
     return 0 if all(result.ok for result in results) else 1
+
+
+def _read(name: str) -> str:
+    """The input's text.
+
+    Raises:
+        ArtifactError: it can't be read.
+    """
+    if name == "-":
+        return sys.stdin.read()
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except OSError as failure:
+        raise ArtifactError(f"cannot open input file '{name}': {failure.strerror}") from None
+    except UnicodeDecodeError:
+        raise ArtifactError(f"input file '{name}' is not text") from None
+
+
+def _write(name: str, text: str) -> None:
+    if name == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        from stepwell.support.atomic import write_text
+
+        write_text(Path(name), text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

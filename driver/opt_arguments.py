@@ -30,6 +30,7 @@ class Options:
     dump_ir: Path | None = None
     dump_pass_pipeline: bool = False
     time_passes: bool = False
+    print_report: bool = False
     list_passes: bool = False
     help: bool = False
     version: bool = False
@@ -100,6 +101,7 @@ FLAGS: dict[str, Flag] = {
     "dump-pass-pipeline": _switch("dump_pass_pipeline", "print the pipeline that is run"),
     "time-passes": _switch("time_passes", "print a table of the time each pass took"),
     "mlir-timing": _switch("time_passes", "the same"),
+    "print-report": _switch("print_report", "print what passes noted, as JSON"),
     "list-passes": _switch("list_passes", "print our passes with their options"),
     "help": _switch("help", "print this text"),
     "version": _switch("version", "print the version"),

@@ -1,0 +1,89 @@
+"""The command line ``stepwell``: compile, lower, run, bench, verify, analyze, doctor."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from stepwell.driver import commands
+from stepwell.support.errors import Error, UsageError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0 for success, 1 for an error of ours, 2 for wrong usage."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        for plugin in options.load:
+            commands.load_plugin(plugin)
+        result = options.run(options)
+    except Error as error:
+        print(f"stepwell: error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    except KeyboardInterrupt:
+        print("stepwell: interrupted, nothing was written", file=sys.stderr)
+        return 130
+    except MemoryError:
+        print("stepwell: error: out of memory\n  hint: use a smaller batch, or a machine with more", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps(result.data, indent=1, default=str))
+    elif result.text:
+        print(result.text)
+    return 0 if result.success else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="stepwell", description="A multi-level deep learning compiler.")
+    parser.add_argument("--json", action="store_true", help="print the result as data")
+    parser.add_argument("--load", metavar="FILE.py", type=Path, action="append", default=[], help="load a plugin first")
+    subparsers = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, help: str) -> argparse.ArgumentParser:
+        sub = subparsers.add_parser(name, help=help, description=help)
+        sub.set_defaults(run=getattr(commands, f"run_{name}"))
+        sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the result as data")
+        return sub
+
+    def source(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("model", help="pkg.module:function that returns (model, args), or a .pt2 or .mlir file")
+        sub.add_argument("--target", default="cpu", help="target and its options: cpu,threads=2")
+        sub.add_argument("--pipeline", help="run these passes instead of the target's own")
+        sub.add_argument("--dump-ir", metavar="DIR", type=Path, help="write the IR after every pass there")
+
+    sub = command("compile", "compile a model ahead of time into an artifact folder")
+    source(sub)
+    sub.add_argument("-o", "--output", type=Path, required=True, help="the artifact folder")
+    sub.add_argument("--emit", default="", metavar="KIND,...", help="also write ll, s, o, or the IR of a level")
+    sub.add_argument("--time-passes", action="store_true", help="print the time of each pass")
+
+    sub = command("lower", "print a model at a level")
+    source(sub)
+    sub.add_argument("--to", default="tensor", help="graph, tensor, buffer or backend")
+
+    sub = command("run", "run an artifact on inputs")
+    sub.add_argument("artifact", type=Path)
+    sub.add_argument("--inputs", nargs="*", type=Path, default=[], help=".npy or .npz files; random inputs without")
+    sub.add_argument("--output", type=Path, help="write the results to this .npz")
+    sub.add_argument("--seed", type=int, default=0, help="for random inputs")
+
+    sub = command("bench", "time an artifact on random inputs")
+    sub.add_argument("artifact", type=Path)
+    sub.add_argument("--repeat", type=int, default=50)
+
+    sub = command("verify", "run every level on the same inputs and compare")
+    source(sub)
+    sub.add_argument("--seed", type=int, default=0, help="for the random inputs")
+
+    sub = command("analyze", "operations, parameters and bytes moved, by operator and source line")
+    source(sub)
+
+    command("doctor", "versions, the CPU, and what each target lacks")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""What each command of the command line does; every one gives text for people and data for programs."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stepwell.support.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Result:
+    """A command's outcome."""
+
+    text: str = ""
+    data: Any = field(default_factory=dict)
+    success: bool = True
+
+
+def run_compile(options: argparse.Namespace) -> Result:
+    """``stepwell compile``."""
+    from stepwell.driver import api
+    from stepwell.driver.emit import check_kinds, emit_extras
+    from stepwell.driver.sources import resolve
+
+    kinds = [kind for kind in options.emit.split(",") if kind]
+    check_kinds(kinds, options.target)
+    model, args = resolve(options.model)
+    executable = api.compile(
+        model, args, target=options.target, pipeline=options.pipeline, dump_ir=options.dump_ir
+    )
+    executable.save(options.output)
+    emit_extras(kinds, model, args, options.target, executable, options.output)
+    report = executable.report
+    assert report is not None
+    text = report.table() + f"\nwrote {options.output}"
+    if options.time_passes:
+        text = report.passes.timing_table() + "\n\n" + text
+    return Result(text, report.to_json())
+
+
+def run_lower(options: argparse.Namespace) -> Result:
+    """``stepwell lower``."""
+    from stepwell.driver import api
+    from stepwell.driver.sources import resolve
+
+    model, args = resolve(options.model)
+    module = api.lower(
+        model, args, to=options.to, target=options.target, pipeline=options.pipeline, dump_ir=options.dump_ir
+    )
+    text = str(module)
+    return Result(text, {"level": options.to, "ir": text})
+
+
+def run_run(options: argparse.Namespace) -> Result:
+    """``stepwell run``."""
+    import numpy as np
+
+    from stepwell.driver import api
+    from stepwell.driver.samples import read_inputs
+
+    executable = api.load(options.artifact)
+    inputs = read_inputs(executable.signatures["main"], options.inputs, options.seed)
+    plan = executable.plan("main")
+    session = executable.runnable.new_session()
+    results = executable.runnable.run(session, "main", plan.check(inputs))
+    names = [spec.name for spec in executable.signatures["main"].results]
+    if options.output:
+        arrays = {f"output_{i}": _as_numpy(result) for i, result in enumerate(results)}
+        np.savez(options.output, allow_pickle=False, **arrays)
+    lines = [
+        f"output {i} ({name}): {list(result.shape)} {result.dtype}\n{result}"
+        for i, (name, result) in enumerate(zip(names, results, strict=True))
+    ]
+    lines += [f"{fact}: {value}" for fact, value in executable.facts.items()]
+    data = {"outputs": [result.tolist() for result in results], "facts": dict(executable.facts)}
+    return Result("\n".join(lines), data)
+
+
+def run_bench(options: argparse.Namespace) -> Result:
+    """``stepwell bench``: whole calls through Python, after a warm-up."""
+    from stepwell.driver import api
+    from stepwell.driver.samples import read_inputs
+
+    executable = api.load(options.artifact)
+    inputs = executable.plan("main").check(read_inputs(executable.signatures["main"], [], 0))
+    session = executable.runnable.new_session()
+    seconds = []
+    for repeat in range(options.repeat + 3):
+        start = time.perf_counter()
+        executable.runnable.run(session, "main", inputs)
+        if repeat >= 3:
+            seconds.append(time.perf_counter() - start)
+    data = {"median_ms": statistics.median(seconds) * 1e3, "min_ms": min(seconds) * 1e3, "runs": len(seconds)}
+    text = f"median {data['median_ms']:.3f} ms, min {data['min_ms']:.3f} ms over {data['runs']} runs"
+    return Result(text, data)
+
+
+def run_verify(options: argparse.Namespace) -> Result:
+    """``stepwell verify``."""
+    from stepwell.driver.sources import resolve
+    from stepwell.driver.verify import verify
+
+    model, args = resolve(options.model)
+    report = verify(model, args, target=options.target, pipeline=options.pipeline, seed=options.seed)
+    return Result(report.table(), report.to_json(), report.passed)
+
+
+def run_analyze(options: argparse.Namespace) -> Result:
+    """``stepwell analyze``."""
+    from stepwell.driver.analyze import analyze
+    from stepwell.driver.sources import resolve
+
+    model, args = resolve(options.model)
+    analysis = analyze(model, args)
+    return Result(analysis.table(), analysis.to_json())
+
+
+def run_doctor(options: argparse.Namespace) -> Result:
+    """``stepwell doctor``."""
+    from stepwell.driver.doctor import examine
+
+    findings = examine()
+    width = max(len(finding.what) for finding in findings)
+    text = "\n".join(f"{'ok ' if f.present else '-- '} {f.what:<{width}}  {f.detail}" for f in findings)
+    return Result(text, [vars(finding) for finding in findings])
+
+
+def load_plugin(path: Path) -> None:
+    """Run a user's Python file, which registers passes, dialects or targets.
+
+    Raises:
+        UsageError: it is not there, or fails.
+    """
+    import runpy
+
+    if not path.is_file():
+        raise UsageError(f"there is no file '{path}' to load")
+    runpy.run_path(str(path))
+
+
+def _as_numpy(tensor: Any) -> Any:
+    import torch
+
+    return tensor.float().numpy() if tensor.dtype is torch.bfloat16 else tensor.numpy()

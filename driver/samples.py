@@ -1,0 +1,62 @@
+"""Inputs for an entry: random ones, or read from numpy files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stepwell.support.dtypes import torch_dtype
+from stepwell.support.errors import InputError
+from stepwell.support.signature import Dim, Signature, TensorSpec
+
+
+def read_inputs(signature: Signature, files: Sequence[Path], seed: int) -> list[torch.Tensor]:
+    """One tensor for each input: from ``.npy`` files in order or one ``.npz``, or random without files.
+
+    Raises:
+        InputError: a file that can't be read.
+    """
+    if not files:
+        return random_inputs(signature, seed)
+    import numpy as np
+
+    arrays: list[Any] = []
+    for file in files:
+        try:
+            loaded = np.load(file, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as failure:
+            raise InputError(f"can't read '{file}': {failure}", hint="give .npy or .npz files") from None
+        arrays += [loaded[name] for name in loaded.files] if isinstance(loaded, np.lib.npyio.NpzFile) else [loaded]
+    tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in arrays]
+    wanted = [torch_dtype(spec.dtype) for spec in signature.inputs]
+    return [
+        tensor.to(torch.bfloat16) if dtype is torch.bfloat16 and tensor.dtype is torch.float32 else tensor
+        for tensor, dtype in zip(tensors, wanted, strict=False)
+    ] + tensors[len(wanted) :]
+
+
+def random_inputs(signature: Signature, seed: int) -> list[torch.Tensor]:
+    """Seeded inputs: normal floats, small non-negative integers (indices of embeddings stay in range), random bools."""
+    generator = torch.Generator().manual_seed(seed)
+    return [_random(spec, signature, generator) for spec in signature.inputs]
+
+
+def _random(spec: TensorSpec, signature: Signature, generator: torch.Generator) -> torch.Tensor:
+    shape = [size if isinstance(size, int) else _sample_size(size, signature) for size in spec.shape]
+    dtype = torch_dtype(spec.dtype)
+    if dtype is torch.bool:
+        return torch.randint(0, 2, shape, generator=generator).bool()
+    if dtype.is_floating_point or dtype.is_complex:
+        return torch.randn(shape, generator=generator).to(dtype)
+    return torch.randint(0, 8, shape, generator=generator).to(dtype)
+
+
+def _sample_size(size: Dim, signature: Signature) -> int:
+    if size.symbol is None:
+        return 2
+    allowed = signature.symbols.get(size.symbol)
+    value = 4 if allowed is None else max(allowed.lower, min(4, allowed.upper if allowed.upper is not None else 4))
+    return size.scale * value + size.offset
