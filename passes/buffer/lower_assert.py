@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, cf, func, llvm, scf
+from torch_mlir.dialects import arith, cf, llvm, scf
 
 from stepwell.passes.base import Pass, PassContext
 
 HANDLER = "stepwell_assert_failed"
+_DECLARATION = f'llvm.func @{HANDLER}(!llvm.ptr) attributes {{passthrough = ["noreturn", "cold", "nounwind"]}}'
 
 
 @dataclass
@@ -36,8 +37,7 @@ class LowerAssert(Pass):
             return
         with op.context, ir.Location.unknown():
             body = ir.InsertionPoint.at_block_begin(op.regions[0].blocks[0])
-            handler = func.FuncOp(HANDLER, ([llvm.PointerType.get()], []), visibility="private", ip=body)
-            handler.attributes["passthrough"] = ir.ArrayAttr.get([ir.StringAttr.get(a) for a in ("noreturn", "cold")])
+            body.insert(ir.Operation.parse(_DECLARATION))
         messages: dict[str, str] = {}
         for check in found:
             text = check.msg.value
@@ -73,6 +73,6 @@ def _replace(check: cf.AssertOp, symbol: str) -> None:
         branch = scf.IfOp(failed)
         with ir.InsertionPoint(branch.then_block):
             message = llvm.AddressOfOp(llvm.PointerType.get(), symbol).result
-            func.CallOp([], HANDLER, [message])
+            llvm.call(None, [message], [], [], callee=HANDLER)
             scf.YieldOp([])
     check.erase()

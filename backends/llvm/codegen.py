@@ -1,0 +1,187 @@
+"""Machine code from the LLVM dialect: translate, optimise, emit. Deterministic; everything happens in memory."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+import llvmlite.binding as llvm
+from torch_mlir import ir
+
+from stepwell.backends.llvm.cpu import Cpu
+from stepwell.backends.llvm.support import support_modules
+from stepwell.backends.llvm.text import to_llvm22
+from stepwell.support.errors import CodegenError, UsageError
+from stepwell.support.locations import describe_location
+
+T = TypeVar("T")
+
+#: What can be emitted: optimised LLVM IR, assembly, a relocatable object.
+FORMATS = ("ll", "s", "o")
+
+
+def generate(
+    module: ir.Module | ir.Operation,
+    cpu: Cpu,
+    *,
+    opt_level: int = 3,
+    extra: Sequence[str] = (),
+    exports: Iterable[str] = ("stepwell_model",),
+    formats: Iterable[str] = ("o",),
+) -> dict[str, bytes]:
+    """Compile a module of the LLVM dialect.
+
+    Args:
+        opt_level: 0 to 3, as of LLVM's ``-O``.
+        extra: LLVM IR modules (as text that LLVM 22 parses) to link in: the model's description, say.
+        exports: names of the symbols that stay visible; all other definitions become internal.
+        formats: what to return, from :data:`FORMATS`.
+
+    Returns:
+        Format name -> bytes; the same input gives the same bytes. The object is position independent.
+
+    Raises:
+        CodegenError: an operation that is not of the LLVM dialect, or LLVM IR that LLVM refuses.
+        UsageError: an unknown format or optimisation level.
+    """
+    wanted = list(formats)
+    for name in wanted:
+        if name not in FORMATS:
+            raise UsageError(f"code can't be emitted as '{name}'", hint=f"formats are {', '.join(FORMATS)}")
+    if opt_level not in range(4):
+        raise UsageError(f"optimisation level {opt_level} does not exist", hint="choose 0, 1, 2 or 3")
+    text = translate(module, cpu)
+    return _interruptible(lambda: _compile(text, cpu, opt_level, extra, frozenset(exports), wanted))
+
+
+def translate(module: ir.Module | ir.Operation, cpu: Cpu) -> str:
+    """LLVM IR text, as LLVM 22 parses it, of a module of the LLVM dialect; sets its triple and data layout.
+
+    Raises:
+        CodegenError: an operation that is not of the LLVM dialect.
+    """
+    from torch_mlir.dialects import llvm as llvm_dialect
+
+    op = module.operation if isinstance(module, ir.Module) else module
+    _check_dialect(op)
+    machine = target_machine(cpu)
+    with op.context, ir.Location.unknown():
+        op.attributes["llvm.target_triple"] = ir.StringAttr.get(cpu.triple)
+        op.attributes["llvm.data_layout"] = ir.StringAttr.get(str(machine.target_data))
+        try:
+            text = llvm_dialect.translate_module_to_llvmir(op)
+        except (RuntimeError, ValueError, ir.MLIRError) as failure:
+            raise CodegenError(f"the LLVM dialect could not be translated: {_first_line(failure)}") from None
+    return to_llvm22(text)
+
+
+def target_machine(cpu: Cpu, opt_level: int = 3) -> llvm.TargetMachine:
+    """LLVM's code generator for ``cpu``, position independent.
+
+    Raises:
+        UsageError: LLVM has no such target, or its pointers are not 64 bits wide.
+    """
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    try:
+        target = llvm.Target.from_triple(cpu.triple)
+        machine = target.create_target_machine(
+            cpu=cpu.name, features=cpu.feature_text, opt=opt_level, reloc="pic", codemodel="default"
+        )
+    except RuntimeError as failure:
+        raise UsageError(f"no code can be made for triple '{cpu.triple}': {_first_line(failure)}") from None
+    if not re.search(r"(64|s390x)", cpu.arch):
+        raise UsageError(f"'{cpu.triple}' has 32-bit pointers", hint="choose a 64-bit target")
+    return machine
+
+
+def _check_dialect(op: ir.Operation) -> None:
+    foreign: dict[str, str] = {}
+
+    def visit(candidate: ir.Operation) -> ir.WalkResult:
+        if candidate.name.partition(".")[0] not in ("builtin", "llvm") or "unrealized" in candidate.name:
+            foreign.setdefault(candidate.name, describe_location(candidate.location))
+        return ir.WalkResult.ADVANCE
+
+    op.walk(visit)
+    if foreign:
+        raise CodegenError(
+            f"no machine code exists for {', '.join(sorted(foreign)[:5])}",
+            where=next(iter(foreign.values())),
+            hint="lower these operations to the LLVM dialect first",
+        )
+
+
+def _compile(
+    text: str, cpu: Cpu, opt_level: int, extra: Sequence[str], exports: frozenset[str], formats: list[str]
+) -> dict[str, bytes]:
+    context = llvm.create_context()
+    machine = target_machine(cpu, opt_level)
+    try:
+        module = llvm.parse_assembly(text, context)
+        for part in (*support_modules(text), *extra):
+            linked = llvm.parse_assembly(part, context)
+            linked.triple, linked.data_layout = module.triple, module.data_layout
+            module.link_in(linked)
+        _internalize(module, exports)
+        module.verify()
+        _optimise(module, machine, opt_level)
+        result: dict[str, bytes] = {}
+        # Emission changes the module, so each format gets its own copy, and the text comes first.
+        for name in sorted(formats, key=FORMATS.index):
+            if name == "ll":
+                result[name] = str(module).encode()
+            elif name == "s":
+                result[name] = machine.emit_assembly(module.clone()).encode()
+            else:
+                result[name] = machine.emit_object(module.clone())
+        return result
+    except RuntimeError as failure:
+        raise CodegenError(
+            f"LLVM refused the generated code: {_first_line(failure)}",
+            hint="this is a fault of the compiler: please report it with the model",
+        ) from None
+
+
+def _internalize(module: llvm.ModuleRef, exports: frozenset[str]) -> None:
+    for symbol in (*module.functions, *module.global_variables):
+        if not symbol.is_declaration and symbol.name not in exports and symbol.linkage.name == "external":
+            symbol.linkage = "internal"
+
+
+def _optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine, opt_level: int) -> None:
+    tuning = llvm.create_pipeline_tuning_options(speed_level=opt_level)
+    if opt_level >= 2:
+        tuning.loop_vectorization = tuning.slp_vectorization = tuning.loop_interleaving = True
+        tuning.loop_unrolling = True
+    builder = llvm.create_pass_builder(machine, tuning)
+    builder.getModulePassManager().run(module, builder)
+
+
+def _interruptible(work: Callable[[], T]) -> T:
+    """The result of ``work``; Ctrl-C does not wait for it to end (LLVM can't be stopped, so it ends unseen)."""
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    result: list[T] = []
+    failure: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            result.append(work())
+        except BaseException as error:
+            failure.append(error)
+
+    worker = threading.Thread(target=body, name="stepwell-codegen", daemon=True)
+    worker.start()
+    while worker.is_alive():
+        worker.join(0.1)  # a wait without limit would not see the signal before the work ends
+    if failure:
+        raise failure[0]
+    return result[0]
+
+
+def _first_line(failure: BaseException) -> str:
+    line = next((line.strip() for line in str(failure).splitlines() if line.strip()), type(failure).__name__)
+    return line if len(line) <= 200 else line[:197] + "..."

@@ -1,0 +1,181 @@
+"""The CPU that code is made for: its name, features and triple, and what schedules need to know of it."""
+
+from __future__ import annotations
+
+import platform
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import llvmlite.binding as llvm
+
+from stepwell.backends.target import Target
+from stepwell.support.errors import ArtifactError, UsageError
+
+#: Features that the code generator makes use of by itself: what a machine must have to run code made with them.
+_USED = frozenset(
+    "sse3 ssse3 sse4.1 sse4.2 avx avx2 fma f16c bmi bmi2 lzcnt popcnt movbe adx avxvnni avx512f avx512bw avx512cd"
+    " avx512dq avx512vl avx512vnni avx512bf16 avx512fp16 avx512vbmi avx512vbmi2 avx512bitalg avx512vpopcntdq"
+    " avx512ifma neon fullfp16 bf16 dotprod i8mm sve sve2 m a f d c v".split()
+)
+
+_LEVEL_2 = ("sse3", "ssse3", "sse4.1", "sse4.2", "popcnt")
+_LEVEL_3 = (*_LEVEL_2, "avx", "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe")
+_LEVEL_4 = (*_LEVEL_3, "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
+
+#: CPU names that stand for a feature level rather than one product.
+_LEVELS = {"generic": (), "x86-64": (), "x86-64-v2": _LEVEL_2, "x86-64-v3": _LEVEL_3, "x86-64-v4": _LEVEL_4}
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """A CPU as LLVM names it.
+
+    Attributes:
+        triple: ``x86_64-unknown-linux-gnu``.
+        name: ``znver3``; never ``host``.
+        features: ``+avx2`` or ``-avx512f``, sorted by name.
+    """
+
+    triple: str
+    name: str
+    features: tuple[str, ...] = ()
+
+    @property
+    def arch(self) -> str:
+        """First part of the triple, with the spellings of one architecture made equal."""
+        return {"amd64": "x86_64", "arm64": "aarch64"}.get(first := self.triple.split("-")[0], first)
+
+    @property
+    def feature_text(self) -> str:
+        """Features as LLVM takes them."""
+        return ",".join(self.features)
+
+    def has(self, feature: str) -> bool:
+        """Whether code for this CPU may use ``feature`` (named, or implied by a feature level)."""
+        if f"-{feature}" in self.features:
+            return False
+        return f"+{feature}" in self.features or feature in _LEVELS.get(self.name, ())
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The features that a machine must have to run code made for this CPU, as far as they are known by name."""
+        named = {word[1:] for word in self.features if word.startswith("+") and word[1:] in _USED}
+        implied = {feature for feature in _LEVELS.get(self.name, ()) if f"-{feature}" not in self.features}
+        return tuple(sorted(named | implied))
+
+
+@cache
+def host() -> Cpu:
+    """The CPU of this machine."""
+    llvm.initialize_all_targets()
+    features = llvm.get_host_cpu_features()
+    words = tuple(f"{'+' if features[name] else '-'}{name}" for name in sorted(features))
+    return Cpu(llvm.get_process_triple(), llvm.get_host_cpu_name(), words)
+
+
+def resolve_cpu(target: Target) -> Cpu:
+    """The CPU that the options ``triple``, ``cpu`` and ``features`` of ``target`` describe; the host by default.
+
+    Raises:
+        UsageError: an unknown triple, or ``cpu=host`` with the triple of another architecture.
+    """
+    here = host()
+    triple, name = target.get("triple", here.triple), target.get("cpu", "")
+    same = Cpu(triple, "").arch == here.arch
+    if not name:
+        name = "host" if same else "generic"
+    features = {word[1:]: word for word in (here.features if name == "host" else ())}
+    if name == "host":
+        if not same:
+            raise UsageError(
+                f"cpu=host does not fit triple '{triple}': this machine is {here.arch}",
+                hint="name the CPU, for example cpu=cortex-a72, or cpu=generic",
+            )
+        name = here.name
+    for word in filter(None, re.split(r"[,\s]+", target.get("features"))):
+        sign, feature = (word[0], word[1:]) if word[0] in "+-" else ("+", word)
+        features[feature] = sign + feature
+    try:
+        llvm.Target.from_triple(triple)
+    except RuntimeError:
+        raise UsageError(
+            f"there is no code generator for triple '{triple}'", hint="write it as arch-vendor-os, aarch64-linux-gnu"
+        ) from None
+    return Cpu(triple, name, tuple(features[feature] for feature in sorted(features)))
+
+
+def check_machine(cpu: Cpu, machine: Cpu | None = None) -> None:
+    """Check that ``machine`` (this one by default) can run code made for ``cpu``.
+
+    Raises:
+        ArtifactError: another architecture or product, or missing features, which the message names.
+    """
+    machine = machine or host()
+    hint = "compile again with a target that this machine has, for example cpu=host"
+    if cpu.arch != machine.arch:
+        raise ArtifactError(f"the code is for {cpu.arch}, this machine is {machine.arch}", hint=hint)
+    missing = [feature for feature in cpu.needed if not machine.has(feature)]
+    if missing:
+        raise ArtifactError(
+            f"the code needs CPU features that this machine lacks: {', '.join(missing)}",
+            where=f"made for {cpu.name}, this is {machine.name}",
+            hint=hint,
+        )
+    # A product's name implies features that only LLVM knows; a list of features beside it is taken at its word.
+    if not cpu.needed and cpu.name not in _LEVELS and cpu.name != machine.name:
+        raise ArtifactError(f"the code is made for CPU '{cpu.name}', this is '{machine.name}'", hint=hint)
+
+
+@dataclass(frozen=True)
+class CpuModel:
+    """What schedules need to know of a CPU.
+
+    Attributes:
+        vector_bits: width of the widest vector register worth using.
+        fma: whether multiply-add is one instruction.
+        registers: number of vector registers.
+        l1_bytes, l2_bytes, l3_bytes: cache sizes of one core (the last one shared).
+    """
+
+    vector_bits: int
+    fma: bool
+    registers: int
+    l1_bytes: int = 32 << 10
+    l2_bytes: int = 512 << 10
+    l3_bytes: int = 8 << 20
+
+
+def cpu_model(cpu: Cpu) -> CpuModel:
+    """The model of ``cpu``: cache sizes of this machine where it is the host, usual ones otherwise."""
+    if cpu.arch == "x86_64":
+        # AVX-512 has twice the registers; its width pays only where clocks do not drop, which bf16 CPUs promise.
+        wide = cpu.has("avx512bf16") and cpu.has("avx512vl")
+        bits = 512 if wide else 256 if cpu.has("avx") or cpu.has("avx2") else 128
+        bits_fma_registers = (bits, cpu.has("fma"), 32 if cpu.has("avx512vl") else 16)
+    elif cpu.arch == "aarch64":
+        bits_fma_registers = (128, True, 32)
+    else:
+        bits_fma_registers = (128 if cpu.has("v") else 64, cpu.has("f") or cpu.has("v"), 32)
+    if cpu.name != host().name:
+        return CpuModel(*bits_fma_registers)
+    sizes = _cache_sizes(Path("/sys/devices/system/cpu/cpu0/cache"))
+    return CpuModel(*bits_fma_registers, **{f"l{level}_bytes": size for level, size in sizes.items()})
+
+
+def _cache_sizes(folder: Path) -> dict[int, int]:
+    """Bytes of the data caches by level, as Linux tells them; empty where it does not."""
+    if platform.system() != "Linux" or not folder.is_dir():
+        return {}
+    sizes: dict[int, int] = {}
+    units = {"": 1, "K": 1 << 10, "M": 1 << 20}
+    for index in sorted(folder.glob("index*")):
+        try:
+            kind, level = (index / "type").read_text().strip(), int((index / "level").read_text())
+            size = re.fullmatch(r"(\d+)([KM]?)", (index / "size").read_text().strip())
+        except (OSError, ValueError):
+            continue
+        if kind != "Instruction" and size and level in (1, 2, 3):
+            sizes[level] = int(size[1]) * units[size[2]]
+    return sizes
