@@ -86,7 +86,7 @@ FLAGS: dict[str, Flag] = {
     "o": Flag("output", "FILE", "write the result there ('-' is standard output)", str),
     "pass-pipeline": Flag("pass_pipeline", "TEXT", "passes to run: 'builtin.module(a,b{option=1})'", str),
     "run-reproducer": _switch("run_reproducer", "run the pipeline at the head of the input (reproducers, dumps)"),
-    "split-input-file": Flag("split_input_file", "", "treat the pieces between '// -----' lines apart", str, "// -----"),
+    "split-input-file": Flag("split_input_file", "", "part the input at '// -----' lines", str, "// -----"),
     "output-split-marker": Flag("output_split_marker", "TEXT", "line between the pieces of the output", str),
     "verify-diagnostics": Flag(
         "verify_diagnostics", "", "check diagnostics against expected-* comments (=only-expected: ignore others)",
@@ -95,7 +95,7 @@ FLAGS: dict[str, Flag] = {
     "allow-unregistered-dialect": _switch("allow_unregistered_dialect", "accept operations nobody registered"),
     "verify-each": _switch("verify_each", "verify the IR after each pass (default true)"),
     "verify-level": Flag("verify_level", "NAME", "check the result against the contract of a level", str),
-    "load": Flag("load", "FILE.py", "load passes and dialects of yours; may be given more than once", Path, append=True),
+    "load": Flag("load", "FILE.py", "load your passes and dialects; may come more than once", Path, append=True),
     "parameters": Flag("parameters", "FILE", "safetensors file with the values of the parameters", Path),
     "dump-ir": Flag("dump_ir", "DIR", "write the IR after every pass to a numbered file there", Path),
     "dump-pass-pipeline": _switch("dump_pass_pipeline", "print the pipeline that is run"),

@@ -20,7 +20,13 @@ _DUMP_LIMIT = 200
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One message; ``line`` is 0 where the place is unknown. ``detail`` is MLIR's own text behind a cut message."""
+    """One message.
+
+    Attributes:
+        severity: ``error``, ``warning``, ``remark``, ``note``, or ``hint`` (what to do, which only we say).
+        line: counted from 1; 0 where the place is unknown.
+        detail: MLIR's own text behind a message that was cut.
+    """
 
     severity: str
     file: str
@@ -29,9 +35,9 @@ class Diagnostic:
     message: str
     detail: str = ""
 
-    def is_dump(self) -> bool:
-        """Whether this is MLIR's note that repeats the operation; it can be a whole module."""
-        return self.severity == "note" and self.message.startswith(_DUMP_NOTE)
+    def is_aside(self) -> bool:
+        """Whether this is a hint, or MLIR's note that repeats the operation (it can be a whole module)."""
+        return self.severity == "hint" or (self.severity == "note" and self.message.startswith(_DUMP_NOTE))
 
 
 class Collector:
@@ -61,7 +67,7 @@ class Collector:
             first = replace(details[0], message=error.what, detail=details[0].message)
         self.diagnostics += [first, *details[1:]]
         for line in (error.hint or "").splitlines():
-            self.diagnostics.append(replace(first, severity="note", message=line.strip(), detail=""))
+            self.diagnostics.append(replace(first, severity="hint", message=line.strip(), detail=""))
 
     def _receive(self, diagnostic: Any) -> bool:
         self.diagnostics += self._flatten([diagnostic])
@@ -87,9 +93,13 @@ def print_diagnostics(diagnostics: Iterable[Diagnostic], file: str, text: str, s
     """Print ``file:line:column: severity: message``, with the line of ``text`` where the place is in ``file``."""
     lines = text.split("\n")
     for diagnostic in diagnostics:
-        if diagnostic.is_dump() and len(diagnostic.message) > _DUMP_LIMIT:
+        if diagnostic.is_aside() and len(diagnostic.message) > _DUMP_LIMIT:
             continue
         place = f"{diagnostic.file}:{diagnostic.line}:{diagnostic.column}" if diagnostic.line else diagnostic.file
         stream.write(f"{place}: {diagnostic.severity}: {shorten(diagnostic.message)}\n")
-        if diagnostic.severity != "note" and diagnostic.file == file and 0 < diagnostic.line <= len(lines):
+        if (
+            diagnostic.severity not in ("note", "hint")
+            and diagnostic.file == file
+            and 0 < diagnostic.line <= len(lines)
+        ):
             stream.write(f"{lines[diagnostic.line - 1]}\n{' ' * (diagnostic.column - 1)}^\n")

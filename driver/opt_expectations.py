@@ -31,10 +31,9 @@ class Expectation:
     def fits(self, diagnostic: Diagnostic, file: str) -> bool:
         """Whether ``diagnostic`` is the expected one."""
         line = diagnostic.line if diagnostic.file == file else 0
-        return (
-            (diagnostic.severity, line) == (self.severity, self.line)
-            and self.pattern.search(f"{diagnostic.message}\n{diagnostic.detail}") is not None
-        )
+        if (diagnostic.severity, line) != (self.severity, self.line):
+            return False
+        return self.pattern.search(f"{diagnostic.message}\n{diagnostic.detail}") is not None
 
 
 def check_expectations(
@@ -42,7 +41,7 @@ def check_expectations(
 ) -> list[Diagnostic]:
     """Compare ``diagnostics`` with the expectations in ``text``; each mismatch comes back as an error."""
     mismatches: list[Diagnostic] = []
-    pending = [diagnostic for diagnostic in diagnostics if not diagnostic.is_dump()]
+    pending = [diagnostic for diagnostic in diagnostics if not diagnostic.is_aside()]
     for expectation in find_expectations(text):
         found = next((d for d in pending if expectation.fits(d, file)), None)
         if found is not None:

@@ -174,6 +174,4 @@ def _internal_error(piece: Piece, pipeline: Pipeline, failure: Exception) -> Err
     place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else ""
     path = Path(tempfile.mkdtemp(prefix="stepwell-")) / "reproducer.mlir"
     write_text(path, f"// configuration: --pass-pipeline='{pipeline}'\n{piece.text}")
-    return Error(
-        f"internal error: {type(failure).__name__}: {failure}{place}", hint=f"please report it with {path}"
-    )
+    return Error(f"internal error: {type(failure).__name__}: {failure}{place}", hint=f"please report it with {path}")

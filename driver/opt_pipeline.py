@@ -9,7 +9,6 @@ from torch_mlir import ir
 from torch_mlir.passmanager import PassManager
 
 from stepwell.driver.opt_arguments import unknown_flag
-from stepwell.passes.base import Pass
 from stepwell.passes.pipeline import Element, Nested, Pipeline, Stage, Upstream, parse_element, parse_pipeline
 from stepwell.passes.registry import PASSES
 from stepwell.support.diagnostics import shorten
@@ -27,12 +26,12 @@ def mentions_torch(text: str, pipeline: str | None, flags: Sequence[str]) -> boo
 
 
 def build_pipeline(context: ir.Context, pipeline: str | None, flags: Sequence[str]) -> Pipeline:
-    """The pipeline of ``--pass-pipeline``, or of passes given as flags (nested where they ask for it, as mlir-opt does).
+    """The pipeline of ``--pass-pipeline``, or of passes given as flags (nested as mlir-opt does).
 
     Raises:
         UsageError: text that can't be read, an unknown pass or option.
     """
-    with context:
+    with context, ir.Location.unknown():
         if pipeline is not None:
             parsed = parse_pipeline(pipeline)
             for stage in parsed.stages:
@@ -51,35 +50,42 @@ def _is_graph_pass(name: str) -> bool:
 
 def _from_flag(flag: str) -> Element:
     element = parse_element(flag)
-    if isinstance(element, Upstream):
-        failure = _upstream_failure(element, "builtin.module")
-        restricted = _RESTRICTED.search(failure)
-        if restricted is not None:
-            return Nested(restricted[1], [element])
-        if "does not refer to a registered pass" in failure:
-            raise unknown_flag(f"--{element.name}")
-    _check(element)
+    _check(element, flag=True)
+    if isinstance(element, Upstream) and not _fits(element, "builtin.module"):
+        return Nested("func.func", [element])
     return element
 
 
-def _check(element: Element) -> None:
+def _fits(element: Upstream, anchor: str) -> bool:
+    """Whether the pass can be scheduled on ``anchor``.
+
+    MLIR looks at that before it runs anything, nested managers included; an empty module leaves those idle.
+    """
+    try:
+        PassManager.parse(f"builtin.module({anchor}({element}))").run(ir.Module.create().operation)
+    except (ValueError, ir.MLIRError):
+        return False
+    return True
+
+
+def _check(element: Element, *, flag: bool = False) -> None:
     if isinstance(element, Nested):
         for inner in element.elements:
             _check(inner)
     elif isinstance(element, Upstream):
-        failure = _upstream_failure(element, "any")
+        failure = _upstream_failure(element)
         if "does not refer to a registered pass" in failure:
+            if flag:
+                raise unknown_flag(f"--{element.name}")
             raise UsageError(f"no pass is called '{element.name}'", hint="stepwell-opt --list-passes shows ours")
         if failure and not _RESTRICTED.search(failure):
             raise UsageError(f"pass '{element.name}' does not take '{element.options}': {shorten(failure)}")
-    else:
-        assert isinstance(element, Pass)
 
 
-def _upstream_failure(element: Upstream, anchor: str) -> str:
-    """Why MLIR can't build the pass on ``anchor``; empty if it can."""
+def _upstream_failure(element: Upstream) -> str:
+    """Why MLIR can't build the pass on any operation; empty if it can."""
     try:
-        PassManager.parse(f"{anchor}({element})")
+        PassManager.parse(f"any({element})")
     except ValueError as failure:
         return str(failure)
     return ""
