@@ -17,6 +17,10 @@ PASSES: dict[str, str | type[Pass]] = {
     # tensor
     "detach-prepare": "stepwell.passes.tensor.detach_prepare:DetachPrepare",
     # buffer
+    "bind-outputs": "stepwell.passes.buffer.bind_outputs:BindOutputs",
+    "bufferize": "stepwell.passes.buffer.bufferize:Bufferize",
+    "place-parameters": "stepwell.passes.buffer.place_parameters:PlaceParameters",
+    "plan-memory": "stepwell.passes.buffer.plan_memory:PlanMemory",
     "lower-assert": "stepwell.passes.buffer.lower_assert:LowerAssert",
     "expand-copy": "stepwell.passes.buffer.expand_copy:ExpandCopy",
     "set-fp-policy": "stepwell.passes.buffer.set_fp_policy:SetFpPolicy",

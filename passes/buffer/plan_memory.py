@@ -1,0 +1,115 @@
+"""plan-memory: one arena for all buffers of static size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.buffer.entry import arguments, entries, new_argument, set_arguments
+from stepwell.passes.buffer.liveness import LOOPS, PARALLEL, Liveness
+from stepwell.passes.buffer.offsets import ALIGNMENT, Request, assign_offsets, peak_in_use
+from stepwell.passes.buffer.types import element_bytes
+from stepwell.passes.buffer.views import plain_type
+from torch_mlir import ir
+from torch_mlir.dialects import arith, func, memref
+
+
+@dataclass
+class PlanMemory(Pass):
+    """Place every buffer of static size in one arena, an argument of each entry, by when it is in use.
+
+    Options:
+        stack_limit: buffers inside loops up to this many bytes become stack allocations ahead of the loops.
+        stack_total: the most bytes of stack that a function may take this way.
+
+    Buffers that leave the function, a loop's iteration or a parallel region, and those of dynamic size, stay as
+    they are.
+    """
+
+    name: ClassVar[str] = "plan-memory"
+    summary: ClassVar[str] = "pack buffers of static size into one arena"
+
+    stack_limit: int = 4096
+    stack_total: int = 65536
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        facts = {}
+        for entry in entries(op):
+            facts[entry.name.value] = self._plan(entry)
+        context.note(self.name, **facts)
+
+    def _plan(self, entry: func.FuncOp) -> dict[str, int]:
+        liveness = Liveness(entry.operation)
+        stack = 0
+        planned: list[tuple[ir.Operation, Request]] = []
+        for alloc in liveness.operations("memref.alloc"):
+            type_ = ir.MemRefType(alloc.results[0].type)
+            size = _static_bytes(type_)
+            interval = liveness.interval(alloc.results[0]) if size is not None else None
+            if size is None or interval is None:
+                continue
+            around = [op.name for op in liveness.enclosing(alloc)]
+            small = size <= self.stack_limit and stack + size <= self.stack_total
+            if small and any(name in LOOPS | PARALLEL for name in around):
+                stack += size
+                _to_stack(alloc, _stack_block(alloc, entry, liveness))
+            elif not any(name in PARALLEL for name in around):
+                planned.append((alloc, Request(size, interval, max(ALIGNMENT, _alignment(alloc)))))
+        requests = [request for _, request in planned]
+        offsets, peak = assign_offsets(requests)
+        if planned:
+            _to_arena(entry, [alloc for alloc, _ in planned], offsets, peak)
+        return {
+            "buffers": len(planned),
+            "peak_bytes": peak,
+            "sum_bytes": sum(request.size for request in requests),
+            "least_bytes": peak_in_use(requests),
+            "stack_bytes": stack,
+        }
+
+
+def _static_bytes(type_: ir.MemRefType) -> int | None:
+    """Bytes of a buffer in plain memory with a static shape and the identity layout, else None."""
+    if not type_.has_static_shape or type_.memory_space is not None or type_ != plain_type(type_):
+        return None
+    return prod(type_.shape) * element_bytes(type_.element_type)
+
+
+def _alignment(alloc: ir.Operation) -> int:
+    return ir.IntegerAttr(alloc.attributes["alignment"]).value if "alignment" in alloc.attributes else 1
+
+
+def _stack_block(alloc: ir.Operation, entry: func.FuncOp, liveness: Liveness) -> ir.Block:
+    """Where a stack buffer is made: once for each run of the innermost parallel region, else for the function."""
+    inner = alloc
+    for op in liveness.enclosing(alloc):
+        if op.name in PARALLEL:
+            return inner.block
+        inner = op
+    return entry.operation.regions[0].blocks[0]
+
+
+def _to_stack(alloc: ir.Operation, block: ir.Block) -> None:
+    with ir.InsertionPoint.at_block_begin(block), alloc.location:
+        made = memref.AllocaOp(alloc.results[0].type, [], [], alignment=max(ALIGNMENT, _alignment(alloc)))
+    _replace(alloc, made.memref)
+
+
+def _to_arena(entry: func.FuncOp, allocs: list[ir.Operation], offsets: list[int], peak: int) -> None:
+    arena = new_argument("arena", ir.MemRefType.get([peak], ir.IntegerType.get_signless(8)))
+    value = set_arguments(entry, [*arguments(entry), arena])[-1]
+    for alloc, offset in zip(allocs, offsets, strict=True):
+        with ir.InsertionPoint(alloc), alloc.location:
+            start = arith.ConstantOp(ir.IndexType.get(), offset).result
+            view = memref.ViewOp(alloc.results[0].type, value, start, [])
+        _replace(alloc, view.result)
+
+
+def _replace(alloc: ir.Operation, value: ir.Value) -> None:
+    for use in list(alloc.results[0].uses):
+        if use.owner.operation.name == "memref.dealloc":
+            use.owner.operation.erase()
+    alloc.results[0].replace_all_uses_with(value)
+    alloc.erase()

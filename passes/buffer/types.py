@@ -1,0 +1,20 @@
+"""Sizes of element types in memory."""
+
+from __future__ import annotations
+
+from stepwell.support.dtypes import byte_size
+from torch_mlir import ir
+
+
+def element_bytes(type_: ir.Type) -> int:
+    """Bytes that one element of ``type_`` takes in a buffer; vectors count all their elements.
+
+    Raises:
+        UnsupportedError: an element type whose size nobody knows.
+    """
+    if isinstance(type_, ir.VectorType):
+        count = 1
+        for size in type_.shape:
+            count *= size
+        return count * element_bytes(type_.element_type)
+    return byte_size(str(type_))
