@@ -15,10 +15,10 @@ from stepwell.passes.levels import level as find_level
 from stepwell.passes.pipeline import Pipeline, parse_pipeline
 
 if TYPE_CHECKING:
-    import torch
     from torch_mlir import ir
 
-    Source = torch.nn.Module | torch.export.ExportedProgram | str | Path
+Source = Any
+"""``nn.Module``, ``ExportedProgram``, or a path."""
 
 
 def compile(
@@ -44,7 +44,7 @@ def compile(
     Raises:
         stepwell.Error: with what was wrong, where, and what to do.
     """
-    compilation = _start(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir)
+    compilation = start(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir)
     compilation.lower()
     return compilation.finish()
 
@@ -65,7 +65,7 @@ def lower(
     The module's weights stay reachable for :func:`stepwell.to_torch` as long as the module lives.
     """
     find_level(to)
-    compilation = _start(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir)
+    compilation = start(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir)
     compilation.lower(to)
     return compilation.program.module
 
@@ -87,7 +87,7 @@ def pipeline(target: str | Target) -> Pipeline:
     return backend.pipeline(backend.resolve(Target.parse(target)))
 
 
-def _start(
+def start(
     model: Source,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any] | None,
@@ -96,6 +96,7 @@ def _start(
     pipeline: Pipeline | str | None,
     dump_ir: str | Path | None,
 ) -> Compilation:
+    """A compilation ready to be lowered; arguments as for :func:`compile`."""
     parsed = Target.parse(target)
     backend = find_backend(parsed.name)
     resolved = backend.resolve(parsed)

@@ -6,8 +6,9 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from stepwell.backends.base import Backend, Lowered
@@ -41,15 +42,18 @@ class Compilation:
         pipeline: Pipeline | None = None,
         *,
         dump_dir: Path | None = None,
-        observers: Sequence[Observer] = (),
     ) -> None:
         self.program = program
         self.backend = backend
         self.target = target
         self.pipeline = pipeline or backend.pipeline(target)
-        self.config = RunConfig(dump_dir=dump_dir, observers=observers)
+        self.config = RunConfig(dump_dir=dump_dir)
         self.context = PassContext(parameters=program.parameters)
         self.report = CompileReport()
+
+    def observe(self, observer: Observer) -> None:
+        """Have ``observer`` called after every pass."""
+        self.config = replace(self.config, observers=(*self.config.observers, observer))
 
     def lower(self, to: str | None = None) -> None:
         """Run the pipeline to its end, or up to level ``to``.

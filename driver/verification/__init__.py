@@ -1,0 +1,1 @@
+"""Running every level of a program on the same inputs and comparing."""

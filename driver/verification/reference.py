@@ -1,0 +1,106 @@
+"""What a model should compute: in float64 where it can, and how far its own dtype is from that."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils import _pytree as pytree
+
+from stepwell.support.signature import Signature
+
+Arrays = list[np.ndarray[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Expected results of an entry, in signature order.
+
+    Attributes:
+        results: float64 for floating point, exact otherwise.
+        kind: how they were made: ``float64``, ``eager`` (the model refuses float64), or ``first level``.
+        eager_error: error of the model run in its own dtype; 0 where unknown.
+    """
+
+    results: Arrays
+    kind: str
+    eager_error: float
+
+
+def make_reference(model: Any, signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reference | None:
+    """The reference of ``model`` on these arguments; None where it is no Python model.
+
+    The model is run on copies: neither its state nor the arguments change.
+    """
+    if isinstance(model, torch.export.ExportedProgram):
+        model = model.module()
+    if not isinstance(model, torch.nn.Module):
+        return None
+    eager = _run(copy.deepcopy(model), signature, args, kwargs)
+    try:
+        doubled = _run(copy.deepcopy(model).double(), signature, *pytree.tree_map(_double, (args, kwargs)))
+    except (RuntimeError, TypeError, ValueError):
+        return Reference(eager, "eager", 0.0)
+    return Reference(doubled, "float64", error_of(eager, doubled))
+
+
+def error_of(results: Sequence[np.ndarray[Any, Any]], expected: Sequence[np.ndarray[Any, Any]]) -> float:
+    """Largest of max|y - r| / max|r| over the results; infinite where shapes, NaNs, infinities or exact values differ."""
+    return max((_error(result, wanted) for result, wanted in zip(results, expected, strict=True)), default=0.0)
+
+
+def to_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    """A tensor as a numpy array; bfloat16 through ``ml_dtypes``."""
+    tensor = tensor.detach().contiguous()
+    if tensor.dtype is torch.bfloat16:
+        import ml_dtypes
+
+        return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    return tensor.numpy()
+
+
+def _error(result: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> float:
+    if result.shape != wanted.shape:
+        return float("inf")
+    if wanted.size == 0:
+        return 0.0
+    if wanted.dtype.kind in "biu":
+        return 0.0 if np.array_equal(result, wanted) else float("inf")
+    kind = np.complex128 if wanted.dtype.kind == "c" else np.float64
+    result, wanted = result.astype(kind), wanted.astype(kind)
+    finite = np.isfinite(wanted)
+    same = np.array_equal(finite, np.isfinite(result)) and np.array_equal(
+        result[~finite], wanted[~finite], equal_nan=True
+    )
+    if not same:
+        return float("inf")
+    if not finite.any():
+        return 0.0
+    scale = float(np.abs(wanted[finite]).max())
+    return float(np.abs(result[finite] - wanted[finite]).max()) / (scale or 1.0)
+
+
+def _run(model: torch.nn.Module, signature: Signature, args: Any, kwargs: Any) -> Arrays:
+    with torch.no_grad():
+        leaves = pytree.tree_leaves(model(*args, **kwargs))
+    results: list[Any] = [None] * len(signature.results)
+    # pytree drops nothing but torch's None leaves, which the signature keeps as constants.
+    leaves = leaves if len(leaves) == len(signature.outputs) else [leaf for leaf in leaves if leaf is not None]
+    outputs = signature.outputs if len(leaves) == len(signature.outputs) else [
+        output for output in signature.outputs if output.kind != "constant" or output.value is not None
+    ]  # fmt: skip
+    for leaf, output in zip(leaves, outputs, strict=True):
+        if output.kind == "result":
+            tensor = leaf if isinstance(leaf, torch.Tensor) else torch.tensor(leaf)
+            results[output.index] = to_array(tensor)
+    return results
+
+
+def _double(leaf: Any) -> Any:
+    if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
+        return leaf.detach().double()
+    return leaf
