@@ -21,6 +21,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "bufferize": "stepwell.passes.buffer.bufferize:Bufferize",
     "place-parameters": "stepwell.passes.buffer.place_parameters:PlaceParameters",
     "plan-memory": "stepwell.passes.buffer.plan_memory:PlanMemory",
+    "declare-entries": "stepwell.passes.buffer.declare_entries:DeclareEntries",
     "lower-assert": "stepwell.passes.buffer.lower_assert:LowerAssert",
     "expand-copy": "stepwell.passes.buffer.expand_copy:ExpandCopy",
     "set-fp-policy": "stepwell.passes.buffer.set_fp_policy:SetFpPolicy",

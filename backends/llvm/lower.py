@@ -17,6 +17,7 @@ def lowering_elements(fp: str = "contract") -> list[str]:
         fp: numerics policy: ``strict``, ``contract`` or ``fast``.
     """
     return [
+        "declare-entries",
         "lower-assert",
         "expand-copy",
         "convert-linalg-to-loops",

@@ -12,7 +12,8 @@ from stepwell.support.errors import UsageError
 
 POLICIES = ("strict", "contract", "fast")
 
-_ARITH = {f"arith.{name}" for name in ("addf", "subf", "mulf", "divf", "remf", "negf", "extf", "truncf")}
+_ARITH = {f"arith.{name}" for name in ("addf", "subf", "mulf", "divf", "remf", "negf")}
+_CASTS = ("arith.extf", "arith.truncf")
 _LOOPS = ("scf.for", "affine.for")
 _LOADS = ("memref.load", "affine.load", "vector.load")
 _STORES = ("memref.store", "affine.store", "vector.store")
@@ -22,8 +23,9 @@ _STORES = ("memref.store", "affine.store", "vector.store")
 class SetFpPolicy(Pass):
     """Set the fast-math flags of every floating-point operation to what ``policy`` allows.
 
-    ``strict``: nothing. ``contract``: fused multiply-add, intermediate results of emulated narrow types kept wide,
-    and additions and multiplications of a reduction in any order. ``fast``: everything, NaN and infinity assumed away.
+    ``strict``: nothing. ``contract``: fused multiply-add, and additions and multiplications of a reduction in any order.
+    ``fast``: everything, NaN and infinity assumed away. Casts between float types keep the flags they have (passes that
+    emulate narrow types allow their own casts to go), but for ``strict``, which rounds at every one.
     """
 
     name: ClassVar[str] = "set-fp-policy"
@@ -46,6 +48,8 @@ class SetFpPolicy(Pass):
                 candidate.attributes["fastmath"] = reordered
             elif name in _ARITH or name.startswith("math.") and _is_float(candidate):
                 candidate.attributes["fastmath"] = reordered if is_reduction_step(candidate) else plain
+            elif name in _CASTS and self.policy == "strict":
+                candidate.attributes["fastmath"] = plain
             return ir.WalkResult.ADVANCE
 
         op.walk(visit)

@@ -1,0 +1,154 @@
+"""From an object to something that runs: a shared library by a linker, or code in this process by LLVM's JIT."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import importlib.util
+import itertools
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+import llvmlite.binding as llvm
+
+from stepwell.backends.llvm.cpu import Cpu, host
+from stepwell.support.errors import CodegenError, ToolError
+
+#: What the runtime provides for compiled code (runtime/include/stepwell/abi.h).
+RUNTIME_SYMBOLS = (
+    "_mlir_ciface_stepwell_output",
+    "stepwell_alloc",
+    "stepwell_free",
+    "stepwell_assert_failed",
+    "stepwell_parallel_for",
+)
+
+_LIBM = (
+    "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp10 exp2 expm1 fabs fdim floor"
+    " fma fmax fmin fmod hypot ldexp lgamma llrint llround log log10 log1p log2 logb lrint lround modf nearbyint pow"
+    " remainder rint round roundeven scalbn sin sincos sinh sqrt tan tanh tgamma trunc"
+).split()
+
+_names = itertools.count()
+
+
+class LoadedObject:
+    """Code in this process; it stays valid for as long as this object lives.
+
+    Args:
+        code: a position-independent object for this machine.
+        symbols: addresses for names that ``code`` leaves undefined (those of the runtime); libc's and libm's are known.
+        exports: names whose addresses are wanted.
+        keep: whatever must live as long as the code, the runtime library for one.
+
+    Raises:
+        CodegenError: the object has undefined symbols that nothing defines, or is no object for this machine.
+    """
+
+    def __init__(
+        self,
+        code: bytes,
+        symbols: Mapping[str, int],
+        exports: Iterable[str] = ("stepwell_model",),
+        keep: object = None,
+    ) -> None:
+        llvm.initialize_all_targets()
+        llvm.initialize_all_asmprinters()
+        self._keep = keep
+        self._jit = llvm.create_lljit_compiler(suppress_errors=True)
+        builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+        for name, address in {**_libm_symbols(), **symbols}.items():
+            builder.import_symbol(name, address)
+        for name in exports:
+            builder.export_symbol(name)
+        try:
+            self._tracker = builder.link(self._jit, f"stepwell{next(_names)}")
+        except RuntimeError as failure:
+            message = " ".join(str(failure).split())
+            raise CodegenError(f"the code could not be loaded: {message[:300]}") from None
+
+    def address(self, name: str) -> int:
+        """Where the exported symbol ``name`` is."""
+        return int(self._tracker[name])
+
+
+def runtime_symbols(runtime: ctypes.CDLL) -> dict[str, int]:
+    """The addresses of what the runtime library provides for compiled code."""
+    return {name: _address(runtime, name) for name in RUNTIME_SYMBOLS}
+
+
+def load_model(code: bytes, runtime: ctypes.CDLL) -> LoadedObject:
+    """Load a model's object beside the runtime; ``address("stepwell_model")`` is its descriptor."""
+    return LoadedObject(code, runtime_symbols(runtime), keep=runtime)
+
+
+@cache
+def _libm_symbols() -> dict[str, int]:
+    library = ctypes.CDLL(ctypes.util.find_library("m") or "libm.so.6")
+    names = [name + suffix for name in _LIBM for suffix in ("", "f")]
+    return {name: _address(library, name) for name in names if hasattr(library, name)}
+
+
+def _address(library: ctypes.CDLL, name: str) -> int:
+    return ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
+
+
+def find_compiler() -> list[str]:
+    """The command of the C compiler that links: ``$CC``, else the first of cc, gcc, clang, Zig's from PyPI.
+
+    Raises:
+        ToolError: there is none.
+    """
+    configured = shlex.split(os.environ.get("CC", ""))
+    if configured and shutil.which(configured[0]):
+        return configured
+    for name in ("cc", "gcc", "clang"):
+        if path := shutil.which(name):
+            return [path]
+    if importlib.util.find_spec("ziglang") is not None:
+        return [sys.executable, "-m", "ziglang", "cc"]
+    raise ToolError(
+        "no C compiler was found, and linking model.so needs one",
+        hint="install one (apt-get install gcc, or pip install ziglang), or name it in the environment variable CC",
+    )
+
+
+def link_shared(code: bytes, runtime_archive: Path, cpu: Cpu) -> bytes:
+    """The bytes of a shared library made of ``code`` and the whole runtime; it needs libc, libm and threads only.
+
+    Raises:
+        ToolError: no compiler, no runtime archive, another architecture than this one, or the linker failed.
+    """
+    if cpu.arch != host().arch:
+        raise ToolError(
+            f"model.so for {cpu.arch} can't be linked on {host().arch}: the runtime is built for this machine only",
+            hint="emit the object (--emit o) and link it with a runtime built for that machine",
+        )
+    if not runtime_archive.is_file():
+        raise ToolError(f"the runtime archive is missing: {runtime_archive.name}", hint="build it: make, or pip install .")
+    command = find_compiler()
+    with tempfile.TemporaryDirectory(prefix="stepwell-") as folder:
+        # Fixed names in the working directory: no path of this machine may enter the library.
+        Path(folder, "model.o").write_bytes(code)
+        arguments = [
+            *("-shared", "-o", "model.so", "model.o"),
+            *("-Wl,--whole-archive", str(runtime_archive.resolve()), "-Wl,--no-whole-archive"),
+            *("-Wl,-soname,model.so", "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,-z,defs"),
+            *("-lm", "-lpthread"),
+        ]
+        done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            lines = [line for line in done.stderr.splitlines() if line.strip()]
+            raise ToolError(
+                f"linking model.so failed: {lines[0] if lines else f'exit status {done.returncode}'}",
+                where=shlex.join(command),
+                hint="set CC to another compiler",
+            )
+        return Path(folder, "model.so").read_bytes()
