@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -15,10 +15,13 @@ from stepwell.support.errors import ArtifactError, UsageError
 
 #: Features that the code generator makes use of by itself: what a machine must have to run code made with them.
 _USED = frozenset(
-    "sse3 ssse3 sse4.1 sse4.2 avx avx2 fma f16c bmi bmi2 lzcnt popcnt movbe adx avxvnni avx512f avx512bw avx512cd"
-    " avx512dq avx512vl avx512vnni avx512bf16 avx512fp16 avx512vbmi avx512vbmi2 avx512bitalg avx512vpopcntdq"
-    " avx512ifma neon fullfp16 bf16 dotprod i8mm sve sve2 m a f d c v".split()
-)
+    {
+        "sse3", "ssse3", "sse4.1", "sse4.2", "avx", "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "popcnt",
+        "movbe", "adx", "avxvnni", "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512vnni",
+        "avx512bf16", "avx512fp16", "avx512vbmi", "avx512vbmi2", "avx512bitalg", "avx512vpopcntdq", "avx512ifma",
+        "neon", "fullfp16", "bf16", "dotprod", "i8mm", "sve", "sve2", "m", "a", "f", "d", "c", "v",
+    }
+)  # fmt: skip
 
 _LEVEL_2 = ("sse3", "ssse3", "sse4.1", "sse4.2", "popcnt")
 _LEVEL_3 = (*_LEVEL_2, "avx", "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe")
@@ -153,15 +156,20 @@ def cpu_model(cpu: Cpu) -> CpuModel:
         # AVX-512 has twice the registers; its width pays only where clocks do not drop, which bf16 CPUs promise.
         wide = cpu.has("avx512bf16") and cpu.has("avx512vl")
         bits = 512 if wide else 256 if cpu.has("avx") or cpu.has("avx2") else 128
-        bits_fma_registers = (bits, cpu.has("fma"), 32 if cpu.has("avx512vl") else 16)
+        model = CpuModel(bits, fma=cpu.has("fma"), registers=32 if cpu.has("avx512vl") else 16)
     elif cpu.arch == "aarch64":
-        bits_fma_registers = (128, True, 32)
+        model = CpuModel(128, fma=True, registers=32)
     else:
-        bits_fma_registers = (128 if cpu.has("v") else 64, cpu.has("f") or cpu.has("v"), 32)
+        model = CpuModel(128 if cpu.has("v") else 64, fma=cpu.has("f"), registers=32)
     if cpu.name != host().name:
-        return CpuModel(*bits_fma_registers)
+        return model
     sizes = _cache_sizes(Path("/sys/devices/system/cpu/cpu0/cache"))
-    return CpuModel(*bits_fma_registers, **{f"l{level}_bytes": size for level, size in sizes.items()})
+    return replace(
+        model,
+        l1_bytes=sizes.get(1, model.l1_bytes),
+        l2_bytes=sizes.get(2, model.l2_bytes),
+        l3_bytes=sizes.get(3, model.l3_bytes),
+    )
 
 
 def _cache_sizes(folder: Path) -> dict[int, int]:

@@ -146,12 +146,12 @@ class _Description:
         self.constant("stepwell_model", value, linkage="")
         return self.module
 
-    def entry(
-        self, name: str, arguments: EntryArguments, signatures: Mapping[str, Signature]
-    ) -> llvm_ir.Constant:
+    def entry(self, name: str, arguments: EntryArguments, signatures: Mapping[str, Signature]) -> llvm_ir.Constant:
         signature = signatures.get(name)
         if signature is None:
-            raise CodegenError(f"entry '{name}' has no signature", hint=f"signatures: {', '.join(signatures) or 'none'}")
+            raise CodegenError(
+                f"entry '{name}' has no signature", hint=f"signatures: {', '.join(signatures) or 'none'}"
+            )
         if (len(signature.inputs), len(signature.states)) != (arguments.inputs, arguments.states):
             raise CodegenError(
                 f"entry '{name}' takes {arguments.inputs} inputs and {arguments.states} states, "

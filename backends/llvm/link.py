@@ -31,10 +31,12 @@ RUNTIME_SYMBOLS = (
 )
 
 _LIBM = (
-    "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp10 exp2 expm1 fabs fdim floor"
-    " fma fmax fmin fmod hypot ldexp lgamma llrint llround log log10 log1p log2 logb lrint lround modf nearbyint pow"
-    " remainder rint round roundeven scalbn sin sincos sinh sqrt tan tanh tgamma trunc"
-).split()
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "copysign", "cos", "cosh", "erf",
+    "erfc", "exp", "exp10", "exp2", "expm1", "fabs", "fdim", "floor", "fma", "fmax", "fmin", "fmod", "hypot",
+    "ldexp", "lgamma", "llrint", "llround", "log", "log10", "log1p", "log2", "logb", "lrint", "lround", "modf",
+    "nearbyint", "pow", "remainder", "rint", "round", "roundeven", "scalbn", "sin", "sincos", "sinh", "sqrt", "tan",
+    "tanh", "tgamma", "trunc",
+)  # fmt: skip
 
 _names = itertools.count()
 
@@ -132,7 +134,9 @@ def link_shared(code: bytes, runtime_archive: Path, cpu: Cpu) -> bytes:
             hint="emit the object (--emit o) and link it with a runtime built for that machine",
         )
     if not runtime_archive.is_file():
-        raise ToolError(f"the runtime archive is missing: {runtime_archive.name}", hint="build it: make, or pip install .")
+        raise ToolError(
+            f"the runtime archive is missing: {runtime_archive.name}", hint="build it: make, or pip install ."
+        )
     command = find_compiler()
     with tempfile.TemporaryDirectory(prefix="stepwell-") as folder:
         # Fixed names in the working directory: no path of this machine may enter the library.

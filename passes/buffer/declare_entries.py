@@ -34,7 +34,7 @@ class DeclareEntries(Pass):
                 if function.operation.name != "func.func":
                     continue
                 external = not function.regions[0].blocks
-                visibility = function.attributes["sym_visibility"] if "sym_visibility" in function.attributes else None
+                visibility = function.attributes.get("sym_visibility", None)
                 public = visibility is None or ir.StringAttr(visibility).value == "public"
                 if external or public:
                     function.attributes["llvm.emit_c_interface"] = ir.UnitAttr.get()

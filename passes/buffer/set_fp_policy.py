@@ -23,9 +23,9 @@ _STORES = ("memref.store", "affine.store", "vector.store")
 class SetFpPolicy(Pass):
     """Set the fast-math flags of every floating-point operation to what ``policy`` allows.
 
-    ``strict``: nothing. ``contract``: fused multiply-add, and additions and multiplications of a reduction in any order.
-    ``fast``: everything, NaN and infinity assumed away. Casts between float types keep the flags they have (passes that
-    emulate narrow types allow their own casts to go), but for ``strict``, which rounds at every one.
+    ``strict``: nothing. ``contract``: fused multiply-add, and the additions or multiplications of a reduction in
+    any order. ``fast``: everything, NaN and infinity assumed away. Casts between float types keep the flags they
+    have (passes that emulate narrow types allow their own casts to go), but for ``strict``, which rounds at every one.
     """
 
     name: ClassVar[str] = "set-fp-policy"
@@ -46,7 +46,7 @@ class SetFpPolicy(Pass):
             name = candidate.name
             if name == "vector.reduction":
                 candidate.attributes["fastmath"] = reordered
-            elif name in _ARITH or name.startswith("math.") and _is_float(candidate):
+            elif name in _ARITH or (name.startswith("math.") and _is_float(candidate)):
                 candidate.attributes["fastmath"] = reordered if is_reduction_step(candidate) else plain
             elif name in _CASTS and self.policy == "strict":
                 candidate.attributes["fastmath"] = plain
@@ -66,17 +66,21 @@ def is_reduction_step(op: ir.Operation) -> bool:
             if loop is None or loop.name not in _LOOPS:
                 continue
             carried = loop.regions[0].blocks[0].arguments[1 + use.operand_number]
-            if any(operand == carried for operand in op.operands):
-                return True
+            reduces = any(operand == carried for operand in op.operands)
         elif user.name in _STORES and use.operand_number == 0:
-            if any(_loads_from(operand, user.operands[1]) for operand in op.operands):
-                return True
+            reduces = any(_loads_from(operand, user.operands[1]) for operand in op.operands)
+        else:
+            continue
+        if reduces:
+            return True
     return False
 
 
 def _loads_from(value: ir.Value, buffer: ir.Value) -> bool:
     owner = value.owner
-    return isinstance(owner, (ir.Operation, ir.OpView)) and owner.operation.name in _LOADS and owner.operands[0] == buffer
+    return (
+        isinstance(owner, (ir.Operation, ir.OpView)) and owner.operation.name in _LOADS and owner.operands[0] == buffer
+    )
 
 
 def _is_float(op: ir.Operation) -> bool:
