@@ -1,7 +1,13 @@
 """Dialects written in Python that every new context gets; plugins call :func:`register_dialect`."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from torch_mlir import ir
-from torch_mlir.dialects import ext
+
+if TYPE_CHECKING:
+    from torch_mlir.dialects import ext
 
 DIALECTS: dict[str, type[ext.Dialect]] = {}
 

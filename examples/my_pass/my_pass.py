@@ -7,13 +7,14 @@ apart again.
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from torch_mlir import ir
+from torch_mlir.dialects import arith
+from torch_mlir.dialects.ext import Dialect, Operand, Pure, Result, infer_result
+
 from stepwell.passes.base import Pass, PassContext, Pattern, PatternPass
 from stepwell.passes.registry import register
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
-from torch_mlir import ir
-from torch_mlir.dialects import arith
-from torch_mlir.dialects.ext import Dialect, Operand, Pure, Result, infer_result
 
 
 class Price(Dialect, name="price"):

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from stepwell.driver.opt import main
 
 IR = "func.func @f() {\n  return\n}\n"
