@@ -1,0 +1,30 @@
+"""A small zoo: the models that tests, tables and the bench share. ``zoo()[name].make() -> (model, args)``.
+
+Each file holds one model; weights are random from a seed, except MiniLM's. Listing imports torch, but neither timm,
+torchvision nor transformers.
+"""
+
+from examples.models.zoo import Dynamic, Model, ZooModel
+
+__all__ = ["Dynamic", "Model", "ZooModel", "zoo"]
+
+
+def zoo() -> dict[str, ZooModel]:
+    """All models by name, in the order of the tables."""
+    from examples.models import bert, gpt2, llama, lstm, minilm, mobilenet, resnet, swin, vit
+
+    models = (
+        resnet.RESNET18,
+        mobilenet.MOBILENET_V3_SMALL,
+        vit.VIT_TINY,
+        swin.SWIN_TINY,
+        bert.BERT,
+        minilm.MINILM,
+        gpt2.GPT2,
+        llama.LLAMA,
+        llama.LLAMA_FUNCTIONAL_CACHE,
+        llama.LLAMA_STATIC_CACHE,
+        llama.LLAMA_STATIC_PREFILL,
+        lstm.LSTM,
+    )
+    return {model.name: model for model in models}
