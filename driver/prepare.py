@@ -10,6 +10,7 @@ from torch_mlir import ir
 from stepwell.backends.interpreter.interpreter import Interpreter
 from stepwell.passes.base import PassContext
 from stepwell.support.parameters import ParameterStore
+from stepwell.support.signature import TensorSpec
 
 
 def add_prepared(context: PassContext, parameters: ParameterStore) -> None:
@@ -22,7 +23,14 @@ def add_prepared(context: PassContext, parameters: ParameterStore) -> None:
     for function in context.prepare.body.operations:
         name = ir.StringAttr(function.operation.attributes["stepwell.prepare"]).value
         if name not in parameters:
-            parameters.add(name, _Prepared(context.prepare, function.operation, parameters))
+            loader = _Prepared(context.prepare, function.operation, parameters)
+            parameters.add(name, loader, _result_spec(name, function.operation))
+
+
+def _result_spec(name: str, function: ir.Operation) -> TensorSpec:
+    kind = ir.FunctionType(ir.TypeAttr(function.attributes["function_type"]).value).results[0]
+    result = ir.RankedTensorType(kind)
+    return TensorSpec(name, str(result.element_type), tuple(result.shape))
 
 
 def prepare_text(context: PassContext) -> str:

@@ -55,6 +55,14 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
     raise UnsupportedError(f"element type '{name}' has no numpy form")
 
 
+def from_numpy(dtype: np.dtype[Any]) -> str:
+    """The MLIR name of a numpy dtype, those of ``ml_dtypes`` included."""
+    for name, short in {**_NUMPY, **_ML_DTYPES}.items():
+        if short == dtype.name and name != "index":
+            return name
+    raise UnsupportedError(f"numpy dtype {dtype} can't be carried through the levels", hint="convert the array first")
+
+
 def torch_dtype(name: str) -> Any:
     """The ``torch.dtype`` of ``name``."""
     import torch

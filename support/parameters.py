@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from stepwell.support.dtypes import from_numpy
 from stepwell.support.errors import ArtifactError
+from stepwell.support.signature import TensorSpec
 
 Loader = Callable[[], np.ndarray[Any, Any]]
 
@@ -21,17 +23,33 @@ class ParameterStore(Mapping[str, np.ndarray[Any, Any]]):
 
     def __init__(self) -> None:
         self._loaders: dict[str, Loader] = {}
+        self._specs: dict[str, TensorSpec] = {}
         self._digests: dict[str, str] = {}
 
-    def add(self, name: str, loader: Loader) -> None:
-        """Register parameter ``name``; ``loader`` gives its value as a C-contiguous array, any shape."""
+    def add(self, name: str, loader: Loader, spec: TensorSpec | None = None) -> None:
+        """Register parameter ``name``; ``loader`` gives its value as a C-contiguous array, any shape.
+
+        Args:
+            spec: dtype and static shape, where they are known without loading.
+        """
         self._loaders[name] = loader
         self._digests.pop(name, None)
+        self._specs.pop(name, None)
+        if spec is not None:
+            self._specs[name] = spec
 
     def remove(self, name: str) -> None:
         """Forget parameter ``name``."""
         del self._loaders[name]
         self._digests.pop(name, None)
+        self._specs.pop(name, None)
+
+    def spec(self, name: str) -> TensorSpec:
+        """Dtype and shape of parameter ``name``; loads it once where they were not given."""
+        if name not in self._specs:
+            array = self[name]
+            self._specs[name] = TensorSpec(name, from_numpy(array.dtype), tuple(array.shape))
+        return self._specs[name]
 
     def __getitem__(self, name: str) -> np.ndarray[Any, Any]:
         if name not in self._loaders:

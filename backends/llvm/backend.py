@@ -1,0 +1,128 @@
+"""The target ``cpu``: machine code through the LLVM dialect and llvmlite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import ClassVar
+
+from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnable
+from stepwell.backends.llvm.codegen import generate
+from stepwell.backends.llvm.cpu import Cpu, check_machine, host, resolve_cpu
+from stepwell.backends.llvm.describe import ParameterPlace, describe_model, read_entries, read_layout
+from stepwell.backends.llvm.link import find_compiler, link_shared
+from stepwell.backends.llvm.pipeline import cpu_pipeline
+from stepwell.backends.llvm.runnable import CpuRunnable
+from stepwell.backends.target import Target
+from stepwell.passes.pipeline import Pipeline
+from stepwell.support import native
+from stepwell.support.dtypes import byte_size
+from stepwell.support.errors import Error
+from stepwell.support.parameters import ParameterStore
+from stepwell.support.signature import Signature
+
+_DTYPES = frozenset({"i1", "i8", "ui8", "i16", "i32", "i64", "f16", "bf16", "f32", "f64"})
+_OBJECT, _LIBRARY = "model.o", "model.so"
+_ALIGNMENT = 64
+
+
+class CpuBackend(Backend):
+    """Compiles for the host, or ahead of time for the CPU that the options name."""
+
+    name: ClassVar[str] = "cpu"
+    summary: ClassVar[str] = "machine code through LLVM"
+    options: ClassVar[Mapping[str, str]] = {
+        "triple": "architecture-vendor-system; the host's by default",
+        "cpu": "a CPU as LLVM names it; host by default",
+        "features": "features to add or take away: avx2,-avx512f",
+        "fp": "strict, contract (default: fused multiply-add, reassociated reductions) or fast",
+        "opt": "LLVM's optimisation level, 0 to 3 (default 3)",
+    }
+    code_forms: ClassVar[tuple[str, ...]] = ("ll", "s", "o", "so")
+
+    def resolve(self, target: Target) -> Target:
+        super().resolve(target)
+        cpu = resolve_cpu(target)
+        target.choice("fp", ("strict", "contract", "fast"), "contract")
+        target.choice("opt", ("0", "1", "2", "3"), "3")
+        options = {**target.options, "triple": cpu.triple, "cpu": cpu.name, "features": cpu.feature_text}
+        return Target(self.name, **options)
+
+    def capabilities(self, target: Target) -> Capabilities:
+        return Capabilities(_DTYPES)
+
+    def pipeline(self, target: Target) -> Pipeline:
+        return cpu_pipeline(target.get("fp", "contract"))
+
+    def emit(self, lowered: Lowered) -> Code:
+        cpu = resolve_cpu(lowered.target)
+        layout = _with_states(read_layout(lowered.module), lowered.signatures, lowered.parameters)
+        places = [_place(name, offset, lowered.parameters) for name, offset in layout.items()]
+        size = max((_aligned(place.offset + place.bytes) for place in places), default=0)
+        description = describe_model(
+            read_entries(lowered.module), lowered.signatures, cpu, parameters=places, parameter_bytes=size
+        )
+        made = generate(
+            lowered.module,
+            cpu,
+            opt_level=lowered.target.integer("opt", 3),
+            extra=[description],
+            formats=("o",),
+        )
+        facts = {"triple": cpu.triple, "cpu": cpu.name, "features": list(cpu.needed)}
+        return Code({_OBJECT: made["o"]}, facts, layout)
+
+    def package(self, code: Code) -> Code:
+        if _LIBRARY in code.files:
+            return code
+        library = link_shared(code.files[_OBJECT], native.archive(), _cpu_of(code))
+        return Code({_LIBRARY: library}, code.facts, code.layout)
+
+    def load(
+        self, code: Code, signatures: dict[str, Signature], parameter_file: Path, folder: Path | None = None
+    ) -> Runnable:
+        check_machine(_cpu_of(code))
+        if folder is not None:
+            return CpuRunnable.from_library(folder / _LIBRARY, signatures, parameter_file)
+        return CpuRunnable.from_object(code.files[_OBJECT], signatures, parameter_file)
+
+    def doctor(self) -> list[tuple[str, bool, str]]:
+        rows = [("processor", True, f"{host().name}, needs of code made here: {' '.join(host().needed)}")]
+        for what, probe in (("linker", lambda: " ".join(find_compiler())), ("runtime", lambda: str(native.archive()))):
+            try:
+                rows.append((what, True, probe()))
+            except Error as error:
+                rows.append((what, False, error.hint or error.what))
+        return rows
+
+
+def _with_states(layout: dict[str, int], signatures: Mapping[str, Signature], store: ParameterStore) -> dict[str, int]:
+    """The layout of the parameter file: what the code reads, then the initial values of the states."""
+    end = max((_aligned(offset + _bytes(name, store)) for name, offset in layout.items()), default=0)
+    placed = dict(layout)
+    for signature in signatures.values():
+        for state in signature.states:
+            name = f"state:{state.name}"
+            if name not in placed and name in store:
+                placed[name] = end
+                end += _aligned(_bytes(name, store))
+    return placed
+
+
+def _place(name: str, offset: int, store: ParameterStore) -> ParameterPlace:
+    return ParameterPlace(name, offset, _bytes(name, store), store.spec(name).dtype)
+
+
+def _bytes(name: str, store: ParameterStore) -> int:
+    spec = store.spec(name)
+    return prod(int(size) for size in spec.shape if isinstance(size, int)) * byte_size(spec.dtype)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGNMENT) * _ALIGNMENT
+
+
+def _cpu_of(code: Code) -> Cpu:
+    facts = code.facts
+    return Cpu(facts["triple"], facts["cpu"], tuple(f"+{feature}" for feature in facts["features"]))

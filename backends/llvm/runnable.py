@@ -1,0 +1,54 @@
+"""Loaded machine code: the runtime's model, and sessions on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stepwell.backends.base import Runnable
+from stepwell.backends.llvm.link import load_model
+from stepwell.support import native
+from stepwell.support.dtypes import torch_dtype
+from stepwell.support.signature import Signature
+
+
+class CpuRunnable(Runnable):
+    """A model of the native runtime.
+
+    Results of static shape are fresh tensors of ours; those of dynamic shape are asked for by the code as it runs.
+    """
+
+    def __init__(self, model: native.NativeModel, signatures: dict[str, Signature], keep: object = None) -> None:
+        self._model = model
+        self._keep = keep
+        self._signatures = signatures
+
+    @staticmethod
+    def from_object(code: bytes, signatures: dict[str, Signature], parameter_file: Path) -> CpuRunnable:
+        """Link an object into this process."""
+        loaded = load_model(code, native.library())
+        model = native.NativeModel.at(loaded.address("stepwell_model"), parameter_file)
+        return CpuRunnable(model, signatures, loaded)
+
+    @staticmethod
+    def from_library(path: Path, signatures: dict[str, Signature], parameter_file: Path) -> CpuRunnable:
+        """Load an artifact's ``model.so``."""
+        return CpuRunnable(native.NativeModel.open(path, parameter_file), signatures)
+
+    def new_session(self) -> native.Session:
+        return self._model.session()
+
+    def run(self, session: Any, entry: str, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        results: list[torch.Tensor] = session.run(entry, inputs)
+        return results
+
+    def state(self, session: Any, name: str) -> torch.Tensor:
+        for signature in self._signatures.values():
+            for spec in signature.states:
+                if spec.name == name:
+                    value: torch.Tensor = session.state(name)
+                    return value.view(torch_dtype(spec.dtype))
+        return super().state(session, name)
