@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.export import ExportedProgram
 
+from stepwell.frontend.decompositions import decomposition_table
 from stepwell.frontend.source_paths import innermost_frame
 from stepwell.support.errors import Error, ImportFailure
 
@@ -45,13 +45,10 @@ def export_model(
 
 def decompose(exported: ExportedProgram) -> ExportedProgram:
     """Rewrite ``exported`` in the operators that lower to the tensor level; the argument stays as it is."""
-    from torch_mlir.extras.fx_decomp_util import get_decomposition_table
-
-    table: dict[Any, Callable[..., Any]] = dict(get_decomposition_table())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return exported.run_decompositions(table)
+            return exported.run_decompositions(decomposition_table())
         except Exception as error:  # a user operator's fake kernel can raise anything
             raise ImportFailure(
                 f"torch could not decompose the model: {_first_line(error)}", where=_user_line(error)

@@ -22,6 +22,7 @@ from stepwell.frontend.bindings import Bindings, bind, to_numpy
 from stepwell.frontend.boundary import Boundary, build_boundary
 from stepwell.frontend.program import Program
 from stepwell.frontend.source_paths import describe_node, innermost_frame
+from stepwell.frontend.views import split_views
 from stepwell.support.errors import ImportFailure
 
 _NUMBERS = {
@@ -70,6 +71,7 @@ def import_program(
         ImportFailure: an input, output or node that has no form at the graph level.
     """
     bound = bind(program)
+    split_views(program)
     boundary = build_boundary(program, bound, dynamic_shapes)
     context = make_context()
     importer = FxImporter(context=context, hooks=_Hooks())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from pathlib import PurePosixPath
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 _FRAME = re.compile(r'File "([^"]+)", line ([0-9]+)')
 

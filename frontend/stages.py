@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from stepwell.passes.pipeline import Element, Nested, Stage, Upstream
-from stepwell.passes.pipeline import parse_element
+from stepwell.passes.pipeline import Element, Nested, Stage, Upstream, parse_element
 from stepwell.passes.registry import is_registered
+
+_KEPT = ("aten.flatten.using_ints", "aten.unflatten.int")
+"""Operators that torch-mlir would decompose into guesses; ``lower-views`` takes them."""
 
 
 def _ours(*names: str) -> list[Element]:
@@ -18,7 +20,9 @@ def graph_stage() -> Stage:
         "graph",
         [
             Nested("func.func", [Upstream("torch-match-quantized-custom-ops")]),
-            Upstream("torchdynamo-export-to-torch-backend-pipeline", "extra-library= backend-legal-ops="),
+            Upstream(
+                "torchdynamo-export-to-torch-backend-pipeline", f"extra-library= backend-legal-ops={','.join(_KEPT)}"
+            ),
         ],
     )
 
@@ -29,6 +33,7 @@ def tensor_stage() -> Stage:
         "tensor",
         "tensor",
         [
+            *_ours("lower-views"),
             Upstream("torch-backend-to-linalg-on-tensors-backend-pipeline"),
             *_ours("lower-tm-tensor", "check-casts"),
             Upstream("canonicalize"),

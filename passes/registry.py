@@ -14,7 +14,9 @@ PASSES: dict[str, str | type[Pass]] = {
     # any level
     "check-level": "stepwell.passes.check_level:CheckLevel",
     # graph
+    "lower-views": "stepwell.passes.graph.lower_views:LowerViews",
     # tensor
+    "lower-tm-tensor": "stepwell.passes.tensor.lower_tm_tensor:LowerTmTensor",
     "detach-prepare": "stepwell.passes.tensor.detach_prepare:DetachPrepare",
     # buffer
     "bind-outputs": "stepwell.passes.buffer.bind_outputs:BindOutputs",

@@ -1,0 +1,54 @@
+"""The operators that import leaves in a graph: torch-mlir's table, with matrix products of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+aten = torch.ops.aten
+
+
+def decomposition_table() -> dict[Any, Callable[..., Any]]:
+    """Operator overload -> decomposition, for ``ExportedProgram.run_decompositions``."""
+    from torch_mlir.extras.fx_decomp_util import get_decomposition_table
+
+    table: dict[Any, Callable[..., Any]] = dict(get_decomposition_table())
+    table[aten.linear.default] = _linear
+    table[aten.matmul.default] = _matmul
+    table[aten.addmm.default] = _addmm
+    return table
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``x @ weight.T + bias`` as one matrix product; torch's own would batch the weight for strided inputs."""
+    product = _fold(x, weight.t()) if x.dim() > 1 else aten.mv.default(weight, x)
+    return product if bias is None else product + bias
+
+
+def _matmul(left: Tensor, right: Tensor) -> Tensor:
+    if left.dim() < 3 or right.dim() != 2:
+        return NotImplemented
+    return _fold(left, right)
+
+
+def _fold(left: Tensor, right: Tensor) -> Tensor:
+    """``left @ right`` for a matrix ``right``: the leading dimensions of ``left`` become one."""
+    if left.dim() == 2:
+        return torch.mm(left, right)
+    rows = 1
+    for size in left.shape[:-1]:
+        rows = rows * size
+    product = torch.mm(left.reshape(rows, left.shape[-1]), right)
+    return product.reshape([*left.shape[:-1], right.shape[1]])
+
+
+def _addmm(bias: Tensor, left: Tensor, right: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    product = torch.mm(left, right)
+    if alpha != 1:
+        product = product * alpha
+    if beta == 0:
+        return product
+    return product + (bias if beta == 1 else bias * beta)
