@@ -60,7 +60,7 @@ class PlaceParameters(Pass):
 def _bytes(argument: Argument, entry: func.FuncOp) -> int:
     type_ = argument.type
     if isinstance(type_, ir.MemRefType) and type_.has_static_shape and type_ == plain_type(type_):
-        return prod(type_.shape) * element_bytes(type_.element_type)
+        return int(prod(type_.shape)) * element_bytes(type_.element_type)
     raise PassError(
         f"parameter '{argument.name}' has type {type_}; a parameter is a memref of static shape",
         where=describe_location(entry.operation.location),

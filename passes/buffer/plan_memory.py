@@ -74,7 +74,7 @@ def _static_bytes(type_: ir.MemRefType) -> int | None:
     """Bytes of a buffer in plain memory with a static shape and the identity layout, else None."""
     if not type_.has_static_shape or type_.memory_space is not None or type_ != plain_type(type_):
         return None
-    return prod(type_.shape) * element_bytes(type_.element_type)
+    return int(prod(type_.shape)) * element_bytes(type_.element_type)
 
 
 def _alignment(alloc: ir.Operation) -> int:
