@@ -20,7 +20,7 @@ NATIVE_SOURCES := CMakeLists.txt $(shell find runtime -type f -not -name '*.md')
 all: setup
 
 demo: debian setup
-	$(PY) examples/minilm/demo.py
+	$(PY) -m examples.minilm.demo
 
 test: debian-test setup lit pytest lint
 
