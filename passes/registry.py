@@ -16,6 +16,7 @@ PASSES: dict[str, str | type[Pass]] = {
     # graph
     "lower-views": "stepwell.passes.graph.lower_views:LowerViews",
     # tensor
+    "split-prepare": "stepwell.passes.tensor.split_prepare:SplitPrepare",
     "lower-tm-tensor": "stepwell.passes.tensor.lower_tm_tensor:LowerTmTensor",
     "detach-prepare": "stepwell.passes.tensor.detach_prepare:DetachPrepare",
     # buffer

@@ -1,0 +1,162 @@
+"""split-prepare: work on weights alone leaves ``main`` and is done once, on the compiling host."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from torch_mlir import ir
+
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.buffer.entry import Argument, arguments, entries, new_argument, set_arguments
+from stepwell.passes.tensor.weight_only import WeightOnly, nested, used_values
+from stepwell.support import dtypes
+
+_VIEWS = frozenset(
+    {"tensor.expand_shape", "tensor.collapse_shape", "tensor.cast", "tensor.reshape", "tensor.extract_slice"}
+)
+
+
+@dataclass
+class SplitPrepare(Pass):
+    """Move what depends on parameters and constants alone into functions of its own.
+
+    Each value where such work ends becomes a new parameter ``prepared.<N>.<origin>`` of the entry, made by
+    ``func.func private @prepare_<N>`` (marked ``stepwell.prepare``) from the parameters that it takes. Views of a
+    parameter stay where they are, and so does work whose result is larger than ``max_growth`` times its parameters
+    (broadcasts, casts to a wider type): there the split is made further up. States are not weights.
+    """
+
+    name: ClassVar[str] = "split-prepare"
+    summary: ClassVar[str] = "split work on weights alone from the entries"
+
+    max_growth: float = field(
+        default=1.5, metadata={"help": "largest size of a prepared value over that of the parameters it is made from"}
+    )
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        functions = _PrepareFunctions(op)
+        report: dict[str, Any] = {"prepared": {}, "dropped": []}
+        for entry in entries(op):
+            if len(list(entry.operation.regions[0].blocks)) == 1:
+                with op.context, entry.operation.location:
+                    self._split(entry, functions, report)
+        report["bytes_added"] = sum(report["prepared"].values())
+        context.note(self.name, **report)
+
+    def _split(self, entry: Any, functions: _PrepareFunctions, report: dict[str, Any]) -> None:
+        block = entry.operation.regions[0].blocks[0]
+        old = arguments(entry)
+        analysis = WeightOnly(block, old)
+        added: list[Argument] = []
+        chosen = self._choose(analysis, old)
+        for value in chosen:
+            sources = [old[index] for index in sorted(analysis.sources[value])]
+            name = functions.make(value, sources, analysis.slice(value))
+            added.append(new_argument("parameter", value.type, name))
+            report["prepared"][name] = _byte_size(value.type)
+        for value, made in zip(chosen, set_arguments(entry, [*old, *added])[len(old) :], strict=True):
+            value.replace_all_uses_with(made)
+        _erase_dead(analysis)
+        unused = [argument for argument in arguments(entry) if _is_unused_parameter(argument)]
+        report["dropped"] += [argument.name for argument in unused]
+        set_arguments(entry, [argument for argument in arguments(entry) if not _is_unused_parameter(argument)])
+
+    def _choose(self, analysis: WeightOnly, parameters: list[Argument]) -> list[ir.Value]:
+        """The values to prepare: where work on weights meets other work, or as far up from there as must be."""
+        chosen: dict[ir.Value, None] = {}
+        seen: set[ir.Value] = set()
+        for op in analysis.operations:
+            if any(result in analysis.sources for result in op.results):
+                continue
+            pending = used_values(op)
+            while pending:
+                value = pending.pop(0)
+                if value in seen or not analysis.is_computed(value):
+                    continue
+                seen.add(value)
+                if self._is_worth(value, [parameters[index] for index in analysis.sources[value]]):
+                    chosen[value] = None
+                else:
+                    pending = [*used_values(value.owner.operation), *pending]
+        return list(chosen)
+
+    def _is_worth(self, value: ir.Value, sources: list[Argument]) -> bool:
+        size = _byte_size(value.type)
+        if size is None or value.owner.operation.name in _VIEWS:
+            return False
+        return size <= self.max_growth * sum(_byte_size(source.type) or 0 for source in sources)
+
+
+class _PrepareFunctions:
+    """Makes the prepare functions of a module; the same work is not given two of them."""
+
+    def __init__(self, module: ir.Operation) -> None:
+        self._body = module.regions[0].blocks[0]
+        self._names: dict[tuple[str, str], str] = {}
+        self._taken = {
+            ir.StringAttr(op.operation.attributes["sym_name"]).value
+            for op in self._body.operations
+            if "sym_name" in op.operation.attributes
+        }
+
+    def make(self, value: ir.Value, sources: list[Argument], operations: list[ir.Operation]) -> str:
+        """A function that computes ``value`` from ``sources``; returns the name of the parameter it makes."""
+        number = next(n for n in range(len(self._taken) + 1) if f"prepare_{n}" not in self._taken)
+        origin = max(sources, key=lambda source: _byte_size(source.type) or 0)
+        parameter = f"prepared.{number}.{origin.name}"
+        function = self._build(f"prepare_{number}", parameter, value, sources, operations)
+        key = (str(function.attributes["arg_attrs"]), str(function.regions[0].blocks[0]))
+        if key in self._names:
+            function.erase()
+            return self._names[key]
+        self._taken.add(f"prepare_{number}")
+        self._names[key] = parameter
+        return parameter
+
+    def _build(
+        self, symbol: str, parameter: str, value: ir.Value, sources: list[Argument], operations: list[ir.Operation]
+    ) -> ir.Operation:
+        types = [source.type for source in sources]
+        attributes = {
+            "sym_name": ir.StringAttr.get(symbol),
+            "sym_visibility": ir.StringAttr.get("private"),
+            "function_type": ir.TypeAttr.get(ir.FunctionType.get(types, [value.type])),
+            "arg_attrs": ir.ArrayAttr.get([source.attributes for source in sources]),
+            "stepwell.prepare": ir.StringAttr.get(parameter),
+        }
+        function = ir.Operation.create(
+            "func.func", attributes=attributes, regions=1, loc=value.owner.location, ip=ir.InsertionPoint(self._body)
+        )
+        block = function.regions[0].blocks.append(*types, arg_locs=[source.value.location for source in sources])
+        replaced = {source.value: made for source, made in zip(sources, block.arguments, strict=True)}
+        with ir.InsertionPoint(block):
+            for op in operations:
+                clone = op.clone()
+                for inner in (clone.operation, *nested(clone.operation)):
+                    for index, operand in enumerate(inner.operands):
+                        if operand in replaced:
+                            inner.operands[index] = replaced[operand]
+                replaced.update(zip(op.results, clone.operation.results, strict=True))
+            ir.Operation.create("func.return", operands=[replaced[value]], loc=value.owner.location)
+        return function
+
+
+def _erase_dead(analysis: WeightOnly) -> None:
+    for op in reversed(analysis.operations):
+        fixed = all(result in analysis.sources or result in analysis.constants for result in op.results)
+        if list(op.results) and fixed and not any(list(result.uses) for result in op.results):
+            op.erase()
+
+
+def _is_unused_parameter(argument: Argument) -> bool:
+    return argument.kind == "parameter" and argument.value is not None and not list(argument.value.uses)
+
+
+def _byte_size(kind: ir.Type) -> int | None:
+    """Bytes of a tensor; None where it is no tensor, dynamic, or of an element type that no file holds."""
+    if not isinstance(kind, ir.RankedTensorType) or not kind.has_static_shape:
+        return None
+    element = str(kind.element_type)
+    return math.prod(kind.shape) * dtypes.byte_size(element) if dtypes.known(element) else None

@@ -1,0 +1,96 @@
+"""Which values of an entry depend on its parameters and constants alone, and the slices that compute them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from torch_mlir import ir
+
+from stepwell.passes.buffer.entry import Argument
+
+_DIALECTS = frozenset({"linalg", "tensor", "arith", "math", "complex", "scf", "affine"})
+_NESTED = frozenset({"cf.assert"})  # about weights alone, so it may fail on the compiling host as well
+
+
+class WeightOnly:
+    """Values of a block that are fixed once the weights are.
+
+    Attributes:
+        operations: the operations of the block, in order.
+        sources: for each value that depends on parameters (and constants) alone, the indices of those parameters.
+        constants: values that depend on nothing at all.
+    """
+
+    def __init__(self, block: ir.Block, arguments: Iterable[Argument]) -> None:
+        self.operations: list[ir.Operation] = [op.operation for op in block.operations]
+        self.sources: dict[ir.Value, frozenset[int]] = {
+            argument.value: frozenset({index})
+            for index, argument in enumerate(arguments)
+            if argument.kind == "parameter" and argument.value is not None
+        }
+        self.constants: set[ir.Value] = set()
+        self._order = {op: index for index, op in enumerate(self.operations)}
+        for op in self.operations:
+            self._visit(op)
+
+    def is_computed(self, value: ir.Value) -> bool:
+        """Whether ``value`` is the result of work on weights (not a parameter as it comes)."""
+        return value in self.sources and not isinstance(value.owner, ir.Block)
+
+    def slice(self, value: ir.Value) -> list[ir.Operation]:
+        """The operations that compute ``value``, in order."""
+        found: set[ir.Operation] = set()
+        pending = [value]
+        while pending:
+            owner = pending.pop().owner
+            if isinstance(owner, ir.Block) or owner.operation in found:
+                continue
+            found.add(owner.operation)
+            pending += used_values(owner.operation)
+        return sorted(found, key=lambda op: self._order[op])
+
+    def _visit(self, op: ir.Operation) -> None:
+        if not _is_movable(op):
+            return
+        used = used_values(op)
+        if not all(value in self.sources or value in self.constants for value in used):
+            return
+        sources = frozenset[int]().union(*(self.sources.get(value, frozenset()) for value in used))
+        for result in op.results:
+            if sources:
+                self.sources[result] = sources
+            else:
+                self.constants.add(result)
+
+
+def used_values(op: ir.Operation) -> list[ir.Value]:
+    """Operands of ``op``, and the values from outside that its regions use."""
+    values = list(op.operands)
+    for inner in nested(op):
+        values += [value for value in inner.operands if not _is_inside(value, op)]
+    return values
+
+
+def nested(op: ir.Operation) -> Iterator[ir.Operation]:
+    """All operations in the regions of ``op``."""
+    for region in op.regions:
+        for block in region:
+            for inner in block.operations:
+                yield inner.operation
+                yield from nested(inner.operation)
+
+
+def _is_movable(op: ir.Operation) -> bool:
+    if op.name.partition(".")[0] not in _DIALECTS or not list(op.results):
+        return False
+    return all(inner.name.partition(".")[0] in _DIALECTS or inner.name in _NESTED for inner in nested(op))
+
+
+def _is_inside(value: ir.Value, op: ir.Operation) -> bool:
+    owner = value.owner
+    parent = owner.owner if isinstance(owner, ir.Block) else owner.operation.parent
+    while parent is not None:
+        if parent.operation == op:
+            return True
+        parent = parent.operation.parent
+    return False
