@@ -23,7 +23,7 @@ def lowering_elements(fp: str = "contract") -> list[str]:
         "convert-linalg-to-loops",
         "scf-forall-to-for",
         "scf-parallel-for-to-nested-fors",
-        "func.func(convert-vector-to-scf{full-unroll=true})",
+        "func.func(lower-vector-multi-reduction,convert-vector-to-scf{full-unroll=true})",
         "lower-affine",
         # Narrow floats are storage: arithmetic happens in f32 and rounds back.
         "math-extend-to-supported-types{target-type=f32 extra-types=f64}",
@@ -35,7 +35,6 @@ def lowering_elements(fp: str = "contract") -> list[str]:
         "lower-affine",
         # No target has bf16 conversions everywhere: integer operations vectorise, library calls do not.
         "arith-expand{include-bf16=true}",
-        "convert-complex-to-libm",
         "convert-complex-to-standard",
         "canonicalize",
         "cse",

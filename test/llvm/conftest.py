@@ -86,13 +86,11 @@ def compiled() -> Callable[..., Callable[..., None]]:
 
 @pytest.fixture
 def by_mlir() -> Callable[..., Callable[..., None]]:
-    """The same through MLIR's ExecutionEngine, for comparison."""
+    """The same through MLIR's ExecutionEngine, for comparison; for modules that need no runtime."""
     keep = []
 
     def make(text: str, fp: str = "contract") -> Callable[..., None]:
         engine = ExecutionEngine(lower(text, fp), opt_level=2)
-        for name, function in (("aligned_alloc", _aligned_alloc), ("free", _free)):
-            engine.raw_register_runtime(f"_mlir_memref_to_llvm_{name}", function)
         keep.append(engine)
 
         def run(*arrays: Array) -> None:
@@ -103,11 +101,6 @@ def by_mlir() -> Callable[..., Callable[..., None]]:
         return run
 
     return make
-
-
-@ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64)
-def _aligned_alloc(alignment: int, size: int) -> int:
-    return int(_alloc(size, alignment))
 
 
 @pytest.fixture
