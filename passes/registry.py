@@ -22,6 +22,7 @@ PASSES: dict[str, str | type[Pass]] = {
     # buffer
     "bind-outputs": "stepwell.passes.buffer.bind_outputs:BindOutputs",
     "bufferize": "stepwell.passes.buffer.bufferize:Bufferize",
+    "free-buffers": "stepwell.passes.buffer.free_buffers:FreeBuffers",
     "place-parameters": "stepwell.passes.buffer.place_parameters:PlaceParameters",
     "plan-memory": "stepwell.passes.buffer.plan_memory:PlanMemory",
     "declare-entries": "stepwell.passes.buffer.declare_entries:DeclareEntries",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, scf, tensor
 
 #: A size or offset: a number where it is known, else an ``index`` value.
-Size = int | ir.Value
+Size: TypeAlias = "int | ir.Value"
 
 _DYNAMIC = ir.ShapedType.get_dynamic_size()
 
