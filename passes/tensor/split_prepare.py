@@ -129,7 +129,7 @@ class _PrepareFunctions:
         function = ir.Operation.create(
             "func.func", attributes=attributes, regions=1, loc=value.owner.location, ip=ir.InsertionPoint(self._body)
         )
-        block = function.regions[0].blocks.append(*types, arg_locs=[source.value.location for source in sources])
+        block = function.regions[0].blocks.append(*types, arg_locs=[value.owner.location] * len(types))
         replaced = {source.value: made for source, made in zip(sources, block.arguments, strict=True)}
         with ir.InsertionPoint(block):
             for op in operations:
