@@ -118,7 +118,8 @@ def _is_unshared_alloc(value: ir.Value, terminator: ir.Operation) -> bool:
     """Whether ``value`` is an allocation in the terminator's block that is handed out once, with its plain type."""
     if not isinstance(value, ir.OpResult) or not _is_fresh(value, terminator) or root_of(value) != value:
         return False
-    return sum(root_of(operand) == value for operand in terminator.operands if _is_buffer(operand)) == 1
+    handed_out = [root_of(operand) for operand in terminator.operands if _is_buffer(operand)]
+    return handed_out.count(value) == 1
 
 
 def _private_copy(op: ir.Operation, value: ir.Value) -> ir.Value:

@@ -107,7 +107,7 @@ class _Owners:
             if last is None or last.is_before_in_block(user):
                 last = user
         if last is None:
-            last = value.owner.operation if isinstance(value, ir.OpResult) else list(block.operations)[0].operation
+            last = value.owner.operation if isinstance(value, ir.OpResult) else next(iter(block.operations)).operation
         following = terminator if last == terminator else _next(last)
         with ir.InsertionPoint(following), value.location:
             memref.DeallocOp(value)
