@@ -23,7 +23,7 @@ def lowering_elements(fp: str = "contract") -> list[str]:
         "convert-linalg-to-loops",
         "scf-forall-to-for",
         "scf-parallel-for-to-nested-fors",
-        "func.func(lower-vector-multi-reduction,convert-vector-to-scf{full-unroll=true})",
+        "func.func(lower-vector-mask,lower-vector-multi-reduction,convert-vector-to-scf{full-unroll=true})",
         "lower-affine",
         # Narrow floats are storage: arithmetic happens in f32 and rounds back.
         "math-extend-to-supported-types{target-type=f32 extra-types=f64}",
@@ -43,6 +43,7 @@ def lowering_elements(fp: str = "contract") -> list[str]:
         "convert-math-to-llvm",
         "convert-math-to-funcs{min-width-of-fpowi-exponent=1}",
         "convert-math-to-libm",
+        "convert-vector-to-llvm",  # what taking vectors apart for libm left behind
         "convert-complex-to-llvm",
         "convert-index-to-llvm",
         "convert-ub-to-llvm",

@@ -21,17 +21,16 @@ class CpuRunnable(Runnable):
     Results of static shape are fresh tensors of ours; those of dynamic shape are asked for by the code as it runs.
     """
 
-    def __init__(self, model: native.NativeModel, signatures: dict[str, Signature], keep: object = None) -> None:
+    def __init__(self, model: native.NativeModel, signatures: dict[str, Signature]) -> None:
         self._model = model
-        self._keep = keep
         self._signatures = signatures
 
     @staticmethod
     def from_object(code: bytes, signatures: dict[str, Signature], parameter_file: Path) -> CpuRunnable:
         """Link an object into this process."""
         loaded = load_model(code, native.library())
-        model = native.NativeModel.at(loaded.address("stepwell_model"), parameter_file)
-        return CpuRunnable(model, signatures, loaded)
+        model = native.NativeModel.at(loaded.address("stepwell_model"), parameter_file, keep=loaded)
+        return CpuRunnable(model, signatures)
 
     @staticmethod
     def from_library(path: Path, signatures: dict[str, Signature], parameter_file: Path) -> CpuRunnable:
