@@ -80,7 +80,7 @@ class Compilation:
         try:
             file = folder / "model.safetensors"
             with self.timed("prepare"):
-                parameter_file.write(file, self.program.parameters, list(code.layout))
+                parameter_file.write(file, self.program.parameters, code.layout)
             self.report.parameter_bytes = file.stat().st_size
             with self.timed("load"):
                 runnable = self.backend.load(code, self.program.signatures, file)

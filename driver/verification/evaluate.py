@@ -79,7 +79,7 @@ def run_code(backend: Backend, lowered: Lowered, inputs: Sequence[torch.Tensor],
 
     code = backend.emit(lowered)
     file = folder / "model.safetensors"
-    parameter_file.write(file, lowered.parameters, list(code.layout))
+    parameter_file.write(file, lowered.parameters, code.layout)
     runnable = backend.load(code, lowered.signatures, file)
     return [to_array(result) for result in runnable.run(runnable.new_session(), "main", list(inputs))]
 

@@ -9,7 +9,8 @@
 #include "stepwell/abi.h"
 #include "stepwell/runtime.h"
 
-#define SW_EXPORT extern "C" __attribute__((visibility("default")))
+// Protected: a model.so that carries a copy of the runtime calls that copy, whatever else the process has loaded.
+#define SW_EXPORT extern "C" __attribute__((visibility("protected")))
 
 namespace stepwell {
 

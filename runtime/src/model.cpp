@@ -86,7 +86,7 @@ int start(sw_model *model, const sw_model_desc *description, const char *paramet
     if (int status = parameter_file_open(parameter_file, &model->parameters)) return status;
   }
   if (description->parameter_bytes || parameter_file) {
-    if (!parameter_file) return fail(SW_ERROR_ARTIFACT, "the model needs its parameter file");
+    if (!parameter_file) return fail(SW_ERROR_ARTIFACT, "the model's parameter file is missing");
     if (int status =
             parameter_file_check(&model->parameters, parameter_file, description, (flags & SW_CHECK_DIGEST) != 0))
       return status;
@@ -132,25 +132,33 @@ SW_EXPORT int sw_model_create(const sw_model_desc *description, const char *para
   return stepwell::create(description, &stepwell_hooks, nullptr, parameter_file, flags, model);
 }
 
-SW_EXPORT int sw_model_open(const char *folder, uint32_t flags, sw_model **model) {
-  if (!folder || !model) return fail(SW_ERROR_USAGE, "sw_model_open: the folder or the result is NULL");
-  char path[4096];
-  const int length = snprintf(path, sizeof path, "%s/model.so", folder);
-  if (length < 0 || static_cast<size_t>(length) + sizeof "model.safetensors" > sizeof path)
-    return fail(SW_ERROR_ARTIFACT, "the path of the artifact is too long");
-  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+SW_EXPORT int sw_model_load(const char *library_file, const char *parameter_file, uint32_t flags, sw_model **model) {
+  if (!library_file || !model) return fail(SW_ERROR_USAGE, "sw_model_load: the file or the result is NULL");
+  void *library = dlopen(library_file, RTLD_NOW | RTLD_LOCAL);
   if (!library) return fail(SW_ERROR_ARTIFACT, "the artifact's code can't be loaded: %s", dlerror());
   const auto *description = static_cast<const sw_model_desc *>(dlsym(library, "stepwell_model"));
   const auto *hooks = static_cast<const stepwell::Hooks *>(dlsym(library, "stepwell_hooks"));
-  if (!description || !hooks || hooks->version != stepwell::kHooksVersion) {
+  if (!description || !hooks) {
     dlclose(library);
-    if (description && hooks)
-      return fail(SW_ERROR_ARTIFACT, "%s was linked with another version of the runtime: compile the model again", path);
-    return fail(SW_ERROR_ARTIFACT, "%s does not hold a compiled model", path);
+    return fail(SW_ERROR_ARTIFACT, "%s does not hold a compiled model", library_file);
   }
-  snprintf(path, sizeof path, "%s/model.safetensors", folder);
-  const bool has_parameters = description->parameter_bytes != 0 || access(path, F_OK) == 0;
-  return stepwell::create(description, hooks, library, has_parameters ? path : nullptr, flags, model);
+  if (hooks->version != stepwell::kHooksVersion) {
+    dlclose(library);
+    return fail(SW_ERROR_ARTIFACT, "%s was linked with another version of the runtime: compile the model again",
+                library_file);
+  }
+  return stepwell::create(description, hooks, library, parameter_file, flags, model);
+}
+
+SW_EXPORT int sw_model_open(const char *folder, uint32_t flags, sw_model **model) {
+  if (!folder || !model) return fail(SW_ERROR_USAGE, "sw_model_open: the folder or the result is NULL");
+  char library[4096];
+  char parameters[4096];
+  if (strlen(folder) + sizeof "/model.safetensors" > sizeof parameters)
+    return fail(SW_ERROR_ARTIFACT, "the path of the artifact is too long");
+  snprintf(library, sizeof library, "%s/model.so", folder);
+  snprintf(parameters, sizeof parameters, "%s/model.safetensors", folder);
+  return sw_model_load(library, access(parameters, F_OK) == 0 ? parameters : nullptr, flags, model);
 }
 
 SW_EXPORT void sw_model_close(sw_model *model) {

@@ -40,6 +40,9 @@ enum { SW_CHECK_DIGEST = 1 }; /* compare the SHA-256 of the parameter file's dat
 /* Opens the artifact in `folder`: its model.so and its model.safetensors. */
 int sw_model_open(const char *folder, uint32_t flags, sw_model **model);
 
+/* As sw_model_open, with the two files named; `parameter_file` may be NULL where the model has no parameters. */
+int sw_model_load(const char *library_file, const char *parameter_file, uint32_t flags, sw_model **model);
+
 /* A model whose code is in this process. `parameter_file` may be NULL where the model has no parameters. */
 int sw_model_create(const sw_model_desc *description, const char *parameter_file, uint32_t flags, sw_model **model);
 
