@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from typing import TypeVar
 
 import llvmlite.binding as llvm
@@ -117,32 +118,40 @@ def _check_dialect(op: ir.Operation) -> None:
 def _compile(
     text: str, cpu: Cpu, opt_level: int, extra: Sequence[str], exports: frozenset[str], formats: list[str]
 ) -> dict[str, bytes]:
-    context = llvm.create_context()
     machine = target_machine(cpu, opt_level)
-    try:
-        module = llvm.parse_assembly(text, context)
-        for part in (*support_modules(text), *extra):
-            linked = llvm.parse_assembly(part, context)
-            linked.triple, linked.data_layout = module.triple, module.data_layout
-            module.link_in(linked)
-        _internalize(module, exports)
-        module.verify()
-        _optimise(module, machine, opt_level)
-        result: dict[str, bytes] = {}
-        # Emission changes the module, so each format gets its own copy, and the text comes first.
-        for name in sorted(formats, key=FORMATS.index):
-            if name == "ll":
-                result[name] = str(module).encode()
-            elif name == "s":
-                result[name] = machine.emit_assembly(module.clone()).encode()
-            else:
-                result[name] = machine.emit_object(module.clone())
-        return result
-    except RuntimeError as failure:
-        raise CodegenError(
-            f"LLVM refused the generated code: {_first_line(failure)}",
-            hint="this is a fault of the compiler: please report it with the model",
-        ) from None
+    # A module must be gone before its context; the garbage collector would not keep that order.
+    with ExitStack() as owned:
+        context = llvm.create_context()
+        owned.callback(context.close)
+
+        def own(module: llvm.ModuleRef) -> llvm.ModuleRef:
+            owned.callback(module.close)
+            return module
+
+        try:
+            module = own(llvm.parse_assembly(text, context))
+            for part in (*support_modules(text), *extra):
+                linked = own(llvm.parse_assembly(part, context))
+                linked.triple, linked.data_layout = module.triple, module.data_layout
+                module.link_in(linked)
+            _internalize(module, exports)
+            module.verify()
+            _optimise(module, machine, opt_level)
+            result: dict[str, bytes] = {}
+            # Emission changes the module, so each format gets its own copy.
+            for name in formats:
+                if name == "ll":
+                    result[name] = str(module).encode()
+                elif name == "s":
+                    result[name] = machine.emit_assembly(own(module.clone())).encode()
+                else:
+                    result[name] = machine.emit_object(own(module.clone()))
+            return result
+        except RuntimeError as failure:
+            raise CodegenError(
+                f"LLVM refused the generated code: {_first_line(failure)}",
+                hint="this is a fault of the compiler: please report it with the model",
+            ) from None
 
 
 def _internalize(module: llvm.ModuleRef, exports: frozenset[str]) -> None:

@@ -74,7 +74,10 @@ class LoadedObject:
             self._tracker = builder.link(self._jit, f"stepwell{next(_names)}")
         except RuntimeError as failure:
             message = " ".join(str(failure).split())
-            raise CodegenError(f"the code could not be loaded: {message[:300]}") from None
+            raise CodegenError(
+                f"the code could not be loaded: {message[:300]}",
+                hint="it may use a symbol that neither the runtime nor libm defines; nm -u on the object lists them",
+            ) from None
 
     def address(self, name: str) -> int:
         """Where the exported symbol ``name`` is."""
