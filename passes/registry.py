@@ -14,6 +14,7 @@ PASSES: dict[str, str | type[Pass]] = {
     # any level
     "check-level": "stepwell.passes.check_level:CheckLevel",
     # graph
+    "fold-batch-norm": "stepwell.passes.graph.fold_batch_norm:FoldBatchNorm",
     "lower-views": "stepwell.passes.graph.lower_views:LowerViews",
     # tensor
     "split-prepare": "stepwell.passes.tensor.split_prepare:SplitPrepare",

@@ -1,0 +1,46 @@
+"""Which values of the graph level are fixed once the weights are."""
+
+from __future__ import annotations
+
+from torch_mlir import ir
+
+_FIXED = frozenset(
+    f"torch.{name}"
+    for name in (
+        "vtensor.literal", "prim.ListConstruct", "prims.convert_element_type", "aten.to.dtype",
+        "aten.add.Tensor", "aten.add.Scalar", "aten.sub.Tensor", "aten.sub.Scalar", "aten.mul.Tensor",
+        "aten.mul.Scalar", "aten.div.Tensor", "aten.div.Scalar", "aten.neg", "aten.sqrt", "aten.rsqrt",
+        "aten.reciprocal", "aten.exp", "aten.abs", "aten.pow.Tensor_Scalar", "aten.clone", "aten.view",
+        "aten.reshape", "aten.unsqueeze", "aten.squeeze.dim", "aten.permute", "aten.transpose.int", "aten.t",
+        "aten.expand",
+    )
+)  # fmt: skip
+
+
+class Weights:
+    """Answers whether a value depends on parameters and constants alone; answers are kept."""
+
+    def __init__(self) -> None:
+        self._fixed: dict[ir.Value, bool] = {}
+
+    def is_fixed(self, value: ir.Value) -> bool:
+        """Whether ``value`` is a parameter, a constant, or made of those by operations known to be pure."""
+        if value not in self._fixed:
+            self._fixed[value] = self._decide(value)
+        return self._fixed[value]
+
+    def _decide(self, value: ir.Value) -> bool:
+        owner = value.owner
+        if isinstance(owner, ir.Block):
+            return _is_parameter(ir.BlockArgument(value), owner)
+        op = owner.operation
+        if op.name.startswith("torch.constant."):
+            return True
+        return op.name in _FIXED and all(self.is_fixed(operand) for operand in op.operands)
+
+
+def _is_parameter(argument: ir.BlockArgument, block: ir.Block) -> bool:
+    function = block.owner.operation
+    if function.name != "func.func" or "arg_attrs" not in function.attributes:
+        return False
+    return "stepwell.parameter" in ir.DictAttr(ir.ArrayAttr(function.attributes["arg_attrs"])[argument.arg_number])
