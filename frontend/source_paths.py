@@ -6,7 +6,7 @@ import functools
 import re
 from pathlib import Path, PurePosixPath
 
-_FRAME = re.compile(r'File "([^"]+)", line ([0-9]+)')
+_FRAME = re.compile(r'File "([^"<]+)", line ([0-9]+)')
 
 
 @functools.lru_cache(maxsize=4096)

@@ -13,6 +13,7 @@ from typing import Any
 import sympy
 import torch
 from torch.export import ExportedProgram
+from torch.export.graph_signature import TensorArgument
 from torch.fx import Graph, Node
 
 _VIEWS = (torch.ops.aten.view.default, torch.ops.aten.reshape.default, torch.ops.aten._unsafe_view.default)
@@ -22,9 +23,13 @@ Group = tuple[range, range]
 
 def split_views(program: ExportedProgram) -> None:
     """Rewrite the views of ``program`` that have symbolic sizes, in place."""
+    renamed = {}
     for node in list(program.graph.nodes):
         if node.op == "call_function" and node.target in _VIEWS and _is_dynamic(node):
-            _rewrite(program.graph, node)
+            renamed[node.name] = _rewrite(program.graph, node).name
+    for spec in program.graph_signature.output_specs:
+        if isinstance(spec.arg, TensorArgument):
+            spec.arg = TensorArgument(renamed.get(spec.arg.name, spec.arg.name))
 
 
 def group_dimensions(before: Sequence[Any], after: Sequence[Any]) -> list[Group]:
@@ -69,12 +74,13 @@ def _is_dynamic(node: Node) -> bool:
     return any(isinstance(size, torch.SymInt) for value in values for size in value.shape)
 
 
-def _rewrite(graph: Graph, node: Node) -> None:
+def _rewrite(graph: Graph, node: Node) -> Node:
+    """Replace ``node``; the node that stands in its place now."""
     source, sizes = node.args[0], list(node.args[1])  # type: ignore[arg-type]  # the schema says list of sizes
     assert isinstance(source, Node)
     before, after = source.meta["val"].shape, node.meta["val"].shape
     if not len(before) or not len(after):
-        return
+        return node
     groups = group_dimensions([_expr(s) for s in before], [_expr(s) for s in after])
     value = source
     with graph.inserting_before(node):
@@ -92,6 +98,7 @@ def _rewrite(graph: Graph, node: Node) -> None:
     graph.erase_node(node)
     if value is not source:
         value.meta["val"] = node.meta["val"]
+    return value
 
 
 def _add(graph: Graph, view: Node, source: Node, kind: str, replaced: range, sizes: list[Any]) -> Node:
