@@ -10,6 +10,7 @@ namespace {
 
 constexpr uint64_t kHeader = 64;
 constexpr uint64_t kKeepAlways = 1u << 20;  // cached bytes below which nothing is given back within a call
+constexpr uint64_t kIdleCalls = 16;       // calls that a cached block may go unused: entries may alternate
 constexpr uint64_t kLargest = UINT64_C(1) << 62;
 static_assert(sizeof(Block) <= kHeader, "the header fits before the data");
 
@@ -122,7 +123,7 @@ void heap_end_call(Heap *heap) {
   while (heap->live.next != &heap->live) release(heap, heap->live.next);
   for (Block *block = heap->cached.next; block != &heap->cached;) {
     Block *next = block->next;
-    if (block->last_call != heap->call) drop(heap, block);
+    if (heap->call - block->last_call > kIdleCalls) drop(heap, block);
     block = next;
   }
   heap->call++;

@@ -48,7 +48,7 @@ void heap_start(Heap *heap);
 void heap_destroy(Heap *heap);
 // NULL when out of memory.
 void *heap_allocate(Heap *heap, uint64_t bytes, uint64_t alignment);
-// Takes back what the call left behind and drops cached blocks that it did not use.
+// Takes back what the call left behind and drops cached blocks that were not used for some calls.
 void heap_end_call(Heap *heap);
 
 // Zeroed memory aligned to SW_ALIGNMENT, at least one byte; free() releases it. NULL when out of memory.
