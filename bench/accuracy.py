@@ -95,7 +95,7 @@ def _float64_everywhere() -> Iterator[None]:
     default = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        with _Widen():
+        with _Widen():  # type: ignore[no-untyped-call]
             yield
     finally:
         torch.set_default_dtype(default)

@@ -18,11 +18,12 @@ _PAGE = Path(__file__).resolve().parents[1] / "docs" / "models.md"
 
 _HEAD = f"""# Models
 
-Written by `python -m bench.models_table`. Weights are random from a seed, MiniLM's are pretrained; float32, target `cpu`.
+Written by `python -m bench.models_table`. Weights are random from a seed, MiniLM's are pretrained; float32, target
+`cpu`.
 
 An error is the largest max|y - r| / max|r| over all outputs, where r is the model run in float64 throughout. It passes
-under {ABSOLUTE:.0e} or {TIMES_EAGER:.0f} times the error of PyTorch's own float32. Models with a cache in buffers make several
-calls in a row; every call counts.
+under {ABSOLUTE:.0e} or {TIMES_EAGER:.0f} times the error of PyTorch's own float32. Models with a cache in buffers make
+several calls in a row; every call counts.
 """
 
 
@@ -64,14 +65,15 @@ def page(rows: Sequence[Examination]) -> str:
     return "\n".join([*parts, "", machine.describe(), ""])
 
 
-_DYNAMIC = """One artifact with dynamic sizes runs at sizes that it was not exported with. Its error against float64, and its
-difference from artifacts that were compiled for one of these sizes each."""
+_DYNAMIC = """One artifact with dynamic sizes runs at sizes that it was not exported with: its error against
+float64, and its difference from artifacts that were compiled for one of these sizes each."""
 
-_REPRODUCIBLE = """Every file of `dump_ir` is read by `stepwell-opt`; the artifact is built twice, from the sources and from a copy
-elsewhere under another `PYTHONHASHSEED`, and compared byte by byte."""
+_REPRODUCIBLE = """Every file of `dump_ir` is read by `stepwell-opt`; the artifact is built twice, from the sources and
+from a copy elsewhere under another `PYTHONHASHSEED`, and compared byte by byte."""
 
-_SECONDS = """Export: `torch.export` and its decompositions. To linalg: import and lowering. Operations at the end of each stage.
-Peak: resident memory of the process that did all of this page's work on the model, PyTorch and float64 copies included."""
+_SECONDS = """Export: `torch.export` and its decompositions. To linalg: import and lowering. Then the operations at
+the end of each stage. Peak: resident memory of the process that did all of this page's work on the model, copies in
+float64 included."""
 
 
 def _accuracy(rows: Sequence[Examination]) -> list[str]:

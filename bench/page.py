@@ -13,9 +13,9 @@ from bench.race import Ratio, Standing, race, ratio
 
 _HEAD = """# Bench
 
-Written by `make bench`. float32, target `cpu`. Each contender runs in a process of its own and they take turns; a number
-is the median of the rounds' medians. A ratio is Stepwell's time over the other's, paired by round, with its smallest and
-largest value: over 1, Stepwell is slower.
+Written by `make bench`. float32, target `cpu`. Each contender runs in a process of its own and they take turns; a
+number is the median of the rounds' medians. A ratio is Stepwell's time over the other's, paired by round, with its
+smallest and largest value: over 1, Stepwell is slower.
 """
 
 _OVERHEAD = """## Overhead of a call

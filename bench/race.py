@@ -52,7 +52,7 @@ def ratio(ours: Standing, theirs: Standing) -> Ratio:
 
 
 def race(case: str, contenders: Sequence[str], *, rounds: int, seconds: float, batch: int = 1) -> list[Standing]:
-    """Let all contenders call ``case`` in turns: ``rounds`` times about ``seconds`` each, timing ``batch`` calls at once."""
+    """Let all call ``case`` in turns: ``rounds`` times about ``seconds`` each, timing ``batch`` calls at once."""
     processes = {name: WorkerProcess() for name in contenders}
     try:
         loaded = {name: process.ask(do="load", contender=name, case=case) for name, process in processes.items()}

@@ -48,11 +48,15 @@ class Worker:
 
     def allocations(self, calls: int) -> dict[str, Any]:
         """Blocks that the native runtime took from the system during ``calls`` calls after the warm-up."""
-        statistics = self.call.statistics
-        before = statistics()["system_allocations"]
+        executable: Any = self.call
+        session = executable.runnable.new_session()
+        inputs = executable.plan("main").flatten(self.args, {})
+        for _ in range(3):
+            executable.runnable.run(session, "main", inputs)
+        before = session.statistics()["system_allocations"]
         for _ in range(calls):
-            self.call(*self.args)
-        return {"allocations": statistics()["system_allocations"] - before}
+            executable.runnable.run(session, "main", inputs)
+        return {"allocations": session.statistics()["system_allocations"] - before}
 
 
 def main() -> None:

@@ -80,8 +80,10 @@ def heading(text: str) -> None:
 def level_table(report: CompileReport) -> Table:
     """Operations and milliseconds of each stage, then the phases around the passes."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, justify in (("stage", "left"), ("ends at level", "left"), ("operations", "right"), ("ms", "right")):
-        table.add_column(name, justify=justify)
+    table.add_column("stage")
+    table.add_column("ends at level")
+    table.add_column("operations", justify="right")
+    table.add_column("ms", justify="right")
     for stage, level, operations, milliseconds in report.level_rows():
         table.add_row(stage, level, f"{operations:,}", f"{milliseconds:,.0f}")
     for phase, seconds in report.seconds.items():
