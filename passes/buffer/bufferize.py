@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from torch_mlir import ir
+from torch_mlir.dialects import func, memref
+
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.carried import settle_regions
 from stepwell.passes.buffer.entry import Argument, arguments, functions, result_marks, return_op, state_name
@@ -14,8 +17,6 @@ from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
-from torch_mlir import ir
-from torch_mlir.dialects import func, memref
 
 _ONE_SHOT = (
     "one-shot-bufferize{bufferize-function-boundaries=true "
@@ -39,6 +40,7 @@ class Bufferize(Pass):
         for function in functions(op):
             _check(function)
             _mark_writable(function)
+            _split_fills(function.operation)
         for text in ("eliminate-empty-tensors", "empty-tensor-to-alloc-tensor", _ONE_SHOT, "canonicalize", "cse"):
             run_element(parse_element(text), op, context)
         copies = {}
@@ -68,6 +70,32 @@ def _mark_writable(function: func.FuncOp) -> None:
             mark["bufferization.writable"] = ir.BoolAttr.get(argument.kind == "state")
         marks.append(ir.DictAttr.get(mark))
     function.operation.attributes["arg_attrs"] = ir.ArrayAttr.get(marks)
+
+
+def _split_fills(function: ir.Operation) -> None:
+    """Give every operation that accumulates into a filled tensor a fill of its own, which beats copying one."""
+    fills: list[ir.Operation] = []
+
+    def collect(op: ir.Operation) -> ir.WalkResult:
+        if op.name == "linalg.fill" and len(op.results) == 1:
+            fills.append(op)
+        return ir.WalkResult.ADVANCE
+
+    function.walk(collect)
+    for fill in fills:
+        uses = [use for use in fill.results[0].uses if _is_init(use)]
+        for use in uses[1:] if len(uses) == sum(1 for _ in fill.results[0].uses) else uses:
+            user = use.owner.operation
+            user.operands[use.operand_number] = fill.clone(ir.InsertionPoint(user)).operation.results[0]
+
+
+def _is_init(use: ir.OpOperand) -> bool:
+    """Whether a structured operation starts from this operand."""
+    user = use.owner.operation
+    if not user.name.startswith("linalg.") or "operandSegmentSizes" not in user.attributes:
+        return False
+    inputs, _ = ir.DenseI32ArrayAttr(user.attributes["operandSegmentSizes"])
+    return bool(use.operand_number >= inputs)
 
 
 def _settle_results(function: func.FuncOp) -> int:
