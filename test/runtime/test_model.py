@@ -70,9 +70,26 @@ def test_truncated_parameter_file(code: Path, parameters: Path, tmp_path: Path, 
         NativeModel.open(code, path)
 
 
-@pytest.mark.parametrize("header", ["[]", "{", '{"w"}', '{"w":{"dtype":"F32"}}', '{"w":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}',
-    '{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,99999]}}', '{"w":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}',
-    '{"w\\u12":1}', "\x00\x01", '{"w":{"dtype":"F32","shape":[99999999999999999999999],"data_offsets":[0,4]}}'])  # fmt: skip
+def one(*, dtype: str = "F32", shape: str = "[]", offsets: str = "[0,4]") -> str:
+    return f'"w":{{"dtype":"{dtype}","shape":{shape},"data_offsets":{offsets}}}'
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "[]",
+        "{",
+        '{"w"}',
+        '{"w":{"dtype":"F32"}}',
+        '{"w\\u12":1}',
+        "\x00\x01",
+        f"{{{one()}}} x",
+        f"{{{one()},{one()}}}",
+        f"{{{one(offsets='[4,0]')}}}",
+        f"{{{one(offsets='[0,99999]')}}}",
+        f"{{{one(shape='[99999999999999999999999]')}}}",
+    ],
+)
 def test_corrupt_header(code: Path, tmp_path: Path, header: str) -> None:
     path = tmp_path / "corrupt.safetensors"
     text = header.encode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -117,9 +116,8 @@ def test_dtype_that_the_format_lacks(tmp_path: Path) -> None:
         parameter_file.write(tmp_path / "p", store_of({"c": np.zeros(1, np.complex128)}))
 
 
-@pytest.mark.skipif(os.geteuid() != 0 and not Path("/proc/self").exists(), reason="needs /proc")
 def test_unwritable_folder() -> None:
-    with pytest.raises(ArtifactError, match="can't write to '/proc/self/p.safetensors'"):
+    with pytest.raises(ArtifactError, match="can't write to '/proc/self/p"):
         parameter_file.write(Path("/proc/self/p.safetensors"), store_of(VALUES))
 
 
