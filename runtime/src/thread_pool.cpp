@@ -79,12 +79,12 @@ void *worker(void *) {
     if (pool.stop) break;
     seen = pool.generation;
     Loop *loop = pool.loop;
-    if (loop) pool.working++;
+    if (loop) __atomic_add_fetch(&pool.working, 1, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&pool.lock);
     if (!loop) continue;
     run_chunks(loop);
     pthread_mutex_lock(&pool.lock);
-    if (--pool.working == 0) pthread_cond_signal(&pool.idle);
+    if (__atomic_sub_fetch(&pool.working, 1, __ATOMIC_RELAXED) == 0) pthread_cond_signal(&pool.idle);
     pthread_mutex_unlock(&pool.lock);
   }
   pthread_mutex_unlock(&pool.lock);
@@ -163,7 +163,7 @@ SW_EXPORT void stepwell_parallel_for(int64_t begin, int64_t end, int64_t grain,
   using namespace stepwell;
   if (begin >= end) return;
   if (grain < 1) grain = 1;
-  if (end - begin <= grain || inside_loop || pool.size == 1 || pthread_mutex_trylock(&pool.owner) != 0) {
+  if (end - begin <= grain || inside_loop || sw_threads() == 1 || pthread_mutex_trylock(&pool.owner) != 0) {
     body(begin, end, argument);
     return;
   }
@@ -190,5 +190,6 @@ SW_EXPORT int sw_set_threads(int32_t count) {
 }
 
 SW_EXPORT int32_t sw_threads(void) {
-  return stepwell::pool.size ? stepwell::pool.size : stepwell::available_cores();
+  const int32_t chosen = __atomic_load_n(&stepwell::pool.size, __ATOMIC_RELAXED);
+  return chosen ? chosen : stepwell::available_cores();
 }
