@@ -18,8 +18,10 @@ from torch.export.graph_signature import (
 from torch.fx import Node
 
 from stepwell.frontend.source_paths import describe_node
+from stepwell.support import dtypes
 from stepwell.support.errors import ImportFailure
 from stepwell.support.parameters import ParameterStore
+from stepwell.support.signature import TensorSpec
 
 LITERAL_ELEMENTS = 64
 """Constant tensors of at most so many elements stay literals in the IR; larger ones become parameters."""
@@ -165,7 +167,8 @@ def _alias(program: ExportedProgram, owners: dict[Any, tuple[str, Node]], store:
 
 
 def _add(store: ParameterStore, name: str, value: torch.Tensor) -> None:
-    store.add(name, lambda: to_numpy(value))
+    spec = TensorSpec(name, dtypes.from_torch(value.dtype), tuple(value.shape))
+    store.add(name, lambda: to_numpy(value), spec)
 
 
 def to_numpy(value: torch.Tensor) -> np.ndarray[Any, Any]:

@@ -32,7 +32,7 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def _matmul(left: Tensor, right: Tensor) -> Tensor:
     if left.dim() < 3 or right.dim() != 2:
-        return cast(Tensor, NotImplemented)
+        return cast("Tensor", NotImplemented)
     return _fold(left, right)
 
 
@@ -69,7 +69,7 @@ def _attention(
 ) -> Tensor:
     """``softmax(query @ key.T * scale + mask) @ value``; [..., heads, length, features] as torch has it."""
     if dropout_p != 0.0:
-        return cast(Tensor, NotImplemented)
+        return cast("Tensor", NotImplemented)
     if enable_gqa:
         key, value = (_repeat_heads(t, query.shape[-3]) for t in (key, value))
     dtype = query.dtype

@@ -1,0 +1,223 @@
+"""Refuse before failing: what of a program a target can't take, all of it, before any lowering."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from torch_mlir import ir
+
+from stepwell.frontend.isolate import Isolated, isolate, lowers
+from stepwell.frontend.program import Program
+from stepwell.frontend.stages import graph_stage, tensor_stage
+from stepwell.passes.base import PassContext
+from stepwell.passes.levels import check_level
+from stepwell.passes.runner import run_element
+from stepwell.support.errors import Error, UnsupportedError
+from stepwell.support.locations import describe_location
+from stepwell.support.signature import Dim
+
+# Bookkeeping of the torch dialect: constants, lists, sizes. Every target gets rid of them.
+_PLUMBING = re.compile(
+    r"torch\.(constant\.\w+|prim\.\w+(\.\w+)?|aten\.size\.int|aten\.(Int|Float|Bool)\.\w+|"
+    r"aten\.\w+\.(int|float)|vtensor\.literal|symbolic_int|bind_symbolic_shape|derefine|runtime\.assert)"
+)
+_ELEMENT = re.compile(r"!torch\.vtensor<\[[^\]]*\],([\w<>]+)>")
+
+
+class Takes(Protocol):
+    """What preflight asks of a target; ``backends.base.Capabilities`` is one."""
+
+    @property
+    def dtypes(self) -> frozenset[str]:
+        """Element types by their MLIR names."""
+
+    @property
+    def dynamic_shapes(self) -> bool:
+        """Whether sizes may be known only when run."""
+
+    @property
+    def operators(self) -> frozenset[str] | None:
+        """The torch operators taken, or None for whatever lowers to the tensor level."""
+
+    @property
+    def states(self) -> bool:
+        """Whether mutable buffers are taken."""
+
+
+@dataclass
+class Finding:
+    """One kind of thing that the target can't take.
+
+    Attributes:
+        kind: ``operator``, ``dtype``, ``dynamic shape`` or ``state``.
+        what: the operator, dtype or size by name.
+        node: the first FX node concerned; where: its source line.
+        hint: the nearest way out.
+    """
+
+    kind: str
+    what: str
+    count: int
+    node: str
+    where: str
+    hint: str
+
+
+@dataclass
+class Report:
+    """The findings about one program, most frequent first; empty means that nothing stands in the way."""
+
+    findings: list[Finding] = field(default_factory=list)
+
+    def table(self) -> str:
+        """The findings in aligned columns."""
+        header = ("kind", "what", "count", "FX node", "source", "way out")
+        rows = [header] + [(f.kind, f.what, str(f.count), f.node, f.where, f.hint) for f in self.findings]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+        return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+    def add(self, kind: str, what: str, op: ir.Operation | None, hint: str) -> None:
+        """Count one more ``what``; the first one gives the place."""
+        for finding in self.findings:
+            if (finding.kind, finding.what) == (kind, what):
+                finding.count += 1
+                return
+        node, where = _place(op)
+        self.findings.append(Finding(kind, what, 1, node, where, hint))
+
+
+def check(program: Program, takes: Takes, target: str) -> Report:
+    """Look for everything in ``program`` that a target can't take; the program is not changed.
+
+    Whether an operator lowers is not guessed: a copy of the program goes down to the tensor level. Where that fails,
+    each operator is tried by itself to find all that stand in the way.
+
+    Args:
+        takes: the target's capabilities.
+        target: its name, for the message.
+
+    Raises:
+        UnsupportedError: with one table of all findings.
+    """
+    report = Report()
+    _check_boundary(program, takes, report)
+    if program.level == "graph":
+        _check_dtypes(program.module, takes, report)
+        if takes.operators is not None:
+            _check_names(program.module, takes.operators, target, report)
+        if not _goes_down(program.module):
+            _check_each(program.module, report)
+    if report.findings:
+        report.findings.sort(key=lambda finding: -finding.count)
+        kinds = ", ".join(dict.fromkeys(finding.kind for finding in report.findings))
+        raise UnsupportedError(
+            f"target '{target}' can't take this model ({kinds}):\n{report.table()}",
+            hint="nothing was lowered; change the model or choose another target",
+        )
+    return report
+
+
+def _check_boundary(program: Program, takes: Takes, report: Report) -> None:
+    for signature in program.signatures.values():
+        for spec in (*signature.inputs, *signature.states):
+            if not takes.dynamic_shapes and any(isinstance(size, Dim) for size in spec.shape):
+                report.add("dynamic shape", str(spec), None, "export this input with static sizes")
+            if program.level != "graph" and spec.dtype not in takes.dtypes:
+                report.add("dtype", spec.dtype, None, f"convert '{spec.name}' to {_nearest(spec.dtype, takes)}")
+        for state in signature.states:
+            if not takes.states:
+                report.add("state", state.name, None, "pass the buffer as an argument and return its new value")
+
+
+def _check_dtypes(module: ir.Module, takes: Takes, report: Report) -> None:
+    for op in _operations(module):
+        values = op.regions[0].blocks[0].arguments if op.name == "func.func" else op.results
+        types = [_ELEMENT.fullmatch(str(value.type)) for value in values]
+        for element in dict.fromkeys(found[1] for found in types if found):
+            dtype = element.removeprefix("s") if element.startswith("si") else element
+            if dtype not in takes.dtypes:
+                report.add("dtype", dtype, op, f"convert to {_nearest(dtype, takes)} first")
+
+
+def _check_names(module: ir.Module, operators: frozenset[str], target: str, report: Report) -> None:
+    for op in _operations(module):
+        name = operator_name(op)
+        if op.name.startswith("torch.") and not _PLUMBING.fullmatch(op.name) and name not in operators:
+            report.add("operator", name, op, f"compile this part for another target than '{target}'")
+
+
+def _goes_down(module: ir.Module) -> bool:
+    copy = module.operation.clone()
+    context = PassContext()
+    with module.context, ir.Location.unknown():
+        try:
+            for stage in (graph_stage(), tensor_stage()):
+                for element in stage.elements:
+                    run_element(element, copy, context)
+                check_level(copy, stage.level)
+        except Error:
+            return False
+    return True
+
+
+def _check_each(module: ir.Module, report: Report) -> None:
+    with module.context, ir.Location.unknown():
+        verdicts: dict[str, str | None] = {}
+        for op in _operations(module):
+            if not op.name.startswith("torch.") or _PLUMBING.fullmatch(op.name) or len(op.regions):
+                continue
+            alone = isolate(op)
+            if alone is None:
+                continue
+            if alone.text not in verdicts:
+                verdicts[alone.text] = _verdict(alone)
+            verdict = verdicts[alone.text]
+            if verdict is not None:
+                kind, _, hint = verdict.partition(": ")
+                types = f" on {alone.types}" if kind != "operator" else ""
+                report.add(kind, operator_name(op) + types, op, hint)
+
+
+def _verdict(alone: Isolated) -> str | None:
+    """None if the operator lowers, else ``kind: way out``, found by trying it with other types."""
+    if lowers(alone.text):
+        return None
+    static, floats = alone.with_static_sizes(), alone.with_float32()
+    if static != alone.text and lowers(static):
+        return "dynamic shape: make the dynamic dimension static here"
+    if floats != alone.text and lowers(floats):
+        return "dtype: convert the operands to float32 first"
+    return "operator: write it in simpler operators, or register a lowering in a plugin"
+
+
+def operator_name(op: ir.Operation) -> str:
+    """``aten.add.Tensor`` of ``torch.aten.add.Tensor``; the registered name of a custom operator."""
+    if op.name == "torch.operator":
+        return str(ir.StringAttr(op.attributes["name"]).value).removeprefix("torch.")
+    return op.name.removeprefix("torch.")
+
+
+def _operations(module: ir.Module) -> Iterator[ir.Operation]:
+    found: list[ir.Operation] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        found.append(op)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    yield from found
+
+
+def _place(op: ir.Operation | None) -> tuple[str, str]:
+    if op is None:
+        return "-", "-"
+    name = re.match(r'loc\("((?:[^"\\]|\\.)*)"\(', str(op.location))
+    return (name[1] if name else "-"), describe_location(op.location)
+
+
+def _nearest(dtype: str, takes: Takes) -> str:
+    wanted = ("f32", "f64", "f16", "i8") if dtype.startswith(("f", "bf", "complex")) else ("i32", "i64", "i8", "f32")
+    return next((name for name in wanted if name in takes.dtypes), "a dtype that it takes")
