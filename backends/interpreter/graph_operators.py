@@ -211,6 +211,17 @@ def _tensor_device(op: ir.Operation) -> Function:
     return lambda operands: [operands[0].device]
 
 
+@graph_operator("torch.aten.view", "torch.aten._unsafe_view")
+def _view(op: ir.Operation) -> Function:
+    # Values of the dialect have no strides: an eager tensor may be laid out so that it can't be viewed.
+    return lambda operands: [operands[0].reshape(operands[1])]
+
+
+@graph_operator("torch.aten.as_strided")
+def _as_strided(op: ir.Operation) -> Function:
+    return lambda operands: [torch.as_strided(operands[0].contiguous(), *operands[1:])]
+
+
 @graph_operator("torch.prims.convert_element_type")
 def _convert(op: ir.Operation) -> Function:
     # PyTorch's prims have no derivative, Tensor.to has one.
