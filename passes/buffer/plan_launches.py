@@ -1,0 +1,156 @@
+"""plan-launches: what the host does around its kernels, as data instead of code."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch_mlir import ir
+
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.buffer.entry import arguments, entries, functions
+from stepwell.support.errors import PassError
+from stepwell.support.locations import describe_location
+
+_ARITHMETIC = {
+    "arith.addi": "add",
+    "arith.subi": "sub",
+    "arith.muli": "mul",
+    "arith.divui": "div",
+    "arith.divsi": "div",
+    "arith.ceildivui": "ceildiv",
+    "arith.maxui": "max",
+    "arith.maxsi": "max",
+    "arith.minui": "min",
+}
+_RESHAPES = ("memref.expand_shape", "memref.collapse_shape", "memref.cast")
+
+
+@dataclass
+class PlanLaunches(Pass):
+    """Take the host functions out and keep what they did in the module attribute ``stepwell.launches`` (JSON text).
+
+    For each entry: ``buffers`` (in order; ``kind`` is input, parameter, temporary or view), ``results`` (indices of
+    buffers) and ``launches`` in program order, each with its ``kernel``, ``grid`` and ``block`` (three sizes) and
+    ``arguments`` (``{"buffer": i}`` or ``{"index": size}``). A size is a number, ``["dim", buffer, axis]``, or
+    ``[operator, size, size]``. Temporaries have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``.
+    """
+
+    name: ClassVar[str] = "plan-launches"
+    summary: ClassVar[str] = "turn the host side of GPU kernels into a launch plan"
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        plans = {entry.name.value: _Plan(entry.operation).as_data() for entry in entries(op)}
+        op.attributes["stepwell.launches"] = ir.StringAttr.get(json.dumps(plans), op.context)
+        for function in functions(op):
+            function.operation.erase()
+
+
+class _Plan:
+    """Reads one host function."""
+
+    def __init__(self, function: ir.Operation) -> None:
+        self.where = describe_location(function.location)
+        self.buffers: list[dict[str, Any]] = []
+        self.launches: list[dict[str, Any]] = []
+        self.results: list[int] = []
+        self.numbers: dict[ir.Value, int] = {}
+        inputs = 0
+        for argument in arguments(function.opview):
+            if argument.kind == "input":
+                self._add(argument.value, {"kind": "input", "index": inputs})
+                inputs += 1
+            elif argument.kind == "parameter":
+                self._add(argument.value, {"kind": "parameter", "name": argument.name})
+            else:
+                raise self._refuse(f"an argument of kind '{argument.kind}'")
+        for op in function.regions[0].blocks[0].operations:
+            self._visit(op.operation)
+
+    def as_data(self) -> dict[str, Any]:
+        """The plan as JSON takes it."""
+        return {"buffers": self.buffers, "launches": self.launches, "results": self.results}
+
+    def _add(self, value: ir.Value | None, buffer: dict[str, Any]) -> None:
+        assert value is not None
+        self.numbers[value] = len(self.buffers)
+        self.buffers.append(buffer)
+
+    def _visit(self, op: ir.Operation) -> None:
+        if op.name == "memref.alloc":
+            kind = ir.MemRefType(op.results[0].type)
+            sizes = self._sizes(kind, list(op.operands))
+            self._add(op.results[0], {"kind": "temporary", "dtype": str(kind.element_type), "sizes": sizes})
+        elif op.name in _RESHAPES:
+            self._add(op.results[0], self._view(op))
+        elif op.name == "gpu.launch_func":
+            self.launches.append(self._launch(op))
+        elif op.name == "func.return":
+            self.results = [self.numbers[value] for value in op.operands]
+        elif op.name not in (*_ARITHMETIC, "arith.constant", "memref.dim", "memref.dealloc"):
+            raise self._refuse(op.name, describe_location(op.location))
+
+    def _view(self, op: ir.Operation) -> dict[str, Any]:
+        source, kind = op.operands[0], ir.MemRefType(op.results[0].type)
+        of = self.numbers[source]
+        if op.name == "memref.expand_shape":
+            sizes = self._sizes(kind, list(op.operands)[1:])
+        else:
+            ranks = range(ir.MemRefType(source.type).rank)
+            groups: list[list[int]] = [[axis] for axis in ranks]
+            if op.name == "memref.collapse_shape":
+                groups = [[axis.value for axis in group] for group in op.attributes["reassociation"]]
+            sizes = [self._product([self._dim(source, axis) for axis in group]) for group in groups]
+        return {"kind": "view", "of": of, "sizes": sizes}
+
+    def _launch(self, op: ir.Operation) -> dict[str, Any]:
+        counts = list(ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"]))
+        operands = list(op.operands)
+        sizes = [self._size(value) for value in operands[counts[0] : counts[0] + 6]]
+        passed = operands[sum(counts[:-2]) : sum(counts[:-1])]
+        module, kernel = ir.SymbolRefAttr(op.attributes["kernel"]).value
+        return {
+            "module": module,
+            "kernel": kernel,
+            "grid": sizes[:3],
+            "block": sizes[3:],
+            "arguments": [
+                {"buffer": self.numbers[value]} if value in self.numbers else {"index": self._size(value)}
+                for value in passed
+            ],
+        }
+
+    def _sizes(self, kind: ir.MemRefType, dynamic: list[ir.Value]) -> list[Any]:
+        rest = iter(dynamic)
+        return [self._size(next(rest)) if kind.is_dynamic_dim(axis) else kind.shape[axis] for axis in range(kind.rank)]
+
+    def _size(self, value: ir.Value) -> Any:
+        owner = value.owner
+        op = None if isinstance(owner, ir.Block) else owner.operation
+        if op is not None and op.name == "arith.constant" and isinstance(value.type, ir.IndexType):
+            return ir.IntegerAttr(op.attributes["value"]).value
+        if op is not None and op.name == "memref.dim":
+            axis = self._size(op.operands[1])
+            if isinstance(axis, int):
+                return self._dim(op.operands[0], axis)
+        if op is not None and op.name in _ARITHMETIC:
+            return [_ARITHMETIC[op.name], *(self._size(operand) for operand in op.operands)]
+        raise self._refuse(f"a size computed by {op.name if op is not None else 'an argument'}")
+
+    def _dim(self, buffer: ir.Value, axis: int) -> Any:
+        kind = ir.MemRefType(buffer.type)
+        return ["dim", self.numbers[buffer], axis] if kind.is_dynamic_dim(axis) else kind.shape[axis]
+
+    def _product(self, sizes: list[Any]) -> Any:
+        product: Any = 1
+        for size in sizes:
+            product = size if product == 1 else ["mul", product, size]
+        return product
+
+    def _refuse(self, what: str, where: str | None = None) -> PassError:
+        return PassError(
+            f"the host side of a GPU program can't hold {what}",
+            where=where or self.where,
+            hint="only chains of elementwise operators run on this target",
+        )
