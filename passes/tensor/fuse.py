@@ -1,0 +1,106 @@
+"""fuse: elementwise operations into the operations that use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch_mlir import ir
+from torch_mlir.dialects import bufferization
+
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.pipeline import parse_element
+from stepwell.passes.runner import run_element
+from stepwell.passes.tensor.structured import loops_of, structured_ops
+
+
+@dataclass
+class Fuse(Pass):
+    """Compute elementwise operations where their results are used, so that no tensor is stored between them.
+
+    Options:
+        reductions: also fuse into operations that reduce.
+        copies: a result used more than once is computed again at each use if its body has at most this many
+            operations and none of them is expensive (``math``, division); 0 keeps such results stored.
+        fold_reshapes: move reshapes out of the way of a fusion.
+    """
+
+    name: ClassVar[str] = "fuse"
+    summary: ClassVar[str] = "fuse elementwise operations into their users"
+
+    reductions: bool = True
+    copies: int = 1
+    fold_reshapes: bool = True
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        before = len(structured_ops(op))
+        run_element(parse_element("convert-elementwise-to-linalg"), op, context)
+        for producer in reversed([inner for inner in structured_ops(op) if _is_elementwise(inner)]):
+            self._copy_per_use(producer)
+        # A second use keeps the upstream pass from fusing an operation.
+        pins = [] if self.reductions else [_pin(producer) for producer in _feeding_reductions(op)]
+        pins += [] if self.fold_reshapes else [_pin(producer) for producer in _feeding_reshapes(op)]
+        for text in ("linalg-fuse-elementwise-ops", "canonicalize", "cse"):
+            run_element(parse_element(text), op, context)
+        for pin in [inner for inner in _walk(op) if inner.name == "bufferization.dealloc_tensor"] if pins else []:
+            pin.erase()
+        context.note(self.name, operations_before=before, operations_after=len(structured_ops(op)))
+
+    def _copy_per_use(self, producer: ir.Operation) -> None:
+        uses = list(producer.results[0].uses)
+        if len(uses) < 2 or not _is_cheap(producer, self.copies):
+            return
+        if not all(use.owner.operation.name == "linalg.generic" for use in uses):
+            return
+        for use in uses[1:]:
+            user = use.owner.operation
+            user.operands[use.operand_number] = producer.clone(ir.InsertionPoint(user)).operation.results[0]
+
+
+def _walk(root: ir.Operation) -> list[ir.Operation]:
+    found: list[ir.Operation] = []
+
+    def collect(op: ir.Operation) -> ir.WalkResult:
+        found.append(op)
+        return ir.WalkResult.ADVANCE
+
+    root.walk(collect)
+    return found
+
+
+def _is_elementwise(op: ir.Operation) -> bool:
+    if op.name != "linalg.generic" or len(op.results) != 1:
+        return False
+    return all(loop.parallel for loop in loops_of(op))
+
+
+def _is_cheap(producer: ir.Operation, limit: int) -> bool:
+    *body, _ = [op.operation for op in producer.regions[0].blocks[0].operations]
+    expensive = any(op.name.startswith("math.") or "div" in op.name or op.name == "tensor.extract" for op in body)
+    return len(body) <= limit and not expensive
+
+
+def _feeding_reductions(root: ir.Operation) -> list[ir.Operation]:
+    """Elementwise producers of an operand of an operation that reduces."""
+    reductions = [op for op in structured_ops(root) if not all(loop.parallel for loop in loops_of(op))]
+    return _producers(reductions)
+
+
+def _feeding_reshapes(root: ir.Operation) -> list[ir.Operation]:
+    return _producers([op for op in _walk(root) if op.name in ("tensor.collapse_shape", "tensor.expand_shape")])
+
+
+def _producers(users: list[ir.Operation]) -> list[ir.Operation]:
+    operands = [operand for user in users for operand in user.operands if isinstance(operand, ir.OpResult)]
+    found: list[ir.Operation] = []
+    for operand in operands:
+        producer = operand.owner.operation
+        if _is_elementwise(producer) and producer not in found:
+            found.append(producer)
+    return found
+
+
+def _pin(producer: ir.Operation) -> None:
+    terminator = list(producer.block.operations)[-1].operation
+    with ir.InsertionPoint(terminator), producer.location:
+        bufferization.DeallocTensorOp(producer.results[0])

@@ -1,0 +1,113 @@
+"""tile: loops over blocks of structured operations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch_mlir import ir
+
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.pipeline import parse_element
+from stepwell.passes.runner import run_element
+from stepwell.passes.schedule import Tile as Step
+from stepwell.passes.schedule import apply_schedule
+from stepwell.passes.tensor.structured import Loop, loops_of, structured_ops
+from stepwell.support.errors import UsageError
+
+_LOOPS = ("for", "forall")
+
+
+@dataclass
+class Tile(Pass):
+    """Split the iteration space of structured operations into blocks, at one or several levels.
+
+    Options:
+        sizes: a block size for each dimension, 0 for none: ``8,32``; levels from the outside in are separated by a
+            slash: ``64,64,0/8,16,0``. Dimensions beyond the list are not tiled.
+        interchange: the order of each level's loops as positions of dimensions: ``1,0,2/0,1,2``. Operations with
+            another number of dimensions are left alone.
+        loop: ``for`` or ``forall`` for each level: ``forall/for``; one alone is for the first level, ``for`` inside.
+            A forall takes parallel dimensions only; sizes of others count as 0 in it.
+        ops: names of the operations to tile; none means all but ``linalg.fill`` and ``linalg.copy``.
+        fuse: pull producers of an operation into its outermost loops.
+
+    A dimension that a block covers whole gets no loop; one that blocks do not divide gets blocks bounded by a
+    minimum.
+    """
+
+    name: ClassVar[str] = "tile"
+    summary: ClassVar[str] = "loops over blocks of structured operations"
+
+    sizes: str = ""
+    interchange: str = ""
+    loop: str = "for"
+    ops: tuple[str, ...] = ()
+    fuse: bool = False
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        levels = _parse(self.sizes, "sizes")
+        orders = _parse(self.interchange, "interchange")
+        if len(orders) > len(levels):
+            raise UsageError(
+                f"tile has {len(orders)} levels of interchange and {len(levels)} of sizes",
+                hint="give sizes for every level, as in sizes=64,64,0/8,16,0",
+            )
+        kinds = self._kinds(len(levels))
+        tiled = 0
+        for target in structured_ops(op):
+            if self._wants(target):
+                steps = _steps(loops_of(target), levels, orders, kinds, self.fuse)
+                tiled += bool(steps) and apply_schedule(target, steps) is None
+        if tiled:
+            for text in ("canonicalize", "cse"):
+                run_element(parse_element(text), op, context)
+        context.note(self.name, tiled=context.report.get(self.name, {}).get("tiled", 0) + tiled)
+
+    def _wants(self, op: ir.Operation) -> bool:
+        if not any(isinstance(result.type, ir.RankedTensorType) for result in op.results):
+            return False
+        return op.name in self.ops if self.ops else op.name not in ("linalg.fill", "linalg.copy")
+
+    def _kinds(self, count: int) -> list[str]:
+        kinds = [kind.strip() for kind in self.loop.split("/")]
+        for kind in kinds:
+            if kind not in _LOOPS:
+                raise UsageError(f"option 'loop' of pass 'tile' takes for or forall, not '{kind}'")
+        return (kinds + ["for"] * count)[:count]
+
+
+def _parse(text: str, option: str) -> list[tuple[int, ...]]:
+    try:
+        levels = [tuple(int(part) for part in level.split(",") if part.strip()) for level in text.split("/")]
+    except ValueError:
+        raise UsageError(
+            f"option '{option}' of pass 'tile' takes integers, not '{text}'",
+            hint="commas between dimensions, slashes between levels: 64,64,0/8,16,0",
+        ) from None
+    if any(number < 0 for level in levels for number in level):
+        raise UsageError(f"option '{option}' of pass 'tile' takes no negative numbers, not '{text}'")
+    return levels if text.strip() else []
+
+
+def _steps(
+    loops: list[Loop], levels: list[tuple[int, ...]], orders: list[tuple[int, ...]], kinds: list[str], fuse: bool
+) -> list[Step]:
+    """The schedule for one operation; empty where there is nothing to do or an order does not fit."""
+    bounds = [loop.size for loop in loops]
+    steps = []
+    for depth, (wanted, kind) in enumerate(zip(levels, kinds, strict=True)):
+        sizes = [*wanted, *[0] * len(loops)][: len(loops)]
+        order = orders[depth] if depth < len(orders) else ()
+        if order and sorted(order) != list(range(len(loops))):
+            return []
+        for dim, loop in enumerate(loops):
+            bound = bounds[dim]
+            if (bound is not None and bound <= sizes[dim]) or (kind == "forall" and not loop.parallel):
+                sizes[dim] = 0
+            elif sizes[dim]:
+                bounds[dim] = sizes[dim]
+        if any(sizes):
+            order = () if kind == "forall" else order
+            steps.append(Step(tuple(sizes), order, parallel=kind == "forall", fuse=fuse and not steps))
+    return steps
