@@ -9,6 +9,7 @@ from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.graph import torch_build as tb
+from stepwell.passes.graph.unused import erase_unused
 from stepwell.passes.graph.weights import Weights
 
 
@@ -37,6 +38,7 @@ class FoldBatchNorm(Pass):
         op.walk(visit)
         weights = Weights()
         folded = sum(_fold(layer, weights) for layer in found)
+        erase_unused(op)
         context.note(self.name, folded=folded)
 
 
