@@ -24,6 +24,9 @@ PASSES: dict[str, str | type[Pass]] = {
     "vectorize": "stepwell.passes.tensor.vectorize:Vectorize",
     "lower-tm-tensor": "stepwell.passes.tensor.lower_tm_tensor:LowerTmTensor",
     "detach-prepare": "stepwell.passes.tensor.detach_prepare:DetachPrepare",
+    # hardware
+    "bind-parameters": "stepwell.passes.hardware.bind_parameters:BindParameters",
+    "linalg-to-stream": "stepwell.passes.hardware.linalg_to_stream:LinalgToStream",
     # buffer
     "bind-outputs": "stepwell.passes.buffer.bind_outputs:BindOutputs",
     "bufferize": "stepwell.passes.buffer.bufferize:Bufferize",

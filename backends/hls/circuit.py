@@ -1,0 +1,203 @@
+"""A small builder of CIRCT IR (hw, comb, seq, sv) as text: one :class:`Circuit` is one hardware module.
+
+All values are :class:`Wire`; arithmetic is two's complement. Registers are declared first and driven later, since
+hardware feeds back. One clock ``clk``; ``rst`` is synchronous and active high. CIRCT itself is not imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A value of ``width`` bits."""
+
+    name: str
+    width: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """``depth`` words of ``width`` bits, read in the same cycle; addresses have ``address_width`` bits."""
+
+    name: str
+    depth: int
+    width: int
+
+    @property
+    def address_width(self) -> int:
+        """Bits of an address; one for a single word."""
+        return max(1, (self.depth - 1).bit_length())
+
+    @property
+    def type(self) -> str:
+        """The type of the memory in CIRCT's text."""
+        return f"!hw.inout<uarray<{self.depth}xi{self.width}>>"
+
+
+@dataclass
+class Circuit:
+    """One module ``name`` under construction."""
+
+    name: str
+    _ports: list[str] = field(default_factory=lambda: ["in %clk : !seq.clock", "in %rst : i1"])
+    _outputs: list[tuple[str, Wire]] = field(default_factory=list)
+    _lines: list[str] = field(default_factory=list)
+    _constants: dict[tuple[int, int], Wire] = field(default_factory=dict)
+    _count: int = 0
+
+    def input(self, name: str, width: int) -> Wire:
+        """An input port."""
+        self._ports.append(f"in %{name} : i{width}")
+        return Wire(f"%{name}", width)
+
+    def output(self, name: str, value: Wire) -> None:
+        """An output port that carries ``value``."""
+        self._ports.append(f"out {name} : i{value.width}")
+        self._outputs.append((name, value))
+
+    def text(self) -> str:
+        """The module as CIRCT reads it."""
+        values = ", ".join(wire.name for _, wire in self._outputs)
+        types = ", ".join(f"i{wire.width}" for _, wire in self._outputs)
+        body = "\n".join(f"  {line}" for line in self._lines)
+        return f"hw.module @{self.name}({', '.join(self._ports)}) {{\n{body}\n  hw.output {values} : {types}\n}}\n"
+
+    def constant(self, value: int, width: int) -> Wire:
+        """A constant; the same one is made once."""
+        key = (value, width)
+        if key not in self._constants:
+            # CIRCT reads i1 constants as signed: 1 is -1.
+            written = -value if width == 1 else value
+            self._constants[key] = self._op(f"hw.constant {written} : i{width}", width)
+        return self._constants[key]
+
+    def add(self, left: Wire, right: Wire) -> Wire:
+        """Sum of two wires of one width, modulo that width."""
+        return self._op(f"comb.add {left.name}, {right.name} : i{left.width}", left.width)
+
+    def multiply(self, left: Wire, right: Wire) -> Wire:
+        """Product of two signed wires, as wide as both together."""
+        width = left.width + right.width
+        a, b = self.resize(left, width), self.resize(right, width)
+        return self._op(f"comb.mul {a.name}, {b.name} : i{width}", width)
+
+    def both(self, *bits: Wire) -> Wire:
+        """Logical and."""
+        return self._op(f"comb.and {', '.join(bit.name for bit in bits)} : i1", 1)
+
+    def either(self, *bits: Wire) -> Wire:
+        """Logical or."""
+        return self._op(f"comb.or {', '.join(bit.name for bit in bits)} : i1", 1)
+
+    def negate(self, bit: Wire) -> Wire:
+        """Logical not."""
+        return self._op(f"comb.xor {bit.name}, {self.constant(1, 1).name} : i1", 1)
+
+    def compare(self, predicate: str, left: Wire, value: int) -> Wire:
+        """``left`` against a constant: predicates are those of ``comb.icmp`` (eq, slt, sgt, ...)."""
+        right = self.constant(value, left.width)
+        return self._op(f"comb.icmp {predicate} {left.name}, {right.name} : i{left.width}", 1)
+
+    def choose(self, condition: Wire, yes: Wire, no: Wire) -> Wire:
+        """``yes`` where ``condition`` holds, else ``no``."""
+        return self._op(f"comb.mux {condition.name}, {yes.name}, {no.name} : i{yes.width}", yes.width)
+
+    def bits(self, value: Wire, low: int, width: int) -> Wire:
+        """``width`` bits of ``value`` from bit ``low`` on."""
+        if low == 0 and width == value.width:
+            return value
+        return self._op(f"comb.extract {value.name} from {low} : (i{value.width}) -> i{width}", width)
+
+    def resize(self, value: Wire, width: int) -> Wire:
+        """``value`` sign-extended or cut to ``width`` bits."""
+        if width <= value.width:
+            return self.bits(value, 0, width)
+        sign = self.bits(value, value.width - 1, 1)
+        upper = width - value.width
+        filled = sign if upper == 1 else self._op(f"comb.replicate {sign.name} : (i1) -> i{upper}", upper)
+        return self._op(f"comb.concat {filled.name}, {value.name} : i{upper}, i{value.width}", width)
+
+    def concat(self, parts: Sequence[Wire]) -> Wire:
+        """One wire of all ``parts``; the first stands in the lowest bits."""
+        if len(parts) == 1:
+            return parts[0]
+        high_first = list(reversed(parts))
+        names, types = ", ".join(p.name for p in high_first), ", ".join(f"i{p.width}" for p in high_first)
+        return self._op(f"comb.concat {names} : {types}", sum(p.width for p in parts))
+
+    def sum(self, terms: Sequence[Wire]) -> Wire:
+        """Balanced tree of additions of terms of one width."""
+        level = list(terms)
+        while len(level) > 1:
+            pairs = [self.add(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
+            level = pairs + level[len(pairs) * 2 :]
+        return level[0]
+
+    def discard(self, name: str, value: Wire) -> None:
+        """Say that nobody reads ``value``: linters leave wires named ``unused`` alone."""
+        kind = f"!hw.inout<i{value.width}>"
+        self._lines.append(f"%unused_{name} = sv.wire sym @unused_{name} : {kind}")
+        self._lines.append(f"sv.assign %unused_{name}, {value.name} : i{value.width}")
+
+    def register(self, name: str, width: int) -> Wire:
+        """A register to be driven by :meth:`drive`; its value may be used before."""
+        return Wire(f"%{name}", width)
+
+    def drive(self, register: Wire, value: Wire, enable: Wire, *, reset: bool = True) -> Wire:
+        """Let ``register`` take ``value`` at a clock edge where ``enable`` holds; ``reset`` clears it."""
+        clear = f" reset %rst, {self.constant(0, register.width).name}" if reset else ""
+        self._lines.append(
+            f"{register.name} = seq.compreg.ce {value.name}, %clk, {enable.name}{clear} : i{register.width}"
+        )
+        return register
+
+    def memory(self, name: str, depth: int, width: int, file: str = "") -> Memory:
+        """A memory; with ``file`` its words come from that file of hexadecimal lines before the first cycle."""
+        memory = Memory(f"%{name}", depth, width)
+        self._lines.append(f"{memory.name} = sv.reg : {memory.type}")
+        if file:
+            self._lines.append(f'sv.initial {{ sv.readmem {memory.name}, "{file}", MemBaseHex : {memory.type} }}')
+        return memory
+
+    def read(self, memory: Memory, address: Wire) -> Wire:
+        """The word at ``address``, in the same cycle; a register behind it lets synthesis choose block RAM."""
+        slot = self._slot(memory, address)
+        return self._op(f"sv.read_inout {slot} : !hw.inout<i{memory.width}>", memory.width)
+
+    def write(self, memory: Memory, address: Wire, value: Wire, enable: Wire) -> None:
+        """Store ``value`` at a clock edge where ``enable`` holds."""
+        slot = self._slot(memory, address)
+        clock = self._op("seq.from_clock %clk", 1).name
+        self._lines.append(
+            f"sv.always posedge {clock} {{ sv.if {enable.name} {{ sv.passign {slot}, {value.name} : i{value.width} }} }}"
+        )
+
+    def instance(
+        self, module: str, name: str, inputs: Sequence[tuple[str, Wire]], outputs: Sequence[tuple[str, int]]
+    ) -> dict[str, Wire]:
+        """An instance of another module; its outputs are called ``%NAME_PORT`` and may be used before."""
+        wires = {port: self.instance_output(name, port, width) for port, width in outputs}
+        given = ", ".join(f"{port}: {wire.name}: i{wire.width}" for port, wire in inputs)
+        taken = ", ".join(f"{port}: i{width}" for port, width in outputs)
+        self._lines.append(
+            f'{", ".join(wire.name for wire in wires.values())} = hw.instance "{name}" @{module}'
+            f"(clk: %clk: !seq.clock, rst: %rst: i1, {given}) -> ({taken})"
+        )
+        return wires
+
+    def instance_output(self, name: str, port: str, width: int) -> Wire:
+        """The wire of an output port of instance ``name``, which may come later."""
+        return Wire(f"%{name}_{port}", width)
+
+    def _slot(self, memory: Memory, address: Wire) -> str:
+        index = f"{memory.name}[{address.name}] : {memory.type}, i{address.width}"
+        return self._op(f"sv.array_index_inout {index}", memory.width).name
+
+    def _op(self, text: str, width: int) -> Wire:
+        wire = Wire(f"%{self._count}", width)
+        self._count += 1
+        self._lines.append(f"{wire.name} = {text}")
+        return wire

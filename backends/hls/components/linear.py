@@ -1,0 +1,254 @@
+"""linear: rows times a weight matrix that stays in the hardware, with bias, shift, clamp and cast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from stepwell.backends.hls.circuit import Circuit, Wire
+from stepwell.backends.hls.components.base import Array, Component
+from stepwell.passes.hardware.widths import signed_range, signed_width
+
+
+@dataclass(frozen=True)
+class Linear(Component):
+    """``out[n] = cast(clamp((bias[n] + sum_k in[k] * weight[k, n]) >> shift))``, see ``stream.linear``.
+
+    ``inner_unroll`` elements of a row meet ``outer_unroll`` columns in every cycle. A row is read once and kept for
+    the other columns; the next row comes in while the last columns of this one are computed. Four registers lie between
+    a row's last beat and its first result: operands, sum of products, accumulator, result.
+    """
+
+    kind: ClassVar[str] = "linear"
+
+    inner: int
+    outer: int
+    inner_unroll: int
+    outer_unroll: int
+    weight: str
+    weight_bits: int
+    weight_layout: str
+    bias: str
+    accumulator: int
+    wrap: int
+    shift: int
+    clamp: tuple[int, ...]
+
+    @property
+    def row_beats(self) -> int:
+        """Beats of an input row."""
+        return self.inner // self.inner_unroll
+
+    @property
+    def column_groups(self) -> int:
+        """Beats of an output row."""
+        return self.outer // self.outer_unroll
+
+    @property
+    def multipliers(self) -> int:
+        return self.inner_unroll * self.outer_unroll
+
+    @property
+    def cycles(self) -> int:
+        return self.input.shape[0] * self.row_beats * self.column_groups
+
+    def reference(self, frame: Array, parameters: Mapping[str, Array]) -> Array:
+        sums = _modular(frame) @ _modular(self._matrix(parameters))
+        if self.bias:
+            sums = sums + _modular(parameters[self.bias])
+        values = _wrap(sums, self.accumulator) >> self.shift
+        if self.clamp:
+            values = np.clip(values, *self.clamp)
+        return _wrap(values.astype(np.uint64), self.output.bits)
+
+    def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
+        groups, beats = self.column_groups, self.row_beats
+        tiles = self._matrix(parameters).reshape(beats, self.inner_unroll, groups, self.outer_unroll)
+        words = tiles.transpose(2, 0, 3, 1).reshape(groups * beats, self.multipliers)
+        files = {f"{self.name}_weight.mem": [_word(row, self.weight_bits) for row in words]}
+        if self.bias:
+            bias = parameters[self.bias].reshape(groups, self.outer_unroll)
+            files[f"{self.name}_bias.mem"] = [_word(row, self.accumulator) for row in bias]
+        return files
+
+    def circuit(self) -> Circuit:
+        return _LinearCircuit(self).build()
+
+    def _matrix(self, parameters: Mapping[str, Array]) -> Array:
+        matrix = parameters[self.weight]
+        return matrix.T if self.weight_layout == "nk" else matrix
+
+
+class _LinearCircuit:
+    """The circuit of one :class:`Linear`; stage by stage."""
+
+    def __init__(self, spec: Linear) -> None:
+        self.spec = spec
+        self.c = Circuit(spec.name)
+        self.in_data = self.c.input("in_data", spec.input.width)
+        self.in_valid = self.c.input("in_valid", 1)
+        self.out_ready = self.c.input("out_ready", 1)
+        self.out_valid = self.c.register("out_valid_r", 1)
+        # Everything moves, or nothing: the last register is empty or its beat is taken.
+        self.advance = self.c.either(self.out_ready, self.c.negate(self.out_valid))
+
+    def build(self) -> Circuit:
+        spec, c = self.spec, self.c
+        beat, group, address, step = self._counters()
+        operands = self._row(beat, group, step)
+        word = self._delay("weights", self._weights(address), reset=False)
+        rows = self._delay("operands", operands, reset=False)
+        valid = self._delay("valid_1", step)
+        # A flag that never changes costs nothing: constants stay constants.
+        first, last = self._is(beat, 0), self._is(beat, spec.row_beats - 1)
+        for stage in (1, 2):
+            first = self._delay(f"first_{stage}", first) if first else None
+            last = self._delay(f"last_{stage}", last) if last else None
+            group = self._delay(f"group_{stage}", group) if group else None
+        sums = [self._delay(f"sum_{o}", s, reset=False) for o, s in enumerate(self._products(rows, word))]
+        valid = self._delay("valid_2", valid)
+        totals = self._accumulate(sums, valid, first, group)
+        done = self._delay("valid_3", c.both(valid, last) if last else valid)
+        results = [self._delay(f"result_{o}", self._finish(t), reset=False) for o, t in enumerate(totals)]
+        c.drive(self.out_valid, done, self.advance)
+        first_group = self._is(self.group, 0)
+        c.output("in_ready", c.both(self.advance, first_group) if first_group else self.advance)
+        c.output("out_data", c.concat(results))
+        c.output("out_valid", self.out_valid)
+        return c
+
+    def _counters(self) -> tuple[Wire | None, Wire | None, Wire | None, Wire]:
+        """Beat in the row, group of columns, address of the weights (None where there is only one), and the step."""
+        spec, c = self.spec, self.c
+        beats, groups = spec.row_beats, spec.column_groups
+        beat = c.register("beat", _address_width(beats)) if beats > 1 else None
+        group = self.group = c.register("group", _address_width(groups)) if groups > 1 else None
+        ready = c.either(self.in_valid, c.negate(self._is(group, 0))) if group else self.in_valid
+        step = c.both(self.advance, ready)
+        row_end = step
+        if beat:
+            last = self._is(beat, beats - 1)
+            assert last is not None
+            self._count(beat, last, step)
+            row_end = c.both(step, last)
+        if group:
+            last = self._is(group, groups - 1)
+            assert last is not None
+            self._count(group, last, row_end)
+        if not (beat and group):
+            return beat, group, beat or group, step
+        address = c.register("address", _address_width(beats * groups))
+        self._count(address, c.compare("eq", address, beats * groups - 1), step)
+        return beat, group, address, step
+
+    def _count(self, register: Wire, last: Wire, enable: Wire) -> None:
+        c = self.c
+        following = c.add(register, c.constant(1, register.width))
+        c.drive(register, c.choose(last, c.constant(0, register.width), following), enable)
+
+    def _row(self, beat: Wire | None, group: Wire | None, step: Wire) -> Wire:
+        """The beat to work on: from outside for the first group of columns, from the row's copy for the others."""
+        if group is None:
+            return self.in_data
+        c = self.c
+        fresh = self._is(group, 0)
+        assert fresh is not None
+        memory = c.memory("row", self.spec.row_beats, self.spec.input.width)
+        address = beat or c.constant(0, 1)
+        c.write(memory, address, self.in_data, c.both(step, fresh))
+        return c.choose(fresh, self.in_data, c.read(memory, address))
+
+    def _weights(self, address: Wire | None) -> Wire:
+        spec = self.spec
+        depth = spec.row_beats * spec.column_groups
+        memory = self.c.memory("weight", depth, spec.multipliers * spec.weight_bits, f"{spec.name}_weight.mem")
+        return self.c.read(memory, address or self.c.constant(0, 1))
+
+    def _products(self, rows: Wire, word: Wire) -> list[Wire]:
+        """For each column of the group the sum of this beat's products."""
+        spec, c = self.spec, self.c
+        full = spec.input.bits + spec.weight_bits + (spec.inner_unroll - 1).bit_length()
+        width = min(full, spec.accumulator)
+        sums = []
+        for o in range(spec.outer_unroll):
+            terms = []
+            for i in range(spec.inner_unroll):
+                value = c.bits(rows, i * spec.input.bits, spec.input.bits)
+                weight = c.bits(word, (o * spec.inner_unroll + i) * spec.weight_bits, spec.weight_bits)
+                terms.append(c.resize(c.multiply(value, weight), width))
+            sums.append(c.sum(terms))
+        return sums
+
+    def _accumulate(self, sums: list[Wire], valid: Wire, first: Wire | None, group: Wire | None) -> list[Wire]:
+        """Add the sums of a row's beats to the bias; gives the shifted totals."""
+        spec, c = self.spec, self.c
+        width = spec.accumulator
+        starts = [c.constant(0, width)] * spec.outer_unroll
+        if spec.bias:
+            memory = c.memory("bias", spec.column_groups, spec.outer_unroll * width, f"{spec.name}_bias.mem")
+            word = c.read(memory, group or c.constant(0, 1))
+            starts = [c.bits(word, o * width, width) for o in range(spec.outer_unroll)]
+        enable = c.both(self.advance, valid)
+        totals = []
+        for o, (start, term) in enumerate(zip(starts, sums, strict=True)):
+            if first is None:  # a row is one beat: nothing to accumulate, so only what the shift leaves is kept
+                whole = c.add(start, c.resize(term, width))
+                kept = self._shift(whole)
+                if kept.width < width:
+                    c.discard(f"{o}", c.bits(whole, 0, width - kept.width))
+                totals.append(self._delay(f"total_{o}", kept, reset=False))
+                continue
+            total = c.register(f"total_{o}", width)
+            c.drive(total, c.add(c.choose(first, start, total), c.resize(term, width)), enable, reset=False)
+            totals.append(self._shift(total))
+        return totals
+
+    def _shift(self, total: Wire) -> Wire:
+        """The arithmetic right shift: the upper bits, at least the sign."""
+        shift = min(self.spec.shift, total.width - 1)
+        return self.c.bits(total, shift, total.width - shift)
+
+    def _finish(self, value: Wire) -> Wire:
+        """Clamp and cast; every cut keeps the value, but for the cast."""
+        spec, c = self.spec, self.c
+        if spec.clamp:
+            low, high = spec.clamp
+            lowest, highest = signed_range(value.width)
+            value = c.resize(value, max(value.width, signed_width((low, high))))
+            if low > lowest:
+                value = c.choose(c.compare("slt", value, low), c.constant(low, value.width), value)
+            if high < highest:
+                value = c.choose(c.compare("sgt", value, high), c.constant(high, value.width), value)
+            value = c.resize(value, min(value.width, signed_width((low, high))))
+        return c.resize(value, spec.output.bits)
+
+    def _delay(self, name: str, value: Wire, *, reset: bool = True) -> Wire:
+        return self.c.drive(self.c.register(name, value.width), value, self.advance, reset=reset)
+
+    def _is(self, counter: Wire | None, value: int) -> Wire | None:
+        return self.c.compare("eq", counter, value) if counter else None
+
+
+def _address_width(count: int) -> int:
+    return max(1, (count - 1).bit_length())
+
+
+def _modular(values: Array) -> Array:
+    """As unsigned 64-bit integers, whose arithmetic wraps: right for every width up to 64."""
+    return values.astype(np.int64).astype(np.uint64)
+
+
+def _wrap(values: Array, bits: int) -> Array:
+    """The low ``bits`` of unsigned 64-bit values, read as signed."""
+    spare = np.uint64(64 - bits)
+    return (values << spare).view(np.int64) >> spare.astype(np.int64)
+
+
+def _word(values: Array, bits: int) -> str:
+    """Elements packed into one word in hexadecimal, the first in the lowest bits."""
+    mask = (1 << bits) - 1
+    word = sum((int(value) & mask) << (i * bits) for i, value in enumerate(values))
+    return f"{word:0{-(-len(values) * bits // 4)}x}"

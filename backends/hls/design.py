@@ -1,0 +1,137 @@
+"""A hardware design as plain data: inputs, components, outputs. It crosses to the CIRCT process and into the artifact."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from stepwell.backends.hls.circuit import Circuit, Wire
+from stepwell.backends.hls.components.base import Array, Component, Port
+from stepwell.backends.hls.components.linear import Linear
+from stepwell.support.errors import ArtifactError
+
+_KINDS: dict[str, type[Component]] = {cls.kind: cls for cls in (Linear,)}
+
+
+@dataclass(frozen=True)
+class Sink:
+    """An output: the stream of component ``source`` leaves through ``port``."""
+
+    source: str
+    port: Port
+
+
+@dataclass(frozen=True)
+class Design:
+    """A dataflow graph; ``components`` stand in topological order. ``top`` is the name of the top module."""
+
+    top: str
+    inputs: tuple[Port, ...]
+    components: tuple[Component, ...]
+    outputs: tuple[Sink, ...]
+
+    def to_json(self) -> str:
+        """As text; :meth:`from_json` is the inverse."""
+        data = asdict(self)
+        for entry, component in zip(data["components"], self.components, strict=True):
+            entry["kind"] = component.kind
+        return json.dumps(data, indent=1, sort_keys=True) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> Design:
+        """Read :meth:`to_json`'s text.
+
+        Raises:
+            ArtifactError: text of another version, or damaged.
+        """
+        try:
+            data = json.loads(text)
+            return Design(
+                data["top"],
+                tuple(_port(port) for port in data["inputs"]),
+                tuple(_component(entry) for entry in data["components"]),
+                tuple(Sink(sink["source"], _port(sink["port"])) for sink in data["outputs"]),
+            )
+        except (ValueError, KeyError, TypeError) as failure:
+            raise ArtifactError(f"the hardware design can't be read: {failure}", hint="compile the model again") from None
+
+    def modules(self) -> list[Circuit]:
+        """Every component's module and the top that joins them."""
+        return [*(component.circuit() for component in self.components), self._top()]
+
+    def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
+        """Contents of all initialised memories: file name -> words in hexadecimal."""
+        return {file: words for c in self.components for file, words in c.memories(parameters).items()}
+
+    def reference(self, frames: Mapping[str, Array], parameters: Mapping[str, Array]) -> list[Array]:
+        """One frame of every input through all components, bit for bit; the outputs in order."""
+        values = dict(frames)
+        for component in self.components:
+            values[component.name] = component.reference(values[component.source], parameters)
+        return [values[sink.source] for sink in self.outputs]
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers of all components."""
+        return sum(component.multipliers for component in self.components)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles between frames at steady state at least: those of the slowest component."""
+        return max(component.cycles for component in self.components)
+
+    def _top(self) -> Circuit:
+        """The top module; its ports are AXI4-Stream's: ``s_axis_NAME_tdata`` in, ``m_axis_NAME_tdata`` out."""
+        top = Circuit(self.top)
+        streams: dict[str, tuple[Wire, Wire]] = {}
+        for port in self.inputs:
+            prefix = axis_in(port.name)
+            streams[port.name] = (top.input(f"{prefix}_tdata", port.width), top.input(f"{prefix}_tvalid", 1))
+        ready = {c.source: top.instance_output(c.name, "in_ready", 1) for c in self.components}
+        for sink in self.outputs:
+            ready[sink.source] = top.input(f"{axis_out(sink.port.name)}_tready", 1)
+        for component in self.components:
+            data, valid = streams[component.source]
+            wires = top.instance(
+                component.name,
+                component.name,
+                [("in_data", data), ("in_valid", valid), ("out_ready", ready[component.name])],
+                [("in_ready", 1), ("out_data", component.output.width), ("out_valid", 1)],
+            )
+            streams[component.name] = (wires["out_data"], wires["out_valid"])
+        for port in self.inputs:
+            top.output(f"{axis_in(port.name)}_tready", ready[port.name])
+        for sink in self.outputs:
+            data, valid = streams[sink.source]
+            top.output(f"{axis_out(sink.port.name)}_tdata", data)
+            top.output(f"{axis_out(sink.port.name)}_tvalid", valid)
+        return top
+
+
+def axis_in(name: str) -> str:
+    """Prefix of the ports of an input."""
+    return f"s_axis_{_identifier(name)}"
+
+
+def axis_out(name: str) -> str:
+    """Prefix of the ports of an output."""
+    return f"m_axis_{_identifier(name)}"
+
+
+def _identifier(name: str) -> str:
+    return "".join(char if char.isascii() and char.isalnum() else "_" for char in name)
+
+
+def _port(data: dict[str, Any]) -> Port:
+    return Port(data["name"], data["bits"], data["beat"], tuple(data["shape"]))
+
+
+def _component(data: dict[str, Any]) -> Component:
+    cls = _KINDS[data.pop("kind")]
+    converted = {**data, "input": _port(data["input"]), "output": _port(data["output"])}
+    known = {f.name for f in fields(cls)}
+    if set(converted) != known:
+        raise ValueError(f"component '{cls.kind}' has fields {sorted(converted)}")
+    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in converted.items()})

@@ -1,0 +1,113 @@
+"""Runs frames through a design's SystemVerilog in Verilator, with the traffic that a test asks for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stepwell.backends.hls import verilate
+from stepwell.backends.hls.components.base import Array, Port
+from stepwell.backends.hls.design import Design
+from stepwell.backends.hls.testbench import testbench
+from stepwell.support.errors import ExecutionError
+
+_RUN_TIMEOUT = 3600
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """How the outside behaves.
+
+    Attributes:
+        valid, ready: percent of cycles in which a beat is offered and in which one is taken.
+        seed: of the random choices.
+        reset_at: cycle after which reset is given once, everything being sent again after it; 0 for never.
+    """
+
+    valid: int = 100
+    ready: int = 100
+    seed: int = 0
+    reset_at: int = 0
+
+
+EAGER = Traffic()
+"""A beat offered and one taken in every cycle."""
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What came out.
+
+    Attributes:
+        outputs: for each output of the design an array (frames, *shape), signed.
+        cycles: from the first cycle after reset to the last beat, that one included.
+        latency: to the last beat of the first frame.
+        input_stalls: cycles in which an input waited for the hardware, summed over inputs.
+    """
+
+    outputs: list[Array]
+    cycles: int
+    latency: int
+    input_stalls: int
+
+
+class Simulator:
+    """A design with its files, ready to run.
+
+    Args:
+        files: SystemVerilog (``.sv``) and memory contents (``.mem``) by file name.
+    """
+
+    def __init__(self, design: Design, files: Mapping[str, bytes]) -> None:
+        self.design = design
+        self.sources = {name: data for name, data in files.items() if name.endswith(".sv")}
+        self.memories = {name: data for name, data in files.items() if name.endswith(".mem")}
+
+    def run(self, frames: Mapping[str, Array], traffic: Traffic = EAGER) -> Simulation:
+        """Send all frames back to back; ``frames`` maps each input's name to an array (frames, *shape).
+
+        Raises:
+            ToolError: Verilator is missing or can't build. ExecutionError: the hardware broke the protocol or hangs.
+        """
+        program = verilate.simulation(self.design.top, self.sources, testbench(self.design))
+        count = len(next(iter(frames.values())))
+        with tempfile.TemporaryDirectory(prefix="stepwell-hls-") as name:
+            folder = Path(name)
+            for file, data in self.memories.items():
+                (folder / file).write_bytes(data)
+            for i, port in enumerate(self.design.inputs):
+                _write_beats(folder / f"in{i}.bin", frames[port.name], port)
+            facts = self._execute(program, folder, count, traffic)
+            outputs = [_read_beats(folder / f"out{o}.bin", s.port) for o, s in enumerate(self.design.outputs)]
+        return Simulation(outputs, facts["cycles"], facts["latency"], facts["input_stalls"])
+
+    def _execute(self, program: Path, folder: Path, frames: int, traffic: Traffic) -> dict[str, int]:
+        slowest = max(1, min(traffic.valid, traffic.ready))
+        limit = 10_000 + 100 * 8 * frames * self.design.cycles // slowest
+        arguments = [str(n) for n in (frames, traffic.valid, traffic.ready, traffic.seed, limit, traffic.reset_at)]
+        done = subprocess.run(
+            [str(program), ".", *arguments], cwd=folder, capture_output=True, text=True, timeout=_RUN_TIMEOUT, check=False
+        )
+        if done.returncode != 0:
+            reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+            raise ExecutionError(
+                f"the simulated hardware failed: {reason}",
+                where=", ".join(c.location for c in self.design.components),
+                hint="compare with 'hls,simulator=interpreter'",
+            )
+        facts: dict[str, int] = json.loads(done.stdout)
+        return facts
+
+
+def _write_beats(path: Path, frames: Array, port: Port) -> None:
+    path.write_bytes(np.ascontiguousarray(frames, dtype=f"<i{port.bits // 8}").tobytes())
+
+
+def _read_beats(path: Path, port: Port) -> Array:
+    return np.frombuffer(path.read_bytes(), dtype=f"<i{port.bits // 8}").reshape(-1, *port.shape)

@@ -1,0 +1,162 @@
+"""The C++ side of a simulation: drives the Verilated model from a file of beats and collects what comes out."""
+
+from __future__ import annotations
+
+from stepwell.backends.hls.design import Design, axis_in, axis_out
+
+_TEMPLATE = """\
+// Drives @TOP@: beats from files, valid and ready at random where asked for, a count of cycles.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "V@TOP@.h"
+#include "verilated.h"
+
+struct Input { std::vector<unsigned char> data; size_t bytes, beats, next; bool valid; };
+struct Output { std::vector<unsigned char> data, held; size_t bytes, beats, next; bool waiting; };
+
+static std::vector<unsigned char> read_all(const std::string& path) {
+  std::vector<unsigned char> data;
+  FILE* file = std::fopen(path.c_str(), "rb");
+  if (!file) { std::fprintf(stderr, "can't read %s\\n", path.c_str()); std::exit(2); }
+  unsigned char chunk[65536];
+  for (size_t n; (n = std::fread(chunk, 1, sizeof chunk, file)) > 0;) data.insert(data.end(), chunk, chunk + n);
+  std::fclose(file);
+  return data;
+}
+
+static uint64_t random_state;
+static unsigned percent() {  // xorshift64*, Vigna 2016
+  random_state ^= random_state >> 12; random_state ^= random_state << 25; random_state ^= random_state >> 27;
+  return unsigned((random_state * 2685821657736338717ull) >> 33) % 100;
+}
+
+static std::vector<Input> inputs;
+static std::vector<Output> outputs;
+
+// Ports are little-endian words of at least their width.
+template <class P> static void put(P& port, const unsigned char* from, size_t bytes) { std::memcpy(&port, from, bytes); }
+template <class P> static void get(const P& port, unsigned char* to, size_t bytes) { std::memcpy(to, &port, bytes); }
+
+static void drive(V@TOP@& top) {
+@DRIVE@
+}
+static void sample(V@TOP@& top, bool* in_ready, bool* out_valid, std::vector<unsigned char>* data) {
+@SAMPLE@
+}
+static void set_ready(V@TOP@& top, const bool* ready) {
+@READY@
+}
+
+// Arguments: folder, frames, percent of cycles with valid offered, with ready given, seed, limit of cycles,
+// cycles after which reset is given once (0: never).
+int main(int argc, char** argv) {
+  if (argc != 8) return 2;
+  const std::string folder = argv[1];
+  const size_t frames = std::strtoull(argv[2], nullptr, 10);
+  const unsigned valid_percent = std::atoi(argv[3]), ready_percent = std::atoi(argv[4]);
+  random_state = std::strtoull(argv[5], nullptr, 10) * 2 + 1;
+  const uint64_t limit = std::strtoull(argv[6], nullptr, 10);
+  uint64_t reset_at = std::strtoull(argv[7], nullptr, 10);
+@DECLARE@
+  for (size_t i = 0; i < inputs.size(); ++i) inputs[i].data = read_all(folder + "/in" + std::to_string(i) + ".bin");
+  V@TOP@ top;
+  bool in_ready[@INPUTS@] = {}, out_valid[@OUTPUTS@] = {}, out_ready[@OUTPUTS@] = {};
+  std::vector<unsigned char> data[@OUTPUTS@];
+  for (size_t o = 0; o < outputs.size(); ++o) data[o].resize(outputs[o].bytes);
+  uint64_t cycle = 0, first_frame = 0, stalled = 0;
+  unsigned reset = 3;
+  bool done = false;
+  while (!done) {
+    if (reset_at && cycle == reset_at) {  // start over: what was under way is lost
+      reset = 3;
+      reset_at = 0;
+      for (Input& in : inputs) { in.next = 0; in.valid = false; }
+      for (Output& out : outputs) { out.next = 0; out.waiting = false; out.data.clear(); }
+    }
+    top.rst = reset > 0;
+    for (Input& in : inputs) {
+      const bool more = in.next < in.beats * frames;
+      in.valid = reset == 0 && more && (in.valid || percent() < valid_percent);
+    }
+    for (size_t o = 0; o < outputs.size(); ++o) out_ready[o] = reset == 0 && percent() < ready_percent;
+    drive(top);
+    set_ready(top, out_ready);
+    top.clk = 0;
+    top.eval();
+    sample(top, in_ready, out_valid, data);
+    top.clk = 1;
+    top.eval();
+    if (reset > 0) { --reset; continue; }
+    ++cycle;
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (inputs[i].valid && in_ready[i]) { ++inputs[i].next; inputs[i].valid = false; }
+      else if (inputs[i].valid) ++stalled;
+    done = true;
+    bool one = true;
+    for (size_t o = 0; o < outputs.size(); ++o) {
+      Output& out = outputs[o];
+      if (out.waiting && (!out_valid[o] || data[o] != out.held)) {
+        std::fprintf(stderr, "output %zu took back a beat in cycle %llu\\n", o, (unsigned long long)cycle);
+        return 3;
+      }
+      out.waiting = out_valid[o] && !out_ready[o];
+      out.held = data[o];
+      if (out_valid[o] && out_ready[o]) {
+        out.data.insert(out.data.end(), data[o].begin(), data[o].end());
+        ++out.next;
+      }
+      done = done && out.next >= out.beats * frames;
+      one = one && out.next >= out.beats;
+    }
+    if (one && first_frame == 0) first_frame = cycle;
+    if (!done && cycle >= limit) {
+      std::fprintf(stderr, "no end after %llu cycles\\n", (unsigned long long)cycle);
+      return 4;
+    }
+  }
+  for (size_t o = 0; o < outputs.size(); ++o) {
+    FILE* file = std::fopen((folder + "/out" + std::to_string(o) + ".bin").c_str(), "wb");
+    if (!file) return 2;
+    const bool whole = std::fwrite(outputs[o].data.data(), 1, outputs[o].data.size(), file) == outputs[o].data.size();
+    if (std::fclose(file) != 0 || !whole) return 2;
+  }
+  std::printf("{\\"cycles\\": %llu, \\"latency\\": %llu, \\"input_stalls\\": %llu}\\n", (unsigned long long)cycle,
+              (unsigned long long)first_frame, (unsigned long long)stalled);
+  return 0;
+}
+"""
+
+
+def testbench(design: Design) -> str:
+    """C++ text for Verilator's ``--exe``; element widths must be whole bytes."""
+    declare, drive, sample, ready = [], [], [], []
+    for i, port in enumerate(design.inputs):
+        prefix = f"top.{axis_in(port.name)}"
+        declare.append(f"  inputs.push_back(Input{{{{}}, {port.width // 8}, {port.beats}, 0, false}});")
+        drive.append(f"  {prefix}_tvalid = inputs[{i}].valid;")
+        drive.append(f"  if (inputs[{i}].valid)")
+        drive.append(f"    put({prefix}_tdata, &inputs[{i}].data[inputs[{i}].next * inputs[{i}].bytes], inputs[{i}].bytes);")
+        sample.append(f"  in_ready[{i}] = {prefix}_tready;")
+    for o, sink in enumerate(design.outputs):
+        prefix, port = f"top.{axis_out(sink.port.name)}", sink.port
+        declare.append(f"  outputs.push_back(Output{{{{}}, {{}}, {port.width // 8}, {port.beats}, 0, false}});")
+        ready.append(f"  {prefix}_tready = ready[{o}];")
+        sample.append(f"  out_valid[{o}] = {prefix}_tvalid;")
+        sample.append(f"  get({prefix}_tdata, data[{o}].data(), outputs[{o}].bytes);")
+    text = _TEMPLATE
+    for mark, value in (
+        ("TOP", design.top),
+        ("DECLARE", "\n".join(declare)),
+        ("DRIVE", "\n".join(drive)),
+        ("SAMPLE", "\n".join(sample)),
+        ("READY", "\n".join(ready)),
+        ("INPUTS", str(len(design.inputs))),
+        ("OUTPUTS", str(len(design.outputs))),
+    ):
+        text = text.replace(f"@{mark}@", value)
+    return text

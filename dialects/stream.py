@@ -1,0 +1,120 @@
+"""``stream``: hardware dataflow: components joined by streams; no handshakes, registers or clocks yet.
+
+A stream carries one frame after the other; a frame is a tensor of static shape, cut into beats of ``beat`` consecutive
+elements in ``order``. Whoever emits hardware chooses the handshake. Text is MLIR's generic form.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from torch_mlir import ir
+from torch_mlir.dialects.ext import Dialect, Operand, Region, Result, result
+
+__all__ = ["ROW_MAJOR", "Frame", "GraphOp", "LinearOp", "SinkOp", "SourceOp", "Stream", "StreamType", "integer", "integers", "load", "read_stream", "stream_type"]
+
+ROW_MAJOR = "row-major"
+
+
+class Stream(Dialect, name="stream"):
+    """The dialect; :func:`load` makes it known to a context."""
+
+
+class StreamType(Stream.Type, name="stream"):
+    """``!stream.stream<element, beat, shape, order>``.
+
+    ``element``: signless integer, read as signed. ``beat``: elements that travel together; divides the innermost size.
+    ``shape``: of one frame. ``order``: in which the elements come; ``row-major`` is the only one so far.
+    """
+
+    element: ir.TypeAttr
+    beat: ir.IntegerAttr
+    shape: ir.ArrayAttr
+    order: ir.StringAttr
+
+
+class GraphOp(Stream.Operation, name="graph", traits=[ir.IsIsolatedFromAboveTrait, ir.NoTerminatorTrait]):
+    """A dataflow graph, the entry ``sym_name``; its one block ends with the sinks."""
+
+    sym_name: ir.StringAttr
+    body: Region
+
+
+class SourceOp(Stream.Operation, name="source"):
+    """The stream on which the input called ``input`` arrives."""
+
+    input: ir.StringAttr
+    output: Result[Any] = result()
+
+
+class SinkOp(Stream.Operation, name="sink"):
+    """Sends a stream out as the result called ``output``."""
+
+    stream: Operand[Any]
+    output: ir.StringAttr
+
+
+class LinearOp(Stream.Operation, name="linear"):
+    """Rows of ``inner`` elements times a weight matrix: ``outer`` elements each, with an epilogue on the sums.
+
+    ``out[n] = resize(clamp((bias[n] + sum_k in[k] * weight[k, n]) >> shift))`` in two's complement modulo
+    ``2**wrap``; ``accumulator`` bits (at most ``wrap``) suffice for every sum. The right shift is arithmetic; the result
+    is sign-extended or cut to the output's element.
+
+    ``weight`` and ``bias`` name parameters (``bias`` "" for none); ``weight_layout`` is ``kn`` or ``nk``.
+    ``unroll``: multipliers by input and by output: their product works at once. ``clamp``: lowest and highest value.
+    """
+
+    rows: Operand[Any]
+    weight: ir.StringAttr
+    weight_type: ir.TypeAttr
+    weight_layout: ir.StringAttr
+    bias: ir.StringAttr
+    bias_type: ir.TypeAttr
+    inner: ir.IntegerAttr
+    outer: ir.IntegerAttr
+    unroll: ir.ArrayAttr
+    wrap: ir.IntegerAttr
+    accumulator: ir.IntegerAttr
+    shift: ir.IntegerAttr
+    clamp: ir.ArrayAttr
+    output: Result[Any] = result()
+
+
+def load(context: ir.Context) -> None:
+    """Make the dialect known to ``context``; idempotent."""
+    with context, ir.Location.unknown():
+        if not context.is_dialect_loaded("stream"):
+            Stream.load()
+
+
+def integer(value: int) -> ir.IntegerAttr:
+    """``value`` as the 64-bit attribute that the dialect's counts are."""
+    return ir.IntegerAttr.get(ir.IntegerType.get_signless(64), value)
+
+
+def integers(values: Sequence[int]) -> ir.ArrayAttr:
+    """``values`` as the array attribute that the dialect's lists are (its own text has no dense arrays)."""
+    return ir.ArrayAttr.get([integer(value) for value in values])
+
+
+def stream_type(element: ir.Type, beat: int, shape: Sequence[int]) -> StreamType:
+    """A row-major stream of ``shape`` frames."""
+    return StreamType.get(
+        ir.TypeAttr.get(element), integer(beat), integers(shape), ir.StringAttr.get(ROW_MAJOR)
+    )
+
+
+class Frame(NamedTuple):
+    """What a stream type says: ``bits`` of an element, elements per ``beat``, ``shape`` of one frame."""
+
+    bits: int
+    beat: int
+    shape: tuple[int, ...]
+
+
+def read_stream(kind: ir.Type) -> Frame:
+    """The parameters of a stream type as numbers."""
+    parameters = StreamType(kind)
+    element = ir.TypeAttr(parameters.element).value
+    shape = tuple(ir.IntegerAttr(size).value for size in ir.ArrayAttr(parameters.shape))
+    return Frame(ir.IntegerType(element).width, ir.IntegerAttr(parameters.beat).value, shape)

@@ -1,0 +1,92 @@
+"""bind-parameters: check the weights of hardware components and fit accumulators to their values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from torch_mlir import ir
+
+from stepwell.dialects import stream
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.hardware.widths import signed_range, signed_width
+from stepwell.support.errors import PassError
+from stepwell.support.locations import describe_location
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass
+class BindParameters(Pass):
+    """Read the weights by name: hardware is made for their values.
+
+    Their bytes stay outside of the IR and become memories when code is emitted. Without values (``stepwell-opt`` on a
+    bare file) nothing changes.
+
+    Attributes:
+        narrow: let accumulators have no more bits than these weights need for any input.
+    """
+
+    name: ClassVar[str] = "bind-parameters"
+    summary: ClassVar[str] = "check hardware's weights, fit accumulators to their values"
+
+    narrow: bool = True
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        if context.parameters is None:
+            return
+        found: list[ir.Operation] = []
+
+        def visit(inner: ir.Operation) -> ir.WalkResult:
+            if inner.name == "stream.linear":
+                found.append(inner)
+            return ir.WalkResult.ADVANCE
+
+        op.walk(visit)
+        for linear in found:
+            self.bind(linear, context)
+
+    def bind(self, op: ir.Operation, context: PassContext) -> None:
+        """Bind one ``stream.linear``."""
+        inner, outer = (ir.IntegerAttr(op.attributes[name]).value for name in ("inner", "outer"))
+        transposed = ir.StringAttr(op.attributes["weight_layout"]).value == "nk"
+        weight = _value(op, "weight", (outer, inner) if transposed else (inner, outer), context)
+        bias = _value(op, "bias", (outer,), context) if ir.StringAttr(op.attributes["bias"]).value else None
+        if not self.narrow:
+            return
+        bits = stream.read_stream(op.operands[0].type).bits
+        needed = _needed(weight.T if transposed else weight, bias, bits)
+        accumulator = ir.IntegerAttr(op.attributes["accumulator"]).value
+        op.attributes["accumulator"] = stream.integer(min(accumulator, needed))
+        context.note(self.name, **{ir.StringAttr(op.attributes["weight"]).value: f"{min(accumulator, needed)} bits"})
+
+
+def _needed(weight: Array, bias: Array | None, bits: int) -> int:
+    """Bits that hold every partial sum of every column, whatever the inputs of ``bits`` bits are."""
+    low, high = signed_range(bits)
+    # Python integers: no width bounds them.
+    columns = weight.astype(object).T
+    ranges = []
+    for n, column in enumerate(columns):
+        start = int(bias[n]) if bias is not None else 0
+        lowest = sum(min(int(w) * low, int(w) * high) for w in column)
+        highest = sum(max(int(w) * low, int(w) * high) for w in column)
+        ranges.append((min(start, start + lowest), max(start, start + highest)))
+    return signed_width((min(r[0] for r in ranges), max(r[1] for r in ranges)))
+
+
+def _value(op: ir.Operation, role: str, shape: tuple[int, ...], context: PassContext) -> Array:
+    assert context.parameters is not None
+    name = ir.StringAttr(op.attributes[role]).value
+    value = context.parameters[name]
+    context.values_read.add(name)
+    bits = ir.IntegerType(ir.TypeAttr(op.attributes[f"{role}_type"]).value).width
+    if value.shape != shape or value.dtype != np.dtype(f"int{bits}"):
+        raise PassError(
+            f"parameter '{name}' is {value.dtype} of shape {list(value.shape)}, "
+            f"the {role} of this layer is int{bits} of shape {list(shape)}",
+            where=describe_location(op.location),
+            hint="the parameters belong to another model",
+        )
+    return value

@@ -1,0 +1,184 @@
+"""linalg-to-stream: integer linear layers become components joined by streams."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch_mlir import ir
+
+from stepwell.dialects import stream
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.hardware.integer_linear import IntegerLinear, match_integer_linear
+from stepwell.passes.hardware.scalar_chain import element
+from stepwell.support.errors import UnsupportedError, UsageError
+from stepwell.support.locations import describe_location
+
+_KNOWN = frozenset(
+    {
+        "func.return", "tensor.empty", "linalg.matmul", "linalg.generic", "linalg.fill", "linalg.transpose",
+        "linalg.yield",
+    }
+)  # fmt: skip
+_DEFAULT_UNROLL = 4
+
+
+@dataclass
+class LinalgToStream(Pass):
+    """Turn every public function into a ``stream.graph``.
+
+    Attributes:
+        unroll: multipliers of each layer by its inputs and by its outputs: ``4,2`` multiplies 4 elements of a row for
+            2 results in every cycle. Empty: for each size the largest divisor up to 4.
+    """
+
+    name: ClassVar[str] = "linalg-to-stream"
+    summary: ClassVar[str] = "integer linear layers become hardware components joined by streams"
+
+    unroll: tuple[int, ...] = ()
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        if self.unroll and (len(self.unroll) != 2 or min(self.unroll) < 1):
+            raise UsageError(
+                f"option 'unroll' of pass '{self.name}' takes two positive numbers, inputs and outputs",
+                hint="write unroll=4,4",
+            )
+        stream.load(op.context)
+        functions = [child for child in op.regions[0].blocks[0].operations if child.operation.name == "func.func"]
+        for function in functions:
+            _check_operations(function)
+            _Converter(function, self.unroll).run()
+            function.operation.erase()
+
+
+class _Converter:
+    """One function to one graph."""
+
+    def __init__(self, function: ir.OpView, unroll: tuple[int, ...]) -> None:
+        self.function = function
+        self.unroll = unroll
+        arguments = [dict(attributes) for attributes in _named(function.arg_attrs)]
+        self.parameters = {i: a["stepwell.parameter"] for i, a in enumerate(arguments) if "stepwell.parameter" in a}
+        self.inputs = {i: a.get("stepwell.input", f"arg{i}") for i, a in enumerate(arguments)}
+        self.streams: dict[ir.Value, ir.Value] = {}
+
+    def run(self) -> None:
+        body = self.function.entry_block
+        returned = list(body.operations)[-1].operation
+        results = [dict(attributes) for attributes in _named(self.function.result_attrs)]
+        layers = [match_integer_linear(value, self.parameters) for value in returned.operands]
+        with ir.InsertionPoint(self.function), self.function.location:
+            graph = stream.GraphOp(sym_name=ir.StringAttr.get(self.function.name.value))
+            block = graph.body.blocks.append()
+        with ir.InsertionPoint(block):
+            for i, (layer, value) in enumerate(zip(layers, returned.operands, strict=True)):
+                if value in self.streams:
+                    raise _fork(returned)
+                name = results[i].get("stepwell.output", str(i)) if i < len(results) else str(i)
+                result = self.emit(layer, value)
+                with returned.location:
+                    stream.SinkOp(stream=result, output=ir.StringAttr.get(name))
+
+    def emit(self, layer: IntegerLinear, value: ir.Value) -> ir.Value:
+        """Build the component of ``layer``, and before it whatever its rows come from."""
+        inner, outer = self.factors(layer)
+        if layer.rows in self.streams:
+            raise _fork(layer.product)
+        if isinstance(layer.rows, ir.BlockArgument):
+            rows = self.source(layer.rows, inner)
+        else:
+            rows = self.emit(match_integer_linear(layer.rows, self.parameters), layer.rows)
+        self.streams[layer.rows] = rows
+        beat = stream.read_stream(rows.type).beat
+        if beat != inner:
+            raise UnsupportedError(
+                f"beats of {beat} elements arrive where {inner} are read at once",
+                where=describe_location(layer.product.location),
+                hint="layers in a row need the same number of multipliers by inputs and by outputs",
+            )
+        bias = layer.bias
+        shape = ir.RankedTensorType(value.type).shape
+        with layer.product.location:
+            component = stream.LinearOp(
+                rows=rows,
+                weight=ir.StringAttr.get(layer.weight.name),
+                weight_type=ir.TypeAttr.get(layer.weight.element),
+                weight_layout=ir.StringAttr.get("nk" if layer.weight.transposed else "kn"),
+                bias=ir.StringAttr.get(bias.name if bias else ""),
+                bias_type=ir.TypeAttr.get(bias.element if bias else layer.output),
+                inner=stream.integer(layer.inner),
+                outer=stream.integer(layer.outer),
+                unroll=stream.integers([inner, outer]),
+                wrap=stream.integer(layer.wrap),
+                accumulator=stream.integer(layer.accumulator),
+                shift=stream.integer(layer.shift),
+                clamp=stream.integers(layer.clamp or ()),
+                output=stream.stream_type(layer.output, outer, shape),
+            )
+        return component.output
+
+    def source(self, argument: ir.BlockArgument, beat: int) -> ir.Value:
+        """The stream of an input of the entry."""
+        kind = stream.stream_type(element(argument), beat, ir.RankedTensorType(argument.type).shape)
+        with argument.location:
+            name = ir.StringAttr.get(self.inputs[argument.arg_number])
+            return stream.SourceOp(input=name, output=kind).output
+
+    def factors(self, layer: IntegerLinear) -> tuple[int, int]:
+        """Multipliers by input and by output."""
+        if not self.unroll:
+            return _default_factor(layer.inner), _default_factor(layer.outer)
+        inner, outer = self.unroll
+        for factor, size, what in ((inner, layer.inner, "inputs"), (outer, layer.outer, "outputs")):
+            if size % factor:
+                divisors = ", ".join(str(d) for d in range(1, size + 1) if size % d == 0)
+                raise UnsupportedError(
+                    f"a layer of {layer.inner} inputs and {layer.outer} outputs can't be spread over {factor} {what} "
+                    f"at once: {factor} does not divide {size}",
+                    where=describe_location(layer.product.location),
+                    hint=f"factors for its {what} are {divisors}",
+                )
+        return inner, outer
+
+
+def _default_factor(size: int) -> int:
+    return max(factor for factor in range(1, _DEFAULT_UNROLL + 1) if size % factor == 0)
+
+
+def _named(attributes: ir.ArrayAttr | None) -> list[list[tuple[str, str]]]:
+    """The string attributes of each argument or result."""
+    found = []
+    for entry in attributes or ():
+        names = [named.name for named in entry] if not isinstance(entry, dict) else list(entry)
+        found.append([(name, entry[name].value) for name in names if isinstance(entry[name], ir.StringAttr)])
+    return found
+
+
+def _fork(op: ir.Operation) -> UnsupportedError:
+    return UnsupportedError(
+        "a stream that two components read has no hardware yet",
+        where=describe_location(op.location),
+        hint="return each result once and use each input once",
+    )
+
+
+def _check_operations(function: ir.OpView) -> None:
+    """Refuse operations that no component knows, all in one message."""
+    unknown: Counter[str] = Counter()
+    places: dict[str, str] = {}
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op != function.operation and op.name not in _KNOWN and not op.name.startswith("arith."):
+            unknown[op.name] += 1
+            places.setdefault(op.name, describe_location(op.location))
+        return ir.WalkResult.ADVANCE
+
+    function.operation.walk(visit)
+    if unknown:
+        listed = ", ".join(f"{name} ({count}, first at {places[name]})" for name, count in unknown.items())
+        raise UnsupportedError(
+            f"no hardware for: {listed}",
+            where=next(iter(places.values())),
+            hint="the hardware target takes integer linear layers so far; compile for target 'cpu'",
+        )
