@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from torch_mlir import ir
 
-from stepwell.backends.interpreter.atomic import combiner
+from stepwell.backends.interpreter.atomic import combiner, identity
 from stepwell.backends.interpreter.element_types import element
 from stepwell.backends.interpreter.indexing import load, store
-from stepwell.backends.interpreter.operands import applied, integer_set, integers, segments
+from stepwell.backends.interpreter.operands import applied, integer_set, integers, mixed, segments
 from stepwell.backends.interpreter.program import Builder
 from stepwell.backends.interpreter.registry import Frame, Kernel, Step, kernel, step
 from stepwell.support.errors import ExecutionError
@@ -57,18 +57,17 @@ def _parallel(op: ir.Operation, builder: Builder) -> Step:
     items = [element(result.type) for result in op.results]
     kinds = integers(op.attributes["reductions"])
     combiners = [combiner(kind, item) for kind, item in zip(kinds, items, strict=True)]
+    neutrals = [identity(kind, item) for kind, item in zip(kinds, items, strict=True)]
     body = builder.body(op.regions[0])
     outputs = builder.results(op)
 
     def run(frame: Frame) -> None:
         starts = _grouped(lower([frame[slot] for slot in slots[:split]]), lower_groups, max)
         ends = _grouped(upper([frame[slot] for slot in slots[split:]]), upper_groups, min)
-        totals: list[Any] = []
+        totals = list(neutrals)
         for point in itertools.product(*map(range, starts, ends, strides)):
             values = body.run(frame, [np.int64(index) for index in point])
-            totals = [c(t, v) for c, t, v in zip(combiners, totals, values, strict=True)] if totals else values
-        if outputs and not totals:
-            raise ExecutionError("the interpreter can't reduce over an empty 'affine.parallel'")
+            totals = [c(t, v) for c, t, v in zip(combiners, totals, values, strict=True)]
         for slot, total in zip(outputs, totals, strict=True):
             frame[slot] = total
 
@@ -169,8 +168,6 @@ def _vector_window(base: Any, indices: tuple[Any, ...], shape: tuple[int, ...]) 
 
 @kernel("affine.delinearize_index")
 def _delinearize(op: ir.Operation) -> Kernel:
-    from stepwell.backends.interpreter.operands import mixed
-
     basis = mixed(list(op.attributes["static_basis"]), 1)
     count = len(op.results)
 
@@ -189,8 +186,6 @@ def _delinearize(op: ir.Operation) -> Kernel:
 
 @kernel("affine.linearize_index")
 def _linearize(op: ir.Operation) -> Kernel:
-    from stepwell.backends.interpreter.operands import mixed
-
     (_, end), _ = segments(op)
     basis = mixed(list(op.attributes["static_basis"]), end)
 

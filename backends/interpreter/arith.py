@@ -274,4 +274,4 @@ def _mul_extended(op: ir.Operation) -> Kernel:
 
 def _low_bits(values: Any, item: Element) -> Any:
     mask = (1 << 64) - 1
-    return wrap((np.asarray(values, dtype=object) & mask).astype(np.uint64).view(np.int64), item)
+    return wrap(np.asarray(np.asarray(values, dtype=object) & mask, dtype=np.uint64).view(np.int64), item)

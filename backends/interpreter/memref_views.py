@@ -42,8 +42,12 @@ def _subview(op: ir.Operation) -> Kernel:
 
 def root(view: Array) -> Array:
     """The allocation that ``view`` lies in."""
-    while isinstance(view.base, np.ndarray):
-        view = view.base
+    owner: Any = view
+    while owner is not None:
+        if isinstance(owner, np.ndarray):
+            view = owner
+        # as_strided keeps its base in a holder that is no array.
+        owner = getattr(owner, "base", None)
     return view
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from torch_mlir import ir
 
 from stepwell.backends.interpreter.arith import FLOAT_BINARY, integer_binary, rounded
+from stepwell.backends.interpreter.atomic import neutral
 from stepwell.backends.interpreter.element_types import Array, Element, element, scalar
 from stepwell.backends.interpreter.operand_views import operand_map, view
 from stepwell.backends.interpreter.operands import integers, keyword
@@ -18,13 +19,6 @@ from stepwell.backends.interpreter.registry import Frame, Step, step
 
 _FLOAT_KINDS = {"add": "arith.addf", "mul": "arith.mulf"}
 _INTEGER_KINDS = {"add": "arith.addi", "mul": "arith.muli", "and": "arith.andi", "or": "arith.ori", "xor": "arith.xori"}
-
-# What leaves the other operand as it is; masked lanes hold it.
-_NEUTRAL: dict[str, float] = {
-    "arith.addf": -0.0, "arith.mulf": 1.0, "arith.maximumf": -np.inf, "arith.minimumf": np.inf,
-    "arith.maxnumf": -np.inf, "arith.minnumf": np.inf, "arith.addi": 0, "arith.muli": 1, "arith.andi": -1,
-    "arith.ori": 0, "arith.xori": 0, "arith.maxui": 0, "arith.minui": -1,
-}  # fmt: skip
 
 
 class Fold:
@@ -37,16 +31,8 @@ class Fold:
             rounded(FLOAT_BINARY[named], item) if named in FLOAT_BINARY else integer_binary(named, item)
         )
         self._reduce = reduction(named, item)
-        self._neutral = self._neutral_value(named, item)
-
-    @staticmethod
-    def _neutral_value(name: str, item: Element) -> Any:
-        if name in ("arith.maxsi", "arith.minsi") and item.width > 1:
-            edge = 1 << (item.width - 1)
-            return item.dtype.type(-edge if name == "arith.maxsi" else edge - 1)
-        if item.width == 1:
-            return np.bool_(name in ("arith.muli", "arith.andi", "arith.minui", "arith.maxsi"))
-        return item.dtype.type(_NEUTRAL[name])
+        # Masked lanes hold what leaves the others as they are.
+        self._neutral = neutral(named.removeprefix("arith."), item)
 
     def over(self, values: Array, axes: tuple[int, ...], mask: Any) -> Any:
         """``values`` folded over ``axes``, without the lanes that ``mask`` excludes."""
