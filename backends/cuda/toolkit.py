@@ -1,4 +1,4 @@
-"""The parts of NVIDIA's toolkit that are used where they are there: ``ptxas`` and ``libdevice`` (PyPI nvidia-cuda-nvcc)."""
+"""What is used of NVIDIA's toolkit where it is there: ``ptxas`` and ``libdevice`` (PyPI nvidia-cuda-nvcc)."""
 
 from __future__ import annotations
 

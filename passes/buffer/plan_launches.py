@@ -41,10 +41,25 @@ class PlanLaunches(Pass):
     summary: ClassVar[str] = "turn the host side of GPU kernels into a launch plan"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
+        _name_kernels(op)
         plans = {entry.name.value: _Plan(entry.operation).as_data() for entry in entries(op)}
         op.attributes["stepwell.launches"] = ir.StringAttr.get(json.dumps(plans), op.context)
         for function in functions(op):
             function.operation.erase()
+
+
+def _name_kernels(op: ir.Operation) -> None:
+    """Call each kernel as its module: outlining gives every launch a module, but equal names to the kernels inside."""
+    for child in op.regions[0].blocks[0].operations:
+        if child.operation.name == "gpu.module":
+            kernels = [inner for inner in child.regions[0].blocks[0].operations if inner.operation.name == "gpu.func"]
+            if len(kernels) != 1:
+                raise PassError(
+                    f"module {child.attributes['sym_name']} holds {len(kernels)} kernels instead of one",
+                    where=describe_location(child.operation.location),
+                    hint="run gpu-kernel-outlining first",
+                )
+            kernels[0].attributes["sym_name"] = child.attributes["sym_name"]
 
 
 class _Plan:
@@ -109,10 +124,8 @@ class _Plan:
         operands = list(op.operands)
         sizes = [self._size(value) for value in operands[counts[0] : counts[0] + 6]]
         passed = operands[sum(counts[:-2]) : sum(counts[:-1])]
-        module, kernel = ir.SymbolRefAttr(op.attributes["kernel"]).value
         return {
-            "module": module,
-            "kernel": kernel,
+            "kernel": ir.SymbolRefAttr(op.attributes["kernel"]).value[0],
             "grid": sizes[:3],
             "block": sizes[3:],
             "arguments": [

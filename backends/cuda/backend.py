@@ -1,0 +1,105 @@
+"""The target ``cuda``: chains of elementwise operators as PTX, and as a cubin where there is an assembler."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from torch_mlir import ir
+
+from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnable
+from stepwell.backends.cuda.operators import ELEMENTWISE
+from stepwell.backends.cuda.pipeline import cuda_pipeline
+from stepwell.backends.cuda.plan import Plan
+from stepwell.backends.cuda.ptx import PTX_VERSIONS, generate_ptx
+from stepwell.backends.cuda.toolkit import assemble, libdevice, ptxas
+from stepwell.backends.target import Target
+from stepwell.passes.pipeline import Pipeline
+from stepwell.support.errors import CodegenError, Error, UsageError
+from stepwell.support.parameter_file import aligned_layout
+from stepwell.support.signature import Signature
+
+_DTYPES = frozenset({"i1", "i8", "ui8", "i16", "i32", "i64", "f16", "bf16", "f32", "f64"})
+_PTX, _CUBIN = "model.ptx", "model.cubin"
+_MOST_THREADS = 1024
+
+
+class CudaBackend(Backend):
+    """Compiles without a GPU; running needs NVIDIA's driver."""
+
+    name: ClassVar[str] = "cuda"
+    summary: ClassVar[str] = "PTX and cubin for NVIDIA GPUs (chains of elementwise operators)"
+    options: ClassVar[Mapping[str, str]] = {
+        "arch": f"the architecture: {', '.join(PTX_VERSIONS)} (default sm_90a)",
+        "threads": "threads of a block, a multiple of 32 (default 256)",
+        "fp": "strict, contract (default: fused multiply-add) or fast",
+    }
+    code_forms: ClassVar[tuple[str, ...]] = ("ptx", "cubin")
+
+    def resolve(self, target: Target) -> Target:
+        super().resolve(target)
+        arch = target.choice("arch", PTX_VERSIONS, "sm_90a")
+        fp = target.choice("fp", ("strict", "contract", "fast"), "contract")
+        threads = target.integer("threads", 256)
+        if threads % 32 or not 32 <= threads <= _MOST_THREADS:
+            raise UsageError(f"a block of {threads} threads is not possible", hint="take a multiple of 32 up to 1024")
+        return Target(self.name, arch=arch, fp=fp, threads=threads)
+
+    def capabilities(self, target: Target) -> Capabilities:
+        return Capabilities(_DTYPES, operators=ELEMENTWISE, states=False)
+
+    def pipeline(self, target: Target) -> Pipeline:
+        return cuda_pipeline(target.get("fp", "contract"), target.integer("threads", 256))
+
+    def emit(self, lowered: Lowered) -> Code:
+        attributes = lowered.module.operation.attributes
+        if "stepwell.launches" not in attributes:
+            raise CodegenError("the module has no launch plan", hint="run plan-launches behind gpu-kernel-outlining")
+        plans = json.loads(ir.StringAttr(attributes["stepwell.launches"]).value)
+        arch = lowered.target.get("arch")
+        ptx = generate_ptx(lowered.module, arch)
+        files = {_PTX: ptx.encode()}
+        cubin = assemble(ptx, arch)
+        if cubin is not None:
+            files[_CUBIN] = cubin
+        names = {
+            buffer["name"]: None
+            for plan in plans.values()
+            for buffer in plan["buffers"]
+            if buffer["kind"] == "parameter"
+        }
+        return Code(files, {"arch": arch, "launches": plans}, aligned_layout(lowered.parameters, names))
+
+    def code_form(self, code: Code, form: str) -> bytes:
+        file = f"model.{form}"
+        if file == _CUBIN and _CUBIN not in code.files:
+            raise UsageError("there is no cubin without ptxas", hint="pip install 'stepwell[cuda]'")
+        return code.files[file]
+
+    def load(
+        self, code: Code, signatures: dict[str, Signature], parameter_file: Path, folder: Path | None = None
+    ) -> Runnable:
+        from stepwell.backends.cuda.runnable import CudaRunnable
+
+        plans = {entry: Plan.from_data(data) for entry, data in code.facts["launches"].items()}
+        # PTX is compiled by the driver; a cubin is ready.
+        binary = code.files.get(_CUBIN, code.files[_PTX])
+        return CudaRunnable(binary, code.facts["arch"], plans, signatures, parameter_file)
+
+    def doctor(self) -> list[tuple[str, bool, str]]:
+        from stepwell.backends.cuda.driver import default_driver
+
+        tool = ptxas()
+        rows = [("ptxas", tool is not None, str(tool) if tool else "pip install 'stepwell[cuda]'")]
+        probes: list[tuple[str, Callable[[], str]]] = [
+            ("libdevice", lambda: str(libdevice())),
+            ("GPU", lambda: default_driver().name),
+        ]
+        for what, probe in probes:
+            try:
+                rows.append((what, True, probe()))
+            except Error as error:
+                rows.append((what, False, error.hint or error.what))
+        return rows

@@ -1,0 +1,110 @@
+"""A launch plan: the buffers and kernel launches of an entry, as pass ``plan-launches`` wrote them down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from stepwell.support.errors import ArtifactError
+
+Size = int | list[Any]
+"""A number, ``["dim", buffer, axis]``, or ``[operator, size, size]``."""
+
+Shape = tuple[int, ...]
+
+_OPERATORS: dict[str, Callable[[int, int], int]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a // b,
+    "ceildiv": lambda a, b: -(-a // b),
+    "max": max,
+    "min": min,
+}
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """One buffer of an entry.
+
+    Attributes:
+        kind: ``input`` (number ``index``), ``parameter`` (called ``name``), ``temporary`` or ``view`` (of ``of``).
+        dtype: element type of a temporary.
+        sizes: of a temporary or a view.
+    """
+
+    kind: str
+    index: int = 0
+    name: str = ""
+    of: int = 0
+    dtype: str = ""
+    sizes: tuple[Size, ...] = ()
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One launch; ``arguments`` are ``{"buffer": number}`` or ``{"index": size}``."""
+
+    kernel: str
+    grid: tuple[Size, ...]
+    block: tuple[Size, ...]
+    arguments: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do for one entry."""
+
+    buffers: tuple[Buffer, ...]
+    launches: tuple[Launch, ...]
+    results: tuple[int, ...]
+
+    @staticmethod
+    def from_data(data: Mapping[str, Any]) -> Plan:
+        """The plan from plain data.
+
+        Raises:
+            ArtifactError: the data is no launch plan.
+        """
+        try:
+            buffers = [{**entry, "sizes": tuple(entry.get("sizes", ()))} for entry in data["buffers"]]
+            return Plan(
+                tuple(Buffer(**entry) for entry in buffers),
+                tuple(
+                    Launch(entry["kernel"], tuple(entry["grid"]), tuple(entry["block"]), tuple(entry["arguments"]))
+                    for entry in data["launches"]
+                ),
+                tuple(data["results"]),
+            )
+        except (KeyError, TypeError) as failure:
+            raise ArtifactError(f"the launch plan is damaged: {failure}", hint="compile the model again") from None
+
+    def shapes(self, inputs: Sequence[Shape], parameters: Mapping[str, Shape]) -> list[Shape]:
+        """The shape of each buffer for inputs of these shapes."""
+        shapes: list[Shape] = []
+        for buffer in self.buffers:
+            if buffer.kind == "input":
+                shapes.append(tuple(inputs[buffer.index]))
+            elif buffer.kind == "parameter":
+                shapes.append(tuple(parameters[buffer.name]))
+            else:
+                shapes.append(tuple(evaluate(size, shapes) for size in buffer.sizes))
+        return shapes
+
+
+def evaluate(size: Size, shapes: Sequence[Shape]) -> int:
+    """The value of a size, given the shapes of the buffers that it may name."""
+    if isinstance(size, int):
+        return size
+    operator, first, second = size
+    if operator == "dim":
+        return shapes[first][second]
+    return _OPERATORS[operator](evaluate(first, shapes), evaluate(second, shapes))
+
+
+def descriptor_words(address: int, shape: Shape) -> list[int]:
+    """A contiguous buffer as a kernel takes it: pointer twice, offset, sizes, strides."""
+    strides = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    return [address, address, 0, *shape, *strides]
