@@ -51,7 +51,7 @@ $(PY):
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.lock-stamp: requirements.lock | $(PY)
-	$(PY) -m pip install -q -r requirements.lock
+	$(PY) -m pip install -q --no-compile -r requirements.lock
 	touch $@
 
 # The package in editable form: its Python is read from this tree, the native library is built and installed.
@@ -65,6 +65,7 @@ $(VENV)/.native-stamp: $(VENV)/.lock-stamp pyproject.toml driver/public.py $(NAT
 	mkdir -p .typecheck/stepwell
 	for room in $(ROOMS); do ln -sfn ../../$$room .typecheck/stepwell/$$room; done
 	ln -sfn ../../driver/public.py .typecheck/stepwell/__init__.py
+	ln -sfn ../../driver/py.typed .typecheck/stepwell/py.typed
 	touch $@
 
 debian: ; @.ci/debian-packages build
