@@ -27,6 +27,23 @@ LITERAL_ELEMENTS = 64
 """Constant tensors of at most so many elements stay literals in the IR; larger ones become parameters."""
 
 
+class TensorStore(ParameterStore):
+    """Parameters that are live tensors; arrays share their memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tensors: dict[str, torch.Tensor] = {}
+
+    def add_tensor(self, name: str, value: torch.Tensor) -> None:
+        """Register ``value`` itself, not a copy."""
+        self._tensors[name] = value
+        self.add(name, lambda: to_numpy(value), TensorSpec(name, dtypes.from_torch(value.dtype), tuple(value.shape)))
+
+    def tensor(self, name: str) -> torch.Tensor | None:
+        """The tensor called ``name``; None for a parameter that was added as an array (by a pass, for example)."""
+        return self._tensors.get(name)
+
+
 @dataclass
 class Bindings:
     """The arguments and results of an entry in the order in which the IR has them.
@@ -45,7 +62,7 @@ class Bindings:
     weights: list[tuple[str, Node]] = field(default_factory=list)
     specialised: dict[int, Any] = field(default_factory=dict)
     leaves: list[int | None] = field(default_factory=list)
-    parameters: ParameterStore = field(default_factory=ParameterStore)
+    parameters: TensorStore = field(default_factory=TensorStore)
 
 
 def bind(program: ExportedProgram) -> Bindings:
@@ -80,12 +97,12 @@ def bind(program: ExportedProgram) -> Bindings:
             if spec.target in mutated:
                 bound.states.append((spec.target, node))
                 _claim(owners, value, (spec.target, node), mutable=True)
-                _add(bound.parameters, f"state:{spec.target}", value)
+                bound.parameters.add_tensor(f"state:{spec.target}", value)
             elif spec.kind == InputKind.CONSTANT_TENSOR and value.numel() <= LITERAL_ELEMENTS:
                 literals.append(spec)
             elif node.users or _returned(program, node):
                 name, owner = _claim(owners, value, (spec.target, node), mutable=False)
-                _add(bound.parameters, spec.target, value)
+                bound.parameters.add_tensor(spec.target, value)
                 if owner is node:
                     bound.weights.append((name, node))
                 else:
@@ -159,16 +176,11 @@ def _claim(
     return owners.setdefault(key, owner)
 
 
-def _alias(program: ExportedProgram, owners: dict[Any, tuple[str, Node]], store: ParameterStore) -> None:
+def _alias(program: ExportedProgram, owners: dict[Any, tuple[str, Node]], store: TensorStore) -> None:
     """Make the other names of tied weights known that export has dropped."""
     for name, value in program.state_dict.items():
         if name not in store and isinstance(value, torch.Tensor) and (_storage_key(value), False) in owners:
-            _add(store, name, value)
-
-
-def _add(store: ParameterStore, name: str, value: torch.Tensor) -> None:
-    spec = TensorSpec(name, dtypes.from_torch(value.dtype), tuple(value.shape))
-    store.add(name, lambda: to_numpy(value), spec)
+            store.add_tensor(name, value)
 
 
 def to_numpy(value: torch.Tensor) -> np.ndarray[Any, Any]:

@@ -20,6 +20,7 @@ from torch_mlir.extras.fx_importer import (
 from stepwell.dialects.context import make_context
 from stepwell.frontend.bindings import Bindings, bind, to_numpy
 from stepwell.frontend.boundary import Boundary, build_boundary
+from stepwell.frontend.mlir_file import keep_signatures
 from stepwell.frontend.program import Program
 from stepwell.frontend.source_paths import describe_node, innermost_frame
 from stepwell.frontend.views import split_views
@@ -32,7 +33,7 @@ _NUMBERS = {
 }
 
 
-class _Cache(ContextCache):
+class _Cache(ContextCache):  # type: ignore[misc]  # torch-mlir has no types
     """Locations as ``loc("FX node"("file":line:0))`` with paths that do not depend on the machine."""
 
     __slots__ = ()
@@ -44,7 +45,7 @@ class _Cache(ContextCache):
             return ir.Location.name(node.name, place)
 
 
-class _Hooks(FxImporterHooks):
+class _Hooks(FxImporterHooks):  # type: ignore[misc]  # torch-mlir has no types
     """Literals inline: the importer's own resources are held by address and print under names that may change."""
 
     def resolve_literal(self, gni: GraphNodeImporter, literal: Any, info: Any) -> ir.Value | None:
@@ -82,6 +83,7 @@ def import_program(
         except (NotImplementedError, AssertionError, TypeError, KeyError, RuntimeError, ValueError) as error:
             raise _explain(error, program) from error
         _finish(importer.module, entry, bound, boundary)
+    keep_signatures(importer.module, {entry: boundary.signature})
     return Program(
         module=importer.module,
         signatures={entry: boundary.signature},

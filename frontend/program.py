@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,3 +33,14 @@ class Program:
     origin: str
     level: str = "graph"
     trees: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _PARAMETERS[self.module] = self.parameters
+
+
+_PARAMETERS: weakref.WeakKeyDictionary[ir.Module, ParameterStore] = weakref.WeakKeyDictionary()
+
+
+def parameters_of(module: ir.Module) -> ParameterStore | None:
+    """The parameters of the program that ``module`` belongs to, as long as the module object lives."""
+    return _PARAMETERS.get(module)

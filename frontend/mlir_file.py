@@ -1,0 +1,180 @@
+"""``.mlir`` files of any level as programs: boundary from types and attributes, weights from the file beside them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from torch_mlir import ir
+
+from stepwell.dialects.context import make_context
+from stepwell.frontend.program import Program
+from stepwell.passes.levels import LEVELS
+from stepwell.support import parameter_file
+from stepwell.support.diagnostics import first_diagnostic
+from stepwell.support.dtypes import known
+from stepwell.support.errors import ImportFailure
+from stepwell.support.parameters import ParameterStore
+from stepwell.support.signature import Dim, OutputRef, Signature, Size, TensorSpec
+
+SIGNATURES = "stepwell.signatures"
+"""Module attribute that keeps each entry's signature as JSON from import to the last level."""
+
+_TYPE = re.compile(r"!torch\.vtensor<\[([^\]]*)\],(.+)>|(?:tensor|memref)<((?:(?:\d+|\?)x)*)([^,x][^,]*).*>")
+_DYNAMIC = Dim(None, 0, 0)
+
+
+def load_mlir(path: Path) -> Program:
+    """Read a module; its parameters are ``<stem>.safetensors`` or ``model.safetensors`` in the same folder.
+
+    Raises:
+        ImportFailure: no valid MLIR, no public function, or parameters without a value.
+    """
+    context = make_context()
+    try:
+        with context:
+            module = ir.Module.parse(path.read_text(encoding="utf-8"))
+    except ir.MLIRError as failure:
+        what, where = first_diagnostic(failure)
+        place = where.replace("-:", f"{path.name}:", 1) if where else path.name
+        raise ImportFailure(f"'{path.name}' is not valid MLIR: {what}", where=place) from None
+    except (OSError, UnicodeDecodeError) as failure:
+        raise ImportFailure(f"'{path}' can't be read: {failure}") from None
+    functions = [op.operation for op in module.body.operations if op.operation.name in ("func.func", "llvm.func")]
+    entries = [op for op in functions if not _is_private(op) and any(len(region.blocks) for region in op.regions)]
+    if not entries:
+        raise ImportFailure(f"'{path.name}' has no public function", hint="the entry is a public func.func @main")
+    kept = read_signatures(module)
+    signatures = {}
+    for op in entries:
+        name = ir.StringAttr(op.attributes["sym_name"]).value
+        signatures[name] = kept.get(name) or _signature(op)
+    store = _store(path)
+    _check_parameters(path, entries, signatures, store)
+    return Program(
+        module=module,
+        signatures=signatures,
+        parameters=store,
+        origin=path.name,
+        level=find_level(module),
+        trees={name: (None, None) for name in signatures},
+    )
+
+
+def keep_signatures(module: ir.Module, signatures: dict[str, Signature]) -> None:
+    """Write ``signatures`` into ``module``, so that a dump at any level can be loaded again."""
+    with module.context:
+        module.operation.attributes[SIGNATURES] = ir.DictAttr.get(
+            {name: ir.StringAttr.get(json.dumps(signature.to_json())) for name, signature in signatures.items()}
+        )
+
+
+def find_level(module: ir.Module) -> str:
+    """The level whose dialects ``module`` keeps to: ``graph``, ``tensor``, ``buffer``, ``hardware`` or ``backend``.
+
+    Raises:
+        ImportFailure: operations of several levels together.
+    """
+    names: set[str] = set()
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        names.add(op.name)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    fitting = [level.name for level in LEVELS.values() if all(level.allows(name) for name in names)]
+    memory = any(name.startswith(("memref.", "affine.load", "affine.store", "vector.load")) for name in names)
+    if "tensor" in fitting and "buffer" in fitting:
+        memory = memory or "memref<" in module.operation.get_asm(large_elements_limit=16)
+        return "buffer" if memory else "tensor"
+    if not fitting:
+        dialects = sorted({name.partition(".")[0] for name in names})
+        raise ImportFailure(
+            f"the module is at no single level: it has {', '.join(dialects)}",
+            hint="lower it to one level with stepwell-opt first",
+        )
+    return fitting[0]
+
+
+def read_signatures(module: ir.Module) -> dict[str, Signature]:
+    """The signatures that :func:`keep_signatures` wrote, by entry; empty for a module from elsewhere."""
+    attributes = module.operation.attributes
+    if SIGNATURES not in attributes:
+        return {}
+    try:
+        return {
+            item.name: Signature.from_json(json.loads(ir.StringAttr(item.attr).value))
+            for item in ir.DictAttr(attributes[SIGNATURES])
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise ImportFailure(f"the module's '{SIGNATURES}' attribute is damaged: {error}") from None
+
+
+def _signature(function: ir.Operation) -> Signature:
+    types = ir.FunctionType(ir.TypeAttr(function.attributes["function_type"]).value)
+    inputs, states, results = [], [], []
+    for index, (marks, kind) in enumerate(zip(_marks(function, "arg_attrs", len(types.inputs)), types.inputs, strict=True)):
+        if "stepwell.state" in marks:
+            states.append(_spec(marks["stepwell.state"], kind))
+        elif not any(mark.startswith("stepwell.") and mark != "stepwell.input" for mark in marks):
+            inputs.append(_spec(marks.get("stepwell.input", f"arg{index}"), kind))
+    for index, (marks, kind) in enumerate(zip(_marks(function, "res_attrs", len(types.results)), types.results, strict=True)):
+        if "stepwell.state" not in marks:
+            results.append(_spec(marks.get("stepwell.output", str(index)), kind))
+    return Signature(
+        inputs=tuple(inputs),
+        results=tuple(results),
+        states=tuple(states),
+        outputs=tuple(OutputRef("result", index) for index in range(len(results))),
+        input_leaves=tuple(range(len(inputs))),
+    )
+
+
+def _marks(function: ir.Operation, name: str, count: int) -> list[dict[str, str]]:
+    if name not in function.attributes:
+        return [{} for _ in range(count)]
+    return [
+        {item.name: ir.StringAttr(item.attr).value if isinstance(item.attr, ir.StringAttr) else "" for item in ir.DictAttr(marks)}
+        for marks in ir.ArrayAttr(function.attributes[name])
+    ]
+
+
+def _spec(name: str, kind: ir.Type) -> TensorSpec:
+    found = _TYPE.fullmatch(str(kind))
+    if found is None:
+        raise ImportFailure(f"'{name}' has the type {kind}", hint="arguments and results of an entry are tensors")
+    sizes, element = (found[1].split(","), found[2]) if found[2] else (found[3].split("x"), found[4])
+    dtype = element.removeprefix("s") if element.startswith("si") else element
+    if not known(dtype):
+        raise ImportFailure(f"'{name}' has the unknown element type {element}")
+    shape: tuple[Size, ...] = tuple(_DYNAMIC if s.strip() == "?" else int(s) for s in sizes if s.strip())
+    return TensorSpec(name, dtype, shape)
+
+
+def _store(path: Path) -> ParameterStore:
+    for beside in (path.with_suffix(".safetensors"), path.parent / "model.safetensors"):
+        if beside.exists():
+            return parameter_file.open_file(beside)
+    return ParameterStore()
+
+
+def _check_parameters(
+    path: Path, entries: list[ir.Operation], signatures: dict[str, Signature], store: ParameterStore
+) -> None:
+    wanted = [f"state:{state.name}" for signature in signatures.values() for state in signature.states]
+    for function in entries:
+        if "arg_attrs" in function.attributes:
+            marks = _marks(function, "arg_attrs", 0)
+            wanted += [mark["stepwell.parameter"] for mark in marks if "stepwell.parameter" in mark]
+    missing = [name for name in dict.fromkeys(wanted) if name not in store]
+    if missing:
+        listed = ", ".join(f"'{name}'" for name in missing[:3]) + (" ..." if len(missing) > 3 else "")
+        raise ImportFailure(
+            f"'{path.name}' needs {len(missing)} parameters that are in no file beside it: {listed}",
+            hint=f"put them into {path.stem}.safetensors in the same folder",
+        )
+
+
+def _is_private(op: ir.Operation) -> bool:
+    return "sym_visibility" in op.attributes and ir.StringAttr(op.attributes["sym_visibility"]).value == "private"
