@@ -49,6 +49,8 @@ class Evaluator:
         start = time.perf_counter()
         if level == "graph":
             results, how = self._graph(module, observer), "torch"
+        elif level == "hardware":
+            results, how = self._stream(module), "numpy"
         elif observer is None and estimated_steps(module) > _STEP_LIMIT:
             results, how = self._native(module), "O0"
         else:
@@ -66,6 +68,13 @@ class Evaluator:
         inputs = [np.array(to_array(tensor)) for tensor in self.inputs]
         outputs, _ = run_entry(module, inputs, self.parameters, states, function=self.entry, observer=observer)
         return outputs
+
+    def _stream(self, module: ir.Operation) -> Arrays:
+        from stepwell.backends.interpreter.stream import run_stream
+
+        arrays = [to_array(tensor) for tensor in self.inputs]
+        names = [spec.name for spec in self.signature.inputs]
+        return run_stream(module, dict(zip(names, arrays, strict=True)), self.parameters)
 
     def _native(self, module: ir.Operation) -> Arrays:
         from stepwell.driver.verification.native import run_plain
@@ -93,7 +102,7 @@ def level_of(module: ir.Operation) -> str | None:
         return ir.WalkResult.ADVANCE
 
     module.walk(visit)
-    for level in ("graph", "tensor", "buffer"):
+    for level in ("graph", "tensor", "buffer", "hardware"):
         if all(LEVELS[level].allows(name) for name in names):
             return level
     executable = LEVELS["tensor"].dialects | LEVELS["buffer"].dialects | {"bufferization"}
