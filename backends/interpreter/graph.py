@@ -28,6 +28,8 @@ class GraphInterpreter:
     """
 
     def __init__(self, module: ir.Module | ir.Operation, observer: Observer | None = None) -> None:
+        # Operations do not keep the module around them alive.
+        self._module = module
         self._observer = observer
         self._functions: dict[str, ir.Operation] = {}
         self._dying: dict[ir.Block, list[list[ir.Value]]] = {}

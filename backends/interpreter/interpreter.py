@@ -47,14 +47,14 @@ class Interpreter:
     ) -> None:
         for dialect in _DIALECTS:
             importlib.import_module(f"stepwell.backends.interpreter.{dialect}")
-        root = module.operation
-        self._module = root
+        # Operations do not keep the module around them alive.
+        self._module = module
         self._observer = observer
         self.externals: dict[str, External] = dict(externals or {})
         self._built: dict[str, Function] = {}
         self._depth = 0
         self._functions: dict[str, ir.Operation] = {}
-        for op in root.regions[0].blocks[0].operations:
+        for op in module.operation.regions[0].blocks[0].operations:
             if op.operation.name == "func.func":
                 self._functions[ir.StringAttr(op.operation.attributes["sym_name"]).value] = op.operation
 
