@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 from torch_mlir import ir
 
 if TYPE_CHECKING:
     from torch_mlir.dialects import ext
+
+# Namespace -> the module whose ``load`` makes it known.
+_OURS = {"stream": "stepwell.dialects.stream"}
 
 DIALECTS: dict[str, type[ext.Dialect]] = {}
 
@@ -16,6 +20,13 @@ def register_dialect(cls: type[ext.Dialect]) -> type[ext.Dialect]:
     """Make a dialect known to all contexts made from now on; usable as a decorator, idempotent."""
     DIALECTS[cls.DIALECT_NAMESPACE] = cls
     return cls
+
+
+def load_mentioned(context: ir.Context, text: str) -> None:
+    """Load those of our own dialects into ``context`` that ``text`` mentions: making a dialect takes time."""
+    for namespace, module in _OURS.items():
+        if f"{namespace}." in text:
+            importlib.import_module(module).load(context)
 
 
 def load_registered(context: ir.Context) -> None:

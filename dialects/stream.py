@@ -4,13 +4,30 @@ A stream carries one frame after the other; a frame is a tensor of static shape,
 elements in ``order``. Whoever emits hardware chooses the handshake. Text is MLIR's generic form.
 """
 
+# mypy: disable-error-code="call-arg,misc,name-defined,no-any-return"
+# (the classes of a dialect are made while Python runs)
+
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from torch_mlir import ir
 from torch_mlir.dialects.ext import Dialect, Operand, Region, Result, result
 
-__all__ = ["ROW_MAJOR", "Frame", "GraphOp", "LinearOp", "SinkOp", "SourceOp", "Stream", "StreamType", "integer", "integers", "load", "read_stream", "stream_type"]
+__all__ = [
+    "ROW_MAJOR",
+    "Frame",
+    "GraphOp",
+    "LinearOp",
+    "SinkOp",
+    "SourceOp",
+    "Stream",
+    "StreamType",
+    "integer",
+    "integers",
+    "load",
+    "read_stream",
+    "stream_type",
+]
 
 ROW_MAJOR = "row-major"
 
@@ -56,9 +73,9 @@ class SinkOp(Stream.Operation, name="sink"):
 class LinearOp(Stream.Operation, name="linear"):
     """Rows of ``inner`` elements times a weight matrix: ``outer`` elements each, with an epilogue on the sums.
 
-    ``out[n] = resize(clamp((bias[n] + sum_k in[k] * weight[k, n]) >> shift))`` in two's complement modulo
-    ``2**wrap``; ``accumulator`` bits (at most ``wrap``) suffice for every sum. The right shift is arithmetic; the result
-    is sign-extended or cut to the output's element.
+    ``out[n] = resize(clamp((bias[n] + sum_k in[k] * weight[k, n]) >> shift))`` in two's complement. Sums are kept in
+    ``accumulator`` bits: enough for every result. The right shift is arithmetic; the result is sign-extended or cut to
+    the output's element.
 
     ``weight`` and ``bias`` name parameters (``bias`` "" for none); ``weight_layout`` is ``kn`` or ``nk``.
     ``unroll``: multipliers by input and by output: their product works at once. ``clamp``: lowest and highest value.
@@ -73,7 +90,6 @@ class LinearOp(Stream.Operation, name="linear"):
     inner: ir.IntegerAttr
     outer: ir.IntegerAttr
     unroll: ir.ArrayAttr
-    wrap: ir.IntegerAttr
     accumulator: ir.IntegerAttr
     shift: ir.IntegerAttr
     clamp: ir.ArrayAttr
@@ -99,9 +115,7 @@ def integers(values: Sequence[int]) -> ir.ArrayAttr:
 
 def stream_type(element: ir.Type, beat: int, shape: Sequence[int]) -> StreamType:
     """A row-major stream of ``shape`` frames."""
-    return StreamType.get(
-        ir.TypeAttr.get(element), integer(beat), integers(shape), ir.StringAttr.get(ROW_MAJOR)
-    )
+    return StreamType.get(ir.TypeAttr.get(element), integer(beat), integers(shape), ir.StringAttr.get(ROW_MAJOR))
 
 
 class Frame(NamedTuple):

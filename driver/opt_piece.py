@@ -14,7 +14,7 @@ from pathlib import Path
 from torch_mlir import ir
 
 from stepwell.dialects.context import make_context
-from stepwell.dialects.registry import load_registered
+from stepwell.dialects.registry import load_mentioned, load_registered
 from stepwell.driver.opt_arguments import Options
 from stepwell.driver.opt_diagnostics import Collector, print_diagnostics
 from stepwell.driver.opt_expectations import check_expectations
@@ -70,6 +70,7 @@ def process(piece: Piece, options: Options) -> PieceResult:
     torch = mentions_torch(piece.text, pipeline_text, options.passes)
     context = make_context(torch=torch, allow_unregistered=options.allow_unregistered_dialect)
     load_registered(context)
+    load_mentioned(context, piece.text)
     pipeline = build_pipeline(context, pipeline_text, options.passes)
     if options.dump_pass_pipeline:
         print(f"Pass Manager with {len(list(pipeline.elements()))} passes:\n{pipeline}", file=sys.stderr)

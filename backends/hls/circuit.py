@@ -171,9 +171,8 @@ class Circuit:
         """Store ``value`` at a clock edge where ``enable`` holds."""
         slot = self._slot(memory, address)
         clock = self._op("seq.from_clock %clk", 1).name
-        self._lines.append(
-            f"sv.always posedge {clock} {{ sv.if {enable.name} {{ sv.passign {slot}, {value.name} : i{value.width} }} }}"
-        )
+        store = f"sv.passign {slot}, {value.name} : i{value.width}"
+        self._lines.append(f"sv.always posedge {clock} {{ sv.if {enable.name} {{ {store} }} }}")
 
     def instance(
         self, module: str, name: str, inputs: Sequence[tuple[str, Wire]], outputs: Sequence[tuple[str, int]]

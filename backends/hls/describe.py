@@ -51,9 +51,7 @@ class _Describer:
                 port = _port(_text(op, "output"), op.operands[0])
                 self.outputs.append(Sink(self.names[op.operands[0]], port))
             else:
-                raise UnsupportedError(
-                    f"'{op.name}' is no hardware component", where=describe_location(op.location)
-                )
+                raise UnsupportedError(f"'{op.name}' is no hardware component", where=describe_location(op.location))
         top = f"stepwell_{_text(self.graph, 'sym_name')}"
         return Design(top, tuple(self.inputs), tuple(self.components), tuple(self.outputs))
 
@@ -75,7 +73,6 @@ class _Describer:
             weight_layout=_text(op, "weight_layout"),
             bias=_text(op, "bias"),
             accumulator=_number(op, "accumulator"),
-            wrap=_number(op, "wrap"),
             shift=_number(op, "shift"),
             clamp=_numbers(op, "clamp"),
         )

@@ -1,4 +1,4 @@
-"""A hardware design as plain data: inputs, components, outputs. It crosses to the CIRCT process and into the artifact."""
+"""A hardware design as plain data: what crosses to the CIRCT process and into the artifact."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ class Design:
                 tuple(Sink(sink["source"], _port(sink["port"])) for sink in data["outputs"]),
             )
         except (ValueError, KeyError, TypeError) as failure:
-            raise ArtifactError(f"the hardware design can't be read: {failure}", hint="compile the model again") from None
+            raise ArtifactError(
+                f"the hardware design can't be read: {failure}", hint="compile the model again"
+            ) from None
 
     def modules(self) -> list[Circuit]:
         """Every component's module and the top that joins them."""
@@ -71,6 +73,11 @@ class Design:
         for component in self.components:
             values[component.name] = component.reference(values[component.source], parameters)
         return [values[sink.source] for sink in self.outputs]
+
+    @property
+    def parameters(self) -> list[str]:
+        """Names of the weights that the components hold, each once."""
+        return list(dict.fromkeys(name for component in self.components for name in component.parameters))
 
     @property
     def multipliers(self) -> int:
@@ -130,8 +137,9 @@ def _port(data: dict[str, Any]) -> Port:
 
 def _component(data: dict[str, Any]) -> Component:
     cls = _KINDS[data.pop("kind")]
-    converted = {**data, "input": _port(data["input"]), "output": _port(data["output"])}
+    converted: dict[str, Any] = {**data, "input": _port(data["input"]), "output": _port(data["output"])}
     known = {f.name for f in fields(cls)}
     if set(converted) != known:
         raise ValueError(f"component '{cls.kind}' has fields {sorted(converted)}")
-    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in converted.items()})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in converted.items()}
+    return cls(**values)

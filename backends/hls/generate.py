@@ -28,7 +28,9 @@ def generate(design: Design) -> dict[str, str]:
             WORKER, input=design.to_json(), capture_output=True, text=True, timeout=_TIMEOUT, check=False
         )
     except subprocess.TimeoutExpired:
-        raise CodegenError(f"CIRCT took longer than {_TIMEOUT:.0f} s", where=where, hint="use fewer multipliers") from None
+        raise CodegenError(
+            f"CIRCT took longer than {_TIMEOUT:.0f} s", where=where, hint="use fewer multipliers"
+        ) from None
     if done.returncode != 0:
         stopped = f"stopped by signal {-done.returncode}" if done.returncode < 0 else "refused the circuit"
         raise CodegenError(

@@ -92,7 +92,12 @@ class Simulator:
         limit = 10_000 + 100 * 8 * frames * self.design.cycles // slowest
         arguments = [str(n) for n in (frames, traffic.valid, traffic.ready, traffic.seed, limit, traffic.reset_at)]
         done = subprocess.run(
-            [str(program), ".", *arguments], cwd=folder, capture_output=True, text=True, timeout=_RUN_TIMEOUT, check=False
+            [str(program), ".", *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=_RUN_TIMEOUT,
+            check=False,
         )
         if done.returncode != 0:
             reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]

@@ -39,9 +39,10 @@ static std::vector<Input> inputs;
 static std::vector<Output> outputs;
 
 // Ports are little-endian words of at least their width.
-template <class P> static void put(P& port, const unsigned char* from, size_t bytes) { std::memcpy(&port, from, bytes); }
-template <class P> static void get(const P& port, unsigned char* to, size_t bytes) { std::memcpy(to, &port, bytes); }
+template <class P> void put(P& port, const unsigned char* from, size_t bytes) { std::memcpy(&port, from, bytes); }
+template <class P> void get(const P& port, unsigned char* to, size_t bytes) { std::memcpy(to, &port, bytes); }
 
+static const unsigned char* beat(const Input& in) { return &in.data[in.next * in.bytes]; }
 static void drive(V@TOP@& top) {
 @DRIVE@
 }
@@ -140,7 +141,7 @@ def testbench(design: Design) -> str:
         declare.append(f"  inputs.push_back(Input{{{{}}, {port.width // 8}, {port.beats}, 0, false}});")
         drive.append(f"  {prefix}_tvalid = inputs[{i}].valid;")
         drive.append(f"  if (inputs[{i}].valid)")
-        drive.append(f"    put({prefix}_tdata, &inputs[{i}].data[inputs[{i}].next * inputs[{i}].bytes], inputs[{i}].bytes);")
+        drive.append(f"    put({prefix}_tdata, beat(inputs[{i}]), inputs[{i}].bytes);")
         sample.append(f"  in_ready[{i}] = {prefix}_tready;")
     for o, sink in enumerate(design.outputs):
         prefix, port = f"top.{axis_out(sink.port.name)}", sink.port

@@ -117,6 +117,12 @@ def _run(command: Sequence[str], folder: Path) -> str:
     except subprocess.TimeoutExpired:
         raise ToolError(f"{tool} took longer than {_TIMEOUT} s", hint="use fewer multipliers") from None
     if done.returncode != 0:
-        lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if "rror" in line]
-        raise ToolError(f"{tool} failed: {lines[0] if lines else f'exit status {done.returncode}'}", hint=_HINT)
+        raise ToolError(f"{tool} failed: {_reason(done)}", hint=_HINT)
     return done.stdout
+
+
+def _reason(done: subprocess.CompletedProcess[str]) -> str:
+    """The first line that names an error; a linker says it one line before its driver does."""
+    lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+    named = [line for line in lines if "rror" in line and not line.startswith("collect2")]
+    return next(iter(named or lines), f"exit status {done.returncode}")[:300]

@@ -110,7 +110,6 @@ class _Converter:
                 inner=stream.integer(layer.inner),
                 outer=stream.integer(layer.outer),
                 unroll=stream.integers([inner, outer]),
-                wrap=stream.integer(layer.wrap),
                 accumulator=stream.integer(layer.accumulator),
                 shift=stream.integer(layer.shift),
                 clamp=stream.integers(layer.clamp or ()),

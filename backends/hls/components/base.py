@@ -16,7 +16,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True)
 class Port:
-    """A stream at the edge of a design or component: elements of ``bits`` bits, ``beat`` at once, frames of ``shape``."""
+    """A stream where it enters or leaves: elements of ``bits`` bits, ``beat`` at once, frames of ``shape``."""
 
     name: str
     bits: int
@@ -38,8 +38,8 @@ class Port:
 class Component(ABC):
     """A node of the dataflow graph: one stream in, one out.
 
-    The circuit's ports are ``in_data, in_valid, in_ready, out_data, out_valid, out_ready``: a beat moves at a clock edge
-    where valid and ready hold; valid never waits for ready, and data stay until they were taken.
+    The circuit's ports are ``in_data, in_valid, in_ready, out_data, out_valid, out_ready``: a beat moves at a clock
+    edge where valid and ready hold; valid never waits for ready, and data stay until they were taken.
 
     Attributes:
         name: of the hardware module and its instance.
@@ -58,6 +58,11 @@ class Component(ABC):
     @abstractmethod
     def circuit(self) -> Circuit:
         """The hardware module."""
+
+    @property
+    @abstractmethod
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the weights that it holds."""
 
     @abstractmethod
     def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:

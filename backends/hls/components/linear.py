@@ -33,7 +33,6 @@ class Linear(Component):
     weight_layout: str
     bias: str
     accumulator: int
-    wrap: int
     shift: int
     clamp: tuple[int, ...]
 
@@ -55,13 +54,17 @@ class Linear(Component):
     def cycles(self) -> int:
         return self.input.shape[0] * self.row_beats * self.column_groups
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return (self.weight, self.bias) if self.bias else (self.weight,)
+
     def reference(self, frame: Array, parameters: Mapping[str, Array]) -> Array:
         sums = _modular(frame) @ _modular(self._matrix(parameters))
         if self.bias:
             sums = sums + _modular(parameters[self.bias])
         values = _wrap(sums, self.accumulator) >> self.shift
         if self.clamp:
-            values = np.clip(values, *self.clamp)
+            values = np.clip(values, self.clamp[0], self.clamp[1])
         return _wrap(values.astype(np.uint64), self.output.bits)
 
     def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
@@ -103,7 +106,8 @@ class _LinearCircuit:
         rows = self._delay("operands", operands, reset=False)
         valid = self._delay("valid_1", step)
         # A flag that never changes costs nothing: constants stay constants.
-        first, last = self._is(beat, 0), self._is(beat, spec.row_beats - 1)
+        first = self._is(beat, 0) if beat else None
+        last = self._is(beat, spec.row_beats - 1) if beat else None
         for stage in (1, 2):
             first = self._delay(f"first_{stage}", first) if first else None
             last = self._delay(f"last_{stage}", last) if last else None
@@ -114,8 +118,7 @@ class _LinearCircuit:
         done = self._delay("valid_3", c.both(valid, last) if last else valid)
         results = [self._delay(f"result_{o}", self._finish(t), reset=False) for o, t in enumerate(totals)]
         c.drive(self.out_valid, done, self.advance)
-        first_group = self._is(self.group, 0)
-        c.output("in_ready", c.both(self.advance, first_group) if first_group else self.advance)
+        c.output("in_ready", c.both(self.advance, self._is(self.group, 0)) if self.group else self.advance)
         c.output("out_data", c.concat(results))
         c.output("out_valid", self.out_valid)
         return c
@@ -131,12 +134,10 @@ class _LinearCircuit:
         row_end = step
         if beat:
             last = self._is(beat, beats - 1)
-            assert last is not None
             self._count(beat, last, step)
             row_end = c.both(step, last)
         if group:
             last = self._is(group, groups - 1)
-            assert last is not None
             self._count(group, last, row_end)
         if not (beat and group):
             return beat, group, beat or group, step
@@ -155,7 +156,6 @@ class _LinearCircuit:
             return self.in_data
         c = self.c
         fresh = self._is(group, 0)
-        assert fresh is not None
         memory = c.memory("row", self.spec.row_beats, self.spec.input.width)
         address = beat or c.constant(0, 1)
         c.write(memory, address, self.in_data, c.both(step, fresh))
@@ -228,8 +228,8 @@ class _LinearCircuit:
     def _delay(self, name: str, value: Wire, *, reset: bool = True) -> Wire:
         return self.c.drive(self.c.register(name, value.width), value, self.advance, reset=reset)
 
-    def _is(self, counter: Wire | None, value: int) -> Wire | None:
-        return self.c.compare("eq", counter, value) if counter else None
+    def _is(self, counter: Wire, value: int) -> Wire:
+        return self.c.compare("eq", counter, value)
 
 
 def _address_width(count: int) -> int:

@@ -1,0 +1,112 @@
+"""The target ``hls``: SystemVerilog for FPGA and ASIC flows, run through a simulator."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import ClassVar
+
+from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnable
+from stepwell.backends.hls import verilate
+from stepwell.backends.hls.describe import describe
+from stepwell.backends.hls.design import Design
+from stepwell.backends.hls.generate import generate
+from stepwell.backends.hls.runnable import HlsRunnable
+from stepwell.backends.target import Target
+from stepwell.frontend.stages import graph_stage, tensor_stage
+from stepwell.passes.hardware.bind_parameters import BindParameters
+from stepwell.passes.hardware.linalg_to_stream import LinalgToStream
+from stepwell.passes.pipeline import Pipeline, Stage
+from stepwell.support.errors import ToolError, UsageError
+from stepwell.support.parameter_file import aligned_layout, open_file
+from stepwell.support.signature import Signature
+
+_DTYPES = frozenset({"i8", "i16", "i32", "i64"})
+_DESIGN, _FILE_LIST = "design.json", "files.f"
+
+
+class HlsBackend(Backend):
+    """Integer linear layers in streaming hardware. Compiling needs CIRCT's Python package, running Verilator."""
+
+    name: ClassVar[str] = "hls"
+    summary: ClassVar[str] = "SystemVerilog, run in a simulator (integer linear layers)"
+    options: ClassVar[Mapping[str, str]] = {
+        "parallelism": "multipliers of a layer by its inputs and outputs: 4x4 (default: largest divisors up to 4)",
+        "simulator": "verilator (default), or interpreter: the bit-exact reference in numpy",
+        "clock": "clock in MHz, for times in the report (default 100)",
+    }
+    code_forms: ClassVar[tuple[str, ...]] = ("sv",)
+
+    def resolve(self, target: Target) -> Target:
+        super().resolve(target)
+        target.choice("simulator", ("verilator", "interpreter"), "verilator")
+        _unroll(target)
+        if target.integer("clock", 100) < 1:
+            raise UsageError("option 'clock' of target 'hls' is a positive number of MHz")
+        return target
+
+    def capabilities(self, target: Target) -> Capabilities:
+        return Capabilities(_DTYPES, dynamic_shapes=False, states=False)
+
+    def pipeline(self, target: Target) -> Pipeline:
+        passes = [LinalgToStream(unroll=_unroll(target)), BindParameters()]
+        return Pipeline([graph_stage(), tensor_stage(), Stage("hardware", "hardware", [*passes])])
+
+    def emit(self, lowered: Lowered) -> Code:
+        design = describe(lowered.module.operation)
+        names = design.parameters
+        values = {name: lowered.parameters[name] for name in names}
+        lowered.context.values_read.update(names)
+        sources = generate(design)
+        files = {name: text.encode() for name, text in sources.items()}
+        for name, words in design.memories(values).items():
+            files[name] = "".join(f"{word}\n" for word in words).encode()
+        files[_FILE_LIST] = "".join(f"{name}\n" for name in sources).encode()
+        files[_DESIGN] = design.to_json().encode()
+        facts = {
+            "top": design.top,
+            "multipliers": design.multipliers,
+            "cycles_bound": design.cycles,
+            "clock_mhz": lowered.target.integer("clock", 100),
+            "simulator": lowered.target.get("simulator", "verilator"),
+        }
+        return Code(files, facts, aligned_layout(lowered.parameters, dict.fromkeys(names)))
+
+    def code_form(self, code: Code, form: str) -> bytes:
+        if form not in self.code_forms:
+            return super().code_form(code, form)
+        return b"\n".join(code.files[name] for name in code.files[_FILE_LIST].decode().split())
+
+    def load(
+        self, code: Code, signatures: dict[str, Signature], parameter_file: Path, folder: Path | None = None
+    ) -> Runnable:
+        design = Design.from_json(code.files[_DESIGN].decode())
+        parameters = open_file(parameter_file) if code.facts["simulator"] == "interpreter" else None
+        return HlsRunnable(design, code.files, signatures, code.facts, parameters)
+
+    def doctor(self) -> list[tuple[str, bool, str]]:
+        try:
+            circt = (True, version("pycde"))
+        except PackageNotFoundError:
+            circt = (False, "pip install 'stepwell[hls]'")
+        try:
+            simulator = (True, verilate.version())
+        except ToolError as error:
+            simulator = (False, error.hint or "")
+        return [("CIRCT (pycde)", *circt), ("Verilator", *simulator)]
+
+
+def _unroll(target: Target) -> tuple[int, ...]:
+    """The option ``parallelism`` as (inputs, outputs); empty for the default."""
+    text = target.get("parallelism")
+    if not text:
+        return ()
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if match is None or int(match[1]) < 1 or int(match[2]) < 1:
+        raise UsageError(
+            f"option 'parallelism' of target 'hls' takes two positive numbers, not '{text}'",
+            hint="write parallelism=4x4: multipliers by inputs and by outputs",
+        )
+    return int(match[1]), int(match[2])

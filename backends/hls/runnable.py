@@ -1,0 +1,75 @@
+"""A compiled hardware design in this process: every call is one frame through the simulated RTL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stepwell.backends.base import Runnable
+from stepwell.backends.hls.components.base import Array
+from stepwell.backends.hls.design import Design
+from stepwell.backends.hls.simulate import Simulator
+
+if TYPE_CHECKING:
+    import torch
+
+    from stepwell.support.signature import Signature
+
+
+class HlsRunnable(Runnable):
+    """Runs a design in Verilator, or with ``parameters`` in numpy.
+
+    Args:
+        files: SystemVerilog and memories by file name.
+        facts: those of the artifact; ``clock_mhz`` turns cycles into seconds.
+    """
+
+    def __init__(
+        self,
+        design: Design,
+        files: Mapping[str, bytes],
+        signatures: Mapping[str, Signature],
+        facts: Mapping[str, Any],
+        parameters: Mapping[str, Array] | None = None,
+    ) -> None:
+        self.design = design
+        self.simulator = Simulator(design, files)
+        self.signatures = signatures
+        self.parameters = parameters
+        self._clock = float(facts["clock_mhz"]) * 1e6
+        self._bound = int(facts["cycles_bound"])
+        self._facts: dict[str, Any] = {}
+
+    def new_session(self) -> Any:
+        """Hardware keeps no state between frames."""
+        return None
+
+    def run(self, session: Any, entry: str, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        import torch
+
+        names = [spec.name for spec in self.signatures[entry].inputs]
+        frames = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
+        outputs = self._interpret(frames) if self.parameters is not None else self._simulate(frames)
+        return [torch.from_numpy(np.array(array)) for array in outputs]
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self._facts
+
+    def _interpret(self, frames: Mapping[str, Array]) -> list[Array]:
+        assert self.parameters is not None
+        self._facts = {"cycles_bound": self._bound}
+        outputs = self.design.reference(frames, self.parameters)
+        return [array.astype(f"int{sink.port.bits}") for array, sink in zip(outputs, self.design.outputs, strict=True)]
+
+    def _simulate(self, frames: Mapping[str, Array]) -> list[Array]:
+        result = self.simulator.run({name: frame[np.newaxis] for name, frame in frames.items()})
+        self._facts = {
+            "cycles": result.cycles,
+            "cycles_bound": self._bound,
+            "seconds": result.cycles / self._clock,
+            "input_stalls": result.input_stalls,
+        }
+        return [array[0] for array in result.outputs]
