@@ -14,10 +14,13 @@ PASSES: dict[str, str | type[Pass]] = {
     # any level
     "check-level": "stepwell.passes.check_level:CheckLevel",
     # graph
+    "decompose": "stepwell.passes.graph.decompose:Decompose",
     "fold-batch-norm": "stepwell.passes.graph.fold_batch_norm:FoldBatchNorm",
     "simplify": "stepwell.passes.graph.simplify:Simplify",
     "lower-views": "stepwell.passes.graph.lower_views:LowerViews",
     # tensor
+    "check-shapes": "stepwell.passes.tensor.check_shapes:CheckShapes",
+    "drop-torch-attributes": "stepwell.passes.tensor.drop_torch_attributes:DropTorchAttributes",
     "split-prepare": "stepwell.passes.tensor.split_prepare:SplitPrepare",
     "fuse": "stepwell.passes.tensor.fuse:Fuse",
     "tile": "stepwell.passes.tensor.tile:Tile",

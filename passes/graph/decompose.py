@@ -1,0 +1,77 @@
+"""decompose: composite operators of the torch dialect in simpler ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from torch_mlir import ir
+
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.graph import torch_build as tb
+from stepwell.passes.graph.decompositions import DECOMPOSITIONS, Decomposition
+from stepwell.passes.graph.unused import erase_unused
+from stepwell.support.errors import UsageError
+
+_NEEDED = ("cdist", "clamp", "fmod", "hypot", "maximum", "minimum", "reciprocal")
+"""What torch-mlir does not lower, or wrongly."""
+
+
+@dataclass
+class Decompose(Pass):
+    """Replace composite operators by arithmetic; by default those that would not lower otherwise.
+
+    Only floating-point tensors of known rank are taken apart; anything else stays.
+    """
+
+    name: ClassVar[str] = "decompose"
+    summary: ClassVar[str] = "take composite operators apart"
+
+    ops: tuple[str, ...] = field(
+        default=_NEEDED, metadata={"help": f"any of {', '.join(DECOMPOSITIONS)}; or 'all' of them"}
+    )
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        chosen = self._chosen()
+        while found := _find(op, chosen):  # what a decomposition makes may be taken apart in turn
+            if not sum(_replace(inner, decomposition) for inner, decomposition in found):
+                break
+        erase_unused(op)
+
+    def _chosen(self) -> dict[str, Decomposition]:
+        names = tuple(DECOMPOSITIONS) if self.ops == ("all",) else self.ops
+        for name in names:
+            if name not in DECOMPOSITIONS:
+                raise UsageError(
+                    f"decompose has no rule for '{name}'", hint=f"it has {', '.join(DECOMPOSITIONS)}, or 'all'"
+                )
+        return {f"torch.aten.{op}": rule for name in names for rule, ops in [DECOMPOSITIONS[name]] for op in ops}
+
+
+def _find(root: ir.Operation, chosen: dict[str, Decomposition]) -> list[tuple[ir.Operation, Decomposition]]:
+    found: list[tuple[ir.Operation, Decomposition]] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        # An operator that torch-mlir does not know comes as torch.operator with a name.
+        name = ir.StringAttr(op.attributes["name"]).value if op.name == "torch.operator" else op.name
+        if name in chosen:
+            found.append((op, chosen[name]))
+        return ir.WalkResult.ADVANCE
+
+    root.walk(visit)
+    return found
+
+
+def _replace(op: ir.Operation, decomposition: Decomposition) -> bool:
+    if len(op.results) != 1:
+        return False
+    result = tb.tensor_info(op.results[0])
+    if result is None or not result.is_float():
+        return False
+    with ir.InsertionPoint(op), op.location:
+        value = decomposition(list(op.operands), result)
+    if value is None or value.type != op.results[0].type:
+        return False
+    op.results[0].replace_all_uses_with(value)
+    op.erase()
+    return True

@@ -1,0 +1,53 @@
+// RUN: stepwell-opt %s --decompose | FileCheck %s
+// RUN: stepwell-opt %s --decompose=ops=gelu,hardswish | FileCheck %s --check-prefix=CHOSEN
+// RUN: stepwell-opt %s --decompose=ops=all | FileCheck %s --check-prefix=ALL
+// RUN: not stepwell-opt %s --decompose=ops=convolution 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+
+// UNKNOWN: error: decompose has no rule for 'convolution'
+// UNKNOWN-NEXT: hint: it has clamp, {{.*}}, or 'all'
+
+// By default only what would not lower, or lower wrongly.
+// CHECK-LABEL: func.func @operators(
+// CHECK-SAME: %[[X:.*]]: !torch.vtensor<[2,?],f32>
+// CHECK: %[[ONE:.*]] = torch.vtensor.literal(dense<1.0
+// CHECK: torch.aten.div.Tensor %[[ONE]], %[[X]] : {{.*}} -> !torch.vtensor<[2,?],f32>
+// CHECK: torch.aten.gelu
+// CHECK: torch.aten.hardswish
+// CHOSEN-LABEL: func.func @operators(
+// CHOSEN: torch.aten.reciprocal
+// CHOSEN-NOT: torch.aten.gelu
+// CHOSEN: torch.aten.erf
+// CHOSEN-NOT: torch.aten.hardswish
+// ALL-LABEL: func.func @operators(
+// ALL-NOT: torch.aten.{{gelu|hardswish|reciprocal|clamp}}
+// ALL: return
+func.func @operators(%x: !torch.vtensor<[2,?],f32>) -> (!torch.vtensor<[2,?],f32>, !torch.vtensor<[2,?],f32>, !torch.vtensor<[2,?],f32>) {
+  %none = torch.constant.str "none"
+  %0 = torch.aten.reciprocal %x : !torch.vtensor<[2,?],f32> -> !torch.vtensor<[2,?],f32>
+  %1 = torch.aten.gelu %x, %none : !torch.vtensor<[2,?],f32>, !torch.str -> !torch.vtensor<[2,?],f32>
+  %2 = torch.aten.hardswish %x : !torch.vtensor<[2,?],f32> -> !torch.vtensor<[2,?],f32>
+  return %0, %1, %2 : !torch.vtensor<[2,?],f32>, !torch.vtensor<[2,?],f32>, !torch.vtensor<[2,?],f32>
+}
+
+// Integers, and bounds that are not constant, stay.
+// CHECK-LABEL: func.func @stay(
+// CHECK: torch.aten.clamp
+// CHECK: torch.aten.reciprocal
+// CHECK: torch.aten.clamp
+func.func @stay(%i: !torch.vtensor<[2],si64>, %x: !torch.vtensor<[2],f32>, %low: !torch.float) -> (!torch.vtensor<[2],si64>, !torch.vtensor<[2],f32>, !torch.vtensor<[2],f32>) {
+  %none = torch.constant.none
+  %1 = torch.constant.int 1
+  %a = torch.aten.clamp %i, %1, %none : !torch.vtensor<[2],si64>, !torch.int, !torch.none -> !torch.vtensor<[2],si64>
+  %b = torch.aten.reciprocal %i : !torch.vtensor<[2],si64> -> !torch.vtensor<[2],f32>
+  %c = torch.aten.clamp %x, %low, %none : !torch.vtensor<[2],f32>, !torch.float, !torch.none -> !torch.vtensor<[2],f32>
+  return %a, %b, %c : !torch.vtensor<[2],si64>, !torch.vtensor<[2],f32>, !torch.vtensor<[2],f32>
+}
+
+// An operator that torch-mlir does not know.
+// CHECK-LABEL: func.func @unknown(
+// CHECK-NOT: torch.operator
+// CHECK: torch.aten.sqrt
+func.func @unknown(%x: !torch.vtensor<[2],f32>, %y: !torch.vtensor<[2],f32>) -> !torch.vtensor<[2],f32> {
+  %0 = torch.operator "torch.aten.hypot"(%x, %y) : (!torch.vtensor<[2],f32>, !torch.vtensor<[2],f32>) -> !torch.vtensor<[2],f32>
+  return %0 : !torch.vtensor<[2],f32>
+}
