@@ -20,6 +20,47 @@ Parameters = Mapping[str, Array]
 Lookup = Callable[[str], Array]
 
 
+class EntryInterpreter:
+    """One entry of a module at any stage of the tensor or buffer level; may be run many times, one at a time.
+
+    Args:
+        observer: as :class:`Interpreter` takes it.
+    """
+
+    def __init__(
+        self, module: ir.Module | ir.Operation, function: str = "main", observer: Observer | None = None
+    ) -> None:
+        self._module = module
+        self._interpreter = Interpreter(module, observer)
+        self._function = function
+        self._entry = self._interpreter.function(function)
+        self._dtypes = _output_dtypes(module.operation)
+
+    def run(
+        self, inputs: Sequence[Array], parameters: Parameters, states: Mapping[str, Array]
+    ) -> tuple[list[Array], dict[str, Array]]:
+        """The outputs in order, and the states after the call.
+
+        Args:
+            inputs: in the order of the entry's input arguments.
+            parameters: by name; what a ``prepare`` function of the module makes is computed if it is missing.
+            states: values before the call; not changed.
+        """
+        lookup = _parameter_lookup(self._interpreter, parameters)
+        after = {name: np.array(value) for name, value in states.items()}
+        arguments = _bind(self._entry, self._module.operation, inputs, lookup, after)
+        context = _Context(self._dtypes)
+        self._interpreter.externals[_OUTPUT] = context.output
+        results = self._interpreter.run(self._function, arguments)
+        outputs: list[Array] = []
+        for marks, value in zip(_attributes(self._entry, "res_attrs", len(results)), results, strict=True):
+            if "stepwell.state" in marks:
+                after[marks["stepwell.state"]] = np.array(value)
+            else:
+                outputs.append(np.array(value))
+        return outputs + context.arrays(), after
+
+
 def run_entry(
     module: ir.Module | ir.Operation,
     inputs: Sequence[Array],
@@ -28,33 +69,8 @@ def run_entry(
     function: str = "main",
     observer: Observer | None = None,
 ) -> tuple[list[Array], dict[str, Array]]:
-    """Run ``function`` at any stage of the tensor or buffer level.
-
-    Args:
-        inputs: in the order of the entry's input arguments.
-        parameters: by name; what a ``prepare`` function of the module makes is computed if it is missing.
-        states: values before the call; not changed.
-        observer: as :class:`Interpreter` takes it.
-
-    Returns:
-        The outputs in order, and the states after the call.
-    """
-    interpreter = Interpreter(module, observer)
-    root = module.operation
-    lookup = _parameter_lookup(interpreter, parameters)
-    after = {name: np.array(value) for name, value in states.items()}
-    arguments = _bind(interpreter.function(function), root, inputs, lookup, after)
-    context = _Context(root)
-    interpreter.externals[_OUTPUT] = context.output
-    results = interpreter.run(function, arguments)
-    outputs: list[Array] = []
-    marks = _attributes(interpreter.function(function), "res_attrs", len(results))
-    for attributes, value in zip(marks, results, strict=True):
-        if "stepwell.state" in attributes:
-            after[attributes["stepwell.state"]] = np.array(value)
-        else:
-            outputs.append(np.array(value))
-    return outputs + context.arrays(), after
+    """Run ``function`` once; see :class:`EntryInterpreter`."""
+    return EntryInterpreter(module, function, observer).run(inputs, parameters, states)
 
 
 def bind_arguments(
@@ -157,18 +173,14 @@ def _parameter_buffer(root: ir.Operation, type_: ir.Type, lookup: Lookup) -> Arr
     return buffer
 
 
-class _Context:
-    """The buffers that ``@stepwell_output`` hands out during one call.
+def _output_dtypes(root: ir.Operation) -> dict[int, np.dtype[Any]]:
+    """The element type of each output that is asked for from the context.
 
-    Its call gives sizes only; how wide the elements are is read from the view that each call's result goes into.
+    The call gives sizes only; how wide the elements are is read from the view that its result goes into.
     """
+    dtypes: dict[int, np.dtype[Any]] = {}
 
-    def __init__(self, root: ir.Operation) -> None:
-        self._dtypes: dict[int, np.dtype[Any]] = {}
-        self._given: dict[int, tuple[Array, list[int]]] = {}
-        root.walk(self._note)
-
-    def _note(self, op: ir.Operation) -> ir.WalkResult:
+    def visit(op: ir.Operation) -> ir.WalkResult:
         if op.name == "func.call" and ir.FlatSymbolRefAttr(op.attributes["callee"]).value == _OUTPUT:
             number = op.operands[1].owner.operation
             views = [use.owner.operation for use in op.results[0].uses]
@@ -177,8 +189,19 @@ class _Context:
                     "an output buffer must have a constant index and go into a 'memref.view'",
                     where=describe_location(op.location),
                 )
-            self._dtypes[number.attributes["value"].value] = element(views[0].results[0].type).dtype
+            dtypes[number.attributes["value"].value] = element(views[0].results[0].type).dtype
         return ir.WalkResult.ADVANCE
+
+    root.walk(visit)
+    return dtypes
+
+
+class _Context:
+    """The buffers that ``@stepwell_output`` hands out during one call."""
+
+    def __init__(self, dtypes: Mapping[int, np.dtype[Any]]) -> None:
+        self._dtypes = dtypes
+        self._given: dict[int, tuple[Array, list[int]]] = {}
 
     def output(self, context: Array, index: Any, sizes: Array) -> Array:
         """The intrinsic ``@stepwell_output``."""

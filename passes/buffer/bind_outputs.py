@@ -132,5 +132,8 @@ def _ask(
     number = arith.ConstantOp(ir.IntegerType.get_signless(64), index).result
     shaped = memref.CastOp(_dynamic(index_type), table).result
     buffer = _dynamic(ir.IntegerType.get_signless(8))
-    given = func.CallOp([buffer], _CALLEE, [context, number, shaped]).results[0]
+    call = func.CallOp([buffer], _CALLEE, [context, number, shaped])
+    # An empty output may lose its view to later folding, and with it the element type.
+    call.operation.attributes["stepwell.element"] = ir.TypeAttr.get(output.element_type)
+    given = call.results[0]
     return memref.ViewOp(type_, given, arith.ConstantOp(index_type, 0).result, view_sizes).result

@@ -37,6 +37,7 @@ class Bufferize(Pass):
     summary: ClassVar[str] = "turn tensors into buffers: states in place, inputs and parameters read-only"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
+        run_element(parse_element("convert-elementwise-to-linalg"), op, context)
         for function in functions(op):
             _check(function)
             _mark_writable(function)

@@ -44,6 +44,8 @@ class _Owners:
 
     def settle(self, block: ir.Block, given: list[ir.Value]) -> None:
         """Free or pass on everything that ``block`` owns; ``given`` are the arguments that it owns."""
+        if not list(block.operations):
+            return
         owned = list(given)
         for op in [op.operation for op in block.operations]:
             owned += self._made_by(op)

@@ -127,13 +127,9 @@ class Liveness:
         if op.name == "scf.for":
             self._relate_for(op)
             return
-        leaving = [
-            value
-            for region in op.regions
-            for block in region
-            for value in list(block.operations)[-1].operation.operands
-            if results and _is_buffer(value)
-        ]
+        blocks = [block for region in op.regions for block in region] if results else []
+        terminators = [list(block.operations)[-1].operation for block in blocks]
+        leaving = [value for terminator in terminators for value in terminator.operands if _is_buffer(value)]
         group = [*results, *carried, *leaving, *(operands if results else [])]
         for value in group[1:]:
             self._union(group[0], value)

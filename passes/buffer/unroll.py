@@ -61,6 +61,8 @@ class Unroll(Pass):
         if _DONE in loop.attributes:
             return 0
         count = _iterations(loop)
+        if count is None and not _counts_safely(loop):
+            return 0
         if self.full:
             return count if count is not None and count <= self.max_iterations else 0
         return self.factor if count is None or count >= self.factor else 0
@@ -84,6 +86,20 @@ def _loops(root: ir.Operation, names: tuple[str, ...], *, innermost: bool) -> li
 
     root.walk(collect)
     return found
+
+
+def _counts_safely(loop: ir.Operation) -> bool:
+    """Whether the upstream unroller's unsigned division finds the right count where bounds are not constant.
+
+    It does not for an empty ``scf.for`` whose upper bound lies below the lower one, unless the step is 1.
+    """
+    if loop.name == "affine.for":
+        return True
+    lower, upper, step = list(loop.operands)[:3]
+    if _constant(step) == 1:
+        return True
+    is_size = isinstance(upper, ir.OpResult) and upper.owner.operation.name in ("memref.dim", "tensor.dim")
+    return _constant(lower) == 0 and is_size
 
 
 def _iterations(loop: ir.Operation) -> int | None:

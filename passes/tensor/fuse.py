@@ -21,7 +21,8 @@ class Fuse(Pass):
     Options:
         reductions: also fuse into operations that reduce.
         copies: a result used more than once is computed again at each use if its body has at most this many
-            operations and none of them is expensive (``math``, division); 0 keeps such results stored.
+            operations, none of them expensive (``math``, division), and it reads at most one tensor of its own
+            shape; 0 keeps such results stored.
         fold_reshapes: move reshapes out of the way of a fusion.
     """
 
@@ -35,15 +36,19 @@ class Fuse(Pass):
     def run(self, op: ir.Operation, context: PassContext) -> None:
         before = len(structured_ops(op))
         run_element(parse_element("convert-elementwise-to-linalg"), op, context)
-        for producer in reversed([inner for inner in structured_ops(op) if _is_elementwise(inner)]):
-            self._copy_per_use(producer)
+        for inner in reversed(structured_ops(op)):
+            if _is_elementwise(inner):
+                self._copy_per_use(inner)
         # A second use keeps the upstream pass from fusing an operation.
-        pins = [] if self.reductions else [_pin(producer) for producer in _feeding_reductions(op)]
-        pins += [] if self.fold_reshapes else [_pin(producer) for producer in _feeding_reshapes(op)]
+        pinned = [] if self.reductions else _feeding_reductions(op)
+        pinned += [] if self.fold_reshapes else _feeding_reshapes(op)
+        for producer in pinned:
+            _pin(producer)
         for text in ("linalg-fuse-elementwise-ops", "canonicalize", "cse"):
             run_element(parse_element(text), op, context)
-        for pin in [inner for inner in _walk(op) if inner.name == "bufferization.dealloc_tensor"] if pins else []:
-            pin.erase()
+        for inner in _walk(op) if pinned else []:
+            if inner.name == "bufferization.dealloc_tensor":
+                inner.erase()
         context.note(self.name, operations_before=before, operations_after=len(structured_ops(op)))
 
     def _copy_per_use(self, producer: ir.Operation) -> None:
@@ -75,6 +80,11 @@ def _is_elementwise(op: ir.Operation) -> bool:
 
 
 def _is_cheap(producer: ir.Operation, limit: int) -> bool:
+    shape = ir.ShapedType(producer.results[0].type).rank
+    inputs, _ = ir.DenseI32ArrayAttr(producer.attributes["operandSegmentSizes"])
+    ranks = [ir.ShapedType(v.type).rank for v in list(producer.operands)[:inputs] if isinstance(v.type, ir.ShapedType)]
+    if ranks.count(shape) > 1:
+        return False
     *body, _ = [op.operation for op in producer.regions[0].blocks[0].operations]
     expensive = any(op.name.startswith("math.") or "div" in op.name or op.name == "tensor.extract" for op in body)
     return len(body) <= limit and not expensive

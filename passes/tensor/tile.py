@@ -95,7 +95,9 @@ def _steps(
 ) -> list[Step]:
     """The schedule for one operation; empty where there is nothing to do or an order does not fit."""
     bounds = [loop.size for loop in loops]
-    steps = []
+    if 0 in bounds:
+        return []  # nothing to iterate over; upstream tiling crashes on it
+    steps: list[Step] = []
     for depth, (wanted, kind) in enumerate(zip(levels, kinds, strict=True)):
         sizes = [*wanted, *[0] * len(loops)][: len(loops)]
         order = orders[depth] if depth < len(orders) else ()
