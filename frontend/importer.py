@@ -20,11 +20,11 @@ from torch_mlir.extras.fx_importer import (
 from stepwell.dialects.context import make_context
 from stepwell.frontend.bindings import Bindings, bind, to_numpy
 from stepwell.frontend.boundary import Boundary, build_boundary
-from stepwell.frontend.mlir_file import keep_signatures
 from stepwell.frontend.program import Program
 from stepwell.frontend.source_paths import describe_node, innermost_frame
 from stepwell.frontend.views import split_views
 from stepwell.support.errors import ImportFailure
+from stepwell.support.kept_signatures import keep_signatures
 
 _NUMBERS = {
     "!torch.int": ("!torch.vtensor<[],si64>", "torch.aten.Int.Tensor"),
@@ -83,7 +83,7 @@ def import_program(
         except (NotImplementedError, AssertionError, TypeError, KeyError, RuntimeError, ValueError) as error:
             raise _explain(error, program) from error
         _finish(importer.module, entry, bound, boundary)
-    keep_signatures(importer.module, {entry: boundary.signature})
+    keep_signatures(importer.module.operation, {entry: boundary.signature})
     return Program(
         module=importer.module,
         signatures={entry: boundary.signature},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -15,11 +14,9 @@ from stepwell.support import parameter_file
 from stepwell.support.diagnostics import first_diagnostic
 from stepwell.support.dtypes import known
 from stepwell.support.errors import ImportFailure
+from stepwell.support.kept_signatures import read_signatures
 from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import Dim, OutputRef, Signature, Size, TensorSpec
-
-SIGNATURES = "stepwell.signatures"
-"""Module attribute that keeps each entry's signature as JSON from import to the last level."""
 
 _TYPE = re.compile(r"!torch\.vtensor<\[([^\]]*)\],(.+)>|(?:tensor|memref)<((?:(?:\d+|\?)x)*)([^,x][^,]*).*>")
 _DYNAMIC = Dim(None, 0, 0)
@@ -45,7 +42,7 @@ def load_mlir(path: Path) -> Program:
     entries = [op for op in functions if not _is_private(op) and any(len(region.blocks) for region in op.regions)]
     if not entries:
         raise ImportFailure(f"'{path.name}' has no public function", hint="the entry is a public func.func @main")
-    kept = read_signatures(module)
+    kept = read_signatures(module.operation)
     signatures = {}
     for op in entries:
         name = ir.StringAttr(op.attributes["sym_name"]).value
@@ -60,14 +57,6 @@ def load_mlir(path: Path) -> Program:
         level=find_level(module),
         trees={name: (None, None) for name in signatures},
     )
-
-
-def keep_signatures(module: ir.Module, signatures: dict[str, Signature]) -> None:
-    """Write ``signatures`` into ``module``, so that a dump at any level can be loaded again."""
-    with module.context:
-        module.operation.attributes[SIGNATURES] = ir.DictAttr.get(
-            {name: ir.StringAttr.get(json.dumps(signature.to_json())) for name, signature in signatures.items()}
-        )
 
 
 def find_level(module: ir.Module) -> str:
@@ -97,29 +86,19 @@ def find_level(module: ir.Module) -> str:
     return fitting[0]
 
 
-def read_signatures(module: ir.Module) -> dict[str, Signature]:
-    """The signatures that :func:`keep_signatures` wrote, by entry; empty for a module from elsewhere."""
-    attributes = module.operation.attributes
-    if SIGNATURES not in attributes:
-        return {}
-    try:
-        return {
-            item.name: Signature.from_json(json.loads(ir.StringAttr(item.attr).value))
-            for item in ir.DictAttr(attributes[SIGNATURES])
-        }
-    except (ValueError, KeyError, TypeError) as error:
-        raise ImportFailure(f"the module's '{SIGNATURES}' attribute is damaged: {error}") from None
-
-
 def _signature(function: ir.Operation) -> Signature:
     types = ir.FunctionType(ir.TypeAttr(function.attributes["function_type"]).value)
     inputs, states, results = [], [], []
-    for index, (marks, kind) in enumerate(zip(_marks(function, "arg_attrs", len(types.inputs)), types.inputs, strict=True)):
+    for index, (marks, kind) in enumerate(
+        zip(_marks(function, "arg_attrs", len(types.inputs)), types.inputs, strict=True)
+    ):
         if "stepwell.state" in marks:
             states.append(_spec(marks["stepwell.state"], kind))
         elif not any(mark.startswith("stepwell.") and mark != "stepwell.input" for mark in marks):
             inputs.append(_spec(marks.get("stepwell.input", f"arg{index}"), kind))
-    for index, (marks, kind) in enumerate(zip(_marks(function, "res_attrs", len(types.results)), types.results, strict=True)):
+    for index, (marks, kind) in enumerate(
+        zip(_marks(function, "res_attrs", len(types.results)), types.results, strict=True)
+    ):
         if "stepwell.state" not in marks:
             results.append(_spec(marks.get("stepwell.output", str(index)), kind))
     return Signature(
@@ -135,7 +114,10 @@ def _marks(function: ir.Operation, name: str, count: int) -> list[dict[str, str]
     if name not in function.attributes:
         return [{} for _ in range(count)]
     return [
-        {item.name: ir.StringAttr(item.attr).value if isinstance(item.attr, ir.StringAttr) else "" for item in ir.DictAttr(marks)}
+        {
+            item.name: ir.StringAttr(item.attr).value if isinstance(item.attr, ir.StringAttr) else ""
+            for item in ir.DictAttr(marks)
+        }
         for marks in ir.ArrayAttr(function.attributes[name])
     ]
 

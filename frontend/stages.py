@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from stepwell.passes.pipeline import Element, Nested, Stage, Upstream, parse_element
-from stepwell.passes.registry import is_registered
+from stepwell.passes.pipeline import Nested, Stage, Upstream, parse_element
 
 _KEPT = ("aten.flatten.using_ints", "aten.unflatten.int")
 """Operators that torch-mlir would decompose into guesses; ``lower-views`` takes them."""
-
-
-def _ours(*names: str) -> list[Element]:
-    return [parse_element(name) for name in names if is_registered(name)]
 
 
 def graph_stage() -> Stage:
@@ -33,10 +28,12 @@ def tensor_stage() -> Stage:
         "tensor",
         "tensor",
         [
-            *_ours("lower-views"),
+            parse_element("lower-views"),
             Upstream("torch-backend-to-linalg-on-tensors-backend-pipeline"),
-            *_ours("lower-tm-tensor", "check-casts"),
+            parse_element("drop-torch-attributes"),
+            parse_element("lower-tm-tensor"),
             Upstream("canonicalize"),
             Upstream("cse"),
+            parse_element("check-shapes"),
         ],
     )

@@ -15,11 +15,12 @@ from torch.utils import _pytree as pytree
 from torch_mlir import ir
 
 from stepwell.frontend.bindings import TensorStore
-from stepwell.frontend.mlir_file import find_level, read_signatures
+from stepwell.frontend.mlir_file import find_level
 from stepwell.frontend.program import parameters_of
 from stepwell.frontend.torch_operators import resolve
 from stepwell.support.dtypes import torch_dtype
 from stepwell.support.errors import UnsupportedError, UsageError
+from stepwell.support.kept_signatures import read_signatures
 from stepwell.support.locations import describe_location
 from stepwell.support.signature import Signature
 
@@ -49,7 +50,7 @@ def to_torch(module: ir.Module, parameters: Mapping[str, Any] | None = None, ent
     if entry not in named:
         raise UsageError(f"the module has no function '@{entry}'", hint=f"functions are {', '.join(named)}")
     values = parameters if parameters is not None else parameters_of(module)
-    return _Builder(named[entry], values or {}, read_signatures(module).get(entry)).build()
+    return _Builder(named[entry], values or {}, read_signatures(module.operation).get(entry)).build()
 
 
 class _Builder:
@@ -271,6 +272,10 @@ def _marks(function: ir.Operation, name: str, count: int) -> list[dict[str, str]
     if name not in function.attributes:
         return [{} for _ in range(count)]
     return [
-        {item.name: ir.StringAttr(item.attr).value for item in ir.DictAttr(marks) if isinstance(item.attr, ir.StringAttr)}
+        {
+            item.name: ir.StringAttr(item.attr).value
+            for item in ir.DictAttr(marks)
+            if isinstance(item.attr, ir.StringAttr)
+        }
         for marks in ir.ArrayAttr(function.attributes[name])
     ]

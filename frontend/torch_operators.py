@@ -49,6 +49,14 @@ _NUMBERS: dict[str, Callable[..., Any]] = {
 }
 
 
+# torch's prims have no derivatives; these operators of aten take the same arguments.
+_DIFFERENTIABLE = {
+    "prims.squeeze": torch.ops.aten.squeeze.dims,
+    "prims.convert_element_type": torch.ops.aten.to.dtype,
+    "prims.sqrt": torch.ops.aten.sqrt.default,
+}
+
+
 @dataclass(frozen=True)
 class Call:
     """A function with the order in which it takes an operation's operands."""
@@ -91,6 +99,8 @@ def resolve(op: ir.Operation, operands: Sequence[Any]) -> Call | None:
 
 def _overload(name: str) -> Any:
     """``aten.add.Tensor`` -> ``torch.ops.aten.add.Tensor``; without an overload the default one."""
+    if name in _DIFFERENTIABLE:
+        return _DIFFERENTIABLE[name]
     namespace, _, rest = name.partition(".")
     if namespace == "valsem":  # operators that the dialect keeps apart because their results never alias
         namespace, _, rest = rest.partition(".")
