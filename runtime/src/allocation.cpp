@@ -1,5 +1,4 @@
 // Temporary memory of compiled code: counted, aligned, kept from one call to the next, and taken back after a failure.
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,12 +128,8 @@ void heap_end_call(Heap *heap) {
   heap->call++;
 }
 
-void *allocate_zeroed(uint64_t bytes) {
-  if (bytes > kLargest) return nullptr;
-  const uint64_t rounded = round_up(bytes ? bytes : 1, SW_ALIGNMENT);
-  void *memory = aligned_alloc(SW_ALIGNMENT, rounded);
-  if (memory) memset(memory, 0, rounded);
-  return memory;
+void *allocate_aligned(uint64_t bytes) {
+  return bytes > kLargest ? nullptr : aligned_alloc(SW_ALIGNMENT, round_up(bytes ? bytes : 1, SW_ALIGNMENT));
 }
 
 }  // namespace stepwell

@@ -12,7 +12,7 @@ int copy_to_scratch(const sw_tensor_desc &tensor, const DLTensor *given, const u
   if (bytes > slot->scratch_bytes) {
     free(slot->scratch);
     slot->scratch_bytes = 0;
-    slot->scratch = allocate_zeroed(bytes);
+    slot->scratch = allocate_aligned(bytes);
     ++*allocations;
     if (!slot->scratch)
       return fail(SW_ERROR_MEMORY, "out of memory: a dense copy of input '%s' takes %llu bytes", tensor.name,
@@ -63,8 +63,8 @@ int bind_output(Frame *frame, uint32_t index, DLTensor *given, DLTensor *const *
   if (!slot.given) return SW_OK;
   if (int status = check_header(frame, "output", tensor, given)) return status;
   for (int32_t i = 0; i < tensor.rank; ++i) {
-    const sw_size &size = tensor.sizes[i];
-    if (size.symbol != SW_SIZE_UNKNOWN && given->shape[i] != known_size(size, frame->symbols))
+    int64_t known = 0;
+    if (known_size(frame, tensor.sizes[i], &known) && given->shape[i] != known)
       return shape_mismatch(frame, "output", tensor, given);
   }
   if (!is_dense(given)) return fail(SW_ERROR_INPUT, "output '%s' must be dense and row-major", tensor.name);

@@ -35,7 +35,7 @@ void *output_memory(Call *call, uint32_t index, uint64_t bytes) {
   if (bytes > slot.owned_bytes || !slot.owned) {
     free(slot.owned);
     slot.owned_bytes = 0;
-    slot.owned = allocate_zeroed(bytes);
+    slot.owned = allocate_aligned(bytes);
     session->buffer_allocations++;
     if (!slot.owned)
       end_call(SW_ERROR_MEMORY, "out of memory: output '%s' takes %llu bytes", tensor.name,
@@ -113,10 +113,8 @@ SW_EXPORT void _mlir_ciface_stepwell_output(sw_memref_1d *result, sw_memref_1d *
   const int64_t *sizes = static_cast<const int64_t *>(dims->aligned) + dims->offset;
   for (int32_t i = 0; i < tensor.rank; ++i) {
     slot.sizes[i] = sizes[i * dims->stride];
-    const sw_size &expected = tensor.sizes[i];
-    if (expected.symbol == SW_SIZE_UNKNOWN) continue;
-    const int64_t known = stepwell::known_size(expected, call->frame->symbols);
-    if (slot.sizes[i] != known)
+    int64_t known = 0;
+    if (stepwell::known_size(call->frame, tensor.sizes[i], &known) && slot.sizes[i] != known)
       end_call(SW_ERROR_EXECUTION, "output '%s': dimension %d came out as %lld, not %lld", tensor.name, i,
                static_cast<long long>(slot.sizes[i]), static_cast<long long>(known));
   }

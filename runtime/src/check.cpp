@@ -79,6 +79,12 @@ int match_symbol(Frame *frame, const sw_tensor_desc &tensor, const DLTensor *giv
 
 }  // namespace
 
+bool known_size(const Frame *frame, const sw_size &size, int64_t *value) {
+  if (size.symbol == SW_SIZE_UNKNOWN || (size.symbol >= 0 && !frame->symbol_known[size.symbol])) return false;
+  *value = size.symbol >= 0 ? size.scale * frame->symbols[size.symbol] + size.offset : size.offset;
+  return true;
+}
+
 int shape_mismatch(const Frame *frame, const char *kind, const sw_tensor_desc &tensor, const DLTensor *given) {
   return fail(SW_ERROR_INPUT, "%s '%s': expected shape %s, got %s", kind, tensor.name,
               expected_shape(frame->entry, tensor).words, given_shape(given).words);

@@ -51,8 +51,8 @@ void *heap_allocate(Heap *heap, uint64_t bytes, uint64_t alignment);
 // Takes back what the call left behind and drops cached blocks that were not used for some calls.
 void heap_end_call(Heap *heap);
 
-// Zeroed memory aligned to SW_ALIGNMENT, at least one byte; free() releases it. NULL when out of memory.
-void *allocate_zeroed(uint64_t bytes);
+// Memory aligned to SW_ALIGNMENT, at least one byte; free() releases it. NULL when out of memory.
+void *allocate_aligned(uint64_t bytes);
 
 // ---- parameter_file.cpp ----
 
@@ -108,14 +108,12 @@ bool is_aligned(const void *data, const sw_tensor_desc &tensor);
 void copy_dense(void *to, const void *from, const DLTensor *tensor);
 // Whether the memory that two tensors span has a byte in common.
 bool overlap(const DLTensor *a, const DLTensor *b);
-// The size of a dimension that is known before the run.
-inline int64_t known_size(const sw_size &size, const int64_t *symbols) {
-  return size.symbol >= 0 ? size.scale * symbols[size.symbol] + size.offset : size.offset;
-}
 
 // ---- check.cpp and bind.cpp ----
 
 struct Frame;
+// Whether a dimension is known before the run, and its size.
+bool known_size(const Frame *frame, const sw_size &size, int64_t *value);
 // The words "expected shape ..., got ..." for an argument.
 int shape_mismatch(const Frame *frame, const char *kind, const sw_tensor_desc &tensor, const DLTensor *given);
 // Device, dtype and rank.

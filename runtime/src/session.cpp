@@ -86,8 +86,8 @@ sw_memref_1d bytes_at(void *memory, uint64_t bytes) {
 
 bool start(sw_session *session) {
   sw_model *model = session->model;
-  session->arena = static_cast<uint8_t *>(allocate_zeroed(model->arena_bytes));
-  session->states = static_cast<uint8_t *>(allocate_zeroed(model->state_bytes));
+  session->arena = static_cast<uint8_t *>(allocate_aligned(model->arena_bytes));
+  session->states = static_cast<uint8_t *>(allocate_aligned(model->state_bytes));
   if (!session->arena || !session->states) return false;
   session->call.session = session;
   session->call.heap = &session->heap;
