@@ -43,6 +43,7 @@ class PlanMemory(Pass):
     def _plan(self, entry: func.FuncOp) -> dict[str, int]:
         liveness = Liveness(entry.operation)
         stack = 0
+        on_stack: list[tuple[ir.Operation, ir.Block]] = []
         planned: list[tuple[ir.Operation, Request]] = []
         for alloc in liveness.operations("memref.alloc"):
             type_ = ir.MemRefType(alloc.results[0].type)
@@ -54,11 +55,13 @@ class PlanMemory(Pass):
             small = size <= self.stack_limit and stack + size <= self.stack_total
             if small and any(name in LOOPS | PARALLEL for name in around):
                 stack += size
-                _to_stack(alloc, _stack_block(alloc, entry, liveness))
+                on_stack.append((alloc, _stack_block(alloc, entry, liveness)))
             elif not any(name in PARALLEL for name in around):
                 planned.append((alloc, Request(size, interval, max(ALIGNMENT, _alignment(alloc)))))
         requests = [request for _, request in planned]
         offsets, peak = assign_offsets(requests)
+        for alloc, block in on_stack:
+            _to_stack(alloc, block)
         if planned:
             _to_arena(entry, [alloc for alloc, _ in planned], offsets, peak)
         return {

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from torch_mlir import ir
+
 from stepwell.backends.interpreter.entry import run_entry
 from stepwell.dialects.context import make_context
 from stepwell.passes.base import PassContext
 from stepwell.passes.pipeline import parse_pipeline
 from stepwell.passes.runner import run_pipeline
 from stepwell.support.dtypes import numpy_dtype
-from torch_mlir import ir
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

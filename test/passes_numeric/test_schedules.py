@@ -48,9 +48,7 @@ def test_matmul_keeps_its_result(pipeline: str, dynamic: bool) -> None:
     rng = np.random.default_rng(0)
     for m, n, k in SIZES:
         shape = {"m": "?", "n": "?", "k": "?"} if dynamic else {"m": m, "n": n, "k": k}
-        text = _MATMUL.format(
-            **shape, dims=_DYNAMIC if dynamic else _STATIC, sizes="%m, %n" if dynamic else ""
-        )
+        text = _MATMUL.format(**shape, dims=_DYNAMIC if dynamic else _STATIC, sizes="%m, %n" if dynamic else "")
         check_pipeline(text, pipeline, [random_array(rng, (m, k)), random_array(rng, (k, n))])
 
 
