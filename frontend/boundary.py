@@ -47,13 +47,10 @@ class SymbolNames:
             pairs = shapes.items() if isinstance(shapes, dict) else enumerate(shapes)
             for axis, wanted in pairs:
                 size, name = value.shape[axis], getattr(wanted, "__name__", None)
-                if (
-                    isinstance(size, torch.SymInt)
-                    and isinstance(size.node.expr, sympy.Symbol)
-                    and isinstance(name, str)
-                ):
-                    if name.isidentifier() and name not in self._names.values():
-                        self._names.setdefault(str(size.node.expr), name)
+                if not (isinstance(size, torch.SymInt) and isinstance(size.node.expr, sympy.Symbol)):
+                    continue
+                if isinstance(name, str) and name.isidentifier() and name not in self._names.values():
+                    self._names.setdefault(str(size.node.expr), name)
         self._program = program
 
     def dim(self, size: int | torch.SymInt) -> Size:

@@ -76,7 +76,7 @@ def _attention(
     if dtype in (torch.float16, torch.bfloat16):  # torch accumulates and normalises in float32
         query, key, value = (t.to(torch.float32) for t in (query, key, value))
         attn_mask = attn_mask.to(torch.float32) if attn_mask is not None and attn_mask.dtype == dtype else attn_mask
-    factor = scale if scale is not None else torch.sym_float(query.shape[-1]) ** -0.5
+    factor = scale if scale is not None else _float(query.shape[-1]) ** -0.5
     scores = torch.matmul(query * factor, key.transpose(-2, -1))
     if is_causal:
         rows = torch.arange(query.shape[-2], device=query.device)
@@ -109,6 +109,11 @@ def _flash_attention(
     # The kernel's result lies in memory as [batch, length, heads, features]; views behind it count on that.
     output = output.transpose(1, 2).contiguous().transpose(1, 2)
     return output, query.new_zeros([*query.shape[:1], query.shape[2], query.shape[1]])
+
+
+def _float(size: Any) -> Any:
+    """A size, symbolic or not, as a float."""
+    return torch.sym_float(size)  # type: ignore[no-untyped-call]
 
 
 def _repeat_heads(tensor: Tensor, heads: int) -> Tensor:

@@ -48,11 +48,12 @@ def decompose(exported: ExportedProgram) -> ExportedProgram:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return exported.run_decompositions(decomposition_table())
+            result: ExportedProgram = exported.run_decompositions(decomposition_table())
         except Exception as error:  # a user operator's fake kernel can raise anything
             raise ImportFailure(
                 f"torch could not decompose the model: {_first_line(error)}", where=_user_line(error)
             ) from error
+    return result
 
 
 def _explain(error: Exception, model: torch.nn.Module) -> ImportFailure:

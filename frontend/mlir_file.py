@@ -55,7 +55,7 @@ def load_mlir(path: Path) -> Program:
         parameters=store,
         origin=path.name,
         level=find_level(module),
-        trees={name: (None, None) for name in signatures},
+        trees=dict.fromkeys(signatures, (None, None)),
     )
 
 

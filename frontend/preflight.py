@@ -197,7 +197,7 @@ def operator_name(op: ir.Operation) -> str:
     """``aten.add.Tensor`` of ``torch.aten.add.Tensor``; the registered name of a custom operator."""
     if op.name == "torch.operator":
         return str(ir.StringAttr(op.attributes["name"]).value).removeprefix("torch.")
-    return op.name.removeprefix("torch.")
+    return str(op.name).removeprefix("torch.")
 
 
 def _operations(module: ir.Module) -> Iterator[ir.Operation]:

@@ -176,7 +176,7 @@ class _Builder:
             return
         placeholders = [node for node in self.graph.nodes if node.op == "placeholder"]
         by_input = {index: placeholders[leaf] for leaf, index in enumerate(self.signature.input_leaves)}
-        leaves = []
+        leaves: list[Any] = []
         for output in self.signature.outputs:
             if output.kind == "constant":
                 leaves.append(output.value)
