@@ -5,11 +5,13 @@ from __future__ import annotations
 from torch_mlir import ir
 from torch_mlir._mlir_libs._mlir import globals as _globals
 
+from stepwell.dialects.registry import load_registered
+
 _globals.append_dialect_search_prefix("stepwell.dialects")
 
 
 def make_context(*, torch: bool = True, allow_unregistered: bool = False) -> ir.Context:
-    """A fresh context, single-threaded (Python passes deadlock otherwise).
+    """A fresh context, single-threaded (Python passes deadlock otherwise), with the dialects of plugins.
 
     Args:
         torch: also load the torch and tm_tensor dialects and register torch-mlir's passes.
@@ -20,6 +22,7 @@ def make_context(*, torch: bool = True, allow_unregistered: bool = False) -> ir.
     context.allow_unregistered_dialects = allow_unregistered
     if torch:
         load_torch(context)
+    load_registered(context)
     return context
 
 

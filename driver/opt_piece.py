@@ -14,7 +14,7 @@ from pathlib import Path
 from torch_mlir import ir
 
 from stepwell.dialects.context import make_context
-from stepwell.dialects.registry import load_mentioned, load_registered
+from stepwell.dialects.registry import load_mentioned
 from stepwell.driver.opt_arguments import Options
 from stepwell.driver.opt_diagnostics import Collector, print_diagnostics
 from stepwell.driver.opt_expectations import check_expectations
@@ -69,7 +69,6 @@ def process(piece: Piece, options: Options) -> PieceResult:
     pipeline_text = _pipeline_text(piece, options)
     torch = mentions_torch(piece.text, pipeline_text, options.passes)
     context = make_context(torch=torch, allow_unregistered=options.allow_unregistered_dialect)
-    load_registered(context)
     load_mentioned(context, piece.text)
     pipeline = build_pipeline(context, pipeline_text, options.passes)
     if options.dump_pass_pipeline:
