@@ -122,7 +122,8 @@ def view(array: Array, map_: OperandMap, box: Box) -> Array:
         corner.append(_corner(form, box, size))
         for i, factor in enumerate(form.coefficients):
             strides[i] += factor * stride
-    start = array[tuple(slice(first, None) for first in corner)]
+    # The ellipsis makes a view of an array without dimensions, too.
+    start = array[(*(slice(first, None) for first in corner), ...)]
     return as_strided(start, shape, strides)
 
 

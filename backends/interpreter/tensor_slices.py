@@ -30,7 +30,7 @@ def window(base: Array, part: Slices, values: Sequence[Any], name: str) -> Array
             )
         end = last + (1 if stride > 0 else -1)
         index.append(slice(offset, end if end >= 0 else None, stride) if size else slice(0, 0))
-    return base[tuple(index)]
+    return base[(*index, ...)]
 
 
 def reduced_rank(view: Array, type_: ir.Type) -> Array:

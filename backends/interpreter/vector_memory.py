@@ -123,8 +123,8 @@ def _plain_window(base: Array, indices: Sequence[Any], transfer: Transfer) -> Ar
     sizes = (1,) * outer + transfer.shape
     if any(not 0 <= int(i) <= extent - size for i, size, extent in zip(indices, sizes, base.shape, strict=True)):
         return None
-    part = base[tuple(slice(int(i), int(i) + size) for i, size in zip(indices, sizes, strict=True))]
-    inner: Array = part[(0,) * outer]
+    part = base[(*(slice(int(i), int(i) + size) for i, size in zip(indices, sizes, strict=True)), ...)]
+    inner: Array = part[(*(0,) * outer, ...)]
     return inner
 
 
@@ -132,7 +132,7 @@ def _window(base: Array, indices: Sequence[Any], shape: tuple[int, ...], name: s
     sizes = (1,) * (base.ndim - len(shape)) + shape
     if any(not 0 <= int(i) <= extent - size for i, size, extent in zip(indices, sizes, base.shape, strict=True)):
         raise ExecutionError(f"'{name}' of {list(shape)} at {[int(i) for i in indices]} leaves {list(base.shape)}")
-    return base[tuple(slice(int(i), int(i) + size) for i, size in zip(indices, sizes, strict=True))].reshape(shape)
+    return base[(*(slice(int(i), int(i) + size) for i, size in zip(indices, sizes, strict=True)), ...)].reshape(shape)
 
 
 @kernel("vector.load")

@@ -316,6 +316,20 @@ def test_body_with_control_flow_runs_point_by_point(run):
     assert (run(text, np.array([-1, 2, -3], np.float32), np.zeros(3, np.float32))[0] == [0, 2, 0]).all()
 
 
+def test_no_dimensions(run):
+    text = """func.func @main(%a: tensor<i64>) -> tensor<i64> {
+      %e = tensor.empty() : tensor<i64>
+      %0 = linalg.generic {indexing_maps = [affine_map<() -> ()>, affine_map<() -> ()>], iterator_types = []}
+          ins(%a : tensor<i64>) outs(%e : tensor<i64>) {
+      ^bb0(%x: i64, %z: i64):
+        %r = arith.addi %x, %x : i64
+        linalg.yield %r : i64
+      } -> tensor<i64>
+      return %0 : tensor<i64>
+    }"""
+    assert run(text, np.array(21))[0] == 42
+
+
 def test_empty_dimensions(run):
     text = """func.func @main(%a: tensor<?x3xf32>, %o: tensor<3xf32>) -> tensor<3xf32> {
       %0 = linalg.reduce { arith.maximumf } ins(%a : tensor<?x3xf32>) outs(%o : tensor<3xf32>) dimensions = [0]

@@ -66,6 +66,19 @@ def test_transfer_write_to_a_tensor_makes_a_new_one(run):
     assert same.tolist() == [0, 1, 2]
 
 
+def test_transfers_without_dimensions(run):
+    text = """func.func @main(%m: memref<f32>) {
+      %pad = arith.constant 0.0 : f32
+      %0 = vector.transfer_read %m[], %pad : memref<f32>, vector<f32>
+      %1 = arith.addf %0, %0 : vector<f32>
+      vector.transfer_write %1, %m[] : vector<f32>, memref<f32>
+      return
+    }"""
+    m = np.array(4, np.float32)
+    run(text, m)
+    assert m == 8
+
+
 def test_contract_and_outerproduct_agree_with_numpy(run):
     text = """func.func @main(%a: vector<2x3xf32>, %b: vector<4x3xf32>, %c: vector<4x2xf32>, %d: vector<3xf32>)
         -> (vector<4x2xf32>, vector<3x3xf32>) {
