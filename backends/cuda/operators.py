@@ -5,8 +5,8 @@ from __future__ import annotations
 _UNARY = (
     "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "bitwise_not", "ceil", "clone", "cos", "cosh", "elu",
     "erf", "exp", "exp2", "expm1", "floor", "gelu", "hardsigmoid", "hardswish", "hardtanh", "isnan", "leaky_relu",
-    "log", "log10", "log1p", "log2", "logical_not", "neg", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sign", "silu",
-    "sin", "sinh", "softplus", "sqrt", "square", "tan", "tanh", "trunc", "_to_copy", "logit",
+    "log", "log10", "log1p", "log2", "logical_not", "neg", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sign",
+    "silu", "sin", "sinh", "softplus", "sqrt", "square", "tan", "tanh", "trunc", "_to_copy", "logit",
 )  # fmt: skip
 
 _ARITHMETIC = ("add", "sub", "mul", "div", "rsub", "remainder", "fmod", "eq", "ne", "lt", "le", "gt", "ge")
@@ -26,4 +26,5 @@ ELEMENTWISE = frozenset(
     [f"aten.{name}" for name in (*_UNARY, *_BINARY)]
     + [f"aten.{name}.{overload}" for name in (*_ARITHMETIC, *_BITWISE) for overload in ("Tensor", "Scalar")]
     + [f"aten.{name}" for name in _OTHERS]
+    + ["aten._assert_tensor_metadata", "prims.convert_element_type"]
 )

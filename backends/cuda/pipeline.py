@@ -8,7 +8,8 @@ from stepwell.passes.pipeline import Pipeline, Stage, parse_element
 FUSE = ("linalg-fuse-elementwise-ops", "canonicalize", "cse")
 
 #: Each fused operation is one parallel loop over its elements: still loops on memory, so the interpreter can run it.
-ELEMENTS = ("bufferize", "flatten-elementwise", "canonicalize", "cse")
+#: No canonicalize behind it: that would take the loop around a single element away.
+ELEMENTS = ("bufferize", "flatten-elementwise", "cse")
 
 #: From loops to kernels; gpu-to-loops would take the result back to loops.
 KERNELS = ("gpu-launch-sink-index-computations", "gpu-kernel-outlining", "canonicalize", "cse")

@@ -98,19 +98,21 @@ def _argument_count(kernel: ir.Operation) -> int:
 
 
 def _replace_ids(loop: ir.Operation, values: dict[tuple[str, str], ir.Value]) -> None:
-    ids: list[ir.Operation] = []
+    found: list[ir.Operation] = []
 
     def visit(candidate: ir.Operation) -> ir.WalkResult:
-        if candidate.name in _IDS:
-            ids.append(candidate)
-        elif candidate.name.startswith("gpu."):
-            raise PassError(
-                f"{candidate.name} can't be emulated thread by thread", where=describe_location(candidate.location)
-            )
+        if candidate.name.startswith("gpu."):
+            found.append(candidate)
         return ir.WalkResult.ADVANCE
 
     loop.walk(visit)
-    for op in ids:
+    for op in found:
+        if op.name not in _IDS:
+            raise PassError(
+                f"{op.name} can't be emulated thread by thread",
+                where=describe_location(op.location),
+                hint="kernels whose threads work together run on a GPU only",
+            )
         axis = str(op.attributes["dimension"]).removeprefix("#gpu<dim ").removesuffix(">")
         op.results[0].replace_all_uses_with(values[op.name, axis])
         op.erase()
