@@ -1,0 +1,72 @@
+"""The target through the same driver as every other."""
+
+import importlib.util
+
+import pytest
+import torch
+from torch.export import Dim
+
+from stepwell.backends.cuda.backend import CudaBackend
+from stepwell.backends.target import Target
+from stepwell.driver import api
+from stepwell.support.errors import ExecutionError, UnsupportedError, UsageError
+
+needs_toolkit = pytest.mark.skipif(
+    importlib.util.find_spec("nvidia") is None, reason="needs libdevice and ptxas (nvidia-cuda-nvcc)"
+)
+
+
+class Gate(torch.nn.Module):
+    """Two results, a weight, a broadcast."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.ones(8))
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.tanh(x * y + self.bias) * torch.sigmoid(x), torch.nn.functional.gelu(x)
+
+
+class Softmax(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.softmax(x, -1) * 2
+
+
+@needs_toolkit
+def test_compile_without_a_gpu() -> None:
+    args = (torch.randn(4, 8), torch.randn(8))
+    program = api.compile(Gate(), args, target="cuda", dynamic_shapes=({0: Dim("batch")}, None))
+    assert program.target == Target("cuda", arch="sm_90a", fp="contract", threads=256)
+    assert ".target sm_90a" in program.code.files["model.ptx"].decode()
+    assert program.code.files["model.cubin"].startswith(b"\x7fELF")
+    plan = program.code.facts["launches"]["main"]
+    assert [launch["kernel"] for launch in plan["launches"]] == ["main_kernel", "main_kernel_0"]
+    assert program.code.layout == {"bias": 0}
+    if not torch.cuda.is_available():
+        with pytest.raises(ExecutionError, match="this machine has no NVIDIA driver"):
+            program(*args)
+
+
+def test_what_is_no_elementwise_chain_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match=r"aten\._softmax") as failure:
+        api.compile(Softmax(), (torch.randn(4, 8),), target="cuda")
+    assert "nothing was lowered" in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("cuda,arch=sm_20", "option 'arch' of target 'cuda' is one of"),
+        ("cuda,threads=100", "a block of 100 threads is not possible"),
+        ("cuda,threads=2048", "a block of 2048 threads is not possible"),
+        ("cuda,speed=11", "target 'cuda' has no option 'speed'"),
+    ],
+)
+def test_wrong_options(target: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        CudaBackend().resolve(Target.parse(target))
+
+
+def test_doctor_tells_what_is_missing() -> None:
+    rows = {what: found for what, found, _ in CudaBackend().doctor()}
+    assert set(rows) == {"ptxas", "libdevice", "GPU"}
