@@ -8,7 +8,7 @@ from typing import Any
 import sympy
 import torch
 from torch.export import ExportedProgram
-from torch.export.graph_signature import ConstantArgument, OutputKind, OutputSpec, TensorArgument
+from torch.export.graph_signature import ConstantArgument, OutputKind, OutputSpec, SymIntArgument, TensorArgument
 from torch.fx import Node
 from torch.utils import _pytree as pytree
 
@@ -119,7 +119,7 @@ def build_boundary(program: ExportedProgram, bound: Bindings, dynamic_shapes: An
                 seen[spec.arg.name] = len(results)
                 name = out_names[len(outputs)] if len(outputs) < len(out_names) else str(len(outputs))
                 results.append(_spec(name, by_node[spec.arg.name], symbols))
-                boundary.results.append(OutputSpec(OutputKind.USER_OUTPUT, spec.arg, None))
+                boundary.results.append(OutputSpec(OutputKind.USER_OUTPUT, _argument(spec.arg), None))
             outputs.append(OutputRef("result", seen[spec.arg.name]))
     for name, _ in bound.states:
         boundary.states.append(OutputSpec(OutputKind.USER_OUTPUT, new_states[name].arg, None))
@@ -137,6 +137,11 @@ def build_boundary(program: ExportedProgram, bound: Bindings, dynamic_shapes: An
     )
     program.graph_signature.output_specs[:] = [*boundary.results, *boundary.states]
     return boundary
+
+
+def _argument(arg: Any) -> Any:
+    """Symbolic floats and booleans by the kind of argument that the importer knows; it only asks for the name."""
+    return arg if isinstance(arg, TensorArgument) else SymIntArgument(arg.name)
 
 
 def _spec(name: str, node: Node, symbols: SymbolNames) -> TensorSpec:
@@ -228,6 +233,3 @@ def _dumps(spec: Any) -> str | None:
         return str(pytree.treespec_dumps(spec))
     except (NotImplementedError, ValueError, TypeError):  # a class without a serialised name
         return None
-
-
-__all__ = ["Boundary", "SymbolNames", "TensorArgument", "build_boundary"]

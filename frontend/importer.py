@@ -138,15 +138,22 @@ def _numbers_out(block: ir.Block) -> None:
             continue
         kind = str(operand.type)
         with ir.InsertionPoint(returned), returned.location:
-            if kind == "!torch.bool":
-                name = "torch.prim.NumToTensor.Scalar"
-                operand = ir.Operation.create(
-                    "torch.aten.Int.bool", results=[ir.Type.parse("!torch.int")], operands=[operand]
-                ).result
-                kind = "!torch.int"
-            name = "torch.prim.NumToTensor.Scalar"
             tensor = ir.Type.parse(_NUMBERS[kind][0])
-            returned.operands[index] = ir.Operation.create(name, results=[tensor], operands=[operand]).result
+            if kind == "!torch.bool":
+                integer = ir.Type.parse("!torch.int")
+                operand = ir.Operation.create("torch.aten.Int.bool", results=[integer], operands=[operand]).result
+                wide = ir.Type.parse(_NUMBERS["!torch.int"][0])
+                operand = ir.Operation.create("torch.prim.NumToTensor.Scalar", results=[wide], operands=[operand]).result
+                zero = ir.Operation.create(
+                    "torch.constant.int",
+                    results=[integer],
+                    attributes={"value": ir.IntegerAttr.get(ir.IntegerType.get_signless(64), 0)},
+                ).result
+                result = ir.Operation.create("torch.aten.ne.Scalar", results=[tensor], operands=[operand, zero]).result
+            else:
+                name = "torch.prim.NumToTensor.Scalar"
+                result = ir.Operation.create(name, results=[tensor], operands=[operand]).result
+            returned.operands[index] = result
 
 
 def _explain(error: Exception, program: ExportedProgram) -> ImportFailure:
