@@ -78,7 +78,8 @@ class LinearOp(Stream.Operation, name="linear"):
     the output's element.
 
     ``weight`` and ``bias`` name parameters (``bias`` "" for none); ``weight_layout`` is ``kn`` or ``nk``.
-    ``unroll``: multipliers by input and by output: their product works at once. ``clamp``: lowest and highest value.
+    ``unroll``: multipliers by input and by output: their product works at once. ``clamp``: lowest and highest value
+    (never an empty list: a range that holds every sum does nothing).
     """
 
     rows: Operand[Any]

@@ -61,8 +61,7 @@ class HlsBackend(Backend):
         lowered.context.values_read.update(names)
         sources = generate(design)
         files = {name: text.encode() for name, text in sources.items()}
-        for name, words in design.memories(values).items():
-            files[name] = "".join(f"{word}\n" for word in words).encode()
+        files.update(design.memory_files(values))
         files[_FILE_LIST] = "".join(f"{name}\n" for name in sources).encode()
         files[_DESIGN] = design.to_json().encode()
         facts = {

@@ -58,6 +58,7 @@ class _Describer:
     def add_linear(self, op: ir.Operation) -> None:
         name = f"linear{len(self.components)}"
         inner_unroll, outer_unroll = _numbers(op, "unroll")
+        low, high = _numbers(op, "clamp")
         component = Linear(
             name=name,
             source=self.names[op.operands[0]],
@@ -74,7 +75,7 @@ class _Describer:
             bias=_text(op, "bias"),
             accumulator=_number(op, "accumulator"),
             shift=_number(op, "shift"),
-            clamp=_numbers(op, "clamp"),
+            clamp=(low, high),
         )
         self.components.append(component)
         self.names[op.results[0]] = name

@@ -67,6 +67,11 @@ class Design:
         """Contents of all initialised memories: file name -> words in hexadecimal."""
         return {file: words for c in self.components for file, words in c.memories(parameters).items()}
 
+    def memory_files(self, parameters: Mapping[str, Array]) -> dict[str, bytes]:
+        """:meth:`memories` as files for ``$readmemh``; Verilator needs the last newline."""
+        memories = self.memories(parameters)
+        return {name: "".join(f"{word}\n" for word in words).encode() for name, words in memories.items()}
+
     def reference(self, frames: Mapping[str, Array], parameters: Mapping[str, Array]) -> list[Array]:
         """One frame of every input through all components, bit for bit; the outputs in order."""
         values = dict(frames)

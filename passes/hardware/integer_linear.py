@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch_mlir import ir
 
-from stepwell.passes.hardware.scalar_chain import Step, element, operation, scalar_chain, unsupported
+from stepwell.passes.hardware.scalar_chain import Step, before_extension, element, operation, scalar_chain, unsupported
 from stepwell.passes.hardware.widths import dot_product_range, signed_range, signed_width
 from stepwell.support.errors import UnsupportedError
 
@@ -122,11 +122,8 @@ def _parameter(value: ir.Value, user: ir.Operation, parameters: dict[int, str]) 
 
 
 def _integers(value: ir.Value, user: ir.Operation) -> ir.Value:
-    """``value`` before it was sign-extended."""
-    root, steps = scalar_chain(value)
-    for step in steps:
-        if step.kind != "extend":
-            raise unsupported(step.op, "it changes an operand of a product")
+    """``value`` before it was sign-extended; integers only."""
+    root = before_extension(value)
     _bits(element(root), user)
     return root
 

@@ -12,6 +12,7 @@ from stepwell.dialects import stream
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.hardware.integer_linear import IntegerLinear, match_integer_linear
 from stepwell.passes.hardware.scalar_chain import element
+from stepwell.passes.hardware.widths import signed_range
 from stepwell.support.errors import UnsupportedError, UsageError
 from stepwell.support.locations import describe_location
 
@@ -58,7 +59,7 @@ class _Converter:
     def __init__(self, function: ir.OpView, unroll: tuple[int, ...]) -> None:
         self.function = function
         self.unroll = unroll
-        arguments = [dict(attributes) for attributes in _named(function.arg_attrs)]
+        arguments = [dict(attributes) for attributes in _named(function, "arg_attrs")]
         self.parameters = {i: a["stepwell.parameter"] for i, a in enumerate(arguments) if "stepwell.parameter" in a}
         self.inputs = {i: a.get("stepwell.input", f"arg{i}") for i, a in enumerate(arguments)}
         self.streams: dict[ir.Value, ir.Value] = {}
@@ -66,7 +67,11 @@ class _Converter:
     def run(self) -> None:
         body = self.function.entry_block
         returned = list(body.operations)[-1].operation
-        results = [dict(attributes) for attributes in _named(self.function.result_attrs)]
+        results = [dict(attributes) for attributes in _named(self.function, "res_attrs")]
+        if not returned.operands:
+            raise UnsupportedError(
+                "the model computes nothing from its inputs", where=describe_location(returned.location)
+            )
         layers = [match_integer_linear(value, self.parameters) for value in returned.operands]
         with ir.InsertionPoint(self.function), self.function.location:
             graph = stream.GraphOp(sym_name=ir.StringAttr.get(self.function.name.value))
@@ -112,7 +117,7 @@ class _Converter:
                 unroll=stream.integers([inner, outer]),
                 accumulator=stream.integer(layer.accumulator),
                 shift=stream.integer(layer.shift),
-                clamp=stream.integers(layer.clamp or ()),
+                clamp=stream.integers(layer.clamp or signed_range(layer.wrap)),
                 output=stream.stream_type(layer.output, outer, shape),
             )
         return component.output
@@ -145,12 +150,14 @@ def _default_factor(size: int) -> int:
     return max(factor for factor in range(1, _DEFAULT_UNROLL + 1) if size % factor == 0)
 
 
-def _named(attributes: ir.ArrayAttr | None) -> list[list[tuple[str, str]]]:
-    """The string attributes of each argument or result."""
+def _named(function: ir.OpView, which: str) -> list[list[tuple[str, str]]]:
+    """The string attributes of each argument or result; empty where a function has none."""
+    attributes = function.operation.attributes
+    entries = ir.ArrayAttr(attributes[which]) if which in attributes else ()
     found = []
-    for entry in attributes or ():
-        names = [named.name for named in entry] if not isinstance(entry, dict) else list(entry)
-        found.append([(name, entry[name].value) for name in names if isinstance(entry[name], ir.StringAttr)])
+    for entry in entries:
+        pairs = [(named.name, named.attr) for named in ir.DictAttr(entry)]
+        found.append([(name, value.value) for name, value in pairs if isinstance(value, ir.StringAttr)])
     return found
 
 

@@ -65,6 +65,17 @@ def scalar_chain(value: ir.Value) -> tuple[ir.Value, list[Step]]:
     return value, steps
 
 
+def before_extension(value: ir.Value) -> ir.Value:
+    """``value`` as it was before its elements were sign-extended."""
+    op = operation(value)
+    while op is not None and op.name == "linalg.generic":
+        source, steps = _read_generic(op)
+        if any(step.kind != "extend" for step in steps):
+            break
+        value, op = source, operation(source)
+    return value
+
+
 def _read_generic(op: ir.Operation) -> tuple[ir.Value, list[Step]]:
     generic = op.opview
     rank = ir.RankedTensorType(generic.results[0].type).rank

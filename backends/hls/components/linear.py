@@ -34,7 +34,7 @@ class Linear(Component):
     bias: str
     accumulator: int
     shift: int
-    clamp: tuple[int, ...]
+    clamp: tuple[int, int]
 
     @property
     def row_beats(self) -> int:
@@ -63,8 +63,7 @@ class Linear(Component):
         if self.bias:
             sums = sums + _modular(parameters[self.bias])
         values = _wrap(sums, self.accumulator) >> self.shift
-        if self.clamp:
-            values = np.clip(values, self.clamp[0], self.clamp[1])
+        values = np.clip(values, self.clamp[0], self.clamp[1])
         return _wrap(values.astype(np.uint64), self.output.bits)
 
     def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
@@ -214,15 +213,15 @@ class _LinearCircuit:
     def _finish(self, value: Wire) -> Wire:
         """Clamp and cast; every cut keeps the value, but for the cast."""
         spec, c = self.spec, self.c
-        if spec.clamp:
-            low, high = spec.clamp
-            lowest, highest = signed_range(value.width)
-            value = c.resize(value, max(value.width, signed_width((low, high))))
-            if low > lowest:
-                value = c.choose(c.compare("slt", value, low), c.constant(low, value.width), value)
-            if high < highest:
-                value = c.choose(c.compare("sgt", value, high), c.constant(high, value.width), value)
-            value = c.resize(value, min(value.width, signed_width((low, high))))
+        low, high = spec.clamp
+        lowest, highest = signed_range(value.width)
+        if low > highest or high < lowest:
+            return c.constant(low if low > highest else high, spec.output.bits)
+        if low > lowest:
+            value = c.choose(c.compare("slt", value, low), c.constant(low, value.width), value)
+        if high < highest:
+            value = c.choose(c.compare("sgt", value, high), c.constant(high, value.width), value)
+        value = c.resize(value, min(value.width, signed_width((low, high))))
         return c.resize(value, spec.output.bits)
 
     def _delay(self, name: str, value: Wire, *, reset: bool = True) -> Wire:
