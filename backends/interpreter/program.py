@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from torch_mlir import ir
 
-from stepwell.backends.interpreter.registry import KERNELS, STEPS, TERMINATORS, Frame, Kernel, Step
+from stepwell.backends.interpreter.registry import KERNELS, STEPS, TERMINATORS, Frame, Step
+from stepwell.backends.interpreter.steps import kernel_step, then_clear
 from stepwell.support.errors import Error, ExecutionError, UnsupportedError
 from stepwell.support.locations import describe_location
 
@@ -61,9 +62,13 @@ class Body:
 
 @dataclass
 class LastUses:
-    """Operand slots of one operation that nothing reads afterwards; filled when its block is complete."""
+    """Operand slots of one operation that nothing reads afterwards; filled when its block is complete.
+
+    What the operation's own regions read (``inside``) has to stay until it is done.
+    """
 
     slots: set[int] = field(default_factory=set)
+    inside: set[int] = field(default_factory=set)
 
     def take_all(self, frame: Frame, slots: list[int]) -> list[Any]:
         """The values of ``slots``; what nothing reads afterwards leaves the frame."""
@@ -189,6 +194,7 @@ class Builder:
                 self._use_inside(operation)
                 live = self._used.pop()
                 self._used[-1].update(live)
+                self._read_inside(live)
                 break
             self._last.append(LastUses())
             before = self.size
@@ -198,10 +204,16 @@ class Builder:
             used_by.append(self._used.pop())
             last_by.append(self._last.pop())
             self._used[-1].update(used_by[-1])
+            self._read_inside(used_by[-1])
         if not keep:
             self._release(steps, used_by, last_by, own & self._heavy, live)
         leaving = [] if keep else sorted(own & self._heavy & set(yields))
         return Body(arguments, steps, operations, yields, leaving)
+
+    def _read_inside(self, slots: set[int]) -> None:
+        """Note that the regions of the operation around read ``slots``."""
+        if self._last:
+            self._last[-1].inside.update(slots)
 
     def _use_inside(self, terminator: ir.Operation) -> None:
         """Keep what the regions of a terminator read: the operation around the block runs them later."""
@@ -220,9 +232,9 @@ class Builder:
         for position in reversed(range(len(steps))):
             dead = (used_by[position] & own) - seen
             seen |= used_by[position]
-            last_by[position].slots.update(dead)
+            last_by[position].slots.update(dead - last_by[position].inside)
             if dead:
-                steps[position] = _then_clear(steps[position], sorted(dead))
+                steps[position] = then_clear(steps[position], sorted(dead))
 
     def _step(self, op: ir.Operation) -> Step:
         maker = STEPS.get(op.name)
@@ -238,7 +250,7 @@ class Builder:
                     hint="lower it first, or add a handler in backends/interpreter",
                 )
             kernel = kernel_maker(op)
-            run = _kernel_step(kernel, self.uses(list(op.operands)), outputs := self.results(op))
+            run = kernel_step(kernel, self.uses(list(op.operands)), outputs := self.results(op))
         if self._observer is None or not self._observing:
             return run
         observer = self._observer
@@ -248,44 +260,3 @@ class Builder:
             observer(op, [frame[slot] for slot in outputs])
 
         return observed
-
-
-def _then_clear(step: Step, slots: list[int]) -> Step:
-    def run(frame: Frame) -> None:
-        step(frame)
-        for slot in slots:
-            frame[slot] = None
-
-    return run
-
-
-def _kernel_step(kernel: Kernel, inputs: list[int], outputs: list[int]) -> Step:
-    """``kernel`` between slots; the common arities are spelled out because they are the inner loop."""
-    if len(outputs) == 1:
-        out = outputs[0]
-        if len(inputs) == 1:
-            (a,) = inputs
-
-            def unary(frame: Frame) -> None:
-                frame[out] = kernel(frame[a])
-
-            return unary
-        if len(inputs) == 2:
-            a, b = inputs
-
-            def binary(frame: Frame) -> None:
-                frame[out] = kernel(frame[a], frame[b])
-
-            return binary
-
-        def single(frame: Frame) -> None:
-            frame[out] = kernel(*[frame[slot] for slot in inputs])
-
-        return single
-
-    def several(frame: Frame) -> None:
-        values = kernel(*[frame[slot] for slot in inputs])
-        for slot, value in zip(outputs, values or (), strict=True):
-            frame[slot] = value
-
-    return several
