@@ -13,14 +13,34 @@ from stepwell.support.errors import ExecutionError
 
 def load(source: Array, indices: Sequence[Any]) -> Any:
     """The element (or the elements, broadcast over index arrays) of ``source`` at ``indices``."""
-    _check(source, indices)
-    return source[tuple(indices)]
+    where = tuple(indices)
+    if not _plain(where):
+        _check(source, where)
+    try:
+        return source[where]
+    except IndexError:
+        _check(source, where)
+        raise
 
 
 def store(value: Any, target: Array, indices: Sequence[Any]) -> None:
     """Write one element of ``target``."""
-    _check(target, indices)
-    target[tuple(indices)] = value
+    where = tuple(indices)
+    if not _plain(where):
+        _check(target, where)
+    try:
+        target[where] = value
+    except IndexError:
+        _check(target, where)
+        raise
+
+
+def _plain(indices: tuple[Any, ...]) -> bool:
+    """Whether all are numbers from zero up, which numpy checks well; this is the inner loop of scalar code."""
+    for index in indices:  # noqa: SIM110  a generator would take twice as long
+        if type(index) is np.ndarray or index < 0:
+            return False
+    return True
 
 
 def _check(base: Array, indices: Sequence[Any]) -> None:

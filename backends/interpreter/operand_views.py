@@ -123,7 +123,8 @@ def view(array: Array, map_: OperandMap, box: Box) -> Array:
         for i, factor in enumerate(form.coefficients):
             strides[i] += factor * stride
     # The ellipsis makes a view of an array without dimensions, too.
-    start = array[(*(slice(first, None) for first in corner), ...)]
+    place: tuple[Any, ...] = (*(slice(first, None) for first in corner), ...)
+    start = array[place]
     return as_strided(start, shape, strides)
 
 

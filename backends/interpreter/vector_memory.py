@@ -123,16 +123,22 @@ def _plain_window(base: Array, indices: Sequence[Any], transfer: Transfer) -> Ar
     sizes = (1,) * outer + transfer.shape
     if any(not 0 <= int(i) <= extent - size for i, size, extent in zip(indices, sizes, base.shape, strict=True)):
         return None
-    part = base[(*(slice(int(i), int(i) + size) for i, size in zip(indices, sizes, strict=True)), ...)]
-    inner: Array = part[(*(0,) * outer, ...)]
+    part = base[_box(indices, sizes)]
+    inner: Array = part[_box([0] * outer, (1,) * outer)].reshape(transfer.shape)
     return inner
+
+
+def _box(indices: Sequence[Any], sizes: tuple[int, ...]) -> tuple[Any, ...]:
+    """The index of a box; the ellipsis makes a view of an array without dimensions, too."""
+    return (*(slice(int(i), int(i) + size) for i, size in zip(indices, sizes, strict=True)), ...)
 
 
 def _window(base: Array, indices: Sequence[Any], shape: tuple[int, ...], name: str) -> Array:
     sizes = (1,) * (base.ndim - len(shape)) + shape
     if any(not 0 <= int(i) <= extent - size for i, size, extent in zip(indices, sizes, base.shape, strict=True)):
         raise ExecutionError(f"'{name}' of {list(shape)} at {[int(i) for i in indices]} leaves {list(base.shape)}")
-    return base[(*(slice(int(i), int(i) + size) for i, size in zip(indices, sizes, strict=True)), ...)].reshape(shape)
+    part: Array = base[_box(indices, sizes)]
+    return part.reshape(shape)
 
 
 @kernel("vector.load")
