@@ -39,7 +39,11 @@ _COMMON = frozenset({"builtin", "func", "arith", "math", "cf", "ub"})
 LEVELS: dict[str, Level] = {
     level.name: level
     for level in (
-        Level("graph", "shape inference, simplification, compression", frozenset({"builtin", "func", "torch", "torch_c", "numeric"})),
+        Level(
+            "graph",
+            "shape inference, simplification, compression",
+            frozenset({"builtin", "func", "torch", "torch_c", "numeric"}),
+        ),
         Level(
             "tensor",
             "fusion, layout, tiling, vectorisation",
@@ -50,6 +54,12 @@ LEVELS: dict[str, Level] = {
             "buffer",
             "memory plan, loops, unrolling",
             _COMMON | {"memref", "affine", "scf", "vector", "linalg", "complex", "llvm"},
+        ),
+        Level(
+            "kernel",
+            "kernels for an accelerator beside the host code that launches them",
+            _COMMON | {"memref", "affine", "scf", "vector", "gpu"},
+            forbidden=frozenset({"gpu.launch"}),
         ),
         Level("backend", "machine code, PTX, SystemVerilog", frozenset({"builtin", "llvm", "gpu", "nvvm"})),
         Level("hardware", "streams and components", frozenset({"builtin", "stream"})),

@@ -47,7 +47,8 @@ def kernel_stages(fp: str, threads: int) -> list[Stage]:
     return [
         _stage("fuse", "tensor", *FUSE),
         _stage("buffer", "buffer", *ELEMENTS, f"set-fp-policy{{policy={fp}}}"),
-        _stage("nvvm", "backend", f"map-to-gpu{{threads={threads}}}", *KERNELS, *NVVM),
+        _stage("kernels", "kernel", f"map-to-gpu{{threads={threads}}}", *KERNELS),
+        _stage("nvvm", "backend", *NVVM),
     ]
 
 

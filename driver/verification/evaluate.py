@@ -16,7 +16,10 @@ from stepwell.backends.interpreter.entry import run_entry
 from stepwell.backends.interpreter.graph import GraphInterpreter
 from stepwell.driver.verification.cost import estimated_steps
 from stepwell.driver.verification.reference import Arrays, to_array
+from stepwell.passes.base import PassContext
 from stepwell.passes.levels import LEVELS
+from stepwell.passes.pipeline import parse_element
+from stepwell.passes.runner import run_element
 from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import Signature
 
@@ -47,6 +50,8 @@ class Evaluator:
             Error: the snapshot can't be run.
         """
         start = time.perf_counter()
+        if level == "kernel":
+            module = _emulated(module)
         if level == "graph":
             results, how = self._graph(module, observer), "torch"
         elif level == "hardware":
@@ -93,6 +98,14 @@ def run_code(backend: Backend, lowered: Lowered, inputs: Sequence[torch.Tensor],
     return [to_array(result) for result in runnable.run(runnable.new_session(), "main", list(inputs))]
 
 
+def _emulated(module: ir.Operation) -> ir.Operation:
+    """A copy of ``module`` whose kernels are loops over blocks and threads."""
+    copy = module.clone()
+    with copy.context, ir.Location.unknown():
+        run_element(parse_element("gpu-to-loops"), copy.operation, PassContext())
+    return copy.operation
+
+
 def level_of(module: ir.Operation) -> str | None:
     """The level whose contract ``module`` keeps, for choosing how to run it; None where no interpreter can."""
     names: set[str] = set()
@@ -102,8 +115,9 @@ def level_of(module: ir.Operation) -> str | None:
         return ir.WalkResult.ADVANCE
 
     module.walk(visit)
-    for level in ("graph", "tensor", "buffer", "hardware"):
+    for level in ("graph", "tensor", "buffer", "hardware", "kernel"):
         if all(LEVELS[level].allows(name) for name in names):
-            return level
+            # Kernels whose host side has become data can't be run.
+            return level if level != "kernel" or "func.func" in names else None
     executable = LEVELS["tensor"].dialects | LEVELS["buffer"].dialects | {"bufferization"}
     return "buffer" if all(name.partition(".")[0] in executable - {"llvm"} for name in names) else None

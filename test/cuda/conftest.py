@@ -9,7 +9,7 @@ import pytest
 from torch_mlir import ir
 
 from stepwell.backends.cuda.driver import Driver
-from stepwell.backends.cuda.pipeline import KERNELS, kernel_stages
+from stepwell.backends.cuda.pipeline import kernel_stages
 from stepwell.backends.llvm.link import find_compiler
 from stepwell.dialects.context import make_context
 from stepwell.passes.pipeline import Pipeline, Stage, parse_element
@@ -39,10 +39,8 @@ def emulated() -> Callable[[str], ir.Module]:
 
     def lower(text: str, threads: int = 32) -> ir.Module:
         module = parse(text)
-        fuse, buffer, _ = kernel_stages("strict", threads)
-        names = (f"map-to-gpu{{threads={threads}}}", *KERNELS, "gpu-to-loops")
-        loops = Stage("loops", "buffer", [parse_element(name) for name in names])
-        run_pipeline(Pipeline([fuse, buffer, loops]), module)
+        loops = Stage("loops", "buffer", [parse_element("gpu-to-loops")])
+        run_pipeline(Pipeline([*kernel_stages("strict", threads)[:-1], loops]), module)
         return module
 
     return lower

@@ -5,10 +5,14 @@ import importlib.util
 import pytest
 import torch
 from torch.export import Dim
+from torch_mlir import ir
+from torch_mlir.dialects import arith
 
 from stepwell.backends.cuda.backend import CudaBackend
 from stepwell.backends.target import Target
 from stepwell.driver import api
+from stepwell.driver.verify import verify
+from stepwell.passes.base import Pass, PassContext
 from stepwell.support.errors import ExecutionError, UnsupportedError, UsageError
 
 needs_toolkit = pytest.mark.skipif(
@@ -65,6 +69,35 @@ def test_what_is_no_elementwise_chain_is_refused() -> None:
 def test_wrong_options(target: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         CudaBackend().resolve(Target.parse(target))
+
+
+def test_verify_emulates_the_kernels() -> None:
+    report = verify(Gate(), (torch.randn(4, 8), torch.randn(8)), target="cuda")
+    errors = {row.stage: row.error for row in report.rows}
+    assert errors["kernels"] < 1e-6
+    assert report.first_pass is None
+
+
+class DropLast(Pass):
+    """A mistake: the last block of every launch is left out."""
+
+    name = "drop-last"
+    summary = "a planted mistake"
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        for child in op.regions[0].blocks[0].operations:
+            if child.operation.name == "func.func":
+                for launch in child.regions[0].blocks[0].operations:
+                    if launch.operation.name == "gpu.launch_func":
+                        with ir.InsertionPoint(launch), launch.location:
+                            launch.operation.operands[0] = arith.constant(ir.IndexType.get(), 0)
+
+
+def test_verify_names_a_wrong_kernel_pass() -> None:
+    pipeline = CudaBackend().pipeline(CudaBackend().resolve(Target("cuda")))
+    pipeline.insert_after("gpu-kernel-outlining", DropLast())
+    report = verify(Gate(), (torch.randn(4, 8), torch.randn(8)), target="cuda", pipeline=pipeline)
+    assert report.first_pass == "drop-last"
 
 
 def test_doctor_tells_what_is_missing() -> None:
