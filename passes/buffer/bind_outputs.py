@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from torch_mlir import ir
+from torch_mlir.dialects import arith, func, memref
+
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import (
     KINDS,
@@ -19,8 +22,6 @@ from stepwell.passes.buffer.entry import (
 from stepwell.passes.buffer.views import is_whole_view, root_of, sizes_of
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
-from torch_mlir import ir
-from torch_mlir.dialects import arith, func, memref
 
 _CALLEE = "stepwell_output"
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stepwell.support.errors import PassError
-from stepwell.support.locations import describe_location
 from torch_mlir import ir
 from torch_mlir.dialects import func
+
+from stepwell.support.errors import PassError
+from stepwell.support.locations import describe_location
 
 #: The kinds of argument, in the order in which an entry takes them when the buffer level ends.
 KINDS = ("input", "state", "parameter", "parameters", "arena", "context")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stepwell.passes.buffer.views import VIEWS
 from torch_mlir import ir
+
+from stepwell.passes.buffer.views import VIEWS
 
 #: Operations that look at a buffer's descriptor but not at its memory.
 _NO_ACCESS = VIEWS | {"memref.dim", "memref.rank", "memref.dealloc", "memref.extract_strided_metadata"}

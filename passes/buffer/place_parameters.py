@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
+from torch_mlir import ir
+from torch_mlir.dialects import arith, func, memref
+
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import Argument, arguments, entries, new_argument, set_arguments
 from stepwell.passes.buffer.offsets import align
@@ -13,8 +16,6 @@ from stepwell.passes.buffer.types import element_bytes
 from stepwell.passes.buffer.views import plain_type
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
-from torch_mlir import ir
-from torch_mlir.dialects import arith, func, memref
 
 
 @dataclass

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
+from torch_mlir import ir
+from torch_mlir.dialects import arith, func, memref
+
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import arguments, entries, new_argument, set_arguments
 from stepwell.passes.buffer.liveness import LOOPS, PARALLEL, Liveness
 from stepwell.passes.buffer.offsets import ALIGNMENT, Request, assign_offsets, peak_in_use
 from stepwell.passes.buffer.types import element_bytes
 from stepwell.passes.buffer.views import plain_type
-from torch_mlir import ir
-from torch_mlir.dialects import arith, func, memref
 
 
 @dataclass

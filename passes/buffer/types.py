@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from stepwell.support.dtypes import byte_size
 from torch_mlir import ir
+
+from stepwell.support.dtypes import byte_size
 
 
 def element_bytes(type_: ir.Type) -> int:

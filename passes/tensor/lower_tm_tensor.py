@@ -56,6 +56,8 @@ class LowerTmTensor(Pass):
             inner.erase()
 
     def _lower(self, op: ir.Operation) -> list[ir.Value]:
+        if op.name != "tm_tensor.attention" and any(_is_empty(operand) for operand in op.operands):
+            return read_operation(op).outputs
         if op.name == "tm_tensor.scatter":
             return lower_scatter(read_operation(op), check_bounds=self.check_bounds)
         if op.name not in _LOWERINGS:
@@ -65,3 +67,8 @@ class LowerTmTensor(Pass):
                 hint=f"known are {', '.join(sorted([*_LOWERINGS, 'tm_tensor.scatter']))}",
             )
         return _LOWERINGS[op.name](read_operation(op))
+
+
+def _is_empty(value: ir.Value) -> bool:
+    """Whether ``value`` is known to hold no element, so that there is nothing to scan, sort or write."""
+    return any(size == 0 for size in ir.RankedTensorType(value.type).shape)

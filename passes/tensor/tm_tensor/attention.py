@@ -19,7 +19,7 @@ _Body = Callable[[Sequence[ir.Value]], ir.Value]
 def lower_attention(attention: Operation) -> list[ir.Value]:
     """Scores, a row-wise softmax, and the weighted sum, as ``linalg.generic``; formats below 32 bits compute in f32.
 
-    q is [..., s, d], k is [..., t, d], v is [..., t, e]. A mask is [..., s, t] (its leading dimensions may be 1):
+    q is [..., s, d], k is [..., t, d], v is [..., t, e]. A mask is [..., s, t]:
     floats are added, booleans keep where true. A row that is masked everywhere gives zeros, as in PyTorch.
     """
     query, key, value, *masks = attention.inputs
@@ -53,7 +53,7 @@ def lower_attention(attention: Operation) -> list[ir.Value]:
         return arith.AddFOp(score, _extend(args[1], wide)).result
 
     whole, row = dims.map("b", "s", "t"), dims.map("b", "s")
-    mask_maps = [_mask_map(attention, mask, sizes) for mask in masks]
+    mask_maps = [_mask_map(mask, type_.rank) for mask in masks]
     scores = _generic([raw, *masks], empty(scores_sizes, wide), [whole, *mask_maps], whole, scaled, points=True)
     largest = _generic(
         [scores], _fill(scores_sizes[:-1], wide, -_math.inf), [whole], row,
@@ -110,27 +110,10 @@ def _scale(attention: Operation, query: ir.Value, type_: ir.Type) -> ir.Value:
     return arith.DivFOp(scalar(type_, 1.0), math.SqrtOp(real).result).result
 
 
-def _mask_map(attention: Operation, mask: ir.Value, sizes: Sequence[Size]) -> ir.AffineMap:
-    type_ = ir.RankedTensorType(mask.type)
-    rank = len(sizes)
-    if type_.rank > rank:
-        raise PassError(
-            f"an attention mask of rank {type_.rank} does not fit a query of rank {rank}",
-            where=describe_location(attention.op.location),
-        )
-    expressions = []
-    for dim, size in enumerate(type_.shape):
-        position = rank - type_.rank + dim
-        known = isinstance(sizes[position], int) and position < rank - 2 and not type_.is_dynamic_dim(dim)
-        if known and size != sizes[position] and size != 1:
-            raise PassError(
-                f"an attention mask of size {size} in dimension {dim} does not fit {sizes[position]} queries",
-                where=describe_location(attention.op.location),
-                hint="expand the mask over the heads before the call",
-            )
-        broadcast = size == 1 and sizes[position] != 1 and position < rank - 2
-        expressions.append(ir.AffineExpr.get_constant(0) if broadcast else ir.AffineExpr.get_dim(position))
-    return ir.AffineMap.get(rank, 0, expressions)
+def _mask_map(mask: ir.Value, rank: int) -> ir.AffineMap:
+    """A mask covers the last of the ``rank`` dimensions of the scores."""
+    first = rank - ir.RankedTensorType(mask.type).rank
+    return ir.AffineMap.get(rank, 0, [ir.AffineExpr.get_dim(dim) for dim in range(first, rank)])
 
 
 def _extend(value: ir.Value, wide: ir.Type) -> ir.Value:
