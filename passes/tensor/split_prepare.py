@@ -37,15 +37,20 @@ class SplitPrepare(Pass):
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         functions = _PrepareFunctions(op)
-        report: dict[str, Any] = {"prepared": {}, "dropped": []}
+        before = _parameter_sizes(op)
         for entry in entries(op):
             if len(list(entry.operation.regions[0].blocks)) == 1:
                 with op.context, entry.operation.location:
-                    self._split(entry, functions, report)
-        report["bytes_added"] = sum(report["prepared"].values())
-        context.note(self.name, **report)
+                    self._split(entry, functions)
+        after = _parameter_sizes(op)
+        context.note(
+            self.name,
+            prepared={name: size for name, size in after.items() if name not in before},
+            dropped=[name for name in before if name not in after],
+            growth=sum(after.values()) - sum(before.values()),
+        )
 
-    def _split(self, entry: Any, functions: _PrepareFunctions, report: dict[str, Any]) -> None:
+    def _split(self, entry: Any, functions: _PrepareFunctions) -> None:
         block = entry.operation.regions[0].blocks[0]
         old = arguments(entry)
         analysis = WeightOnly(block, old)
@@ -55,12 +60,9 @@ class SplitPrepare(Pass):
             sources = [old[index] for index in sorted(analysis.sources[value])]
             name = functions.make(value, sources, analysis.slice(value))
             added.append(new_argument("parameter", value.type, name))
-            report["prepared"][name] = _byte_size(value.type)
         for value, made in zip(chosen, set_arguments(entry, [*old, *added])[len(old) :], strict=True):
             value.replace_all_uses_with(made)
         _erase_dead(analysis)
-        unused = [argument for argument in arguments(entry) if _is_unused_parameter(argument)]
-        report["dropped"] += [argument.name for argument in unused]
         set_arguments(entry, [argument for argument in arguments(entry) if not _is_unused_parameter(argument)])
 
     def _choose(self, analysis: WeightOnly, parameters: list[Argument]) -> list[ir.Value]:
@@ -94,7 +96,7 @@ class _PrepareFunctions:
 
     def __init__(self, module: ir.Operation) -> None:
         self._body = module.regions[0].blocks[0]
-        self._names: dict[tuple[str, str], str] = {}
+        self._made: dict[str, str] = {}
         self._taken = {
             ir.StringAttr(op.operation.attributes["sym_name"]).value
             for op in self._body.operations
@@ -103,28 +105,27 @@ class _PrepareFunctions:
 
     def make(self, value: ir.Value, sources: list[Argument], operations: list[ir.Operation]) -> str:
         """A function that computes ``value`` from ``sources``; returns the name of the parameter it makes."""
+        function = self._build(value, sources, operations)
+        text = str(function.get_asm(use_local_scope=True))
+        if text in self._made:
+            function.erase()
+            return self._made[text]
         number = next(n for n in range(len(self._taken) + 1) if f"prepare_{n}" not in self._taken)
         origin = max(sources, key=lambda source: _byte_size(source.type) or 0)
         parameter = f"prepared.{number}.{origin.name}"
-        function = self._build(f"prepare_{number}", parameter, value, sources, operations)
-        key = (str(function.attributes["arg_attrs"]), str(function.regions[0].blocks[0]))
-        if key in self._names:
-            function.erase()
-            return self._names[key]
+        function.attributes["sym_name"] = ir.StringAttr.get(f"prepare_{number}")
+        function.attributes["stepwell.prepare"] = ir.StringAttr.get(parameter)
         self._taken.add(f"prepare_{number}")
-        self._names[key] = parameter
+        self._made[text] = parameter
         return parameter
 
-    def _build(
-        self, symbol: str, parameter: str, value: ir.Value, sources: list[Argument], operations: list[ir.Operation]
-    ) -> ir.Operation:
+    def _build(self, value: ir.Value, sources: list[Argument], operations: list[ir.Operation]) -> ir.Operation:
         types = [source.type for source in sources]
         attributes = {
-            "sym_name": ir.StringAttr.get(symbol),
+            "sym_name": ir.StringAttr.get("prepare"),
             "sym_visibility": ir.StringAttr.get("private"),
             "function_type": ir.TypeAttr.get(ir.FunctionType.get(types, [value.type])),
             "arg_attrs": ir.ArrayAttr.get([source.attributes for source in sources]),
-            "stepwell.prepare": ir.StringAttr.get(parameter),
         }
         function = ir.Operation.create(
             "func.func", attributes=attributes, regions=1, loc=value.owner.location, ip=ir.InsertionPoint(self._body)
@@ -148,6 +149,16 @@ def _erase_dead(analysis: WeightOnly) -> None:
         fixed = all(result in analysis.sources or result in analysis.constants for result in op.results)
         if list(op.results) and fixed and not any(list(result.uses) for result in op.results):
             op.erase()
+
+
+def _parameter_sizes(module: ir.Operation) -> dict[str, int]:
+    """Bytes of the parameters that the entries take, by name."""
+    return {
+        argument.name: _byte_size(argument.type) or 0
+        for entry in entries(module)
+        for argument in arguments(entry)
+        if argument.kind == "parameter"
+    }
 
 
 def _is_unused_parameter(argument: Argument) -> bool:

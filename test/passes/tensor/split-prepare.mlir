@@ -19,7 +19,7 @@
 // REPORT: "prepared.0.w": 48
 // REPORT: "dropped": [
 // REPORT-NEXT: "w"
-// REPORT: "bytes_added": 48
+// REPORT: "growth": 0
 func.func @main(%x: tensor<2x3xf32> {stepwell.input = "x"}, %w: tensor<4x3xf32> {stepwell.parameter = "w"}) -> tensor<2x4xf32> {
   %two = arith.constant 2.0 : f32
   %e = tensor.empty() : tensor<3x4xf32>
@@ -34,6 +34,18 @@ func.func @main(%x: tensor<2x3xf32> {stepwell.input = "x"}, %w: tensor<4x3xf32> 
   %f = linalg.fill ins(%zero : f32) outs(%o : tensor<2x4xf32>) -> tensor<2x4xf32>
   %y = linalg.matmul ins(%x, %d : tensor<2x3xf32>, tensor<3x4xf32>) outs(%f : tensor<2x4xf32>) -> tensor<2x4xf32>
   return %y : tensor<2x4xf32>
+}
+
+// -----
+
+// Work on a weight that is needed as it is as well: the parameters grow.
+// CHECK-LABEL: func.func @kept(
+// CHECK-SAME: {stepwell.parameter = "w"}, %{{.*}}: tensor<4xf32> {stepwell.parameter = "prepared.0.w"})
+// REPORT: "dropped": [],
+// REPORT: "growth": 16
+func.func @kept(%w: tensor<4xf32> {stepwell.parameter = "w"}) -> (tensor<4xf32>, tensor<4xf32>) {
+  %0 = math.sqrt %w : tensor<4xf32>
+  return %0, %w : tensor<4xf32>, tensor<4xf32>
 }
 
 // -----
