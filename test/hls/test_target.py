@@ -16,7 +16,11 @@ import stepwell
 from stepwell.backends.hls import generate as generate_module
 from stepwell.backends.hls.backend import HlsBackend
 from stepwell.backends.target import Target
-from stepwell.support.errors import CodegenError, ToolError, UsageError
+from stepwell.passes.base import PassContext
+from stepwell.passes.hardware.bind_parameters import BindParameters
+from stepwell.passes.hardware.linalg_to_stream import LinalgToStream
+from stepwell.support.errors import CodegenError, PassError, ToolError, UsageError
+from stepwell.support.parameters import ParameterStore
 
 I32 = torch.int32
 
@@ -210,18 +214,45 @@ def test_circt_that_stops_is_one_clear_error(
         assert "Assertion `ok` failed" in str(failure.value)
 
 
-def test_weights_of_another_model_are_refused() -> None:
-    model, x = IntegerModel(product), random_rows(2)
+def stream_module(model: torch.nn.Module, x: torch.Tensor) -> Any:
+    """The model at the hardware level, its weights not looked at yet."""
     module = stepwell.lower(model, (x,), target="hls", to="tensor")
-    from stepwell.passes.base import PassContext
-    from stepwell.passes.hardware.bind_parameters import BindParameters
-    from stepwell.passes.hardware.linalg_to_stream import LinalgToStream
-    from stepwell.support.errors import PassError
-    from stepwell.support.parameters import ParameterStore
-
-    store = ParameterStore()
-    store.add("weight", lambda: np.zeros((4, 4), np.int8))
     with module.context:
         LinalgToStream().run(module.operation, PassContext())
-        with pytest.raises(PassError, match="parameter 'weight' is int8 of shape \\[4, 4\\]"):
-            BindParameters().run(module.operation, PassContext(parameters=store))
+    return module
+
+
+def bind(module: Any, weight: Any, **options: bool) -> str:
+    """The module's text after bind-parameters with ``weight``."""
+    store = ParameterStore()
+    store.add("weight", lambda: weight)
+    context = PassContext(parameters=store)
+    with module.context:
+        BindParameters(**options).run(module.operation, context)
+    assert context.values_read == {"weight"}
+    return str(module)
+
+
+def test_weights_of_another_model_are_refused() -> None:
+    module = stream_module(IntegerModel(product), random_rows(2))
+    with pytest.raises(PassError, match=r"parameter 'weight' is int8 of shape \[4, 4\]"):
+        bind(module, np.zeros((4, 4), np.int8))
+
+
+def test_accumulator_narrows_to_small_weights_unless_told_not_to() -> None:
+    module = stream_module(IntegerModel(product), random_rows(2))
+    small = np.full((8, 8), 3, np.int8)
+    assert "accumulator = 19" in bind(module, small, narrow=False)
+    assert "accumulator = 13" in bind(module, small)
+
+
+def test_layers_that_do_not_fit_together_are_refused() -> None:
+    message = refuse(IntegerModel(two_layers), random_rows(2), "hls,parallelism=2x4")
+    assert "beats of 4 elements arrive where 2 are read at once" in message
+
+
+def test_stream_with_two_readers_is_refused() -> None:
+    def both(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> Any:
+        return product(x, weight, bias), torch.matmul(x.to(I32), weight.to(I32).t())
+
+    assert "two components read" in refuse(IntegerModel(both), random_rows(2))
