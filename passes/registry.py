@@ -45,6 +45,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "plan-launches": "stepwell.passes.buffer.plan_launches:PlanLaunches",
     "lower-assert": "stepwell.passes.buffer.lower_assert:LowerAssert",
     "expand-copy": "stepwell.passes.buffer.expand_copy:ExpandCopy",
+    "outline-loops": "stepwell.passes.buffer.outline_loops:OutlineLoops",
     "set-fp-policy": "stepwell.passes.buffer.set_fp_policy:SetFpPolicy",
 }
 

@@ -23,6 +23,9 @@ def lowering_elements(fp: str = "contract") -> list[str]:
         "convert-linalg-to-loops",
         "scf-forall-to-for",
         "scf-parallel-for-to-nested-fors",
+        "canonicalize",
+        "cse",
+        "outline-loops",
         "func.func(lower-vector-mask,lower-vector-multi-reduction,convert-vector-to-scf{full-unroll=true})",
         "lower-affine",
         # Narrow floats are storage: arithmetic happens in f32 and rounds back.

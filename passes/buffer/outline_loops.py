@@ -1,0 +1,134 @@
+"""outline-loops: every outermost loop nest of an entry becomes a function, so that code generation stays linear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch_mlir import ir
+from torch_mlir.dialects import func
+
+from stepwell.passes.base import Pass, PassContext
+
+_NESTS = frozenset({"scf.for", "scf.while", "scf.if", "scf.parallel", "scf.forall", "affine.for", "affine.parallel"})
+
+# Operations that are repeated in the function instead of passed to it: constants, and views that cost nothing.
+_REPEATED = frozenset(
+    {
+        "arith.constant",
+        "memref.view",
+        "memref.subview",
+        "memref.cast",
+        "memref.reinterpret_cast",
+        "memref.collapse_shape",
+        "memref.expand_shape",
+        "memref.get_global",
+    }
+)
+
+
+@dataclass
+class OutlineLoops(Pass):
+    """Move every outermost loop nest of a public function into a private function that is never inlined.
+
+    LLVM's loop passes take time that grows faster than the size of a function; a model is hundreds of loop nests in a
+    row. Arguments of a new function are what the nest uses from above; constants and static views are repeated inside
+    of it, so that the code generator still sees where two buffers of one arena lie.
+    """
+
+    name: ClassVar[str] = "outline-loops"
+    summary: ClassVar[str] = "move every outermost loop nest of an entry into a function of its own"
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        entries = [child for child in op.regions[0].blocks[0].operations if _is_entry(child)]
+        count = 0
+        for entry in entries:
+            name = ir.StringAttr(entry.attributes["sym_name"]).value
+            nests = [
+                nested.operation
+                for block in entry.regions[0].blocks
+                for nested in block.operations
+                if nested.operation.name in _NESTS
+            ]
+            for number, nest in enumerate(nests):
+                _outline(nest, entry.operation, f"{name}_nest_{number}")
+            count += len(nests)
+        context.note(self.name, functions=count)
+
+
+def _is_entry(op: ir.OpView) -> bool:
+    if op.operation.name != "func.func" or not op.regions[0].blocks:
+        return False
+    visibility = op.attributes["sym_visibility"] if "sym_visibility" in op.attributes else None
+    return visibility is None or ir.StringAttr(visibility).value == "public"
+
+
+def _outline(nest: ir.Operation, entry: ir.Operation, name: str) -> None:
+    repeated: list[ir.Operation] = []
+    passed: list[ir.Value] = []
+    seen: set[ir.Value] = set()
+    for value in _captured(nest):
+        _classify(value, seen, repeated, passed)
+    kinds = [value.type for value in passed]
+    with ir.InsertionPoint(entry), nest.location:
+        function = func.FuncOp(name, (kinds, [result.type for result in nest.results]), visibility="private")
+        function.attributes["llvm.no_inline"] = ir.UnitAttr.get()
+        block = function.add_entry_block()
+    with ir.InsertionPoint(nest), nest.location:
+        call = func.CallOp([result.type for result in nest.results], name, passed)
+    inside = dict(zip(passed, block.arguments, strict=True))
+    with ir.InsertionPoint(block), nest.location:
+        for original in repeated:
+            copy = original.clone()
+            for index, operand in enumerate(original.operands):
+                copy.operands[index] = inside[operand]
+            inside.update(zip(original.results, copy.results, strict=True))
+        placeholder = func.ReturnOp([]).operation
+    nest.move_before(placeholder)
+    for user in _operations(nest):
+        for index, operand in enumerate(user.operands):
+            if operand in inside:
+                user.operands[index] = inside[operand]
+    for result, replacement in zip(nest.results, call.operation.results, strict=True):
+        result.replace_all_uses_with(replacement)
+    placeholder.erase()
+    with ir.InsertionPoint(block), nest.location:
+        func.ReturnOp(list(nest.results))
+
+
+def _classify(value: ir.Value, seen: set[ir.Value], repeated: list[ir.Operation], passed: list[ir.Value]) -> None:
+    """Sort what ``value`` is made of into operations to repeat, operands first, and values to pass."""
+    if value in seen:
+        return
+    seen.add(value)
+    owner = value.owner
+    if isinstance(owner, ir.Block) or owner.operation.name not in _REPEATED:
+        passed.append(value)
+        return
+    operation = owner.operation
+    for operand in operation.operands:
+        _classify(operand, seen, repeated, passed)
+    repeated.append(operation)
+
+
+def _captured(nest: ir.Operation) -> Iterator[ir.Value]:
+    """Values that ``nest`` uses and that are defined outside of it, in order of use."""
+    defined: set[ir.Value] = set()
+    for op in _operations(nest):
+        defined.update(op.results)
+        for region in op.regions:
+            for block in region.blocks:
+                defined.update(block.arguments)
+    for op in _operations(nest):
+        for operand in op.operands:
+            if operand not in defined:
+                yield operand
+
+
+def _operations(root: ir.Operation) -> Iterator[ir.Operation]:
+    yield root
+    for region in root.regions:
+        for block in region.blocks:
+            for child in block.operations:
+                yield from _operations(child.operation)
