@@ -46,11 +46,12 @@ class SymbolNames:
                 continue
             pairs = shapes.items() if isinstance(shapes, dict) else enumerate(shapes)
             for axis, wanted in pairs:
-                size, name = value.shape[axis], getattr(wanted, "__name__", None)
-                if not (isinstance(size, torch.SymInt) and isinstance(size.node.expr, sympy.Symbol)):
+                size, name = value.shape[axis], getattr(getattr(wanted, "root", wanted), "__name__", None)
+                symbols = size.node.expr.free_symbols if isinstance(size, torch.SymInt) else ()
+                if len(symbols) != 1 or not isinstance(name, str) or not name.isidentifier():
                     continue
-                if isinstance(name, str) and name.isidentifier() and name not in self._names.values():
-                    self._names.setdefault(str(size.node.expr), name)
+                if name not in self._names.values():
+                    self._names.setdefault(str(next(iter(symbols))), name)
         self._program = program
 
     def dim(self, size: int | torch.SymInt) -> Size:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ _CONTROL_FLOW_HINT = (
 _USER_CODE = re.compile(
     r"from user code:\n(.*)|User Stack:?\s*\n(.*)|The following call raised this error:\n(.*)", re.DOTALL
 )
+_TORCH = str(Path(torch.__file__).parent)
 
 
 def export_model(
@@ -51,7 +53,9 @@ def decompose(exported: ExportedProgram) -> ExportedProgram:
             result: ExportedProgram = exported.run_decompositions(decomposition_table())
         except Exception as error:  # a user operator's fake kernel can raise anything
             raise ImportFailure(
-                f"torch could not decompose the model: {_first_line(error)}", where=_user_line(error)
+                f"torch could not decompose the model: {_first_line(error)}",
+                where=_user_line(error),
+                hint=_shared_memory_hint(exported),
             ) from error
     return result
 
@@ -77,9 +81,10 @@ def _explain(error: Exception, model: torch.nn.Module) -> ImportFailure:
             where=where,
             hint=_suggested_fixes(text) or "make the dimension static, or use Dim.AUTO",
         )
-    if "Unsupported" in text and "output" in text.lower():
+    opaque = re.search(r"Found <class '([^']+)'> in output", text)
+    if opaque:
         return ImportFailure(
-            f"torch.export can't return this type: {_first_line(error)}",
+            f"the model returns a {opaque[1]}, which torch.export does not know",
             where=where,
             hint="register the class with torch.export.register_dataclass",
         )
@@ -91,14 +96,24 @@ def _user_line(error: BaseException) -> str | None:
     found = _USER_CODE.search(str(error))
     frame = innermost_frame(next((g for g in found.groups() if g), None)) if found else None
     if frame is None:
-        lines, trace = [], error.__traceback__
+        trace, below = error.__traceback__, False
         while trace is not None:
-            lines.append(f'File "{trace.tb_frame.f_code.co_filename}", line {trace.tb_lineno}')
-            trace = trace.tb_next
-        own = "stepwell/"
-        frames = [f for f in (innermost_frame(line) for line in lines) if f and not f[0].startswith(("torch/", own))]
-        frame = frames[-1] if frames else None
+            path = trace.tb_frame.f_code.co_filename
+            if below and not path.startswith(("<", _TORCH)):
+                frame = innermost_frame(f'File "{path}", line {trace.tb_lineno}')
+            below, trace = below or path == __file__, trace.tb_next
     return f"{frame[0]}:{frame[1]}" if frame else None
+
+
+def _shared_memory_hint(exported: ExportedProgram) -> str | None:
+    """Torch can't make changes of buffers functional that share memory, and says so in other words."""
+    owners: dict[int, str] = {}
+    for name, value in {**exported.constants, **exported.state_dict}.items():
+        if isinstance(value, torch.Tensor) and not isinstance(value, torch.nn.Parameter) and value.numel():
+            other = owners.setdefault(value.untyped_storage()._cdata, name)
+            if other != name:
+                return f"buffers '{other}' and '{name}' share memory; if the model changes one, clone it first"
+    return None
 
 
 def _first_line(error: BaseException) -> str:

@@ -143,7 +143,9 @@ def _numbers_out(block: ir.Block) -> None:
                 integer = ir.Type.parse("!torch.int")
                 operand = ir.Operation.create("torch.aten.Int.bool", results=[integer], operands=[operand]).result
                 wide = ir.Type.parse(_NUMBERS["!torch.int"][0])
-                operand = ir.Operation.create("torch.prim.NumToTensor.Scalar", results=[wide], operands=[operand]).result
+                operand = ir.Operation.create(
+                    "torch.prim.NumToTensor.Scalar", results=[wide], operands=[operand]
+                ).result
                 zero = ir.Operation.create(
                     "torch.constant.int",
                     results=[integer],

@@ -1,0 +1,82 @@
+"""Bad input is refused in our words, with the model's source line and a way out."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from stepwell.frontend.load import load_program
+from stepwell.support.errors import ImportFailure, UsageError
+
+
+class Branches(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.sum() > 0:
+            return x + 1
+        return x - 1
+
+
+class Loops(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for _ in range(int(x[0].item())):
+            x = x * 2
+        return x
+
+
+@pytest.mark.parametrize(("model", "line"), [(Branches(), 16), (Loops(), 23)])
+def test_data_dependent_control_flow(model: nn.Module, line: int) -> None:
+    with pytest.raises(ImportFailure, match="depends on the values of tensors") as caught:
+        load_program(model, (torch.ones(3),))
+    assert caught.value.where == f"test_refusals.py:{line}"
+    assert "torch.cond" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"), [((), None), ((torch.ones(2), torch.ones(2)), None), ((), {"y": torch.ones(2)})]
+)
+def test_arguments_that_do_not_fit(args: Any, kwargs: Any) -> None:
+    with pytest.raises(ImportFailure, match="do not fit ReLU.forward"):
+        load_program(nn.ReLU(), args, kwargs)
+
+
+def test_shapes_that_do_not_fit() -> None:
+    with pytest.raises(ImportFailure, match=r"\[2, 5\] X \[3, 4\]"):
+        load_program(nn.Linear(3, 4), (torch.ones(2, 5),))
+
+
+def test_things_that_are_no_model(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="an nn.Module, an ExportedProgram or a path, not function"):
+        load_program(lambda x: x, (torch.ones(1),))
+    with pytest.raises(UsageError, match="there is no file"):
+        load_program(tmp_path / "none.pt2")
+    wrong = tmp_path / "model.onnx"
+    wrong.touch()
+    with pytest.raises(UsageError, match="neither .pt2 nor .mlir"):
+        load_program(wrong)
+
+
+def test_damaged_pt2(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt2"
+    path.write_bytes(b"PK not an archive")
+    with pytest.raises(ImportFailure, match="not a readable .pt2 file"):
+        load_program(path)
+
+
+class Opaque:
+    """A class that torch does not know as a tree."""
+
+    def __init__(self, value: torch.Tensor) -> None:
+        self.value = value
+
+
+class ReturnsOpaque(nn.Module):
+    def forward(self, x: torch.Tensor) -> Any:
+        return Opaque(x)
+
+
+def test_unknown_output_class() -> None:
+    with pytest.raises(ImportFailure, match="returns a .*Opaque") as caught:
+        load_program(ReturnsOpaque(), (torch.ones(1),))
+    assert "register_dataclass" in (caught.value.hint or "")
