@@ -1,0 +1,134 @@
+// RUN: stepwell-opt %s --bufferize --split-input-file | FileCheck %s
+
+// A state is updated in its own memory; the output is a buffer allocated here.
+// CHECK-LABEL: func.func @state_in_place
+// CHECK-SAME: (%[[CACHE:.*]]: memref<8x4xf32> {stepwell.state = "cache"}, %[[X:.*]]: memref<4xf32> {stepwell.input = "x"}, %[[AT:.*]]: index)
+func.func @state_in_place(%cache: tensor<8x4xf32> {stepwell.state = "cache"}, %x: tensor<4xf32> {stepwell.input = "x"}, %at: index)
+    -> (tensor<8x4xf32> {stepwell.state = "cache"}, tensor<8x4xf32> {stepwell.output = "0"}) {
+  // CHECK: %[[ROW:.*]] = memref.subview %[[CACHE]][%[[AT]], 0] [1, 4] [1, 1]
+  // CHECK: memref.copy %[[X]], %[[ROW]]
+  // CHECK: %[[OUT:.*]] = memref.alloc() {alignment = 64 : i64} : memref<8x4xf32>
+  // CHECK: linalg.exp ins(%[[CACHE]] : memref<8x4xf32>) outs(%[[OUT]] : memref<8x4xf32>)
+  // CHECK-NOT: memref.copy
+  // CHECK: return %[[CACHE]], %[[OUT]]
+  %new = tensor.insert_slice %x into %cache[%at, 0] [1, 4] [1, 1] : tensor<4xf32> into tensor<8x4xf32>
+  %empty = tensor.empty() : tensor<8x4xf32>
+  %out = linalg.exp ins(%new : tensor<8x4xf32>) outs(%empty : tensor<8x4xf32>) -> tensor<8x4xf32>
+  return %new, %out : tensor<8x4xf32>, tensor<8x4xf32>
+}
+
+// -----
+
+// Two states that change places: neither copy may see the other.
+// CHECK-LABEL: func.func @swapped_states
+// CHECK-SAME: (%[[A:.*]]: memref<4xf32> {stepwell.state = "a"}, %[[B:.*]]: memref<4xf32> {stepwell.state = "b"})
+func.func @swapped_states(%a: tensor<4xf32> {stepwell.state = "a"}, %b: tensor<4xf32> {stepwell.state = "b"})
+    -> (tensor<4xf32> {stepwell.state = "a"}, tensor<4xf32> {stepwell.state = "b"}) {
+  // CHECK-DAG: memref.copy %[[B]], %[[OLD_B:alloc.*]] :
+  // CHECK-DAG: memref.copy %[[A]], %[[OLD_A:alloc.*]] :
+  // CHECK: memref.copy %[[OLD_B]], %[[A]]
+  // CHECK: memref.copy %[[OLD_A]], %[[B]]
+  // CHECK: return %[[A]], %[[B]]
+  return %b, %a : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// Inputs and parameters are never written, even where writing in place would save a buffer.
+// CHECK-LABEL: func.func @inputs_are_read_only
+// CHECK-SAME: (%[[X:.*]]: memref<4xf32> {stepwell.input = "x"}, %[[W:.*]]: memref<4xf32> {stepwell.parameter = "w"})
+func.func @inputs_are_read_only(%x: tensor<4xf32> {stepwell.input = "x"}, %w: tensor<4xf32> {stepwell.parameter = "w"})
+    -> (tensor<4xf32>, tensor<4xf32>) {
+  // CHECK-NOT: outs(%[[X]]
+  // CHECK-NOT: outs(%[[W]]
+  %0 = linalg.add ins(%x, %w : tensor<4xf32>, tensor<4xf32>) outs(%x : tensor<4xf32>) -> tensor<4xf32>
+  %1 = linalg.mul ins(%x, %w : tensor<4xf32>, tensor<4xf32>) outs(%w : tensor<4xf32>) -> tensor<4xf32>
+  return %0, %1 : tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// A result that is an argument, a view or returned twice gets a buffer of its own.
+// CHECK-LABEL: func.func @outputs_are_fresh
+// CHECK-SAME: (%[[X:.*]]: memref<4xf32>
+func.func @outputs_are_fresh(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<2x2xf32>, tensor<4xf32>, tensor<4xf32>) {
+  // CHECK: %[[SUM:.*]] = memref.alloc() {{.*}} : memref<4xf32>
+  // CHECK: linalg.add
+  // CHECK: memref.copy %[[X]], %[[COPY:alloc.*]] :
+  // CHECK: memref.copy %expand_shape, %[[SQUARE:alloc.*]] : memref<2x2xf32> to memref<2x2xf32>
+  // CHECK: memref.copy %[[SUM]], %[[AGAIN:alloc.*]] :
+  // CHECK: return %[[COPY]], %[[SQUARE]], %[[SUM]], %[[AGAIN]]
+  %square = tensor.expand_shape %x [[0, 1]] output_shape [2, 2] : tensor<4xf32> into tensor<2x2xf32>
+  %empty = tensor.empty() : tensor<4xf32>
+  %sum = linalg.add ins(%x, %x : tensor<4xf32>, tensor<4xf32>) outs(%empty : tensor<4xf32>) -> tensor<4xf32>
+  return %x, %square, %sum, %sum : tensor<4xf32>, tensor<2x2xf32>, tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// Each accumulator is filled; none is a copy of another.
+// CHECK-LABEL: func.func @shared_fill
+func.func @shared_fill(%x: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  // CHECK-COUNT-2: linalg.fill
+  // CHECK-NOT: memref.copy
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<4x4xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %0 = linalg.matmul ins(%x, %x : tensor<4x4xf32>, tensor<4x4xf32>) outs(%init : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %1 = linalg.matmul ins(%x, %0 : tensor<4x4xf32>, tensor<4x4xf32>) outs(%init : tensor<4x4xf32>) -> tensor<4x4xf32>
+  return %0, %1 : tensor<4x4xf32>, tensor<4x4xf32>
+}
+
+// -----
+
+// What an iteration yields goes back into the buffer that it was given.
+// CHECK-LABEL: func.func @loop
+// CHECK-SAME: (%[[X:.*]]: memref<4xf32>
+func.func @loop(%x: tensor<4xf32>, %n: index) -> tensor<4xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // CHECK: %[[STATE:.*]] = memref.alloc() {{.*}} : memref<4xf32>
+  // CHECK: memref.copy %[[X]], %[[STATE]]
+  // CHECK: scf.for
+  // CHECK-NOT: iter_args
+  // CHECK: linalg.exp ins(%[[STATE]] : memref<4xf32>) outs(%[[NEXT:.*]] : memref<4xf32>)
+  // CHECK: memref.copy %[[NEXT]], %[[STATE]]
+  %0 = scf.for %i = %c0 to %n step %c1 iter_args(%y = %x) -> (tensor<4xf32>) {
+    %empty = tensor.empty() : tensor<4xf32>
+    %1 = linalg.exp ins(%y : tensor<4xf32>) outs(%empty : tensor<4xf32>) -> tensor<4xf32>
+    scf.yield %1 : tensor<4xf32>
+  }
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// Both branches write to one buffer made before them.
+// CHECK-LABEL: func.func @branch
+// CHECK-SAME: (%[[X:.*]]: memref<4xf32>
+func.func @branch(%x: tensor<4xf32>, %condition: i1) -> tensor<4xf32> {
+  // CHECK: %[[PLACE:.*]] = memref.alloc() {{.*}} : memref<4xf32>
+  // CHECK: scf.if
+  // CHECK:   linalg.exp ins(%[[X]] : memref<4xf32>) outs(%[[PLACE]] : memref<4xf32>)
+  // CHECK: } else {
+  // CHECK:   memref.copy %[[X]], %[[PLACE]]
+  %0 = scf.if %condition -> (tensor<4xf32>) {
+    %empty = tensor.empty() : tensor<4xf32>
+    %1 = linalg.exp ins(%x : tensor<4xf32>) outs(%empty : tensor<4xf32>) -> tensor<4xf32>
+    scf.yield %1 : tensor<4xf32>
+  } else {
+    scf.yield %x : tensor<4xf32>
+  }
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// What is at the buffer level already stays as it is.
+// CHECK-LABEL: func.func @buffers
+// CHECK-NEXT: linalg.exp
+// CHECK-NEXT: return
+func.func @buffers(%x: memref<4xf32>, %y: memref<4xf32>) {
+  linalg.exp ins(%x : memref<4xf32>) outs(%y : memref<4xf32>)
+  return
+}

@@ -1,0 +1,104 @@
+// RUN: stepwell-opt %s --plan-memory --split-input-file | FileCheck %s
+// RUN: stepwell-opt %s --plan-memory=stack-limit=0 --split-input-file | FileCheck %s --check-prefix=ARENA
+
+// Buffers that are not in use together share memory.
+// CHECK-LABEL: func.func @chain
+// CHECK-SAME: %[[ARENA:.*]]: memref<128xi8> {stepwell.arena})
+func.func @chain(%x: memref<16xf32>, %y: memref<16xf32>) {
+  // CHECK: %[[OFFSET_A:.*]] = arith.constant 0 : index
+  // CHECK: %[[A:.*]] = memref.view %[[ARENA]][%[[OFFSET_A]]][] : memref<128xi8> to memref<16xf32>
+  // CHECK: %[[OFFSET_B:.*]] = arith.constant 64 : index
+  // CHECK: %[[B:.*]] = memref.view %[[ARENA]][%[[OFFSET_B]]][]
+  // CHECK: %[[OFFSET_C:.*]] = arith.constant 0 : index
+  // CHECK: %[[C:.*]] = memref.view %[[ARENA]][%[[OFFSET_C]]][]
+  %a = memref.alloc() : memref<16xf32>
+  %b = memref.alloc() : memref<16xf32>
+  %c = memref.alloc() : memref<16xf32>
+  linalg.exp ins(%x : memref<16xf32>) outs(%a : memref<16xf32>)
+  linalg.exp ins(%a : memref<16xf32>) outs(%b : memref<16xf32>)
+  linalg.exp ins(%b : memref<16xf32>) outs(%c : memref<16xf32>)
+  linalg.exp ins(%c : memref<16xf32>) outs(%y : memref<16xf32>)
+  // CHECK-NOT: memref.dealloc
+  memref.dealloc %a : memref<16xf32>
+  return
+}
+
+// -----
+
+// A view keeps its buffer alive.
+// CHECK-LABEL: func.func @views
+// CHECK-SAME: memref<192xi8> {stepwell.arena}
+func.func @views(%x: memref<16xf32>, %y: memref<4x4xf32>) {
+  %a = memref.alloc() : memref<16xf32>
+  %b = memref.alloc() : memref<16xf32>
+  %c = memref.alloc() : memref<16xf32>
+  linalg.exp ins(%x : memref<16xf32>) outs(%a : memref<16xf32>)
+  %v = memref.expand_shape %a [[0, 1]] output_shape [4, 4] : memref<16xf32> into memref<4x4xf32>
+  linalg.exp ins(%x : memref<16xf32>) outs(%b : memref<16xf32>)
+  linalg.exp ins(%b : memref<16xf32>) outs(%c : memref<16xf32>)
+  linalg.exp ins(%v : memref<4x4xf32>) outs(%y : memref<4x4xf32>)
+  return
+}
+
+// -----
+
+// Small buffers in a loop go to the stack, ahead of it; others are in the arena for the whole loop if it carries them.
+// CHECK-LABEL: func.func @loop
+// CHECK-SAME: memref<8192xi8> {stepwell.arena}
+// CHECK-NEXT: memref.alloca() {alignment = 64 : i64} : memref<16xf32>
+// CHECK: scf.for
+// CHECK-NOT: memref.alloc
+// ARENA-LABEL: func.func @loop
+// ARENA-SAME: memref<8256xi8> {stepwell.arena}
+// ARENA-NOT: memref.alloc
+func.func @loop(%x: memref<16xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.for %i = %c0 to %n step %c1 {
+    %small = memref.alloc() : memref<16xf32>
+    %large = memref.alloc() : memref<2048xf32>
+    %zero = arith.constant 0.0 : f32
+    linalg.fill ins(%zero : f32) outs(%large : memref<2048xf32>)
+    linalg.exp ins(%x : memref<16xf32>) outs(%small : memref<16xf32>)
+    %part = memref.subview %large[0] [16] [1] : memref<2048xf32> to memref<16xf32>
+    linalg.add ins(%small, %part : memref<16xf32>, memref<16xf32>) outs(%x : memref<16xf32>)
+  }
+  return
+}
+
+// -----
+
+// Buffers that leave the function, an iteration or a parallel region, and dynamic ones, are not planned.
+// CHECK-LABEL: func.func @left_alone
+// CHECK-NOT: stepwell.arena
+// CHECK-COUNT-4: memref.alloc(
+func.func @left_alone(%x: memref<2048xf32>, %n: index) -> memref<16xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %dynamic = memref.alloc(%n) : memref<?xf32>
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%dynamic : memref<?xf32>)
+  %carried = scf.for %i = %c0 to %n step %c1 iter_args(%y = %x) -> (memref<2048xf32>) {
+    %next = memref.alloc() : memref<2048xf32>
+    linalg.exp ins(%y : memref<2048xf32>) outs(%next : memref<2048xf32>)
+    scf.yield %next : memref<2048xf32>
+  }
+  scf.forall (%i) in (%n) {
+    %private = memref.alloc() : memref<2048xf32>
+    linalg.fill ins(%zero : f32) outs(%private : memref<2048xf32>)
+  }
+  %returned = memref.alloc() : memref<16xf32>
+  linalg.fill ins(%zero : f32) outs(%returned : memref<16xf32>)
+  return %returned : memref<16xf32>
+}
+
+// -----
+
+// Private functions get no arena.
+// CHECK-LABEL: func.func private @helper
+// CHECK: memref.alloc()
+func.func private @helper(%x: memref<16xf32>) {
+  %a = memref.alloc() : memref<16xf32>
+  linalg.exp ins(%x : memref<16xf32>) outs(%a : memref<16xf32>)
+  return
+}
