@@ -13,7 +13,7 @@ from stepwell.passes.graph.decompositions import DECOMPOSITIONS, Decomposition
 from stepwell.passes.graph.unused import erase_unused
 from stepwell.support.errors import UsageError
 
-_NEEDED = ("cdist", "clamp", "fmod", "hypot", "maximum", "minimum", "reciprocal")
+_NEEDED = ("cdist", "clamp", "eq", "fmod", "hardtanh", "hypot", "maximum", "minimum", "reciprocal", "relu6")
 """What torch-mlir does not lower, or wrongly."""
 
 
@@ -65,8 +65,8 @@ def _find(root: ir.Operation, chosen: dict[str, Decomposition]) -> list[tuple[ir
 def _replace(op: ir.Operation, decomposition: Decomposition) -> bool:
     if len(op.results) != 1:
         return False
-    result = tb.tensor_info(op.results[0])
-    if result is None or not result.is_float():
+    operand, result = tb.tensor_info(op.operands[0]), tb.tensor_info(op.results[0])
+    if operand is None or result is None or not operand.is_float():
         return False
     with ir.InsertionPoint(op), op.location:
         value = decomposition(list(op.operands), result)

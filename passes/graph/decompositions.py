@@ -27,12 +27,27 @@ def reciprocal(operands: Sequence[ir.Value], result: TensorInfo) -> ir.Value | N
     return tb.divide(_number(1.0, result), operands[0])
 
 
-def fmod(operands: Sequence[ir.Value], result: TensorInfo) -> ir.Value | None:
-    """Remainder by a number, as the remainder by a tensor."""
-    divisor, info = tb.number(operands[1]), tb.tensor_info(operands[0])
-    if divisor is None or info is None or info.dtype != result.dtype or not result.is_float():
+def equal(operands: Sequence[ir.Value], result: TensorInfo) -> ir.Value | None:
+    """``x == x``, which is false for NaN; torch-mlir folds it to true."""
+    if operands[0] != operands[1]:
         return None
-    return tb.build("aten.fmod.Tensor", [operands[0], _number(float(divisor), result)], result)
+    return tb.build("aten.logical_not", [tb.build("aten.ne.Tensor", operands, result)], result)
+
+
+def fmod(operands: Sequence[ir.Value], result: TensorInfo) -> ir.Value | None:
+    """Remainder with the sign of the dividend; torch-mlir computes it by a division, which rounds."""
+    x, divisor = operands
+    number = tb.number(divisor)
+    if number is not None:
+        divisor = _number(abs(float(number)), result)
+    elif _same_dtype([divisor], result):
+        divisor = tb.unary("abs", divisor)
+    else:
+        return None
+    if not _same_dtype([x], result):
+        return None
+    size = tb.build("aten.remainder.Tensor", [tb.unary("abs", x), divisor], result)
+    return _where(_compare("lt", x, 0.0), tb.unary("neg", size), size)
 
 
 def hypot(operands: Sequence[ir.Value], result: TensorInfo) -> ir.Value | None:
@@ -260,7 +275,8 @@ DECOMPOSITIONS: dict[str, tuple[Decomposition, tuple[str, ...]]] = {
     "clamp": (clamp, ("clamp",)),
     "cdist": (cdist, ("_cdist_forward",)),
     "elu": (elu, ("elu",)),
-    "fmod": (fmod, ("fmod.Scalar",)),
+    "eq": (equal, ("eq.Tensor",)),
+    "fmod": (fmod, ("fmod.Scalar", "fmod.Tensor")),
     "gelu": (gelu, ("gelu",)),
     "hardsigmoid": (hardsigmoid, ("hardsigmoid",)),
     "hardswish": (hardswish, ("hardswish",)),

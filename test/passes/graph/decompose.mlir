@@ -51,3 +51,14 @@ func.func @unknown(%x: !torch.vtensor<[2],f32>, %y: !torch.vtensor<[2],f32>) -> 
   %0 = torch.operator "torch.aten.hypot"(%x, %y) : (!torch.vtensor<[2],f32>, !torch.vtensor<[2],f32>) -> !torch.vtensor<[2],f32>
   return %0 : !torch.vtensor<[2],f32>
 }
+
+// x == x is a question for NaN; two tensors that may differ are left alone.
+// CHECK-LABEL: func.func @equal(
+// CHECK: %[[NAN:.*]] = torch.aten.ne.Tensor %[[X:.*]], %[[X]]
+// CHECK: torch.aten.logical_not %[[NAN]]
+// CHECK: torch.aten.eq.Tensor
+func.func @equal(%x: !torch.vtensor<[2],f32>, %y: !torch.vtensor<[2],f32>) -> (!torch.vtensor<[2],i1>, !torch.vtensor<[2],i1>) {
+  %0 = torch.aten.eq.Tensor %x, %x : !torch.vtensor<[2],f32>, !torch.vtensor<[2],f32> -> !torch.vtensor<[2],i1>
+  %1 = torch.aten.eq.Tensor %x, %y : !torch.vtensor<[2],f32>, !torch.vtensor<[2],f32> -> !torch.vtensor<[2],i1>
+  return %0, %1 : !torch.vtensor<[2],i1>, !torch.vtensor<[2],i1>
+}

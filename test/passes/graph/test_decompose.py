@@ -69,6 +69,8 @@ def run(operator: str, inputs: list[torch.Tensor], constants: tuple[Any, ...]) -
     [
         ("reciprocal", [VALUES], (), torch.reciprocal),
         ("fmod.Scalar", [VALUES], (0.75,), lambda x: torch.fmod(x, 0.75)),
+        ("fmod.Scalar", [VALUES], (-0.3,), lambda x: torch.fmod(x, -0.3)),
+        ("fmod.Tensor", [VALUES, OTHER], (), torch.fmod),
         ("hypot", [VALUES, OTHER], (), torch.hypot),
         ("_cdist_forward", [ORDINARY, ORDINARY + 1], (2.0, None), torch.cdist),
         ("_cdist_forward", [ORDINARY, ORDINARY + 1], (1.0, None), lambda x, y: torch.cdist(x, y, p=1.0)),
