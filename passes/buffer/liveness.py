@@ -60,7 +60,7 @@ class Liveness:
         None if one piece of memory is not enough: the buffer leaves an iteration of a loop, or the function.
         """
         owner = value.owner.operation
-        first, last = self._end[owner], self._start[owner]
+        accesses: list[ir.Operation] = []
         for alias in self.aliases(value):
             if isinstance(alias, ir.BlockArgument):
                 holder = alias.owner.owner.operation
@@ -75,8 +75,9 @@ class Liveness:
                 lifted = self._lift(user, owner)
                 if lifted is None:
                     return None
-                first, last = min(first, self._start[lifted]), max(last, self._end[lifted])
-        return Interval(min(first, last), last)
+                accesses.append(lifted)
+        accesses = accesses or [owner]
+        return Interval(min(self._start[op] for op in accesses), max(self._end[op] for op in accesses))
 
     def enclosing(self, op: ir.Operation) -> Iterator[ir.Operation]:
         """The operations around ``op``, innermost first."""

@@ -3,7 +3,7 @@
 // Arguments are put in order; states vanish from the results; outputs are asked for where they were allocated.
 // CHECK: func.func private @stepwell_output(memref<?xi8>, i64, memref<?xindex>) -> memref<?xi8> attributes {llvm.emit_c_interface}
 // CHECK-LABEL: func.func @main
-// CHECK-SAME: (%[[X:.*]]: memref<?x4xf32> {stepwell.input = "x"}, %[[S:.*]]: memref<4xf32> {stepwell.state = "s"}, %[[P:.*]]: memref<64xi8> {stepwell.parameters}, %[[A:.*]]: memref<128xi8> {stepwell.arena}, %[[C:.*]]: memref<?xi8> {stepwell.context}) {
+// CHECK-SAME: (%[[X:arg[0-9]+]]: memref<?x4xf32> {stepwell.input = "x"}, %[[S:arg[0-9]+]]: memref<4xf32> {stepwell.state = "s"}, %[[P:arg[0-9]+]]: memref<64xi8> {stepwell.parameters}, %[[A:arg[0-9]+]]: memref<128xi8> {stepwell.arena}, %[[C:arg[0-9]+]]: memref<?xi8> {stepwell.context}) {
 func.func @main(%arena: memref<128xi8> {stepwell.arena}, %s: memref<4xf32> {stepwell.state = "s"},
                 %p: memref<64xi8> {stepwell.parameters}, %x: memref<?x4xf32> {stepwell.input = "x"})
     -> (memref<4xf32> {stepwell.state = "s"}, memref<?x4xf32> {stepwell.output = "0"}) {
@@ -41,7 +41,7 @@ func.func @reshaped(%x: memref<16xf32>) -> (memref<4x4xf32>) {
 
 // What was not allocated here is copied; rank 0 has no sizes.
 // CHECK-LABEL: func.func @copied
-// CHECK-SAME: (%[[X:.*]]: memref<f32>
+// CHECK-SAME: (%[[X:arg[0-9]+]]: memref<f32>
 func.func @copied(%x: memref<f32>) -> (memref<f32>) {
   // CHECK: memref.alloca() : memref<0xindex>
   // CHECK: %[[OUT:.*]] = memref.view %{{.*}} : memref<?xi8> to memref<f32>

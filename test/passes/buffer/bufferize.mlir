@@ -2,7 +2,7 @@
 
 // A state is updated in its own memory; the output is a buffer allocated here.
 // CHECK-LABEL: func.func @state_in_place
-// CHECK-SAME: (%[[CACHE:.*]]: memref<8x4xf32> {stepwell.state = "cache"}, %[[X:.*]]: memref<4xf32> {stepwell.input = "x"}, %[[AT:.*]]: index)
+// CHECK-SAME: (%[[CACHE:arg[0-9]+]]: memref<8x4xf32> {stepwell.state = "cache"}, %[[X:arg[0-9]+]]: memref<4xf32> {stepwell.input = "x"}, %[[AT:arg[0-9]+]]: index)
 func.func @state_in_place(%cache: tensor<8x4xf32> {stepwell.state = "cache"}, %x: tensor<4xf32> {stepwell.input = "x"}, %at: index)
     -> (tensor<8x4xf32> {stepwell.state = "cache"}, tensor<8x4xf32> {stepwell.output = "0"}) {
   // CHECK: %[[ROW:.*]] = memref.subview %[[CACHE]][%[[AT]], 0] [1, 4] [1, 1]
@@ -21,7 +21,7 @@ func.func @state_in_place(%cache: tensor<8x4xf32> {stepwell.state = "cache"}, %x
 
 // Two states that change places: neither copy may see the other.
 // CHECK-LABEL: func.func @swapped_states
-// CHECK-SAME: (%[[A:.*]]: memref<4xf32> {stepwell.state = "a"}, %[[B:.*]]: memref<4xf32> {stepwell.state = "b"})
+// CHECK-SAME: (%[[A:arg[0-9]+]]: memref<4xf32> {stepwell.state = "a"}, %[[B:arg[0-9]+]]: memref<4xf32> {stepwell.state = "b"})
 func.func @swapped_states(%a: tensor<4xf32> {stepwell.state = "a"}, %b: tensor<4xf32> {stepwell.state = "b"})
     -> (tensor<4xf32> {stepwell.state = "a"}, tensor<4xf32> {stepwell.state = "b"}) {
   // CHECK-DAG: memref.copy %[[B]], %[[OLD_B:alloc.*]] :
@@ -36,7 +36,7 @@ func.func @swapped_states(%a: tensor<4xf32> {stepwell.state = "a"}, %b: tensor<4
 
 // Inputs and parameters are never written, even where writing in place would save a buffer.
 // CHECK-LABEL: func.func @inputs_are_read_only
-// CHECK-SAME: (%[[X:.*]]: memref<4xf32> {stepwell.input = "x"}, %[[W:.*]]: memref<4xf32> {stepwell.parameter = "w"})
+// CHECK-SAME: (%[[X:arg[0-9]+]]: memref<4xf32> {stepwell.input = "x"}, %[[W:arg[0-9]+]]: memref<4xf32> {stepwell.parameter = "w"})
 func.func @inputs_are_read_only(%x: tensor<4xf32> {stepwell.input = "x"}, %w: tensor<4xf32> {stepwell.parameter = "w"})
     -> (tensor<4xf32>, tensor<4xf32>) {
   // CHECK-NOT: outs(%[[X]]
@@ -50,7 +50,7 @@ func.func @inputs_are_read_only(%x: tensor<4xf32> {stepwell.input = "x"}, %w: te
 
 // A result that is an argument, a view or returned twice gets a buffer of its own.
 // CHECK-LABEL: func.func @outputs_are_fresh
-// CHECK-SAME: (%[[X:.*]]: memref<4xf32>
+// CHECK-SAME: (%[[X:arg[0-9]+]]: memref<4xf32>
 func.func @outputs_are_fresh(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<2x2xf32>, tensor<4xf32>, tensor<4xf32>) {
   // CHECK: %[[SUM:.*]] = memref.alloc() {{.*}} : memref<4xf32>
   // CHECK: linalg.add
@@ -83,7 +83,7 @@ func.func @shared_fill(%x: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>
 
 // What an iteration yields goes back into the buffer that it was given.
 // CHECK-LABEL: func.func @loop
-// CHECK-SAME: (%[[X:.*]]: memref<4xf32>
+// CHECK-SAME: (%[[X:arg[0-9]+]]: memref<4xf32>
 func.func @loop(%x: tensor<4xf32>, %n: index) -> tensor<4xf32> {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -105,7 +105,7 @@ func.func @loop(%x: tensor<4xf32>, %n: index) -> tensor<4xf32> {
 
 // Both branches write to one buffer made before them.
 // CHECK-LABEL: func.func @branch
-// CHECK-SAME: (%[[X:.*]]: memref<4xf32>
+// CHECK-SAME: (%[[X:arg[0-9]+]]: memref<4xf32>
 func.func @branch(%x: tensor<4xf32>, %condition: i1) -> tensor<4xf32> {
   // CHECK: %[[PLACE:.*]] = memref.alloc() {{.*}} : memref<4xf32>
   // CHECK: scf.if

@@ -40,7 +40,7 @@ func.func @caller(%n: index, %y: memref<?xf32>) {
 
 // A loop owns what it carries: the old buffer is freed in each iteration, the last one behind the loop.
 // CHECK-LABEL: func.func @loop
-// CHECK-SAME: (%[[X:.*]]: memref<?xf32>
+// CHECK-SAME: (%[[X:arg[0-9]+]]: memref<?xf32>
 func.func @loop(%x: memref<?xf32>, %y: memref<?xf32>, %n: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -65,7 +65,7 @@ func.func @loop(%x: memref<?xf32>, %y: memref<?xf32>, %n: index) {
 
 // A branch hands out buffers of its own only.
 // CHECK-LABEL: func.func @branch
-// CHECK-SAME: (%[[X:.*]]: memref<?xf32>
+// CHECK-SAME: (%[[X:arg[0-9]+]]: memref<?xf32>
 func.func @branch(%x: memref<?xf32>, %n: index, %condition: i1, %y: memref<?xf32>) {
   // CHECK: %[[OUT:.*]] = scf.if
   // CHECK:   scf.yield %{{alloc.*}} :

@@ -3,14 +3,14 @@
 
 // Buffers that are not in use together share memory.
 // CHECK-LABEL: func.func @chain
-// CHECK-SAME: %[[ARENA:.*]]: memref<128xi8> {stepwell.arena})
+// CHECK-SAME: %[[MEMORY:arg[0-9]+]]: memref<128xi8> {stepwell.arena})
 func.func @chain(%x: memref<16xf32>, %y: memref<16xf32>) {
   // CHECK: %[[OFFSET_A:.*]] = arith.constant 0 : index
-  // CHECK: %[[A:.*]] = memref.view %[[ARENA]][%[[OFFSET_A]]][] : memref<128xi8> to memref<16xf32>
+  // CHECK: %[[A:.*]] = memref.view %[[MEMORY]][%[[OFFSET_A]]][] : memref<128xi8> to memref<16xf32>
   // CHECK: %[[OFFSET_B:.*]] = arith.constant 64 : index
-  // CHECK: %[[B:.*]] = memref.view %[[ARENA]][%[[OFFSET_B]]][]
+  // CHECK: %[[B:.*]] = memref.view %[[MEMORY]][%[[OFFSET_B]]][]
   // CHECK: %[[OFFSET_C:.*]] = arith.constant 0 : index
-  // CHECK: %[[C:.*]] = memref.view %[[ARENA]][%[[OFFSET_C]]][]
+  // CHECK: %[[C:.*]] = memref.view %[[MEMORY]][%[[OFFSET_C]]][]
   %a = memref.alloc() : memref<16xf32>
   %b = memref.alloc() : memref<16xf32>
   %c = memref.alloc() : memref<16xf32>
@@ -50,7 +50,9 @@ func.func @views(%x: memref<16xf32>, %y: memref<4x4xf32>) {
 // CHECK-NOT: memref.alloc
 // ARENA-LABEL: func.func @loop
 // ARENA-SAME: memref<8256xi8> {stepwell.arena}
+// ARENA: scf.for
 // ARENA-NOT: memref.alloc
+// ARENA: return
 func.func @loop(%x: memref<16xf32>, %n: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
