@@ -112,8 +112,8 @@ def run_verify(options: argparse.Namespace) -> Result:
 
 def run_analyze(options: argparse.Namespace) -> Result:
     """``stepwell analyze``."""
-    from stepwell.driver.analyze import analyze
     from stepwell.driver.sources import resolve
+    from stepwell.frontend.analyze import analyze
 
     model, args = resolve(options.model)
     analysis = analyze(model, args)

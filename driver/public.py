@@ -12,7 +12,7 @@ _HOMES = {
     "Error": "stepwell.support.errors:Error",
     "ParameterStore": "stepwell.support.parameters:ParameterStore",
     "Target": "stepwell.backends.base:Target",
-    "analyze": "stepwell.driver.analyze:analyze",
+    "analyze": "stepwell.frontend.analyze:analyze",
     "compile": "stepwell.driver.api:compile",
     "load": "stepwell.driver.api:load",
     "lower": "stepwell.driver.api:lower",
