@@ -60,7 +60,7 @@ class OutlineLoops(Pass):
 def _is_entry(op: ir.OpView) -> bool:
     if op.operation.name != "func.func" or not op.regions[0].blocks:
         return False
-    visibility = op.attributes["sym_visibility"] if "sym_visibility" in op.attributes else None
+    visibility = op.attributes.get("sym_visibility", None)
     return visibility is None or ir.StringAttr(visibility).value == "public"
 
 

@@ -2,8 +2,8 @@
 
 // What a nest uses from above becomes an argument; constants and views of static place are repeated inside.
 // CHECK-LABEL: func.func private @main_nest_0(
-// CHECK-SAME:    %[[ARENA:.*]]: memref<256xi8>, %[[N:.*]]: index) attributes {llvm.no_inline}
-// CHECK-DAG:     %[[OFFSET:.*]] = arith.constant 64 : index
+// CHECK-SAME:    %[[N:.*]]: index, %[[ARENA:.*]]: memref<256xi8>) attributes {llvm.no_inline}
+// CHECK:         %[[OFFSET:.*]] = arith.constant 64 : index
 // CHECK:         %[[VIEW:.*]] = memref.view %[[ARENA]][%[[OFFSET]]][] : memref<256xi8> to memref<4xf32>
 // CHECK:         scf.for %{{.*}} = %{{.*}} to %[[N]]
 // CHECK:           memref.store %{{.*}}, %[[VIEW]]
@@ -17,7 +17,7 @@
 
 // CHECK-LABEL: func.func @main(
 // CHECK-NOT:     scf.for
-// CHECK:         call @main_nest_0(%{{.*}}, %{{.*}}) : (memref<256xi8>, index) -> ()
+// CHECK:         call @main_nest_0(%{{.*}}, %{{.*}}) : (index, memref<256xi8>) -> ()
 // CHECK:         %[[RESULT:.*]] = call @main_nest_1
 // CHECK:         return %[[RESULT]] : f32
 func.func @main(%arena: memref<256xi8>, %n: index) -> f32 {
