@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,5 +102,9 @@ def start(
     backend = find_backend(parsed.name)
     resolved = backend.resolve(parsed)
     passes = parse_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+    began = time.perf_counter()
     program = load_program(model, args, dict(kwargs or {}), dynamic_shapes=dynamic_shapes)
-    return Compilation(program, backend, resolved, passes, dump_dir=Path(dump_ir) if dump_ir else None)
+    seconds = time.perf_counter() - began
+    compilation = Compilation(program, backend, resolved, passes, dump_dir=Path(dump_ir) if dump_ir else None)
+    compilation.report.seconds["import"] = seconds
+    return compilation

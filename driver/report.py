@@ -13,7 +13,7 @@ class CompileReport:
     """Collected while compiling.
 
     Attributes:
-        seconds: phase -> seconds, in order (export, decompose, import, passes, prepare, code generation).
+        seconds: phase -> seconds, in order; ``import`` includes torch.export and its decompositions.
         passes: the passes as they ran.
         notes: what passes reported, by pass name.
         parameters: bytes of the parameter file, and of the model's own weights.
