@@ -161,8 +161,8 @@ def folder() -> Path:
     """
     import stepwell
 
-    for place in (*stepwell.__path__, Path(sysconfig.get_path("platlib"), "stepwell")):
-        candidate = Path(place, "_runtime")
+    places = [*map(str, stepwell.__path__), f"{sysconfig.get_path('platlib')}/stepwell"]
+    for candidate in (Path(place, "_runtime") for place in places):
         if (candidate / "libstepwell_runtime.so").is_file():
             return candidate
     raise ToolError("the native runtime is not built", hint="make setup in the source tree, or pip install .")

@@ -134,7 +134,12 @@ SW_EXPORT int sw_model_create(const sw_model_desc *description, const char *para
 
 SW_EXPORT int sw_model_load(const char *library_file, const char *parameter_file, uint32_t flags, sw_model **model) {
   if (!library_file || !model) return fail(SW_ERROR_USAGE, "sw_model_load: the file or the result is NULL");
-  void *library = dlopen(library_file, RTLD_NOW | RTLD_LOCAL);
+  char path[4096];  // dlopen looks for a name without a slash among the system's libraries
+  const bool bare = strchr(library_file, '/') == nullptr;
+  const int length = snprintf(path, sizeof path, "%s%s", bare ? "./" : "", library_file);
+  if (length < 0 || static_cast<size_t>(length) >= sizeof path)
+    return fail(SW_ERROR_ARTIFACT, "the path of the artifact is too long");
+  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!library) return fail(SW_ERROR_ARTIFACT, "the artifact's code can't be loaded: %s", dlerror());
   const auto *description = static_cast<const sw_model_desc *>(dlsym(library, "stepwell_model"));
   const auto *hooks = static_cast<const stepwell::Hooks *>(dlsym(library, "stepwell_hooks"));

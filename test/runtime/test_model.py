@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import struct
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,20 @@ def test_missing_code(tmp_path: Path, parameters: Path) -> None:
     assert "can't be loaded" in refuse(tmp_path / "model.so", parameters)
 
 
-def test_code_that_is_no_model(parameters: Path) -> None:
-    assert "libm.so.6 does not hold a compiled model" in refuse(Path("libm.so.6"), parameters)
+def test_code_is_not_looked_for_among_the_system_s_libraries(parameters: Path) -> None:
+    assert "./libm.so.6" in refuse(Path("libm.so.6"), parameters)
+
+
+def test_code_that_is_no_model(parameters: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.so"
+    subprocess.run(["cc", "-shared", "-x", "c", "/dev/null", "-o", empty], check=True)
+    assert "empty.so does not hold a compiled model" in refuse(empty, parameters)
+
+
+def test_code_that_is_cut_short(code: Path, parameters: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short.so"
+    short.write_bytes(code.read_bytes()[:1000])
+    assert "can't be loaded" in refuse(short, parameters)
 
 
 def test_missing_parameter_file(code: Path, tmp_path: Path) -> None:
