@@ -14,10 +14,12 @@ def graph_stage() -> Stage:
         "graph",
         "graph",
         [
+            parse_element("decompose"),
             Nested("func.func", [Upstream("torch-match-quantized-custom-ops")]),
             Upstream(
                 "torchdynamo-export-to-torch-backend-pipeline", f"extra-library= backend-legal-ops={','.join(_KEPT)}"
             ),
+            parse_element("simplify"),
         ],
     )
 

@@ -13,11 +13,13 @@ def cpu_pipeline(fp: str) -> Pipeline:
     Args:
         fp: numerics policy: ``strict``, ``contract`` or ``fast``.
     """
+    graph = graph_stage()
+    graph.elements.append(parse_element("fold-batch-norm"))
     return Pipeline(
         [
-            graph_stage(),
+            graph,
             tensor_stage(),
-            _stage("prepare", "tensor", "detach-prepare"),
+            _stage("prepare", "tensor", "split-prepare", "detach-prepare"),
             buffer_stage(),
             backend_stage(fp),
         ]
