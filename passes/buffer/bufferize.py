@@ -84,19 +84,28 @@ def _split_fills(function: ir.Operation) -> None:
 
     function.walk(collect)
     for fill in fills:
-        uses = [use for use in fill.results[0].uses if _is_init(use)]
-        for use in uses[1:] if len(uses) == sum(1 for _ in fill.results[0].uses) else uses:
+        inits = [use for use in fill.results[0].uses if _init_argument(use) is not None]
+        for use in inits:
             user = use.owner.operation
-            user.operands[use.operand_number] = fill.clone(ir.InsertionPoint(user)).operation.results[0]
+            argument = _init_argument(use)
+            if argument is not None and not any(True for _ in argument.uses):
+                user.operands[use.operand_number] = fill.operands[1]  # overwritten without being read
+            else:
+                user.operands[use.operand_number] = fill.clone(ir.InsertionPoint(user)).operation.results[0]
+        if not any(True for _ in fill.results[0].uses):
+            fill.erase()
 
 
-def _is_init(use: ir.OpOperand) -> bool:
-    """Whether a structured operation starts from this operand."""
+def _init_argument(use: ir.OpOperand) -> ir.Value | None:
+    """What the body of a structured operation sees of this operand, if the operation starts from it."""
     user = use.owner.operation
     if not user.name.startswith("linalg.") or "operandSegmentSizes" not in user.attributes:
-        return False
+        return None
     inputs, _ = ir.DenseI32ArrayAttr(user.attributes["operandSegmentSizes"])
-    return bool(use.operand_number >= inputs)
+    if use.operand_number < inputs or len(user.regions) != 1:
+        return None
+    arguments = user.regions[0].blocks[0].arguments
+    return arguments[use.operand_number] if len(arguments) == len(user.operands) else None
 
 
 def _settle_results(function: func.FuncOp) -> int:
