@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch.fx import Node
 from torch.utils import _pytree as pytree
 
 from stepwell.frontend.bindings import Bindings
+from stepwell.frontend.program import DimensionHints
 from stepwell.support import dtypes
 from stepwell.support.errors import ImportFailure
 from stepwell.support.signature import Dim, OutputRef, Signature, Size, SymbolRange, TensorSpec
@@ -77,27 +79,37 @@ class SymbolNames:
         """The user's name of a symbol, else torch's."""
         return self._names.get(str(symbol), str(symbol))
 
-    def ranges(self, used: set[str]) -> dict[str, SymbolRange]:
-        """Range of each symbol in ``used``, from the program's constraints."""
-        found = {}
+    def ranges(self, used: set[str], lower: Mapping[str, int]) -> dict[str, SymbolRange]:
+        """Range of each symbol in ``used``, from the program's constraints and the sizes ``lower`` that were tried."""
+        found: dict[str, SymbolRange] = {}
         for symbol, interval in self._program.range_constraints.items():
-            name = self.name(symbol)
-            if name in used:
-                lower = int(interval.lower) if interval.lower.is_Integer else 0
-                upper = int(interval.upper) if interval.upper.is_Integer else None
-                found[name] = SymbolRange(max(lower, 0), upper)
+            if not symbol.is_Symbol or self.name(symbol) not in used:
+                continue
+            smallest = max(int(interval.lower), 0) if interval.lower.is_Integer else 0
+            largest = int(interval.upper) if interval.upper.is_Integer else None
+            if str(symbol) in lower:
+                # 2 is where tracing starts, not a bound that anybody asked for.
+                asked = self._derived_lower(symbol) if smallest == 2 else smallest
+                smallest = max(asked, lower[str(symbol)])
+            found[self.name(symbol)] = SymbolRange(smallest, largest)
         return {name: found.get(name, SymbolRange()) for name in sorted(used)}
 
+    def _derived_lower(self, symbol: Any) -> int:
+        """The bound that dimensions derived from ``symbol`` put on it."""
+        bound = 0
+        for expr, interval in self._program.range_constraints.items():
+            if expr != symbol and expr.free_symbols == {symbol} and interval.lower.is_Integer and expr.is_polynomial():
+                coefficients = sympy.Poly(expr, symbol).all_coeffs()
+                if len(coefficients) == 2 and coefficients[0] > 0:
+                    bound = max(bound, int(sympy.ceiling((interval.lower - coefficients[1]) / coefficients[0])))
+        return bound
 
-def build_boundary(program: ExportedProgram, bound: Bindings, dynamic_shapes: Any = None) -> Boundary:
-    """The signature of ``program`` after :func:`~stepwell.frontend.bindings.bind`.
 
-    Args:
-        dynamic_shapes: as given to torch.export; only for the names of dimensions.
-    """
+def build_boundary(program: ExportedProgram, bound: Bindings, hints: DimensionHints) -> Boundary:
+    """The signature of ``program`` after :func:`~stepwell.frontend.bindings.bind`."""
     in_spec, out_spec, names = _trees(program, len(bound.leaves))
     leaves = [None if index is None else bound.inputs[index] for index in bound.leaves]
-    symbols = SymbolNames(program, leaves, _shape_leaves(dynamic_shapes, in_spec))
+    symbols = SymbolNames(program, leaves, _shape_leaves(hints.dynamic_shapes, in_spec))
     by_node = {node.name: node for node in program.graph.nodes}
     tensor_names = [name for name, index in zip(names, bound.leaves, strict=True) if index is not None]
     inputs = tuple(_spec(name, node, symbols) for name, node in zip(tensor_names, bound.inputs, strict=True))
@@ -130,7 +142,7 @@ def build_boundary(program: ExportedProgram, bound: Bindings, dynamic_shapes: An
         results=tuple(results),
         states=states,
         outputs=tuple(outputs),
-        symbols=symbols.ranges(used),
+        symbols=symbols.ranges(used, hints.lower),
         in_spec=_dumps(in_spec),
         out_spec=_dumps(out_spec),
         input_leaves=tuple(bound.leaves),

@@ -20,7 +20,7 @@ from torch_mlir.extras.fx_importer import (
 from stepwell.dialects.context import make_context
 from stepwell.frontend.bindings import Bindings, bind, to_numpy
 from stepwell.frontend.boundary import Boundary, build_boundary
-from stepwell.frontend.program import Program
+from stepwell.frontend.program import DimensionHints, Program
 from stepwell.frontend.source_paths import describe_node, innermost_frame
 from stepwell.frontend.views import split_views
 from stepwell.support.errors import ImportFailure
@@ -64,7 +64,7 @@ class _Hooks(FxImporterHooks):  # type: ignore[misc]  # torch-mlir has no types
 
 
 def import_program(
-    program: ExportedProgram, *, origin: str, entry: str = "main", dynamic_shapes: Any = None
+    program: ExportedProgram, *, origin: str, entry: str = "main", hints: DimensionHints | None = None
 ) -> Program:
     """Import ``program``, which :func:`stepwell.frontend.export.decompose` made; it is changed on the way.
 
@@ -73,7 +73,7 @@ def import_program(
     """
     bound = bind(program)
     split_views(program)
-    boundary = build_boundary(program, bound, dynamic_shapes)
+    boundary = build_boundary(program, bound, hints or DimensionHints())
     context = make_context()
     importer = FxImporter(context=context, hooks=_Hooks())
     importer._cc = _Cache(context, py_attr_tracker=importer._py_attr_tracker)

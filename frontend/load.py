@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from stepwell.frontend.program import Program
+from stepwell.frontend.program import DimensionHints, Program
 from stepwell.support.errors import ImportFailure, UsageError
 
 
@@ -49,20 +49,25 @@ def load_program(
         return _from_exported(source, origin="ExportedProgram", entry=entry)
     if isinstance(source, torch.nn.Module):
         from stepwell.frontend.export import export_model
+        from stepwell.frontend.small_sizes import smallest_sizes
 
         exported = export_model(source, tuple(args), kwargs, dynamic_shapes)
-        return _from_exported(exported, origin=type(source).__name__, entry=entry, dynamic_shapes=dynamic_shapes)
+        lower = smallest_sizes(source, exported, tuple(args), kwargs) if dynamic_shapes else {}
+        hints = DimensionHints(dynamic_shapes, lower)
+        return _from_exported(exported, origin=type(source).__name__, entry=entry, hints=hints)
     raise UsageError(
         f"a model is an nn.Module, an ExportedProgram or a path, not {type(source).__name__}",
         hint="wrap a plain function in an nn.Module",
     )
 
 
-def _from_exported(exported: Any, *, origin: str, entry: str, dynamic_shapes: Any = None) -> Program:
+def _from_exported(exported: Any, *, origin: str, entry: str, hints: DimensionHints | None = None) -> Program:
     from stepwell.frontend.export import decompose
     from stepwell.frontend.importer import import_program
+    from stepwell.frontend.small_sizes import check_guards
 
-    return import_program(decompose(exported), origin=origin, entry=entry, dynamic_shapes=dynamic_shapes)
+    check_guards(exported)
+    return import_program(decompose(exported), origin=origin, entry=entry, hints=hints)
 
 
 def _load_pt2(path: Path) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,19 @@ from torch_mlir import ir
 
 from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import Signature
+
+
+@dataclass(frozen=True)
+class DimensionHints:
+    """What is known of dynamic sizes beside the exported program.
+
+    Attributes:
+        dynamic_shapes: as given to torch.export; for the names of dimensions.
+        lower: torch's name of a symbol -> the smallest size at which the graph was found to be right.
+    """
+
+    dynamic_shapes: Any = None
+    lower: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass

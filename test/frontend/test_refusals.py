@@ -37,7 +37,7 @@ def test_data_dependent_control_flow(model: nn.Module, line: int) -> None:
     ("args", "kwargs"), [((), None), ((torch.ones(2), torch.ones(2)), None), ((), {"y": torch.ones(2)})]
 )
 def test_arguments_that_do_not_fit(args: Any, kwargs: Any) -> None:
-    with pytest.raises(ImportFailure, match="do not fit ReLU.forward"):
+    with pytest.raises(ImportFailure, match=r"do not fit ReLU\.forward"):
         load_program(nn.ReLU(), args, kwargs)
 
 
@@ -47,20 +47,20 @@ def test_shapes_that_do_not_fit() -> None:
 
 
 def test_things_that_are_no_model(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="an nn.Module, an ExportedProgram or a path, not function"):
+    with pytest.raises(UsageError, match=r"an nn\.Module, an ExportedProgram or a path, not function"):
         load_program(lambda x: x, (torch.ones(1),))
     with pytest.raises(UsageError, match="there is no file"):
         load_program(tmp_path / "none.pt2")
     wrong = tmp_path / "model.onnx"
     wrong.touch()
-    with pytest.raises(UsageError, match="neither .pt2 nor .mlir"):
+    with pytest.raises(UsageError, match=r"neither \.pt2 nor \.mlir"):
         load_program(wrong)
 
 
 def test_damaged_pt2(tmp_path: Path) -> None:
     path = tmp_path / "model.pt2"
     path.write_bytes(b"PK not an archive")
-    with pytest.raises(ImportFailure, match="not a readable .pt2 file"):
+    with pytest.raises(ImportFailure, match=r"not a readable \.pt2 file"):
         load_program(path)
 
 
@@ -77,6 +77,6 @@ class ReturnsOpaque(nn.Module):
 
 
 def test_unknown_output_class() -> None:
-    with pytest.raises(ImportFailure, match="returns a .*Opaque") as caught:
+    with pytest.raises(ImportFailure, match=r"returns a .*Opaque") as caught:
         load_program(ReturnsOpaque(), (torch.ones(1),))
     assert "register_dataclass" in (caught.value.hint or "")

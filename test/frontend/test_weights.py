@@ -111,5 +111,5 @@ class Aliased(nn.Module):
 
 
 def test_mutated_alias_is_refused() -> None:
-    with pytest.raises(ImportFailure, match="'(count|view)' and '(count|view)' share memory"):
+    with pytest.raises(ImportFailure, match=r"'(count|view)' and '(count|view)' share memory"):
         load_program(Aliased(), (torch.zeros(2),))
