@@ -89,6 +89,11 @@ int parse_header(const char *path, const char *text, uint64_t length, ParameterF
 // The digest of `data` in lower-case hexadecimal.
 void sha256_hex(const uint8_t *data, uint64_t bytes, char out[65]);
 
+// ---- library_file.cpp ----
+
+// Fails where `path` is no shared library, or one that is cut short.
+int check_library_file(const char *path);
+
 // ---- cpu_features.cpp ----
 
 // Fails where `features` (LLVM's spelling) names one that this processor lacks.

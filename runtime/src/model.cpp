@@ -139,6 +139,7 @@ SW_EXPORT int sw_model_load(const char *library_file, const char *parameter_file
   const int length = snprintf(path, sizeof path, "%s%s", bare ? "./" : "", library_file);
   if (length < 0 || static_cast<size_t>(length) >= sizeof path)
     return fail(SW_ERROR_ARTIFACT, "the path of the artifact is too long");
+  if (int status = stepwell::check_library_file(path)) return status;
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!library) return fail(SW_ERROR_ARTIFACT, "the artifact's code can't be loaded: %s", dlerror());
   const auto *description = static_cast<const sw_model_desc *>(dlsym(library, "stepwell_model"));

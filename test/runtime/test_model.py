@@ -62,10 +62,11 @@ def test_code_that_is_no_model(parameters: Path, tmp_path: Path) -> None:
     assert "empty.so does not hold a compiled model" in refuse(empty, parameters)
 
 
-def test_code_that_is_cut_short(code: Path, parameters: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("length", [0, 10, 1000, -1])
+def test_code_that_is_cut_short(code: Path, parameters: Path, tmp_path: Path, length: int) -> None:
     short = tmp_path / "short.so"
-    short.write_bytes(code.read_bytes()[:1000])
-    assert "can't be loaded" in refuse(short, parameters)
+    short.write_bytes(code.read_bytes()[:length])
+    assert "short.so is truncated or no shared library" in refuse(short, parameters)
 
 
 def test_missing_parameter_file(code: Path, tmp_path: Path) -> None:
