@@ -11,7 +11,7 @@ from torch_mlir.dialects import bufferization
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
-from stepwell.passes.tensor.structured import loops_of, structured_ops
+from stepwell.passes.tensor.structured import input_count, loops_of, structured_ops
 
 
 @dataclass
@@ -81,8 +81,8 @@ def _is_elementwise(op: ir.Operation) -> bool:
 
 def _is_cheap(producer: ir.Operation, limit: int) -> bool:
     shape = ir.ShapedType(producer.results[0].type).rank
-    inputs, _ = ir.DenseI32ArrayAttr(producer.attributes["operandSegmentSizes"])
-    ranks = [ir.ShapedType(v.type).rank for v in list(producer.operands)[:inputs] if isinstance(v.type, ir.ShapedType)]
+    inputs = list(producer.operands)[: input_count(producer)]
+    ranks = [ir.ShapedType(v.type).rank for v in inputs if isinstance(v.type, ir.ShapedType)]
     if ranks.count(shape) > 1:
         return False
     *body, _ = [op.operation for op in producer.regions[0].blocks[0].operations]

@@ -28,7 +28,7 @@ def structured_ops(root: ir.Operation) -> list[ir.Operation]:
     found: list[ir.Operation] = []
 
     def collect(op: ir.Operation) -> ir.WalkResult:
-        if op.name.startswith("linalg.") and len(op.regions) == 1 and "operandSegmentSizes" in op.attributes:
+        if op.name.startswith("linalg.") and len(op.regions) == 1:
             found.append(op)
         return ir.WalkResult.ADVANCE
 
@@ -36,10 +36,18 @@ def structured_ops(root: ir.Operation) -> list[ir.Operation]:
     return [op for op in found if _maps(op)]
 
 
+def input_count(op: ir.Operation) -> int:
+    """How many operands of a structured operation are inputs; the others are what it starts from."""
+    if "operandSegmentSizes" in op.attributes:
+        inputs, _ = ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"])
+        return int(inputs)
+    return len(op.operands) // 2 if op.name == "linalg.reduce" else len(op.operands) - 1
+
+
 def loops_of(op: ir.Operation) -> list[Loop]:
     """The iteration space of a structured operation."""
     maps = _maps(op)
-    inputs, _ = ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"])
+    inputs = input_count(op)
     outputs = {position for m in maps[inputs:] for position in _positions(m) if position is not None}
     loops = []
     for dim in range(maps[0].n_dims):
@@ -78,8 +86,7 @@ def _bound(value: ir.Value, axis: int) -> int | None:
     while isinstance(value, ir.OpResult):
         op = value.owner.operation
         if op.name.startswith("linalg."):
-            inputs, _ = ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"])
-            value = op.operands[inputs + ir.OpResult(value).result_number]
+            value = op.operands[input_count(op) + ir.OpResult(value).result_number]
         elif op.name in ("tensor.cast", "memref.cast"):
             value = op.operands[0]
         elif op.name in ("tensor.extract_slice", "memref.subview"):

@@ -1,0 +1,80 @@
+// RUN: stepwell-opt %s --fuse --split-input-file | FileCheck %s
+// RUN: stepwell-opt %s --fuse=reductions=false --split-input-file | FileCheck %s --check-prefix=APART
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+
+// Elementwise operations end in the reduction that uses them, at any size.
+// CHECK-LABEL: func.func @into_reduction
+// CHECK-COUNT-1: linalg.generic
+// CHECK: arith.addf
+// CHECK: math.exp
+// CHECK: arith.maximumf
+// CHECK-NOT: linalg.generic
+// CHECK: return
+// APART-LABEL: func.func @into_reduction
+// APART: linalg.generic
+// APART: math.exp
+// APART-NOT: bufferization.dealloc_tensor
+// APART: linalg.generic
+// APART: arith.maximumf
+func.func @into_reduction(%a: tensor<?x8xf32>, %b: tensor<?x8xf32>, %r: tensor<?xf32>) -> tensor<?xf32> {
+  %s = arith.addf %a, %b : tensor<?x8xf32>
+  %e = math.exp %s : tensor<?x8xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+       ins(%e : tensor<?x8xf32>) outs(%r : tensor<?xf32>) {
+    ^bb0(%x: f32, %y: f32):
+      %z = arith.maximumf %x, %y : f32
+      linalg.yield %z : f32
+  } -> tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
+
+// -----
+
+// What is expensive is computed once, although it is used twice.
+// CHECK-LABEL: func.func @expensive_twice
+// CHECK-COUNT-1: math.exp
+// CHECK-NOT: math.exp
+// CHECK: return
+func.func @expensive_twice(%a: tensor<8xf32>, %b: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
+  %e = math.exp %a : tensor<8xf32>
+  %0 = arith.mulf %e, %b : tensor<8xf32>
+  %1 = arith.addf %e, %b : tensor<8xf32>
+  return %0, %1 : tensor<8xf32>, tensor<8xf32>
+}
+
+// -----
+
+// What is cheap is computed at each use.
+// CHECK-LABEL: func.func @cheap_twice
+// CHECK: linalg.generic
+// CHECK: arith.negf
+// CHECK: arith.mulf
+// CHECK: linalg.generic
+// CHECK: arith.negf
+// CHECK: arith.maximumf
+// CHECK-NOT: linalg.generic
+// CHECK: return
+func.func @cheap_twice(%a: tensor<8xf32>, %b: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
+  %e = arith.negf %a : tensor<8xf32>
+  %0 = arith.mulf %e, %b : tensor<8xf32>
+  %1 = math.exp %b : tensor<8xf32>
+  %2 = arith.maximumf %e, %1 : tensor<8xf32>
+  return %0, %2 : tensor<8xf32>, tensor<8xf32>
+}
+
+// -----
+
+// A matrix product is no elementwise operation: it stays between its neighbours.
+// CHECK-LABEL: func.func @around_matmul
+// CHECK: linalg.generic
+// CHECK: linalg.matmul
+// CHECK: linalg.generic
+// CHECK: return
+func.func @around_matmul(%a: tensor<4x4xf32>, %init: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %0 = math.exp %a : tensor<4x4xf32>
+  %1 = linalg.matmul ins(%0, %0 : tensor<4x4xf32>, tensor<4x4xf32>) outs(%init : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %2 = math.exp %1 : tensor<4x4xf32>
+  return %2 : tensor<4x4xf32>
+}

@@ -1,0 +1,23 @@
+// RUN: not stepwell-opt %s --tile=sizes=4,x 2>&1 | FileCheck %s --check-prefix=SIZES
+// RUN: not stepwell-opt %s --tile=sizes=-4 2>&1 | FileCheck %s --check-prefix=NEGATIVE
+// RUN: not stepwell-opt %s '--tile=sizes=4 loop=while' 2>&1 | FileCheck %s --check-prefix=LOOP
+// RUN: not stepwell-opt %s '--tile=sizes=4 interchange=0/0' 2>&1 | FileCheck %s --check-prefix=LEVELS
+// RUN: not stepwell-opt %s --tile=size=4 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// RUN: not stepwell-opt %s --unroll=factor=0 2>&1 | FileCheck %s --check-prefix=FACTOR
+// RUN: not stepwell-opt %s --unroll=kind=while 2>&1 | FileCheck %s --check-prefix=KIND
+// RUN: not stepwell-opt %s --unroll=nest=outer 2>&1 | FileCheck %s --check-prefix=NEST
+// RUN: not stepwell-opt %s --vectorize=sizes=4,x 2>&1 | FileCheck %s --check-prefix=VECTOR
+
+// SIZES: option 'sizes' of pass 'tile' takes integers, not '4,x'
+// SIZES: commas between dimensions, slashes between levels
+// NEGATIVE: option 'sizes' of pass 'tile' takes no negative numbers, not '-4'
+// LOOP: option 'loop' of pass 'tile' takes for or forall, not 'while'
+// LEVELS: tile has 2 levels of interchange and 1 of sizes
+// UNKNOWN: pass 'tile' has no option 'size'
+// FACTOR: option 'factor' of pass 'unroll' takes a positive integer, not '0'
+// KIND: option 'kind' of pass 'unroll' takes any, scf or affine, not 'while'
+// NEST: option 'nest' of pass 'unroll' takes innermost or all, not 'outer'
+// VECTOR: option 'sizes' of pass 'vectorize' takes a list of integer values separated by commas, not '4,x'
+func.func @main() {
+  return
+}
