@@ -31,7 +31,9 @@ def save_artifact(executable: Executable, folder: Path) -> None:
         ArtifactError: ``folder`` is something else than an artifact, or can't be written.
     """
     if folder.exists() and not (folder / _MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ArtifactError(f"'{folder}' exists and is no artifact", hint="choose another folder, it is not overwritten")
+        raise ArtifactError(
+            f"'{folder}' exists and is no artifact", hint="choose another folder, it is not overwritten"
+        )
     backend = find_backend(executable.target.name)
     code = backend.package(executable.code)
     files = dict(code.files)

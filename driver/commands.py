@@ -30,9 +30,7 @@ def run_compile(options: argparse.Namespace) -> Result:
     kinds = [kind for kind in options.emit.split(",") if kind]
     check_kinds(kinds, options.target)
     model, args = resolve(options.model)
-    executable = api.compile(
-        model, args, target=options.target, pipeline=options.pipeline, dump_ir=options.dump_ir
-    )
+    executable = api.compile(model, args, target=options.target, pipeline=options.pipeline, dump_ir=options.dump_ir)
     executable.save(options.output)
     emit_extras(kinds, model, args, options.target, executable, options.output)
     report = executable.report

@@ -16,6 +16,7 @@ from stepwell.backends.target import Target
 from stepwell.driver.calling import CallPlan
 from stepwell.driver.executable import Executable
 from stepwell.driver.prepare import add_prepared, prepare_text
+from stepwell.driver.remaining import pipeline_from
 from stepwell.driver.report import CompileReport
 from stepwell.frontend import preflight
 from stepwell.frontend.program import Program
@@ -46,7 +47,8 @@ class Compilation:
         self.program = program
         self.backend = backend
         self.target = target
-        self.pipeline = pipeline or backend.pipeline(target)
+        whole = backend.pipeline(target)
+        self.pipeline = pipeline or pipeline_from(whole, program.module.operation, program.level)
         self.config = RunConfig(dump_dir=dump_dir)
         self.context = PassContext(parameters=program.parameters)
         self.report = CompileReport()
@@ -87,9 +89,7 @@ class Compilation:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        plans = {
-            entry: CallPlan(self.program.signatures[entry], *trees) for entry, trees in self.program.trees.items()
-        }
+        plans = {entry: CallPlan(self.program.signatures[entry], *trees) for entry, trees in self.program.trees.items()}
         executable = Executable(
             self.target,
             code,

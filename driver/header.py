@@ -22,7 +22,8 @@ def c_header(signatures: dict[str, Signature], target: Target) -> str:
         for kind, specs in (("INPUT", signature.inputs), ("OUTPUT", signature.results)):
             lines.append(f"#define {prefix}_{kind}S {len(specs)}")
             lines += [f"#define {prefix}_{kind}_{index} {index} {_comment(spec)}" for index, spec in enumerate(specs)]
-        lines += [f'#define {prefix}_STATE_{i} "{spec.name}" {_comment(spec)}' for i, spec in enumerate(signature.states)]
+        states = enumerate(signature.states)
+        lines += [f'#define {prefix}_STATE_{index} "{spec.name}" {_comment(spec)}' for index, spec in states]
     return "\n".join([*lines, "", "#endif", ""])
 
 

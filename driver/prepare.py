@@ -1,4 +1,4 @@
-"""Weight-only work, done once on the compiling host: one function per prepared parameter, run when its value is asked for."""
+"""Weight-only work, done once on the compiling host: a function for each prepared parameter, run when it is read."""
 
 from __future__ import annotations
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from torch_mlir import ir
 
 from stepwell.backends.base import Lowered
 from stepwell.backends.target import Target
@@ -16,26 +14,16 @@ from stepwell.driver.api import Source, start
 from stepwell.driver.calling import CallPlan
 from stepwell.driver.compile import Compilation
 from stepwell.driver.samples import random_inputs
-from stepwell.driver.verification.evaluate import Evaluator, level_of, run_code
-from stepwell.driver.verification.locate import first_deviating
+from stepwell.driver.verification.evaluate import Evaluator, run_code
 from stepwell.driver.verification.reference import Reference, error_of, make_reference
 from stepwell.driver.verification.report import Row, VerificationReport
+from stepwell.driver.verification.snapshots import History, Recorder
 from stepwell.passes.pipeline import Pipeline
-from stepwell.passes.runner import PassRecord
-from stepwell.support.errors import Error
+from stepwell.support.errors import Error, UsageError
+from stepwell.support.signature import Signature
 
 # Errors that rounding explains, by the narrowest float dtype at the boundary (relative to the largest result).
 _TOLERANCES = {"f64": 1e-12, "f32": 1e-4, "f16": 2e-2, "bf16": 1e-1}
-
-
-@dataclass(frozen=True)
-class _Snapshot:
-    """The module after one pass (index 0: as imported)."""
-
-    name: str
-    stage: str
-    level: str
-    module: ir.Operation
 
 
 def verify(
@@ -50,7 +38,8 @@ def verify(
 ) -> VerificationReport:
     """Run every level of ``model`` and the target's code on ``args`` and compare with float64.
 
-    Files need no ``args``: seeded random ones are made.
+    A model with states is called twice, and its states are compared too. Files need no ``args``: seeded random ones
+    are made, and the first level is the reference.
 
     Raises:
         stepwell.Error: the model can't be compiled at all.
@@ -65,80 +54,55 @@ class _Verification:
     ) -> None:
         self.compilation = compilation
         program = compilation.program
-        self.signature = program.signatures["main"]
-        plan = CallPlan(self.signature, *program.trees.get("main", (None, None)))
-        self.inputs = plan.flatten(args, kwargs) if args or kwargs else random_inputs(self.signature, seed)
-        reference = make_reference(model, self.signature, args, kwargs) if args or kwargs else None
-        self.evaluator = Evaluator(self.signature, program.parameters, self.inputs)
-        self.snapshots = [_Snapshot("import", "import", program.level, program.module.operation.clone())]
-        compilation.observe(self._snapshot)
+        signature = _main(program.signatures)
+        given = bool(args or kwargs)
+        plan = CallPlan(signature, *program.trees.get("main", (None, None)))
+        inputs = plan.flatten(args, kwargs) if given else random_inputs(signature, seed)
+        # The reference is made first: lowering may take tensors over that a model shares.
+        reference = make_reference(model, signature, args, kwargs) if given or not signature.inputs else None
+        recorder = Recorder(program.module.operation, program.level, list(compilation.pipeline.elements()))
+        compilation.observe(recorder)
         compilation.lower()
-        self.reference = reference or self._first_level()
+        evaluator = Evaluator(signature, program.parameters, inputs)
+        if reference is None:
+            values, _, _ = evaluator.run(recorder.snapshots[0].module)
+            reference = Reference(values, "first level", 0.0)
+        self.history = History(evaluator, recorder.snapshots, reference, _tolerance(signature, reference))
         self.report = VerificationReport(
-            str(compilation.target), self.reference.kind, self.reference.eager_error, self._tolerance()
+            str(compilation.target), reference.kind, reference.eager_error, self.history.tolerance
         )
 
     def run(self) -> VerificationReport:
         good = 0
         for index in self._stage_ends():
-            snapshot = self.snapshots[index]
-            level = level_of(snapshot.module)
-            if level is None:
+            if not self.history.runnable(index):
                 continue
-            if not self._row(snapshot.stage, snapshot.level, index):
+            if not self._row(index):
                 self._blame(good, index)
                 return self.report
             good = index
         self._code(good)
         return self.report
 
-    def _snapshot(self, record: PassRecord, module: ir.Operation) -> None:
-        self.snapshots.append(_Snapshot(record.name, record.stage, record.level, module.clone()))
-
     def _stage_ends(self) -> list[int]:
-        ends = {snapshot.stage: index for index, snapshot in enumerate(self.snapshots)}
+        ends = {snapshot.stage: index for index, snapshot in enumerate(self.history.snapshots)}
         return sorted(ends.values())
 
-    def _first_level(self) -> Reference:
-        results, _, _ = self.evaluator.run(self.snapshots[0].module, self.snapshots[0].level)
-        return Reference(results, "first level", 0.0)
-
-    def _tolerance(self) -> float:
-        kinds = [spec.dtype for spec in (*self.signature.inputs, *self.signature.results)]
-        floats = [_TOLERANCES[kind] for kind in kinds if kind in _TOLERANCES]
-        return max([4 * self.reference.eager_error, *floats], default=0.0)
-
-    def _error(self, index: int) -> tuple[float, str, float]:
-        module = self.snapshots[index].module
-        results, how, seconds = self.evaluator.run(module, level_of(module) or "buffer")
-        return error_of(results, self.reference.results), how, seconds
-
-    def _row(self, stage: str, level: str, index: int) -> bool:
+    def _row(self, index: int) -> bool:
         try:
-            error, how, seconds = self._error(index)
+            error, how, seconds = self.history.error(index)
         except Error as failure:
-            self.report.notes.append(f"stage '{stage}' fails when run: {failure}")
+            self.report.notes.append(f"stage '{self.history.snapshots[index].stage}' fails when it is run: {failure}")
             error, how, seconds = float("inf"), "failed", 0.0
-        self.report.rows.append(Row(stage, level, error, how, seconds))
+        snapshot = self.history.snapshots[index]
+        self.report.rows.append(Row(snapshot.stage, snapshot.level, error, how, seconds))
         return error <= self.report.tolerance
 
     def _blame(self, good: int, bad: int) -> None:
-        """Bisect between a snapshot that is right and one that is wrong; one wrong stays wrong."""
-        while bad - good > 1:
-            middle = (good + bad) // 2
-            runnable = [i for i in (*range(middle, bad), *range(middle - 1, good, -1)) if level_of(self.snapshots[i].module)]
-            if not runnable:
-                break
-            try:
-                right = self._error(runnable[0])[0] <= self.report.tolerance
-            except Error:
-                right = False
-            good, bad = (runnable[0], bad) if right else (good, runnable[0])
-        self.report.first_pass = " or ".join(snapshot.name for snapshot in self.snapshots[good + 1 : bad + 1])
-        levels = {level_of(self.snapshots[i].module) for i in (good, bad)}
-        if len(levels) == 1 and (level := levels.pop()):
-            before, after = self.snapshots[good].module, self.snapshots[bad].module
-            self.report.first_operation = first_deviating(self.evaluator, before, after, level)
+        if bad == 0:
+            self.report.first_pass = "import"
+            return
+        self.report.first_pass, self.report.first_operation = self.history.blame(good, bad)
 
     def _code(self, good: int) -> None:
         compilation = self.compilation
@@ -146,22 +110,40 @@ class _Verification:
         lowered = Lowered(
             program.module, program.signatures, program.parameters, compilation.context, compilation.target
         )
+        start = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="stepwell-") as folder:
             try:
-                results = run_code(compilation.backend, lowered, self.inputs, Path(folder))
+                values = run_code(compilation.backend, lowered, self.history.evaluator.inputs, Path(folder))
             except Error as failure:
-                self.report.notes.append(f"the code was not run: {failure.what}")
+                self.report.notes.append(f"the code was not run: {failure}")
                 return
-        error = error_of(results[: len(self.reference.results)], self.reference.results)
-        self.report.rows.append(Row("code", compilation.target.name, error, compilation.target.name, 0.0))
+        error = error_of(values, self.history.reference.results)
+        name = compilation.target.name
+        self.report.rows.append(Row("code", name, error, name, time.perf_counter() - start))
         if error > self.report.tolerance:
             self._blame_last(good)
 
     def _blame_last(self, good: int) -> None:
-        last = max(i for i in range(good, len(self.snapshots)) if level_of(self.snapshots[i].module))
-        if last > good and self._error(last)[0] > self.report.tolerance:
+        """The code is wrong: one of the passes since the last stage that was run, or code generation."""
+        history = self.history
+        last = max(index for index in range(good, len(history.snapshots)) if history.runnable(index))
+        if last > good and not history.right(last):
             self._blame(good, last)
             return
-        rest = [snapshot.name for snapshot in self.snapshots[last + 1 :]]
-        self.report.first_pass = f"behind '{self.snapshots[last].name}': one of {len(rest)} passes to the backend level, or code generation"
+        rest = history.changed(last + 1, len(history.snapshots) - 1)
+        passes = f"one of the {len(rest)} passes behind '{history.snapshots[last].name}', or " if rest else ""
+        self.report.first_pass = f"{passes}code generation"
 
+
+def _main(signatures: Mapping[str, Signature]) -> Signature:
+    if "main" not in signatures:
+        raise UsageError(
+            f"verify runs the entry 'main', the program has {', '.join(signatures)}", hint="rename the entry to main"
+        )
+    return signatures["main"]
+
+
+def _tolerance(signature: Signature, reference: Reference) -> float:
+    kinds = [spec.dtype for spec in (*signature.inputs, *signature.results, *signature.states)]
+    floats = [_TOLERANCES[kind] for kind in kinds if kind in _TOLERANCES]
+    return max([4 * reference.eager_error, *floats], default=0.0)

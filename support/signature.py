@@ -64,7 +64,7 @@ class OutputRef:
 
     kind: str
     index: int = 0
-    value: None | bool | int | float | str = None
+    value: bool | int | float | str | None = None
 
 
 @dataclass(frozen=True)

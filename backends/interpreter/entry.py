@@ -25,16 +25,22 @@ class EntryInterpreter:
 
     Args:
         observer: as :class:`Interpreter` takes it.
+        output_dtypes: element types of the outputs that are asked for from the context; without them they are read
+            from the views around the requests, which later passes may move into other functions.
     """
 
     def __init__(
-        self, module: ir.Module | ir.Operation, function: str = "main", observer: Observer | None = None
+        self,
+        module: ir.Module | ir.Operation,
+        function: str = "main",
+        observer: Observer | None = None,
+        output_dtypes: Sequence[np.dtype[Any]] | None = None,
     ) -> None:
         self._module = module
         self._interpreter = Interpreter(module, observer)
         self._function = function
         self._entry = self._interpreter.function(function)
-        self._dtypes = _output_dtypes(module.operation)
+        self._dtypes = _output_dtypes(module.operation) if output_dtypes is None else dict(enumerate(output_dtypes))
 
     def run(
         self, inputs: Sequence[Array], parameters: Parameters, states: Mapping[str, Array]

@@ -12,19 +12,30 @@ from torch_mlir import ir
 from stepwell.backends.interpreter.control_flow import Function, build_function
 from stepwell.backends.interpreter.element_types import Array, element, is_shaped
 from stepwell.backends.interpreter.program import Observer
+from stepwell.backends.interpreter.registry import KERNELS, STEPS, TERMINATORS
 from stepwell.support.errors import ExecutionError, InputError, UsageError
 from stepwell.support.locations import describe_location
 
 _DIALECTS = (
-    "affine", "arith", "arith_casts", "bufferization", "complex", "linalg", "linalg_layout", "math", "memref",
-    "affine", "arith", "arith_casts", "bufferization", "complex", "linalg", "linalg_layout", "math", "memref",
-    "memref_views", "scf", "scf_parallel", "tensor", "tensor_slices", "vector", "vector_elements", "vector_memory",
-    "vector_reduce",
+    "affine", "arith", "arith_casts", "bufferization", "complex", "linalg", "linalg_layout", "llvm_calls", "math",
+    "memref", "memref_views", "scf", "scf_parallel", "tensor", "tensor_slices", "vector", "vector_elements",
+    "vector_memory", "vector_reduce",
 )  # fmt: skip
 
 External = Callable[..., Any]
 
 _MAX_DEPTH = 500
+
+
+def known_operations() -> frozenset[str]:
+    """Names of the operations that can be run."""
+    _load_dialects()
+    return frozenset(KERNELS) | frozenset(STEPS) | TERMINATORS
+
+
+def _load_dialects() -> None:
+    for dialect in _DIALECTS:
+        importlib.import_module(f"stepwell.backends.interpreter.{dialect}")
 
 
 class Interpreter:
@@ -45,8 +56,7 @@ class Interpreter:
         observer: Observer | None = None,
         externals: dict[str, External] | None = None,
     ) -> None:
-        for dialect in _DIALECTS:
-            importlib.import_module(f"stepwell.backends.interpreter.{dialect}")
+        _load_dialects()
         # Operations do not keep the module around them alive.
         self._module = module
         self._observer = observer

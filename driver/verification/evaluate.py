@@ -1,9 +1,12 @@
-"""Running the IR of any level on given inputs: through PyTorch, in numpy, or natively at O0 where numpy would crawl."""
+"""Running the IR of any level on given inputs: through PyTorch, in numpy, or natively at O0 where numpy would crawl.
+
+What a run gives is a flat list of arrays: the results of each call in signature order, then the states after the last.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +14,19 @@ import numpy as np
 import torch
 from torch_mlir import ir
 
-from stepwell.backends.base import Backend, Lowered
-from stepwell.backends.interpreter.entry import run_entry
+from stepwell.backends.base import Backend, Lowered, Runnable
+from stepwell.backends.interpreter.entry import EntryInterpreter
 from stepwell.backends.interpreter.graph import GraphInterpreter
 from stepwell.driver.verification.cost import estimated_steps
 from stepwell.driver.verification.reference import Arrays, to_array
+from stepwell.driver.verification.runnable import runnable_level
 from stepwell.passes.base import PassContext
-from stepwell.passes.levels import LEVELS
 from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
+from stepwell.support.dtypes import numpy_dtype
+from stepwell.support.errors import UnsupportedError
 from stepwell.support.parameters import ParameterStore
-from stepwell.support.signature import Signature
+from stepwell.support.signature import Signature, TensorSpec
 
 Observer = Callable[[ir.Operation, list[Any]], None]
 
@@ -31,7 +36,7 @@ _STEP_LIMIT = 300_000
 
 @dataclass
 class Evaluator:
-    """Runs snapshots of one program's entry on one set of inputs.
+    """Runs snapshots of one program's entry on one set of inputs, ``calls`` times with the states carried on.
 
     Attributes:
         inputs: as tensors, in signature order.
@@ -43,36 +48,59 @@ class Evaluator:
     inputs: Sequence[torch.Tensor]
     entry: str = "main"
 
-    def run(self, module: ir.Operation, level: str, observer: Observer | None = None) -> tuple[Arrays, str, float]:
-        """Results, how they were made (``torch``, ``numpy``, ``O0``) and seconds.
+    @property
+    def calls(self) -> int:
+        """One, or two where a second call sees the states that the first left."""
+        return calls_of(self.signature)
+
+    def run(self, module: ir.Operation, observer: Observer | None = None) -> tuple[Arrays, str, float]:
+        """Values, how they were made (``torch``, ``numpy``, ``O0``) and seconds.
 
         Raises:
             Error: the snapshot can't be run.
         """
         start = time.perf_counter()
+        level = runnable_level(module, self.entry)
         if level == "kernel":
-            module = _emulated(module)
+            module, level = _emulated(module), "buffer"
+        if level is None:
+            raise UnsupportedError("this state of the program can't be run by any interpreter")
         if level == "graph":
-            results, how = self._graph(module, observer), "torch"
+            values, how = self._graph(module, observer), "torch"
         elif level == "hardware":
-            results, how = self._stream(module), "numpy"
+            values, how = self._stream(module), "numpy"
         elif observer is None and estimated_steps(module) > _STEP_LIMIT:
-            results, how = self._native(module), "O0"
+            values, how = self._native(module), "O0"
         else:
-            results, how = self._numpy(module, observer), "numpy"
-        return results[: len(self.signature.results)], how, time.perf_counter() - start
+            values, how = self._numpy(module, observer), "numpy"
+        return values, how, time.perf_counter() - start
 
     def _graph(self, module: ir.Operation, observer: Observer | None) -> Arrays:
         interpreter = GraphInterpreter(module, observer=observer)
+        values: dict[str, Any] = {name: self.parameters[name] for name in self.parameters}
+        outputs: Arrays = []
+        count = len(self.signature.results)
+        states: list[Any] = [values[f"state:{spec.name}"] for spec in self.signature.states]
         with torch.no_grad():
-            results = interpreter.run_entry(list(self.inputs), self.parameters, self.entry)
-        return [to_array(result) for result in results]
+            for _ in range(self.calls):
+                values.update({f"state:{s.name}": v for s, v in zip(self.signature.states, states, strict=True)})
+                results = interpreter.run_entry([tensor.clone() for tensor in self.inputs], values, self.entry)
+                outputs += [to_array(result).copy() for result in results[:count]]
+                states = results[count:]
+        return outputs + [to_array(state) if isinstance(state, torch.Tensor) else state for state in states]
 
     def _numpy(self, module: ir.Operation, observer: Observer | None) -> Arrays:
+        specs = self.signature.results
+        dtypes = [numpy_dtype(spec.dtype) for spec in specs]
+        interpreter = EntryInterpreter(module, self.entry, observer, dtypes)
+        parameters = _without_made(self.parameters, module)
         states = {s.name: np.array(self.parameters[f"state:{s.name}"]) for s in self.signature.states}
-        inputs = [np.array(to_array(tensor)) for tensor in self.inputs]
-        outputs, _ = run_entry(module, inputs, self.parameters, states, function=self.entry, observer=observer)
-        return outputs
+        outputs: Arrays = []
+        for _ in range(self.calls):
+            inputs = [np.array(to_array(tensor)) for tensor in self.inputs]
+            results, states = interpreter.run(inputs, parameters, states)
+            outputs += [signed(result, spec) for result, spec in zip(results, specs, strict=True)]
+        return outputs + [signed(states[spec.name], spec) for spec in self.signature.states]
 
     def _stream(self, module: ir.Operation) -> Arrays:
         from stepwell.backends.interpreter.stream import run_stream
@@ -84,18 +112,58 @@ class Evaluator:
     def _native(self, module: ir.Operation) -> Arrays:
         from stepwell.driver.verification.native import run_plain
 
-        return run_plain(module, self.signature, self.parameters, self.inputs)
+        return run_plain(module, self.signature, self.parameters, self.inputs, self.entry)
+
+
+def calls_of(signature: Signature) -> int:
+    """How often an entry is called to be compared."""
+    return 2 if signature.states else 1
+
+
+def signed(value: np.ndarray[Any, Any], spec: TensorSpec) -> np.ndarray[Any, Any]:
+    """``value`` of a signless IR type with the dtype of the signature (``i8`` that are ``ui8``, bools); same bits."""
+    dtype = numpy_dtype(spec.dtype)
+    same_width = value.dtype != dtype and value.dtype.itemsize == dtype.itemsize
+    return value.view(dtype) if same_width and value.dtype.kind in "uib" else value
+
+
+def call_runnable(
+    runnable: Runnable, signature: Signature, inputs: Sequence[torch.Tensor], entry: str = "main"
+) -> Arrays:
+    """The values of loaded code."""
+    session = runnable.new_session()
+    outputs: Arrays = []
+    for _ in range(calls_of(signature)):
+        outputs += [to_array(result) for result in runnable.run(session, entry, list(inputs))]
+    return outputs + [to_array(runnable.state(session, spec.name)) for spec in signature.states]
 
 
 def run_code(backend: Backend, lowered: Lowered, inputs: Sequence[torch.Tensor], folder: Any) -> Arrays:
-    """Results of the target's own code."""
+    """The values of the target's own code."""
     from stepwell.support import parameter_file
 
     code = backend.emit(lowered)
     file = folder / "model.safetensors"
     parameter_file.write(file, lowered.parameters, code.layout)
     runnable = backend.load(code, lowered.signatures, file)
-    return [to_array(result) for result in runnable.run(runnable.new_session(), "main", list(inputs))]
+    # Copied: a state may be a view of memory that the session takes along.
+    return [np.array(value) for value in call_runnable(runnable, lowered.signatures["main"], inputs)]
+
+
+def _without_made(parameters: ParameterStore, module: ir.Operation) -> Mapping[str, Any]:
+    """``parameters`` without those that functions of ``module`` make: they are to be made by them."""
+    made = {
+        ir.StringAttr(view.operation.attributes["stepwell.prepare"]).value
+        for view in module.regions[0].blocks[0].operations
+        if "stepwell.prepare" in view.operation.attributes
+    }
+    if not made:
+        return parameters
+    kept = ParameterStore()
+    for name in parameters:
+        if name not in made:
+            kept.add(name, lambda name=name: parameters[name])  # type: ignore[misc]
+    return kept
 
 
 def _emulated(module: ir.Operation) -> ir.Operation:
@@ -104,20 +172,3 @@ def _emulated(module: ir.Operation) -> ir.Operation:
     with copy.context, ir.Location.unknown():
         run_element(parse_element("gpu-to-loops"), copy.operation, PassContext())
     return copy.operation
-
-
-def level_of(module: ir.Operation) -> str | None:
-    """The level whose contract ``module`` keeps, for choosing how to run it; None where no interpreter can."""
-    names: set[str] = set()
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        names.add(op.name)
-        return ir.WalkResult.ADVANCE
-
-    module.walk(visit)
-    for level in ("graph", "tensor", "buffer", "hardware", "kernel"):
-        if all(LEVELS[level].allows(name) for name in names):
-            # Kernels whose host side has become data can't be run.
-            return level if level != "kernel" or "func.func" in names else None
-    executable = LEVELS["tensor"].dialects | LEVELS["buffer"].dialects | {"bufferization"}
-    return "buffer" if all(name.partition(".")[0] in executable - {"llvm"} for name in names) else None

@@ -15,7 +15,7 @@ from stepwell.support.locations import describe_location
 Fingerprint = tuple[tuple[int, ...], float, float, float]
 
 
-def first_deviating(evaluator: Evaluator, before: ir.Operation, after: ir.Operation, level: str) -> str | None:
+def first_deviating(evaluator: Evaluator, before: ir.Operation, after: ir.Operation) -> str | None:
     """Name and place of the first operation of ``after`` whose value no operation of ``before`` computes.
 
     Operations are matched by the model's location that both came from; one whose location (or shape) has no
@@ -35,8 +35,8 @@ def first_deviating(evaluator: Evaluator, before: ir.Operation, after: ir.Operat
                 found.append(f"{op.name} at {describe_location(op.location)}")
 
     try:
-        evaluator.run(before, level, record)
-        evaluator.run(after, level, compare)
+        evaluator.run(before, record)
+        evaluator.run(after, compare)
     except Error:
         return found[0] if found else None
     return found[0] if found else None
@@ -46,7 +46,7 @@ def _fingerprints(values: list[Any]) -> list[Fingerprint]:
     prints = []
     for value in values:
         array = np.asarray(value.detach().double() if hasattr(value, "detach") else value)
-        if array.size and array.dtype.kind in "fiub" or array.dtype.kind == "V":
+        if array.size and array.dtype.kind in "fiubV":
             wide = array.astype(np.float64)
             weights = np.linspace(1.0, 2.0, wide.size).reshape(wide.shape)
             with np.errstate(all="ignore"):

@@ -34,22 +34,24 @@ class Reference:
 def make_reference(model: Any, signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reference | None:
     """The reference of ``model`` on these arguments; None where it is no Python model.
 
-    The model is run on copies: neither its state nor the arguments change.
+    The model is run on copies (twice where it has states): neither its state nor the arguments change.
     """
     if isinstance(model, torch.export.ExportedProgram):
         model = model.module()
-    if not isinstance(model, torch.nn.Module):
+    if not isinstance(model, torch.nn.Module) or not _holds(model, signature):
         return None
     eager = _run(copy.deepcopy(model), signature, args, kwargs)
     try:
         doubled = _run(copy.deepcopy(model).double(), signature, *pytree.tree_map(_double, (args, kwargs)))
     except (RuntimeError, TypeError, ValueError):
         return Reference(eager, "eager", 0.0)
-    return Reference(doubled, "float64", error_of(eager, doubled))
+    error = error_of(eager, doubled)
+    # A flipped argmax or an overflow in the model's own dtype is no fault of a pass.
+    return Reference(doubled, "float64", error) if np.isfinite(error) else Reference(eager, "eager", 0.0)
 
 
 def error_of(results: Sequence[np.ndarray[Any, Any]], expected: Sequence[np.ndarray[Any, Any]]) -> float:
-    """Largest of max|y - r| / max|r| over the results; infinite where shapes, NaNs, infinities or exact values differ."""
+    """Largest of max|y - r| / max|r|; infinite where shapes, NaNs, infinities, or values that are exact differ."""
     return max((_error(result, wanted) for result, wanted in zip(results, expected, strict=True)), default=0.0)
 
 
@@ -85,19 +87,38 @@ def _error(result: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> float:
 
 
 def _run(model: torch.nn.Module, signature: Signature, args: Any, kwargs: Any) -> Arrays:
+    """The results of each call in signature order, then the states."""
+    values: Arrays = []
     with torch.no_grad():
-        leaves = pytree.tree_leaves(model(*args, **kwargs))
+        for _ in range(2 if signature.states else 1):
+            call = copy.deepcopy((args, kwargs))
+            values += _results(pytree.tree_leaves(model(*call[0], **call[1])), signature)
+    buffers = _buffers(model)
+    return values + [np.array(to_array(buffers[spec.name])) for spec in signature.states]
+
+
+def _results(leaves: list[Any], signature: Signature) -> Arrays:
     results: list[Any] = [None] * len(signature.results)
     # pytree drops nothing but torch's None leaves, which the signature keeps as constants.
-    leaves = leaves if len(leaves) == len(signature.outputs) else [leaf for leaf in leaves if leaf is not None]
-    outputs = signature.outputs if len(leaves) == len(signature.outputs) else [
-        output for output in signature.outputs if output.kind != "constant" or output.value is not None
-    ]  # fmt: skip
+    outputs = list(signature.outputs)
+    if len(leaves) != len(outputs):
+        leaves = [leaf for leaf in leaves if leaf is not None]
+        outputs = [output for output in outputs if output.kind != "constant" or output.value is not None]
     for leaf, output in zip(leaves, outputs, strict=True):
         if output.kind == "result":
             tensor = leaf if isinstance(leaf, torch.Tensor) else torch.tensor(leaf)
-            results[output.index] = to_array(tensor)
+            # Copied: a model may return the buffer that its next call changes.
+            results[output.index] = np.array(to_array(tensor))
     return results
+
+
+def _buffers(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return dict(model.named_buffers(remove_duplicate=False))
+
+
+def _holds(model: torch.nn.Module, signature: Signature) -> bool:
+    """Whether all states are buffers of the model under their names."""
+    return all(spec.name in _buffers(model) for spec in signature.states)
 
 
 def _double(leaf: Any) -> Any:
