@@ -1,0 +1,83 @@
+"""Preflight lists everything a target can't take, and refuses nothing that lowers."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import nn
+from torch.export import Dim
+
+from stepwell.frontend import preflight
+from stepwell.frontend.load import load_program
+from stepwell.support.errors import UnsupportedError
+
+_DTYPES = frozenset({"i1", "i8", "ui8", "i16", "i32", "i64", "f16", "bf16", "f32", "f64"})
+
+
+@dataclass(frozen=True)
+class Takes:
+    dtypes: frozenset[str] = _DTYPES
+    dynamic_shapes: bool = True
+    operators: frozenset[str] | None = None
+    states: bool = True
+
+
+@torch.library.custom_op("stepwell_test::twice", mutates_args=())
+def twice(x: torch.Tensor) -> torch.Tensor:
+    return x * 2
+
+
+@twice.register_fake
+def _(x: torch.Tensor) -> torch.Tensor:
+    return torch.empty_like(x)
+
+
+class Mixed(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        a = twice(x) + twice(x + 1)
+        q, _ = torch.linalg.qr(x)
+        f = torch.fft.rfft(x).abs()
+        return torch.relu(a) + q + f.sum()
+
+
+def test_all_findings_in_one_table() -> None:
+    program = load_program(Mixed(), (torch.randn(3, 3),))
+    before = program.module.operation.get_asm()
+    with pytest.raises(UnsupportedError) as caught:
+        preflight.check(program, Takes(), "cpu")
+    lines = {" ".join(line.split()[:4]): line for line in str(caught.value).splitlines()}
+    assert "test_preflight.py:40" in lines["operator stepwell_test.twice 2 twice"]
+    assert "test_preflight.py:41" in lines["operator aten.linalg_qr 1 linalg_qr"]
+    assert any(line.startswith("dtype complex<f32>") for line in lines)
+    assert not any("relu" in line or "aten.add" in line for line in lines)
+    assert program.module.operation.get_asm() == before
+
+
+class Layers(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.convolution = nn.Conv1d(8, 8, 3)
+        self.register_buffer("count", torch.zeros(()))
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        self.count.add_(1)
+        h = self.convolution(self.layer(x).transpose(1, 2))
+        return [h.topk(2)[0], h.cumsum(-1), h.sort(-1)[0], *h.split([4, 4], 1)]
+
+
+def test_what_lowers_is_not_refused() -> None:
+    program = load_program(Layers().eval(), (torch.randn(2, 5, 8),), dynamic_shapes=({0: Dim("batch")},))
+    assert preflight.check(program, Takes(), "cpu").findings == []
+
+
+def test_dtypes_shapes_states_and_named_operators() -> None:
+    program = load_program(Layers().eval(), (torch.randn(2, 5, 8),), dynamic_shapes=({0: Dim("batch")},))
+    takes = Takes(frozenset({"i8"}), dynamic_shapes=False, operators=frozenset({"aten.mm"}), states=False)
+    with pytest.raises(UnsupportedError, match="target 'hls' can't take") as caught:
+        preflight.check(program, takes, "hls")
+    text = str(caught.value)
+    assert "dynamic shape  x: batchx5x8xf32" in text
+    assert "state          count" in text
+    assert "convert to i8 first" in text
+    assert "aten.convolution" in text and "aten.mm " not in text
