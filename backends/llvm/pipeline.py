@@ -14,7 +14,8 @@ def cpu_pipeline(fp: str) -> Pipeline:
         fp: numerics policy: ``strict``, ``contract`` or ``fast``.
     """
     graph = graph_stage()
-    graph.elements.append(parse_element("fold-batch-norm"))
+    if fp != "strict":  # folding rounds elsewhere than the model does
+        graph.elements.append(parse_element("fold-batch-norm"))
     return Pipeline(
         [
             graph,
@@ -33,6 +34,7 @@ def buffer_stage() -> Stage:
         "buffer",
         "bufferize",
         "plan-memory",
+        "free-buffers",
         "place-parameters",
         "bind-outputs",
         "canonicalize",
