@@ -35,6 +35,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "bufferize": "stepwell.passes.buffer.bufferize:Bufferize",
     "linalg-to-affine": "stepwell.passes.buffer.linalg_to_affine:LinalgToAffine",
     "unroll": "stepwell.passes.buffer.unroll:Unroll",
+    "vectorize-contractions": "stepwell.passes.buffer.vectorize_contractions:VectorizeContractions",
     "free-buffers": "stepwell.passes.buffer.free_buffers:FreeBuffers",
     "place-parameters": "stepwell.passes.buffer.place_parameters:PlaceParameters",
     "plan-memory": "stepwell.passes.buffer.plan_memory:PlanMemory",
