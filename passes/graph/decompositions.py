@@ -272,8 +272,8 @@ def _shifted(operands: Sequence[ir.Value], result: TensorInfo) -> tuple[ir.Value
 
 
 DECOMPOSITIONS: dict[str, tuple[Decomposition, tuple[str, ...]]] = {
-    "clamp": (clamp, ("clamp",)),
     "cdist": (cdist, ("_cdist_forward",)),
+    "clamp": (clamp, ("clamp",)),
     "elu": (elu, ("elu",)),
     "eq": (equal, ("eq.Tensor",)),
     "fmod": (fmod, ("fmod.Scalar", "fmod.Tensor")),
