@@ -7,7 +7,7 @@ from torch_mlir import ir
 from stepwell.passes.pipeline import Element, Pipeline, Stage, parse_element
 
 # Passes that change the boundary of an entry, each with a test whether the boundary still needs it.
-_BOUNDARY = ("bufferize", "plan-memory", "place-parameters", "bind-outputs")
+_BOUNDARY = ("bufferize", "plan-memory", "free-buffers", "place-parameters", "bind-outputs")
 
 
 def pipeline_from(whole: Pipeline, module: ir.Operation, level: str) -> Pipeline:
@@ -44,6 +44,8 @@ def missing_boundary(module: ir.Operation) -> list[str]:
     names = []
     if "tensor" in kinds:
         names += ["bufferize", "plan-memory"]
+    if "context" not in kinds:
+        names.append("free-buffers")
     if "parameters" not in kinds:
         names.append("place-parameters")
     if "context" not in kinds:

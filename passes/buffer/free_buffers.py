@@ -13,6 +13,8 @@ from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import functions
 from stepwell.passes.buffer.views import VIEWS, copy_of, is_whole_view, root_of
 
+_DONE = "stepwell.freed"
+
 
 @dataclass
 class FreeBuffers(Pass):
@@ -20,13 +22,17 @@ class FreeBuffers(Pass):
 
     A block owns what it allocates, what it receives from calls, and what branches and loops in it hand out. A
     terminator passes ownership on; what a block passes on without owning it is copied. Returned buffers belong to
-    the caller. Loops that carry on with the very buffer they were given own nothing.
+    the caller. Loops that carry on with the very buffer they were given own nothing. The module attribute
+    ``stepwell.freed`` keeps a second run from freeing twice.
     """
 
     name: ClassVar[str] = "free-buffers"
     summary: ClassVar[str] = "free the buffers that are not in the arena behind their last use"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
+        if _DONE in op.attributes:
+            return
+        op.attributes[_DONE] = ir.UnitAttr.get()
         bodies = {function.name.value for function in functions(op)}
         freed = 0
         for function in functions(op):

@@ -1,4 +1,5 @@
 // RUN: stepwell-opt %s --free-buffers --split-input-file | FileCheck %s
+// RUN: stepwell-opt %s --free-buffers --free-buffers --split-input-file | FileCheck %s
 
 // Freed behind the last use, views included.
 // CHECK-LABEL: func.func @last_use
@@ -52,6 +53,8 @@ func.func @loop(%x: memref<?xf32>, %y: memref<?xf32>, %n: index) {
   // CHECK:   scf.yield %[[NEW]]
   // CHECK: linalg.exp ins(%[[LAST]]
   // CHECK: memref.dealloc %[[LAST]]
+  // CHECK-NOT: memref.dealloc
+  // CHECK: return
   %last = scf.for %i = %c0 to %n step %c1 iter_args(%old = %x) -> (memref<?xf32>) {
     %new = memref.alloc(%n) : memref<?xf32>
     linalg.exp ins(%old : memref<?xf32>) outs(%new : memref<?xf32>)
@@ -74,6 +77,8 @@ func.func @branch(%x: memref<?xf32>, %n: index, %condition: i1, %y: memref<?xf32
   // CHECK:   scf.yield %[[COPY]]
   // CHECK: linalg.exp ins(%[[OUT]]
   // CHECK: memref.dealloc %[[OUT]]
+  // CHECK-NOT: memref.dealloc
+  // CHECK: return
   %out = scf.if %condition -> (memref<?xf32>) {
     %a = memref.alloc(%n) : memref<?xf32>
     linalg.exp ins(%x : memref<?xf32>) outs(%a : memref<?xf32>)
