@@ -73,6 +73,11 @@ def _lower_unflatten(op: ir.Operation) -> None:
 def _lower_view(op: ir.Operation) -> None:
     sizes = list_elements(op.operands[1])
     shape, result = _shape(op.operands[0]), _shape(op.results[0])
+    if shape and result and 0 in shape + result and DYNAMIC not in result:
+        # Nothing to move, and upstream divides by the sizes.
+        with ir.InsertionPoint(op), op.location:
+            _replace(op, ir.Operation.create("tensor.empty", results=[tensor_type(op.results[0])]).result)
+        return
     if not shape or not result or sizes is None or DYNAMIC not in shape + result:
         return
     front = _equal_ends(op.operands[0], shape, result, sizes, backward=False)
