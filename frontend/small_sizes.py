@@ -82,7 +82,8 @@ def _user_inputs(exported: ExportedProgram) -> list[Any]:
 
 def _expressions(value: Any) -> list[Any]:
     if isinstance(value, torch.Tensor):
-        return [size.node.expr for size in value.shape if isinstance(size, torch.SymInt)]
+        sizes: list[Any] = list(value.shape)
+        return [size.node.expr for size in sizes if isinstance(size, torch.SymInt)]
     return [value.node.expr] if isinstance(value, torch.SymInt) else []
 
 

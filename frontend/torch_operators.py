@@ -52,6 +52,8 @@ _NUMBERS: dict[str, Callable[..., Any]] = {
 # torch's prims have no derivatives; these operators of aten take the same arguments.
 _DIFFERENTIABLE = {
     "prims.squeeze": torch.ops.aten.squeeze.dims,
+    "prims.view_of": torch.ops.aten.alias.default,
+    "prims.collapse": torch.ops.aten.flatten.using_ints,
     "prims.convert_element_type": torch.ops.aten.to.dtype,
     "prims.sqrt": torch.ops.aten.sqrt.default,
 }
