@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnable
 from stepwell.backends.llvm.codegen import generate
-from stepwell.backends.llvm.cpu import Cpu, check_machine, host, resolve_cpu
+from stepwell.backends.llvm.cpu import Cpu, check_machine, cpu_model, host, resolve_cpu
 from stepwell.backends.llvm.describe import ParameterPlace, describe_model, read_entries, read_layout
 from stepwell.backends.llvm.link import find_compiler, link_shared
 from stepwell.backends.llvm.pipeline import cpu_pipeline
@@ -53,7 +53,7 @@ class CpuBackend(Backend):
         return Capabilities(_DTYPES)
 
     def pipeline(self, target: Target) -> Pipeline:
-        return cpu_pipeline(target.get("fp", "contract"))
+        return cpu_pipeline(target.get("fp", "contract"), cpu_model(resolve_cpu(target)))
 
     def emit(self, lowered: Lowered) -> Code:
         cpu = resolve_cpu(lowered.target)

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from stepwell.backends.llvm.cpu import CpuModel
 from stepwell.backends.llvm.lower import lowering_elements
 from stepwell.frontend.stages import graph_stage, tensor_stage
 from stepwell.passes.pipeline import Pipeline, Stage, parse_element
 
 
-def cpu_pipeline(fp: str) -> Pipeline:
+def cpu_pipeline(fp: str, cpu: CpuModel) -> Pipeline:
     """All stages.
 
     Args:
-        fp: numerics policy: ``strict``, ``contract`` or ``fast``.
+        fp: numerics policy: ``strict``, ``contract`` or ``fast``. Strict takes no pass that rounds elsewhere than the
+            model does: no folded normalisation, no fused multiply-add.
+        cpu: what the schedules are made for.
     """
-    graph = graph_stage()
-    if fp != "strict":  # folding rounds elsewhere than the model does
+    graph, schedule = graph_stage(), _stage("schedule", "tensor", "fuse", "canonicalize", "cse")
+    buffer = buffer_stage()
+    if fp != "strict":
         graph.elements.append(parse_element("fold-batch-norm"))
+        schedule.elements.append(parse_element("pack-convolutions"))
+        buffer.elements.append(parse_element(_contractions(cpu)))
     return Pipeline(
         [
             graph,
             tensor_stage(),
+            schedule,
             _stage("prepare", "tensor", "split-prepare", "detach-prepare"),
-            buffer_stage(),
+            buffer,
             backend_stage(fp),
         ]
     )
@@ -40,6 +47,12 @@ def buffer_stage() -> Stage:
         "canonicalize",
         "cse",
     )
+
+
+def _contractions(cpu: CpuModel) -> str:
+    """Accumulators fill half of the registers: as many as two multiply-add units keep in flight."""
+    rows = cpu.registers // 4
+    return f"vectorize-contractions{{rows={rows} vector-bits={cpu.vector_bits}}}"
 
 
 def backend_stage(fp: str) -> Stage:
