@@ -44,7 +44,7 @@ class PlanMemory(Pass):
     def _plan(self, entry: func.FuncOp) -> dict[str, int]:
         liveness = Liveness(entry.operation)
         stack = 0
-        on_stack: list[tuple[ir.Operation, ir.Block]] = []
+        on_stack: list[ir.Operation] = []
         planned: list[tuple[ir.Operation, Request]] = []
         for alloc in liveness.operations("memref.alloc"):
             type_ = ir.MemRefType(alloc.results[0].type)
@@ -54,15 +54,17 @@ class PlanMemory(Pass):
                 continue
             around = [op.name for op in liveness.enclosing(alloc)]
             small = size <= self.stack_limit and stack + size <= self.stack_total
-            if small and any(name in LOOPS | PARALLEL for name in around):
+            if any(name in PARALLEL for name in around):
+                continue  # each iteration needs its own, and a stack allocation there would be repeated
+            if small and any(name in LOOPS for name in around):
                 stack += size
-                on_stack.append((alloc, _stack_block(alloc, entry, liveness)))
-            elif not any(name in PARALLEL for name in around):
+                on_stack.append(alloc)
+            else:
                 planned.append((alloc, Request(size, interval, max(ALIGNMENT, _alignment(alloc)))))
         requests = [request for _, request in planned]
         offsets, peak = assign_offsets(requests)
-        for alloc, block in on_stack:
-            _to_stack(alloc, block)
+        for alloc in on_stack:
+            _to_stack(alloc, entry.operation.regions[0].blocks[0])
         if planned:
             _to_arena(entry, [alloc for alloc, _ in planned], offsets, peak)
         return {
@@ -83,16 +85,6 @@ def _static_bytes(type_: ir.MemRefType) -> int | None:
 
 def _alignment(alloc: ir.Operation) -> int:
     return ir.IntegerAttr(alloc.attributes["alignment"]).value if "alignment" in alloc.attributes else 1
-
-
-def _stack_block(alloc: ir.Operation, entry: func.FuncOp, liveness: Liveness) -> ir.Block:
-    """Where a stack buffer is made: once for each run of the innermost parallel region, else for the function."""
-    inner = alloc
-    for op in liveness.enclosing(alloc):
-        if op.name in PARALLEL:
-            return inner.block
-        inner = op
-    return entry.operation.regions[0].blocks[0]
 
 
 def _to_stack(alloc: ir.Operation, block: ir.Block) -> None:

@@ -73,7 +73,7 @@ func.func @loop(%x: memref<16xf32>, %n: index) {
 // Buffers that leave the function, an iteration or a parallel region, and dynamic ones, are not planned.
 // CHECK-LABEL: func.func @left_alone
 // CHECK-NOT: stepwell.arena
-// CHECK-COUNT-4: memref.alloc(
+// CHECK-COUNT-5: memref.alloc(
 func.func @left_alone(%x: memref<2048xf32>, %n: index) -> memref<16xf32> {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -88,6 +88,8 @@ func.func @left_alone(%x: memref<2048xf32>, %n: index) -> memref<16xf32> {
   scf.forall (%i) in (%n) {
     %private = memref.alloc() : memref<2048xf32>
     linalg.fill ins(%zero : f32) outs(%private : memref<2048xf32>)
+    %small = memref.alloc() : memref<16xf32>
+    linalg.fill ins(%zero : f32) outs(%small : memref<16xf32>)
   }
   %returned = memref.alloc() : memref<16xf32>
   linalg.fill ins(%zero : f32) outs(%returned : memref<16xf32>)
@@ -102,5 +104,27 @@ func.func @left_alone(%x: memref<2048xf32>, %n: index) -> memref<16xf32> {
 func.func private @helper(%x: memref<16xf32>) {
   %a = memref.alloc() : memref<16xf32>
   linalg.exp ins(%x : memref<16xf32>) outs(%a : memref<16xf32>)
+  return
+}
+
+// -----
+
+// A buffer that a branch hands out is in use behind the branch.
+// CHECK-LABEL: func.func @branch
+// CHECK-SAME: memref<192xi8> {stepwell.arena}
+// CHECK-NOT: memref.alloc
+func.func @branch(%c: i1, %x: memref<16xf32>, %y: memref<16xf32>) {
+  %r = scf.if %c -> (memref<16xf32>) {
+    %a = memref.alloc() : memref<16xf32>
+    linalg.exp ins(%x : memref<16xf32>) outs(%a : memref<16xf32>)
+    scf.yield %a : memref<16xf32>
+  } else {
+    %b = memref.alloc() : memref<16xf32>
+    linalg.log ins(%x : memref<16xf32>) outs(%b : memref<16xf32>)
+    scf.yield %b : memref<16xf32>
+  }
+  %d = memref.alloc() : memref<16xf32>
+  linalg.exp ins(%r : memref<16xf32>) outs(%d : memref<16xf32>)
+  linalg.exp ins(%d : memref<16xf32>) outs(%y : memref<16xf32>)
   return
 }
