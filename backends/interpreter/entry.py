@@ -182,13 +182,17 @@ def _parameter_buffer(root: ir.Operation, type_: ir.Type, lookup: Lookup) -> Arr
 def _output_dtypes(root: ir.Operation) -> dict[int, np.dtype[Any]]:
     """The element type of each output that is asked for from the context.
 
-    The call gives sizes only; how wide the elements are is read from the view that its result goes into.
+    The call carries it as ``stepwell.element``; without that it is read from the view that the result goes into.
     """
     dtypes: dict[int, np.dtype[Any]] = {}
 
     def visit(op: ir.Operation) -> ir.WalkResult:
         if op.name == "func.call" and ir.FlatSymbolRefAttr(op.attributes["callee"]).value == _OUTPUT:
             number = op.operands[1].owner.operation
+            if "stepwell.element" in op.attributes and number.name == "arith.constant":
+                kind = ir.TypeAttr(op.attributes["stepwell.element"]).value
+                dtypes[number.attributes["value"].value] = element(kind).dtype
+                return ir.WalkResult.ADVANCE
             views = [use.owner.operation for use in op.results[0].uses]
             if number.name != "arith.constant" or not views or views[0].name != "memref.view":
                 raise UnsupportedError(
