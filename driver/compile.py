@@ -32,7 +32,7 @@ class Compilation:
     Args:
         program: the model at the graph level; its module is changed in place.
         backend: the target's backend, and ``target`` with its options resolved.
-        pipeline: the passes to run, or None for the target's own.
+        pipeline: the passes to run, or None for the target's own; stages above the program's level are left out.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class Compilation:
         self.program = program
         self.backend = backend
         self.target = target
-        whole = backend.pipeline(target)
-        self.pipeline = pipeline or pipeline_from(whole, program.module.operation, program.level)
+        whole = pipeline or backend.pipeline(target)
+        self.pipeline = pipeline_from(whole, program.module.operation, program.level)
         self.config = RunConfig(dump_dir=dump_dir)
         self.context = PassContext(parameters=program.parameters)
         self.report = CompileReport()

@@ -10,6 +10,7 @@ import torch
 from torch_mlir import ir
 
 from stepwell.backends.interpreter.constants import constant_value
+from stepwell.backends.interpreter.graph_mixed import is_mixed, mixed_function
 from stepwell.support.errors import ExecutionError, UnsupportedError
 from stepwell.support.locations import describe_location
 
@@ -59,6 +60,8 @@ def operator_function(op: ir.Operation) -> Function:
     maker = MAKERS.get(op.name)
     if maker is not None:
         return maker(op)
+    if is_mixed(op.name):
+        return mixed_function(op)
     name = op.name.removeprefix("torch.")
     if op.name == "torch.operator":
         name = ir.StringAttr(op.attributes["name"]).value.removeprefix("torch.")

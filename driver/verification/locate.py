@@ -45,6 +45,8 @@ def first_deviating(evaluator: Evaluator, before: ir.Operation, after: ir.Operat
 def _fingerprints(values: list[Any]) -> list[Fingerprint]:
     prints = []
     for value in values:
+        if isinstance(value, (list, tuple, str)):
+            continue
         array = np.asarray(value.detach().double() if hasattr(value, "detach") else value)
         if array.size and array.dtype.kind in "fiubV":
             wide = array.astype(np.float64)

@@ -6,10 +6,11 @@ from functools import cache
 
 from torch_mlir import ir
 
+from stepwell.backends.interpreter.graph_mixed import is_mixed
 from stepwell.backends.interpreter.interpreter import known_operations
 from stepwell.passes.levels import LEVELS
 
-_FRAME = frozenset({"builtin.module", "func.func", "llvm.mlir.global"})
+_FRAME = frozenset({"builtin.module", "func.func", "llvm.mlir.global", "memref.global"})
 
 
 def runnable_level(module: ir.Operation, entry: str = "main") -> str | None:
@@ -27,13 +28,15 @@ def runnable_level(module: ir.Operation, entry: str = "main") -> str | None:
         return ir.WalkResult.ADVANCE
 
     module.walk(visit)
-    if "func.func" not in names or not _has_entry(module, entry):
+    boundary = _boundary(module, entry)
+    if boundary is None:
         return "hardware" if all(LEVELS["hardware"].allows(name) for name in names) else None
-    if all(LEVELS["graph"].allows(name) for name in names):
-        return "graph"
-    if names <= _FRAME | _known():
+    if "!torch." not in boundary and names <= _FRAME | _known():
         return "buffer"
-    return "kernel" if all(LEVELS["kernel"].allows(name) for name in names) else None
+    if all(LEVELS["graph"].allows(name) or is_mixed(name) for name in names):
+        return "graph"
+    kernels = any(name.startswith("gpu.") for name in names)
+    return "kernel" if kernels and all(LEVELS["kernel"].allows(name) for name in names) else None
 
 
 @cache
@@ -42,9 +45,10 @@ def _known() -> frozenset[str]:
     return known_operations()
 
 
-def _has_entry(module: ir.Operation, entry: str) -> bool:
+def _boundary(module: ir.Operation, entry: str) -> str | None:
+    """The type of function ``entry`` as text; None where no ``func.func`` of that name has a body."""
     for view in module.regions[0].blocks[0].operations:
         op = view.operation
         if op.name == "func.func" and ir.StringAttr(op.attributes["sym_name"]).value == entry:
-            return bool(list(op.regions[0].blocks))
-    return False
+            return str(op.attributes["function_type"]) if list(op.regions[0].blocks) else None
+    return None

@@ -1,0 +1,98 @@
+"""verify names the pass that makes a mistake: for every pass of ours, one is planted in what it produces."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from mistakes import Mistake, change, collide, exchange_parameters, invert_checks, plant, shorten_loop, swap
+
+import stepwell
+from stepwell.passes import registry
+from stepwell.passes.pipeline import Pipeline
+
+SUB = swap("arith.addf", "arith.subf")
+
+
+@dataclass(frozen=True)
+class Case:
+    """``insert`` lists (pass before it, pass) to add to the target's pipeline, ``until`` is the level where it ends."""
+
+    name: str
+    model: str
+    mistake: Mistake
+    insert: tuple[tuple[str, str], ...] = ()
+    beside: bool = False
+    until: str = ""
+
+
+CUDA, HLS, CPU = "cuda,arch=sm_90a", "hls,simulator=interpreter", "cpu"
+LOWERING = "torch-backend-to-linalg-on-tensors-backend-pipeline"
+TARGETS = {"chain": CUDA, "integer": HLS}
+
+CASES = [
+    Case("decompose", "dense", change("torch.constant.int", "3 : i64")),
+    Case("simplify", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
+    Case("fold-batch-norm", "convolution", change("torch.constant.float", "0.5 : f64")),
+    Case("lower-views", "indexed", change("torch.constant.float", "2.0 : f64")),
+    Case("drop-torch-attributes", "dense", swap("math.tanh", "math.exp")),
+    Case("lower-tm-tensor", "indexed", swap("arith.addf", "arith.subf", 0)),
+    Case("check-shapes", "dense", swap("math.tanh", "math.exp")),
+    Case("fuse", "dense", swap("math.tanh", "math.exp"), insert=(("check-shapes", "fuse"),)),
+    Case("tile", "dense", shorten_loop, insert=(("check-shapes", "tile{sizes=2,2,2}"),)),
+    Case("vectorize", "dense", SUB, insert=(("check-shapes", "vectorize"),)),
+    Case("pack-convolutions", "convolution", SUB),
+    Case("split-prepare", "convolution", swap("arith.mulf", "arith.addf")),
+    Case("detach-prepare", "convolution", swap("arith.mulf", "arith.addf"), beside=True),
+    Case("bufferize", "dense", SUB),
+    Case("plan-memory", "checked", collide),
+    Case("free-buffers", "indexed", swap("arith.addf", "arith.subf", 0)),
+    Case("place-parameters", "dense", exchange_parameters),
+    Case("bind-outputs", "dense", SUB),
+    Case("vectorize-contractions", "dense", swap("arith.mulf", "arith.addf")),
+    Case("linalg-to-affine", "dense", SUB, insert=(("plan-memory", "linalg-to-affine"),)),
+    Case("unroll", "dense", SUB, insert=(("plan-memory", "unroll{factor=2}"), ("plan-memory", "linalg-to-affine"))),
+    Case("declare-entries", "dense", SUB),
+    Case("lower-assert", "checked", invert_checks),
+    Case("expand-copy", "dense", SUB),
+    Case("outline-loops", "dense", SUB),
+    Case("set-fp-policy", "dense", SUB),
+    Case("flatten-elementwise", "chain", SUB),
+    Case("map-to-gpu", "chain", SUB),
+    Case("gpu-to-loops", "chain", SUB, insert=(("gpu-kernel-outlining", "gpu-to-loops"),), until="kernel"),
+    Case("linalg-to-stream", "integer", change("stream.linear", "1 : i64", "shift")),
+    Case("bind-parameters", "integer", change("stream.linear", "1 : i64", "shift")),
+]
+
+# Nothing below them is run on a machine without the accelerator, or they change nothing that is computed.
+WITHOUT = {"check-level", "plan-launches"}
+
+
+def pipeline_of(case: Case) -> Pipeline:
+    pipeline = stepwell.pipeline(TARGETS.get(case.model, CPU))
+    for before, element in case.insert:
+        pipeline.insert_after(before, element)
+    return pipeline.until(case.until) if case.until else pipeline
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_names_the_pass(case: Case, model_file: Callable[[str], Path]) -> None:
+    pipeline = pipeline_of(case)
+    plant(pipeline, case.name, case.mistake, case.beside)
+    report = stepwell.verify(model_file(case.model), target=TARGETS.get(case.model, CPU), pipeline=pipeline)
+    assert not report.passed
+    assert report.first_pass is not None
+    named = [name.partition("{")[0] for name in report.first_pass.split(" or ")]
+    # tm_tensor operations are run by no interpreter: what makes them stays under suspicion with what lowers them.
+    expected = [LOWERING, case.name] if case.name == "lower-tm-tensor" else [case.name]
+    assert named == expected, report.table()
+
+
+@pytest.mark.parametrize("model", ["dense", "convolution", "indexed", "checked", "chain", "integer"])
+def test_passes_without_a_mistake(model: str, model_file: Callable[[str], Path]) -> None:
+    report = stepwell.verify(model_file(model), target=TARGETS.get(model, CPU))
+    assert report.passed and report.first_pass is None, report.table()
+
+
+def test_every_pass_has_a_case() -> None:
+    assert set(registry.names()) - WITHOUT == {case.name for case in CASES}
