@@ -13,7 +13,8 @@ _BOUNDARY = ("bufferize", "plan-memory", "free-buffers", "place-parameters", "bi
 def pipeline_from(whole: Pipeline, module: ir.Operation, level: str) -> Pipeline:
     """The stages of ``whole`` for a module that stands at ``level`` already.
 
-    A pipeline that does not start at the graph level is meant as it is. A buffer-level module keeps the passes of the stage that leads there which its entry has not been through.
+    A pipeline that does not start at the graph level is meant as it is.
+    A buffer-level module keeps the passes of the stage that leads there which its entry has not been through.
     """
     before = [index for index, stage in enumerate(whole.stages) if stage.level == level]
     if level == "graph" or not before or whole.stages[0].level != "graph":

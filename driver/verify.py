@@ -19,7 +19,7 @@ from stepwell.driver.verification.reference import Reference, error_of, make_ref
 from stepwell.driver.verification.report import Row, VerificationReport
 from stepwell.driver.verification.snapshots import History, Recorder
 from stepwell.passes.pipeline import Pipeline
-from stepwell.support.errors import ArtifactError, Error, ToolError, UsageError
+from stepwell.support.errors import ArtifactError, DeviceError, Error, ToolError, UsageError
 from stepwell.support.signature import Signature
 
 # Errors that rounding explains, by the narrowest float dtype at the boundary (relative to the largest result).
@@ -115,7 +115,7 @@ class _Verification:
             try:
                 values = run_code(compilation.backend, lowered, self.history.evaluator.inputs, Path(folder))
                 error = error_of(values, self.history.reference.results)
-            except (ArtifactError, ToolError) as failure:  # this machine can't run it, which says nothing about it
+            except (ArtifactError, DeviceError, ToolError) as failure:  # this machine can't run it, which says nothing about it
                 self.report.notes.append(f"the code was not run: {failure}")
                 return
             except Error as failure:

@@ -69,3 +69,7 @@ class VerificationError(Error):
 
 class ExecutionError(Error):
     """A compiled or interpreted program failed while it ran."""
+
+
+class DeviceError(ExecutionError):
+    """This machine lacks the device that a program was compiled for."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from stepwell.support.errors import ExecutionError
+from stepwell.support.errors import DeviceError, ExecutionError
 
 _LIBRARY = "libcuda.so.1"
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
@@ -43,7 +43,8 @@ class Driver:
         library: the driver's library by name or path.
 
     Raises:
-        ExecutionError: there is no driver or no device.
+        DeviceError: there is no driver.
+        ExecutionError: there is no device.
     """
 
     def __init__(self, library: str = _LIBRARY) -> None:
@@ -52,7 +53,7 @@ class Driver:
             for name, arguments in _SIGNATURES.items():
                 getattr(self._library, name).argtypes = arguments
         except (OSError, AttributeError):
-            raise ExecutionError(
+            raise DeviceError(
                 "this machine has no NVIDIA driver, so CUDA code can't run here",
                 where=library,
                 hint="run it on a machine with an NVIDIA GPU, or compile for target 'cpu'",
