@@ -33,8 +33,9 @@ class OutlineLoops(Pass):
     """Move every outermost loop nest of a public function into a private function that is never inlined.
 
     LLVM's loop passes take time that grows faster than the size of a function; a model is hundreds of loop nests in a
-    row. Arguments of a new function are what the nest uses from above; constants and static views are repeated inside
-    of it, so that the code generator still sees where two buffers of one arena lie.
+    row. Arguments of a new function are what the nest uses from above and the offsets of its views; constants and
+    views are repeated inside of it. Nests that differ in their offsets alone share one function: the layers of a
+    model are compiled once.
     """
 
     name: ClassVar[str] = "outline-loops"
@@ -42,7 +43,7 @@ class OutlineLoops(Pass):
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         entries = [child for child in op.regions[0].blocks[0].operations if _is_entry(child)]
-        count = 0
+        count, known = 0, dict[str, str]()
         for entry in entries:
             name = ir.StringAttr(entry.attributes["sym_name"]).value
             nests = [
@@ -52,9 +53,10 @@ class OutlineLoops(Pass):
                 if nested.operation.name in _NESTS
             ]
             for number, nest in enumerate(nests):
-                _outline(nest, entry.operation, f"{name}_nest_{number}")
+                call = _outline(nest, entry.operation, f"{name}_nest_{number}")
+                _share(call, known)
             count += len(nests)
-        context.note(self.name, functions=count)
+        context.note(self.name, nests=count, functions=len(known))
 
 
 def _is_entry(op: ir.OpView) -> bool:
@@ -64,25 +66,42 @@ def _is_entry(op: ir.OpView) -> bool:
     return visibility is None or ir.StringAttr(visibility).value == "public"
 
 
-def _outline(nest: ir.Operation, entry: ir.Operation, name: str) -> None:
+def _share(call: func.CallOp, known: dict[str, str]) -> None:
+    """Call the function known for the same text, if there is one, instead of the one just made."""
+    function = call.operation.block.owner.operation.parent.regions[0].blocks[0].operations
+    name = call.callee.value
+    made = next(f for f in reversed(list(function)) if f.operation.name == "func.func" and f.name.value == name)
+    text = str(made).replace(f"@{name}(", "@(", 1)
+    first = known.setdefault(text, name)
+    if first != name:
+        call.operation.attributes["callee"] = ir.FlatSymbolRefAttr.get(first, call.operation.context)
+        made.operation.erase()
+
+
+def _outline(nest: ir.Operation, entry: ir.Operation, name: str) -> func.CallOp:
     repeated: list[ir.Operation] = []
     passed: list[ir.Value] = []
     seen: set[ir.Value] = set()
     for value in _captured(nest):
         _classify(value, seen, repeated, passed)
-    kinds = [value.type for value in passed]
+    views = [op for op in repeated if op.name == "memref.view"]
+    offsets = [view.operands[1] for view in views]
+    kinds = [value.type for value in (*passed, *offsets)]
     with ir.InsertionPoint(entry), nest.location:
         function = func.FuncOp(name, (kinds, [result.type for result in nest.results]), visibility="private")
         function.attributes["llvm.no_inline"] = ir.UnitAttr.get()
         block = function.add_entry_block()
     with ir.InsertionPoint(nest), nest.location:
-        call = func.CallOp([result.type for result in nest.results], name, passed)
-    inside = dict(zip(passed, block.arguments, strict=True))
+        call = func.CallOp([result.type for result in nest.results], name, [*passed, *offsets])
+    arguments = list(block.arguments)
+    inside = dict(zip(passed, arguments, strict=False))
+    offset_of = dict(zip(views, arguments[len(passed) :], strict=True))
     with ir.InsertionPoint(block), nest.location:
         for original in repeated:
             copy = original.clone()
             for index, operand in enumerate(original.operands):
-                copy.operands[index] = inside[operand]
+                offset = index == 1 and original in offset_of
+                copy.operands[index] = offset_of[original] if offset else inside[operand]
             inside.update(zip(original.results, copy.results, strict=True))
         placeholder = func.ReturnOp([]).operation
     nest.move_before(placeholder)
@@ -95,6 +114,7 @@ def _outline(nest: ir.Operation, entry: ir.Operation, name: str) -> None:
     placeholder.erase()
     with ir.InsertionPoint(block), nest.location:
         func.ReturnOp(list(nest.results))
+    return call
 
 
 def _classify(value: ir.Value, seen: set[ir.Value], repeated: list[ir.Operation], passed: list[ir.Value]) -> None:
@@ -107,8 +127,9 @@ def _classify(value: ir.Value, seen: set[ir.Value], repeated: list[ir.Operation]
         passed.append(value)
         return
     operation = owner.operation
-    for operand in operation.operands:
-        _classify(operand, seen, repeated, passed)
+    for index, operand in enumerate(operation.operands):
+        if operation.name != "memref.view" or index != 1:
+            _classify(operand, seen, repeated, passed)
     repeated.append(operation)
 
 

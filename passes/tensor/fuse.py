@@ -11,7 +11,9 @@ from torch_mlir.dialects import bufferization
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
-from stepwell.passes.tensor.structured import input_count, loops_of, structured_ops
+from stepwell.passes.tensor.structured import input_count, loops_of, structured_ops, used_dims
+
+_RESHAPES = ("tensor.collapse_shape", "tensor.expand_shape")
 
 
 @dataclass
@@ -19,7 +21,8 @@ class Fuse(Pass):
     """Compute elementwise operations where their results are used, so that no tensor is stored between them.
 
     Options:
-        reductions: also fuse into operations that reduce.
+        reductions: also fuse into operations that reduce, unless they would compute a value again for each iteration
+            of a dimension that it does not depend on (as a matrix product would).
         copies: a result used more than once is computed again at each use if its body has at most this many
             operations, none of them expensive (``math``, division), and it reads at most one tensor of its own
             shape; 0 keeps such results stored.
@@ -40,7 +43,7 @@ class Fuse(Pass):
             if _is_elementwise(inner):
                 self._copy_per_use(inner)
         # A second use keeps the upstream pass from fusing an operation.
-        pinned = [] if self.reductions else _feeding_reductions(op)
+        pinned = _repeated_by_reductions(op) if self.reductions else _feeding_reductions(op)
         pinned += [] if self.fold_reshapes else _feeding_reshapes(op)
         for producer in pinned:
             _pin(producer)
@@ -96,17 +99,39 @@ def _feeding_reductions(root: ir.Operation) -> list[ir.Operation]:
     return _producers(reductions)
 
 
+def _repeated_by_reductions(root: ir.Operation) -> list[ir.Operation]:
+    """Elementwise producers of operands that an operation that reduces reads again for every turn of a parallel loop."""
+    operands: list[ir.Value] = []
+    for op in structured_ops(root):
+        loops = loops_of(op)
+        if all(loop.parallel for loop in loops):
+            continue
+        parallel = {dim for dim, loop in enumerate(loops) if loop.parallel}
+        for operand, used in zip(op.operands, used_dims(op), strict=False):
+            if not parallel <= used:
+                operands.append(operand)
+    return _producers_of(operands)
+
+
 def _feeding_reshapes(root: ir.Operation) -> list[ir.Operation]:
-    return _producers([op for op in _walk(root) if op.name in ("tensor.collapse_shape", "tensor.expand_shape")])
+    return _producers([op for op in _walk(root) if op.name in _RESHAPES])
 
 
 def _producers(users: list[ir.Operation]) -> list[ir.Operation]:
-    operands = [operand for user in users for operand in user.operands if isinstance(operand, ir.OpResult)]
+    return _producers_of([operand for user in users for operand in user.operands])
+
+
+def _producers_of(operands: list[ir.Value]) -> list[ir.Operation]:
+    """The elementwise operations that make ``operands``, behind reshapes too."""
     found: list[ir.Operation] = []
     for operand in operands:
-        producer = operand.owner.operation
-        if _is_elementwise(producer) and producer not in found:
-            found.append(producer)
+        value = operand
+        while isinstance(value, ir.OpResult) and value.owner.operation.name in _RESHAPES:
+            value = value.owner.operation.operands[0]
+        if isinstance(value, ir.OpResult):
+            producer = value.owner.operation
+            if _is_elementwise(producer) and producer not in found:
+                found.append(producer)
     return found
 
 

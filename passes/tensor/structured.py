@@ -44,6 +44,11 @@ def input_count(op: ir.Operation) -> int:
     return len(op.operands) // 2 if op.name == "linalg.reduce" else len(op.operands) - 1
 
 
+def used_dims(op: ir.Operation) -> list[set[int]]:
+    """For each operand the dimensions of the iteration space that index it."""
+    return [{dim for dim in range(m.n_dims) if any(_depends(e, dim) for e in m.results)} for m in _maps(op)]
+
+
 def loops_of(op: ir.Operation) -> list[Loop]:
     """The iteration space of a structured operation."""
     maps = _maps(op)
@@ -67,6 +72,14 @@ def loops_of(op: ir.Operation) -> list[Loop]:
 def _maps(op: ir.Operation) -> list[ir.AffineMap]:
     attributes = linalg.get_indexing_maps(op)
     return [ir.AffineMapAttr(attribute).value for attribute in attributes] if attributes is not None else []
+
+
+def _depends(expression: ir.AffineExpr, dim: int) -> bool:
+    if isinstance(expression, ir.AffineDimExpr):
+        return bool(expression.position == dim)
+    if isinstance(expression, ir.AffineBinaryExpr):
+        return _depends(expression.lhs, dim) or _depends(expression.rhs, dim)
+    return False
 
 
 def _positions(map_: ir.AffineMap) -> list[int | None]:

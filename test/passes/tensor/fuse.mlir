@@ -78,3 +78,23 @@ func.func @around_matmul(%a: tensor<4x4xf32>, %init: tensor<4x4xf32>) -> tensor<
   %2 = math.exp %1 : tensor<4x4xf32>
   return %2 : tensor<4x4xf32>
 }
+
+// -----
+
+// A matrix product would compute an operand again for every column: it stays stored, behind a reshape too.
+// CHECK-LABEL: func.func @before_matmul
+// CHECK: math.erf
+// CHECK: linalg.yield
+// CHECK: linalg.matmul
+#id = affine_map<(d0) -> (d0)>
+func.func @before_matmul(%a: tensor<32xf32>, %b: tensor<8x16xf32>, %init: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  %e = tensor.empty() : tensor<32xf32>
+  %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%a : tensor<32xf32>) outs(%e : tensor<32xf32>) {
+  ^bb0(%x: f32, %y: f32):
+    %1 = math.erf %x : f32
+    linalg.yield %1 : f32
+  } -> tensor<32xf32>
+  %2 = tensor.expand_shape %0 [[0, 1]] output_shape [4, 8] : tensor<32xf32> into tensor<4x8xf32>
+  %3 = linalg.matmul ins(%2, %b : tensor<4x8xf32>, tensor<8x16xf32>) outs(%init : tensor<4x16xf32>) -> tensor<4x16xf32>
+  return %3 : tensor<4x16xf32>
+}
