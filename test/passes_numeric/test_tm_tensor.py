@@ -59,7 +59,7 @@ def test_exclusive_scan_starts_from_its_accumulator() -> None:
 def test_inclusive_scan_keeps_the_first_element_as_it_is() -> None:
     x = np.array([-0.0, -0.0], np.float32)
     text = scan_text((2,), 0, "arith.addf", dynamic=False, inclusive=True, element="f32")
-    got, _ = evaluate(text, [x, x, np.float32(0.0).reshape(())], LOWERINGS[0])
+    got, _ = evaluate(text, [x, x, np.zeros((), np.float32)], LOWERINGS[0])
     assert np.signbit(got).all()
 
 
@@ -199,10 +199,10 @@ func.func @main(%q: {query}, %k: {key}, %v: {key}, %o: {query}{extra[2]}) -> {qu
     if mask == "i1" and bias is not None:
         bias[0, 0] = False  # a row that attends to nothing gives zeros
     (got,) = evaluate(text, inputs, lowering)
-    tensors = [torch.from_numpy(a).double() for a in (q, k, v)]
+    wide_q, wide_k, wide_v = (torch.from_numpy(a).double() for a in (q, k, v))
     given = None if bias is None else torch.from_numpy(bias)
     given = given.double() if mask == "f32" and given is not None else given
-    want = torch.nn.functional.scaled_dot_product_attention(*tensors, attn_mask=given)
+    want = torch.nn.functional.scaled_dot_product_attention(wide_q, wide_k, wide_v, attn_mask=given)
     np.testing.assert_allclose(got, want.numpy(), rtol=1e-4, atol=1e-5)
 
 
