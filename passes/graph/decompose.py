@@ -13,7 +13,19 @@ from stepwell.passes.graph.decompositions import DECOMPOSITIONS, Decomposition
 from stepwell.passes.graph.unused import erase_unused
 from stepwell.support.errors import UsageError
 
-_NEEDED = ("cdist", "clamp", "eq", "fmod", "hardtanh", "hypot", "maximum", "minimum", "reciprocal", "relu6")
+_NEEDED = (
+    "cdist",
+    "clamp",
+    "eq",
+    "fmod",
+    "gelu_tanh",
+    "hardtanh",
+    "hypot",
+    "maximum",
+    "minimum",
+    "reciprocal",
+    "relu6",
+)
 """What torch-mlir does not lower, or wrongly."""
 
 

@@ -177,6 +177,14 @@ def gelu(operands: Sequence[ir.Value], result: TensorInfo) -> ir.Value | None:
     return tb.multiply(tb.with_scalar("mul", x, 0.5), tb.with_scalar("add", share, 1.0))
 
 
+def gelu_tanh(operands: Sequence[ir.Value], result: TensorInfo) -> ir.Value | None:
+    """:func:`gelu` where it is approximated by tanh; others stay."""
+    approximation = tb.defining(operands[1], "torch.constant.str")
+    if approximation is None or ir.StringAttr(approximation.attributes["value"]).value != "tanh":
+        return None
+    return gelu(operands, result)
+
+
 def softmax(operands: Sequence[ir.Value], result: TensorInfo) -> ir.Value | None:
     """``exp(x - max(x)) / sum(exp(x - max(x)))`` along one dimension."""
     shifted, axis = _shifted(operands, result)
@@ -277,7 +285,8 @@ DECOMPOSITIONS: dict[str, tuple[Decomposition, tuple[str, ...]]] = {
     "elu": (elu, ("elu",)),
     "eq": (equal, ("eq.Tensor",)),
     "fmod": (fmod, ("fmod.Scalar", "fmod.Tensor")),
-    "gelu": (gelu, ("gelu",)),
+    "gelu_tanh": (gelu_tanh, ("gelu",)),
+    "gelu": (gelu, ("gelu",)),  # behind gelu_tanh: with both, every form is taken apart
     "hardsigmoid": (hardsigmoid, ("hardsigmoid",)),
     "hardswish": (hardswish, ("hardswish",)),
     "hardtanh": (hardtanh, ("hardtanh",)),

@@ -62,3 +62,13 @@ func.func @equal(%x: !torch.vtensor<[2],f32>, %y: !torch.vtensor<[2],f32>) -> (!
   %1 = torch.aten.eq.Tensor %x, %y : !torch.vtensor<[2],f32>, !torch.vtensor<[2],f32> -> !torch.vtensor<[2],i1>
   return %0, %1 : !torch.vtensor<[2],i1>, !torch.vtensor<[2],i1>
 }
+
+// Only the form that torch-mlir gets wrong goes by default.
+// CHECK-LABEL: func.func @gelu_by_tanh
+// CHECK-NOT: torch.aten.gelu
+// CHECK: torch.aten.tanh
+func.func @gelu_by_tanh(%x: !torch.vtensor<[2,3],f32>) -> !torch.vtensor<[2,3],f32> {
+  %tanh = torch.constant.str "tanh"
+  %y = torch.aten.gelu %x, %tanh : !torch.vtensor<[2,3],f32>, !torch.str -> !torch.vtensor<[2,3],f32>
+  return %y : !torch.vtensor<[2,3],f32>
+}
