@@ -15,8 +15,7 @@ from stepwell.frontend.source_paths import innermost_frame
 from stepwell.support.errors import Error, ImportFailure
 
 _CONTROL_FLOW_HINT = (
-    "replace the branch or loop on tensor values by torch.where, torch.cond or torch.while_loop, "
-    "or pass the value as a Python constant"
+    "replace the branch or loop on tensor values by torch.where or torch.cond, or pass the value as a Python constant"
 )
 _USER_CODE = re.compile(
     r"from user code:\n(.*)|User Stack:?\s*\n(.*)|The following call raised this error:\n(.*)", re.DOTALL

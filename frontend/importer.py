@@ -20,6 +20,7 @@ from torch_mlir.extras.fx_importer import (
 from stepwell.dialects.context import make_context
 from stepwell.frontend.bindings import Bindings, bind, to_numpy
 from stepwell.frontend.boundary import Boundary, build_boundary
+from stepwell.frontend.control_flow import ControlFlowImporter
 from stepwell.frontend.program import DimensionHints, Program
 from stepwell.frontend.source_paths import describe_node, innermost_frame
 from stepwell.frontend.views import split_views
@@ -75,7 +76,7 @@ def import_program(
     split_views(program)
     boundary = build_boundary(program, bound, hints or DimensionHints())
     context = make_context()
-    importer = FxImporter(context=context, hooks=_Hooks())
+    importer = FxImporter(context=context, hooks=_Hooks(), graph_node_importer_cls=ControlFlowImporter)
     importer._cc = _Cache(context, py_attr_tracker=importer._py_attr_tracker)
     with context:
         try:
