@@ -10,6 +10,7 @@ from pathlib import Path
 
 import llvmlite.binding as llvm
 
+from stepwell.backends.llvm.cpu_names import check_names
 from stepwell.backends.target import Target
 from stepwell.support.errors import ArtifactError, UsageError
 
@@ -82,7 +83,7 @@ def resolve_cpu(target: Target) -> Cpu:
     """The CPU that the options ``triple``, ``cpu`` and ``features`` of ``target`` describe; the host by default.
 
     Raises:
-        UsageError: an unknown triple, or ``cpu=host`` with the triple of another architecture.
+        UsageError: an unknown triple, CPU or feature, or ``cpu=host`` with the triple of another architecture.
     """
     here = host()
     triple, name = target.get("triple", here.triple), target.get("cpu", "")
@@ -97,7 +98,8 @@ def resolve_cpu(target: Target) -> Cpu:
                 hint="name the CPU, for example cpu=cortex-a72, or cpu=generic",
             )
         name = here.name
-    for word in filter(None, re.split(r"[,\s]+", target.get("features"))):
+    asked = [word for word in re.split(r"[,\s]+", target.get("features")) if word]
+    for word in asked:
         sign, feature = (word[0], word[1:]) if word[0] in "+-" else ("+", word)
         features[feature] = sign + feature
     try:
@@ -106,6 +108,9 @@ def resolve_cpu(target: Target) -> Cpu:
         raise UsageError(
             f"there is no code generator for triple '{triple}'", hint="write it as arch-vendor-os, aarch64-linux-gnu"
         ) from None
+    unknown = [word.lstrip("+-") for word in asked if word not in here.features]
+    if unknown or name not in (here.name, "generic"):
+        check_names(triple, name, unknown)
     return Cpu(triple, name, tuple(features[feature] for feature in sorted(features)))
 
 

@@ -80,3 +80,20 @@ def test_cache_sizes_are_read_from_the_system(tmp_path: Path) -> None:
             (folder / name).write_text(f"{value}\n")
     assert _cache_sizes(tmp_path) == {1: 48 << 10, 2: 2 << 20}
     assert _cache_sizes(tmp_path / "absent") == {}
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("cpu=pentium9", "there is no CPU 'pentium9' for triple"),
+        ("features=+avx9", "there is no CPU feature 'avx9' for triple"),
+    ],
+)
+def test_names_that_llvm_does_not_have_are_refused(option: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        resolve_cpu(Target.parse(f"cpu,{option}"))
+
+
+def test_names_that_llvm_has_are_taken() -> None:
+    assert resolve_cpu(Target.parse("cpu,triple=aarch64-linux-gnu,cpu=cortex-a72")).name == "cortex-a72"
+    assert "-avx2" in resolve_cpu(Target.parse("cpu,triple=x86_64-linux-gnu,cpu=znver3,features=-avx2")).features
