@@ -53,8 +53,8 @@ class OutlineLoops(Pass):
                 if nested.operation.name in _NESTS
             ]
             for number, nest in enumerate(nests):
-                call = _outline(nest, entry.operation, f"{name}_nest_{number}")
-                _share(call, known)
+                call, function = _outline(nest, entry.operation, f"{name}_nest_{number}")
+                _share(call, function, known)
             count += len(nests)
         context.note(self.name, nests=count, functions=len(known))
 
@@ -66,19 +66,17 @@ def _is_entry(op: ir.OpView) -> bool:
     return visibility is None or ir.StringAttr(visibility).value == "public"
 
 
-def _share(call: func.CallOp, known: dict[str, str]) -> None:
+def _share(call: func.CallOp, function: func.FuncOp, known: dict[str, str]) -> None:
     """Call the function known for the same text, if there is one, instead of the one just made."""
-    function = call.operation.block.owner.operation.parent.regions[0].blocks[0].operations
-    name = call.callee.value
-    made = next(f for f in reversed(list(function)) if f.operation.name == "func.func" and f.name.value == name)
-    text = str(made).replace(f"@{name}(", "@(", 1)
+    name = function.name.value
+    text = function.operation.get_asm(assume_verified=True, use_local_scope=True).replace(f"@{name}(", "@(", 1)
     first = known.setdefault(text, name)
     if first != name:
         call.operation.attributes["callee"] = ir.FlatSymbolRefAttr.get(first, call.operation.context)
-        made.operation.erase()
+        function.operation.erase()
 
 
-def _outline(nest: ir.Operation, entry: ir.Operation, name: str) -> func.CallOp:
+def _outline(nest: ir.Operation, entry: ir.Operation, name: str) -> tuple[func.CallOp, func.FuncOp]:
     repeated: list[ir.Operation] = []
     passed: list[ir.Value] = []
     seen: set[ir.Value] = set()
@@ -114,7 +112,7 @@ def _outline(nest: ir.Operation, entry: ir.Operation, name: str) -> func.CallOp:
     placeholder.erase()
     with ir.InsertionPoint(block), nest.location:
         func.ReturnOp(list(nest.results))
-    return call
+    return call, function
 
 
 def _classify(value: ir.Value, seen: set[ir.Value], repeated: list[ir.Operation], passed: list[ir.Value]) -> None:
