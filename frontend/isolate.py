@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from torch_mlir import ir
 
-from stepwell.frontend.stages import graph_stage, tensor_stage
 from stepwell.passes.base import PassContext
 from stepwell.passes.levels import check_level
 from stepwell.passes.runner import run_element
+from stepwell.passes.stages import graph_stage, tensor_stage
 from stepwell.support.errors import Error
 
 _LIST = "torch.prim.ListConstruct"

@@ -11,10 +11,10 @@ from torch_mlir import ir
 
 from stepwell.frontend.isolate import Isolated, isolate, lowers
 from stepwell.frontend.program import Program
-from stepwell.frontend.stages import graph_stage, tensor_stage
 from stepwell.passes.base import PassContext
 from stepwell.passes.levels import check_level
 from stepwell.passes.runner import run_element
+from stepwell.passes.stages import graph_stage, tensor_stage
 from stepwell.support.errors import Error, UnsupportedError
 from stepwell.support.locations import describe_location
 from stepwell.support.signature import Dim

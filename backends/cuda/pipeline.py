@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.frontend.stages import graph_stage, tensor_stage
 from stepwell.passes.pipeline import Pipeline, Stage, parse_element
+from stepwell.passes.stages import graph_stage, tensor_stage
 
 FUSE = ("linalg-fuse-elementwise-ops", "canonicalize", "cse")
 

@@ -15,10 +15,10 @@ from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.generate import generate
 from stepwell.backends.hls.runnable import HlsRunnable
 from stepwell.backends.target import Target
-from stepwell.frontend.stages import graph_stage, tensor_stage
 from stepwell.passes.hardware.bind_parameters import BindParameters
 from stepwell.passes.hardware.linalg_to_stream import LinalgToStream
 from stepwell.passes.pipeline import Pipeline, Stage
+from stepwell.passes.stages import graph_stage, tensor_stage
 from stepwell.support.errors import ToolError, UsageError
 from stepwell.support.parameter_file import aligned_layout, open_file
 from stepwell.support.signature import Signature

@@ -17,8 +17,8 @@ from stepwell.backends.interpreter.graph import GraphInterpreter, as_tensor
 from stepwell.backends.target import Target
 from stepwell.dialects.context import make_context
 from stepwell.frontend.bindings import to_numpy
-from stepwell.frontend.stages import graph_stage, tensor_stage
 from stepwell.passes.pipeline import Pipeline, Stage, parse_element
+from stepwell.passes.stages import graph_stage, tensor_stage
 from stepwell.support import parameter_file as files
 from stepwell.support.dtypes import torch_dtype
 from stepwell.support.errors import UsageError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from stepwell.backends.llvm.cpu import CpuModel
 from stepwell.backends.llvm.lower import lowering_elements
-from stepwell.frontend.stages import graph_stage, tensor_stage
 from stepwell.passes.pipeline import Pipeline, Stage, parse_element
+from stepwell.passes.stages import graph_stage, tensor_stage
 
 
 def cpu_pipeline(fp: str, cpu: CpuModel) -> Pipeline:

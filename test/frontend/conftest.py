@@ -13,10 +13,10 @@ from torch.utils import _pytree as pytree
 from stepwell.backends.interpreter.entry import EntryInterpreter
 from stepwell.frontend.load import load_program
 from stepwell.frontend.program import Program
-from stepwell.frontend.stages import graph_stage, tensor_stage
 from stepwell.frontend.to_torch import as_tensor
 from stepwell.passes.pipeline import Pipeline
 from stepwell.passes.runner import run_pipeline
+from stepwell.passes.stages import graph_stage, tensor_stage
 
 
 class Imported:

@@ -9,9 +9,9 @@ from torch import nn
 
 from stepwell.backends.interpreter.entry import run_entry
 from stepwell.frontend.load import load_program
-from stepwell.frontend.stages import graph_stage, tensor_stage
 from stepwell.passes.pipeline import Pipeline
 from stepwell.passes.runner import run_pipeline
+from stepwell.passes.stages import graph_stage, tensor_stage
 from stepwell.support import parameter_file
 from stepwell.support.errors import ImportFailure
 from stepwell.support.signature import Dim, TensorSpec

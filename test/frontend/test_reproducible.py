@@ -16,15 +16,15 @@ from stepwell.frontend.export import decompose, export_model
 from stepwell.frontend.importer import import_program
 from stepwell.frontend.load import load_program
 from stepwell.frontend.source_paths import innermost_frame, relative_source
-from stepwell.frontend.stages import graph_stage, tensor_stage
 from stepwell.passes.pipeline import Pipeline
 from stepwell.passes.runner import run_pipeline
+from stepwell.passes.stages import graph_stage, tensor_stage
 
 _SCRIPT = """
 import sys, torch
 from net import Net
 from stepwell.frontend.load import load_program
-from stepwell.frontend.stages import graph_stage, tensor_stage
+from stepwell.passes.stages import graph_stage, tensor_stage
 from stepwell.passes.pipeline import Pipeline
 from stepwell.passes.runner import run_pipeline
 torch.manual_seed(0)

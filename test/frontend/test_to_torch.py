@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from stepwell.frontend.load import load_program
-from stepwell.frontend.stages import graph_stage, tensor_stage
 from stepwell.frontend.to_torch import to_torch
 from stepwell.passes.pipeline import Pipeline
 from stepwell.passes.runner import run_pipeline
+from stepwell.passes.stages import graph_stage, tensor_stage
 from stepwell.support.errors import UsageError
 
 

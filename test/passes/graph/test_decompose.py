@@ -12,11 +12,11 @@ from torch_mlir import ir
 
 from stepwell.backends.interpreter.interpreter import Interpreter
 from stepwell.dialects.context import make_context
-from stepwell.frontend.stages import graph_stage, tensor_stage
 from stepwell.passes.base import PassContext
 from stepwell.passes.graph.decompose import Decompose
 from stepwell.passes.pipeline import Pipeline
 from stepwell.passes.runner import run_pipeline
+from stepwell.passes.stages import graph_stage, tensor_stage
 from stepwell.support.errors import UsageError
 
 KIND = "!torch.vtensor<[?,?],f32>"

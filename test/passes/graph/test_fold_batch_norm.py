@@ -9,12 +9,12 @@ from torch import nn
 
 from stepwell.backends.interpreter.interpreter import Interpreter
 from stepwell.frontend.load import load_program
-from stepwell.frontend.stages import graph_stage, tensor_stage
 from stepwell.passes.base import PassContext
 from stepwell.passes.buffer.entry import arguments, entries
 from stepwell.passes.graph.fold_batch_norm import FoldBatchNorm
 from stepwell.passes.pipeline import Pipeline
 from stepwell.passes.runner import run_pipeline
+from stepwell.passes.stages import graph_stage, tensor_stage
 
 
 def randomised(model: nn.Module) -> nn.Module:
