@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import sysconfig
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,7 @@ _USER_CODE = re.compile(
     r"from user code:\n(.*)|User Stack:?\s*\n(.*)|The following call raised this error:\n(.*)", re.DOTALL
 )
 _TORCH = str(Path(torch.__file__).parent)
+_STANDARD = sysconfig.get_path("stdlib")
 
 
 def export_model(
@@ -34,8 +39,7 @@ def export_model(
     Raises:
         ImportFailure: data-dependent control flow, arguments that do not fit, shapes that break their constraints.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quiet():
         try:
             return torch.export.export(model, tuple(args), kwargs, dynamic_shapes=dynamic_shapes, strict=False)
         except Error:
@@ -46,8 +50,7 @@ def export_model(
 
 def decompose(exported: ExportedProgram) -> ExportedProgram:
     """Rewrite ``exported`` in the operators that lower to the tensor level; the argument stays as it is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quiet():
         try:
             result: ExportedProgram = exported.run_decompositions(decomposition_table())
         except Exception as error:  # a user operator's fake kernel can raise anything
@@ -57,6 +60,20 @@ def decompose(exported: ExportedProgram) -> ExportedProgram:
                 hint=_shared_memory_hint(exported),
             ) from error
     return result
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without torch's warnings, and without the traceback that it logs before it raises."""
+    logger = logging.getLogger("torch._subclasses.fake_tensor")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _explain(error: Exception, model: torch.nn.Module) -> ImportFailure:
@@ -98,7 +115,8 @@ def _user_line(error: BaseException) -> str | None:
         trace, below = error.__traceback__, False
         while trace is not None:
             path = trace.tb_frame.f_code.co_filename
-            if below and not path.startswith(("<", _TORCH)):
+            standard = path.startswith(_STANDARD) and "site-packages" not in path
+            if below and not standard and not path.startswith(("<", _TORCH)):
                 frame = innermost_frame(f'File "{path}", line {trace.tb_lineno}')
             below, trace = below or path == __file__, trace.tb_next
     return f"{frame[0]}:{frame[1]}" if frame else None
