@@ -36,7 +36,7 @@ class ZooModel:
         make: builds the model (evaluation mode, seeded weights, float32) and its example arguments.
         config: sizes in a few words, for tables.
         dynamic: the variant with dynamic sizes, if there is one.
-        calls: argument tuples of successive calls for a model that keeps state; empty means one call of the example.
+        calls: argument tuples of successive calls for a model that keeps state (of its dynamic variant, if it has one).
         requires: distributions that ``make`` imports beside torch.
     """
 
