@@ -39,8 +39,8 @@ class Target:
         return Target(name.strip(), **parsed)
 
     def __str__(self) -> str:
-        words = [f"{key}='{value}'" if "," in value else f"{key}={value}" for key, value in sorted(self.options.items())]
-        return ",".join([self.name, *words])
+        quoted = {key: f"'{value}'" if "," in value else value for key, value in sorted(self.options.items())}
+        return ",".join([self.name, *(f"{key}={value}" for key, value in quoted.items())])
 
     def __repr__(self) -> str:
         return f"Target({str(self)!r})"

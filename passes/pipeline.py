@@ -141,7 +141,8 @@ def parse_element(text: str) -> Element:
         return Nested(nested[1], [parse_element(part) for part in split_elements(nested[2])])
     head = re.fullmatch(r"([\w.\-]+)(?:\{(.*)\})?", text, re.DOTALL)
     if head is None:
-        raise UsageError(f"'{text}' is not an element of a pipeline", hint="write name, name{option=value} or anchor(...)")
+        hint = "write name, name{option=value} or anchor(...)"
+        raise UsageError(f"'{text}' is not an element of a pipeline", hint=hint)
     name, options = head[1], (head[2] or "").strip()
     if is_registered(name):
         return make_pass(lookup(name), parse_options(options))

@@ -59,7 +59,8 @@ def operator_function(op: ir.Operation) -> Function:
     """
     maker = MAKERS.get(op.name)
     if maker is not None:
-        return maker(op)
+        made: Callable[[list[Any]], list[Any]] = maker(op)
+        return made
     if is_mixed(op.name):
         return mixed_function(op)
     name = op.name.removeprefix("torch.")

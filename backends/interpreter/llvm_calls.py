@@ -40,5 +40,6 @@ def _constant_text(op: ir.Operation, symbol: str) -> str:
     for view in module.regions[0].blocks[0].operations:
         found = view.operation
         if found.name == "llvm.mlir.global" and ir.StringAttr(found.attributes["sym_name"]).value == symbol:
-            return ir.StringAttr(found.attributes["value"]).value_bytes.rstrip(b"\0").decode()
+            text: bytes = ir.StringAttr(found.attributes["value"]).value_bytes
+            return text.rstrip(b"\0").decode()
     raise UnsupportedError(f"there is no constant '@{symbol}'", where=describe_location(op.location))

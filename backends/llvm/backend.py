@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from pathlib import Path
 from typing import ClassVar
@@ -89,7 +89,11 @@ class CpuBackend(Backend):
 
     def doctor(self) -> list[tuple[str, bool, str]]:
         rows = [("processor", True, f"{host().name}, needs of code made here: {' '.join(host().needed)}")]
-        for what, probe in (("linker", lambda: " ".join(find_compiler())), ("runtime", lambda: str(native.archive()))):
+        probes: list[tuple[str, Callable[[], str]]] = [
+            ("linker", lambda: " ".join(find_compiler())),
+            ("runtime", lambda: str(native.archive())),
+        ]
+        for what, probe in probes:
             try:
                 rows.append((what, True, probe()))
             except Error as error:

@@ -15,7 +15,7 @@ from stepwell.support.locations import describe_location
 
 @dataclass
 class FlattenElementwise(Pass):
-    """Turn each ``linalg.generic`` whose loops are all parallel into an ``scf.forall`` over its elements in row-major order.
+    """Turn each ``linalg.generic`` whose loops are all parallel into an ``scf.forall`` over its elements (row-major).
 
     Operands are read (and results written) at single loop dimensions or at 0, which covers broadcasts and transposes;
     results are written at every dimension. Any other linalg operation is refused.

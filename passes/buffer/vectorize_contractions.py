@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from torch_mlir import ir
+
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.contraction.kernel import ContractionKernel, KernelShape
 from stepwell.passes.buffer.contraction.roles import Contraction, match_contraction
-from torch_mlir import ir
 
 _BITS = {"f32": 32, "f64": 64}
 

@@ -100,7 +100,7 @@ def _feeding_reductions(root: ir.Operation) -> list[ir.Operation]:
 
 
 def _repeated_by_reductions(root: ir.Operation) -> list[ir.Operation]:
-    """Elementwise producers of operands that an operation that reduces reads again for every turn of a parallel loop."""
+    """Elementwise producers of what an operation that reduces reads again for every turn of a parallel loop."""
     operands: list[ir.Value] = []
     for op in structured_ops(root):
         loops = loops_of(op)

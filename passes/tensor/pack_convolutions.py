@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.tensor.build import Size, empty, extract_slice, scalar, sizes_of
 from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, tensor
+
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.tensor.build import Size, empty, extract_slice, scalar, sizes_of
 
 _DYNAMIC = ir.ShapedType.get_dynamic_size()
 # Below this many output channels a vector of them is mostly padding.
@@ -48,10 +49,11 @@ class PackConvolutions(Pass):
 
 
 def _applies(op: ir.Operation) -> bool:
-    filter_type = ir.RankedTensorType(op.operands[1].type) if isinstance(op.operands[1].type, ir.RankedTensorType) else None
-    return (
-        filter_type is not None
-        and filter_type.has_static_shape
+    if not isinstance(op.operands[1].type, ir.RankedTensorType):
+        return False
+    filter_type = ir.RankedTensorType(op.operands[1].type)
+    return bool(
+        filter_type.has_static_shape
         and 0 not in filter_type.shape
         and filter_type.shape[0] >= _FEWEST_CHANNELS
         and str(filter_type.element_type) in ("f32", "f64")
@@ -179,5 +181,3 @@ def _is_zero(value: ir.Value) -> bool:
         and owner.name == "arith.constant"
         and ir.FloatAttr(owner.attributes["value"]).value == 0.0
     )
-
-

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from stepwell.passes.buffer.contraction.roles import Contraction
 from torch_mlir import ir
 from torch_mlir.dialects import arith, memref, scf, vector
+
+from stepwell.passes.buffer.contraction.roles import Contraction
 
 _FULL_UNROLL = 8
 
@@ -168,9 +169,7 @@ class ContractionKernel:
 class _Tile:
     """One block of accumulators at fixed batch, row and lane."""
 
-    def __init__(
-        self, kernel: ContractionKernel, at: Indices, rows: int, lanes: int, mask: ir.Value | None
-    ) -> None:
+    def __init__(self, kernel: ContractionKernel, at: Indices, rows: int, lanes: int, mask: ir.Value | None) -> None:
         self.k = kernel
         self.c = kernel.c
         self.at = at
@@ -198,6 +197,7 @@ class _Tile:
         values: list[ir.Value],
     ) -> list[ir.Value]:
         if outer:
+
             def body(index: ir.Value, carried: list[ir.Value]) -> list[ir.Value]:
                 return self._reduce(outer[1:], inner, start, end, {**at, outer[0]: index}, carried)
 
@@ -211,9 +211,7 @@ class _Tile:
             return values
         return self._deep(inner, start, end, at, values)
 
-    def _deep(
-        self, inner: int, start: ir.Value, end: ir.Value, at: Indices, values: list[ir.Value]
-    ) -> list[ir.Value]:
+    def _deep(self, inner: int, start: ir.Value, end: ir.Value, at: Indices, values: list[ir.Value]) -> list[ir.Value]:
         """The innermost reduction: ``depth`` steps an iteration, and a loop for what is left over."""
         depth = self.k.shape.depth
         size = self.c.sizes[inner]
@@ -259,7 +257,8 @@ class _Tile:
         indices = self._indices(indexing, row, at)
         if self.mask is None:
             return vector.load(self.kind, source, indices)
-        zero = arith.constant(self.kind, ir.DenseElementsAttr.get_splat(self.kind, ir.FloatAttr.get(self.c.element, 0.0)))
+        element = ir.FloatAttr.get(self.c.element, 0.0)
+        zero = arith.constant(self.kind, ir.DenseElementsAttr.get_splat(self.kind, element))
         return vector.maskedload(self.kind, source, indices, self.mask, zero)
 
     def _indices(self, indexing: ir.AffineMap, row: int, at: Indices) -> list[ir.Value]:
@@ -276,5 +275,3 @@ class _Tile:
         assert isinstance(expression, ir.AffineBinaryExpr)
         left, right = self._value(expression.lhs, row, at), self._value(expression.rhs, row, at)
         return arith.addi(left, right) if isinstance(expression, ir.AffineAddExpr) else arith.muli(left, right)
-
-

@@ -61,8 +61,10 @@ def match_contraction(op: ir.Operation) -> Contraction | None:
     lane = parallel[-1]
     assert lane is not None
     for left, right in ((0, 1), (1, 0)):
-        if _position(maps[right].results[-1]) == lane and not _uses(maps[left], lane) and not any(
-            _expression_uses(result, lane) for result in maps[right].results[:-1]
+        if (
+            _position(maps[right].results[-1]) == lane
+            and not _uses(maps[left], lane)
+            and not any(_expression_uses(result, lane) for result in maps[right].results[:-1])
         ):
             break
     else:
@@ -119,9 +121,7 @@ def _plain(kind: ir.Type) -> bool:
     return bool(strides[-1] == 1)
 
 
-def _sizes(
-    operands: list[ir.Value], maps: list[ir.AffineMap], dims: list[int]
-) -> tuple[int | None, ...] | None:
+def _sizes(operands: list[ir.Value], maps: list[ir.AffineMap], dims: list[int]) -> tuple[int | None, ...] | None:
     sizes: dict[int, int | None] = {}
     for value, indexing in zip(operands, maps, strict=True):
         for axis, result in enumerate(indexing.results):
