@@ -59,10 +59,10 @@ def operator_function(op: ir.Operation) -> Function:
     """
     maker = MAKERS.get(op.name)
     if maker is not None:
-        made: Callable[[list[Any]], list[Any]] = maker(op)
-        return made
+        return maker(op)
     if is_mixed(op.name):
-        return mixed_function(op)
+        mixed: Callable[[list[Any]], list[Any]] = mixed_function(op)
+        return mixed
     name = op.name.removeprefix("torch.")
     if op.name == "torch.operator":
         name = ir.StringAttr(op.attributes["name"]).value.removeprefix("torch.")
