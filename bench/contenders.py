@@ -14,7 +14,8 @@ Call = Callable[..., Any]
 def _stepwell(model: torch.nn.Module, args: tuple[Any, ...]) -> Call:
     import stepwell
 
-    return stepwell.compile(model, args, target="cpu")
+    compiled: Call = stepwell.compile(model, args, target="cpu")
+    return compiled
 
 
 def _eager(model: torch.nn.Module, args: tuple[Any, ...]) -> Call:
