@@ -115,7 +115,7 @@ class _Verification:
             try:
                 values = run_code(compilation.backend, lowered, self.history.evaluator.inputs, Path(folder))
                 error = error_of(values, self.history.reference.results)
-            except (ArtifactError, DeviceError, ToolError) as failure:  # this machine can't run it, which says nothing about it
+            except (ArtifactError, DeviceError, ToolError) as failure:  # of this machine, which says nothing about it
                 self.report.notes.append(f"the code was not run: {failure}")
                 return
             except Error as failure:

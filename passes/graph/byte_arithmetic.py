@@ -1,44 +1,38 @@
-"""Arithmetic of bytes with a number, which torch-mlir's lowering of the scalar operators crashes on."""
+"""Arithmetic of bytes with a number, done in 32 bits: torch-mlir's lowering of these operators crashes on bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch_mlir import ir
 
 from stepwell.passes.graph import torch_build as tb
 from stepwell.passes.graph.torch_build import TensorInfo
 
-
-def byte_product(operands: Sequence[ir.Value], result: TensorInfo) -> ir.Value | None:
-    """``x * number`` on 8-bit integers as a product with a tensor of no dimensions; wraps as PyTorch does."""
-    number = tb.number(operands[1])
-    if not _bytes(operands[0], result) or not isinstance(number, int):
-        return None
-    return tb.build("aten.mul.Tensor", [operands[0], _literal(number, result.dtype)], result)
+# Numbers of dtypes as torch counts them.
+_DTYPES = {"ui8": 0, "si8": 1, "si32": 3}
 
 
-def byte_difference(operands: Sequence[ir.Value], result: TensorInfo) -> ir.Value | None:
-    """``x - alpha * number`` on 8-bit integers."""
-    number, alpha = tb.number(operands[1]), tb.number(operands[2])
-    if not _bytes(operands[0], result) or not isinstance(number, int) or not isinstance(alpha, int):
-        return None
-    literal = _literal(number * alpha, result.dtype)
-    return tb.build("aten.sub.Tensor", [operands[0], literal, tb.constant(1)], result)
+def widened(operator: str) -> Callable[[Sequence[ir.Value], TensorInfo], ir.Value | None]:
+    """The decomposition of ``operator`` on 8-bit integers; narrowing at the end wraps as PyTorch's bytes do."""
+
+    def decompose(operands: Sequence[ir.Value], result: TensorInfo) -> ir.Value | None:
+        info = tb.tensor_info(operands[0])
+        if info is None or info.dtype not in ("si8", "ui8") or info.dtype != result.dtype:
+            return None
+        wide = _convert(operands[0], TensorInfo(info.shape, "si32"))
+        value = tb.build(operator, [wide, *operands[1:]], TensorInfo(result.shape, "si32"))
+        return _convert(value, result)
+
+    return decompose
 
 
-def _bytes(value: ir.Value, result: TensorInfo) -> bool:
-    info = tb.tensor_info(value)
-    return info is not None and info.dtype == result.dtype and result.dtype in ("si8", "ui8")
+def _convert(value: ir.Value, result: TensorInfo) -> ir.Value:
+    return tb.build("prims.convert_element_type", [value, tb.constant(_DTYPES[result.dtype])], result)
 
 
-def _literal(number: int, dtype: str) -> ir.Value:
-    """``number``, wrapped, as a tensor of no dimensions."""
-    wrapped = number % 256
-    if dtype == "si8" and wrapped > 127:
-        wrapped -= 256
-    value = ir.Attribute.parse(f"dense<{wrapped}> : tensor<{dtype}>")
-    literal = ir.Operation.create(
-        "torch.vtensor.literal", results=[TensorInfo((), dtype).type()], attributes={"value": value}
-    )
-    return literal.result
+BYTES = {
+    f"byte_{name.partition('.')[0]}": (widened(f"aten.{name}"), (name,))
+    for name in ("mul.Scalar", "sub.Scalar", "remainder.Scalar", "div.Tensor_mode")
+}
+"""By the name that users give, as :data:`.decompositions.DECOMPOSITIONS`."""
