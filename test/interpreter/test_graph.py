@@ -80,11 +80,11 @@ def test_view_of_a_value_that_is_laid_out_otherwise(graph_context):
 
 
 def test_user_operators_run(graph_context):
-    library = torch.library.Library("stepwell_test", "FRAGMENT")
+    library = torch.library.Library("stepwell_graph_test", "FRAGMENT")
     library.define("twice(Tensor x) -> Tensor")
     library.impl("twice", lambda x: 2 * x, "CompositeExplicitAutograd")
     text = """func.func @main(%x: !torch.vtensor<[2],f32>) -> !torch.vtensor<[2],f32> {
-      %0 = torch.operator "torch.stepwell_test.twice"(%x) : (!torch.vtensor<[2],f32>) -> !torch.vtensor<[2],f32>
+      %0 = torch.operator "torch.stepwell_graph_test.twice"(%x) : (!torch.vtensor<[2],f32>) -> !torch.vtensor<[2],f32>
       return %0 : !torch.vtensor<[2],f32>
     }"""
     (result,) = GraphInterpreter(ir.Module.parse(text, graph_context)).run([torch.ones(2)])
