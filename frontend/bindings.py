@@ -138,12 +138,25 @@ def _check_outputs(program: ExportedProgram) -> None:
                 where=describe_node(producers[spec.arg.name]),
                 hint="return the new value instead, or keep it in a registered buffer",
             )
+        if spec.kind == OutputKind.TOKEN:
+            raise _side_effect(program)
         known = (OutputKind.USER_OUTPUT, OutputKind.BUFFER_MUTATION, OutputKind.PARAMETER_MUTATION)
         if spec.kind not in known:
             raise ImportFailure(
                 f"the exported program has an output of kind {spec.kind.name}",
                 hint="export the model's forward function for inference",
             )
+
+
+def _side_effect(program: ExportedProgram) -> ImportFailure:
+    """torch orders operators with side effects by tokens; the first of them is to blame."""
+    effects = [n for n in program.graph.nodes if n.target is torch.ops.higher_order.with_effects]
+    names = ", ".join(dict.fromkeys(str(node.args[1]) for node in effects))
+    return ImportFailure(
+        f"the model has side effects that can't be compiled: {names or 'an effect token'}",
+        where=describe_node(effects[0]) if effects else None,
+        hint="leave out the operator (an error check, a print), or use a variant without it, as inv_ex for inv",
+    )
 
 
 def _value(program: ExportedProgram, spec: InputSpec) -> torch.Tensor:

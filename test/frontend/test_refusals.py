@@ -82,3 +82,12 @@ def test_unknown_output_class() -> None:
     with pytest.raises(ImportFailure, match=r"returns a .*Opaque") as caught:
         load_program(ReturnsOpaque(), (torch.ones(1),))
     assert "register_dataclass" in (caught.value.hint or "")
+
+
+def test_operator_with_side_effects_is_named() -> None:
+    class Inverse(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.linalg.inv(x)
+
+    with pytest.raises(ImportFailure, match=r"side effects that can't be compiled: aten\._linalg_check_errors"):
+        load_program(Inverse(), (torch.eye(3),))
