@@ -52,6 +52,7 @@ class Lowered:
         parameters: original and prepared weights by name; initial states under ``state:NAME``.
         context: what the passes reported and read.
         target: with every option resolved (``cpu=host`` made explicit).
+        forms: what :meth:`Backend.code_form` will be asked for.
     """
 
     module: ir.Module
@@ -59,6 +60,7 @@ class Lowered:
     parameters: ParameterStore
     context: PassContext
     target: Target
+    forms: tuple[str, ...] = ()
 
 
 @dataclass
@@ -69,11 +71,13 @@ class Code:
         files: file name -> bytes; always holds what :meth:`Backend.load` needs.
         facts: for ``model.json``: CPU features, launch descriptions, cycle estimates and the like.
         layout: parameter name -> byte offset in the parameter file's data.
+        forms: the code in the other forms that were asked for; no part of an artifact.
     """
 
     files: dict[str, bytes]
     facts: dict[str, Any] = field(default_factory=dict)
     layout: dict[str, int] = field(default_factory=dict)
+    forms: dict[str, bytes] = field(default_factory=dict)
 
 
 class Runnable(ABC):
@@ -136,7 +140,9 @@ class Backend(ABC):
         return code
 
     def code_form(self, code: Code, form: str) -> bytes:
-        """The code in another form, one of :attr:`code_forms`."""
+        """The code in another form, one of :attr:`code_forms`; it was emitted with that form asked for."""
+        if form in code.forms:
+            return code.forms[form]
         raise UsageError(f"target '{self.name}' emits no '{form}'")
 
     @abstractmethod

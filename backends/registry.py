@@ -6,6 +6,7 @@ import importlib
 
 from stepwell.backends.base import Backend
 from stepwell.support.errors import UsageError
+from stepwell.support.plugins import load_installed
 
 BACKENDS: dict[str, str | type[Backend]] = {
     "cpu": "stepwell.backends.llvm.backend:CpuBackend",
@@ -30,6 +31,8 @@ def backend(name: str) -> Backend:
     Raises:
         UsageError: no such target.
     """
+    if name not in BACKENDS:
+        load_installed()
     entry = BACKENDS.get(name)
     if entry is None:
         raise UsageError(f"there is no target '{name}'", hint=f"targets are {', '.join(sorted(BACKENDS))}")
@@ -42,5 +45,6 @@ def backend(name: str) -> Backend:
 
 
 def names() -> list[str]:
-    """All targets, sorted."""
+    """All targets, those of installed plugins among them, sorted."""
+    load_installed()
     return sorted(BACKENDS)

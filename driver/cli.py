@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from stepwell.driver import commands
+from stepwell.driver.plugins import load_plugin
 from stepwell.support.errors import Error, UsageError
+
+_DEBUG = "STEPWELL_DEBUG"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         for plugin in options.load:
-            commands.load_plugin(plugin)
+            load_plugin(plugin)
         result = options.run(options)
     except Error as error:
         print(f"stepwell: error: {error}", file=sys.stderr)
@@ -29,6 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         print("stepwell: error: out of memory\n  hint: use a smaller batch, or a machine with more", file=sys.stderr)
         return 1
+    except Exception as failure:
+        if options.debug or os.environ.get(_DEBUG):
+            raise
+        first = next(iter(str(failure).splitlines()), "")
+        print(
+            f"stepwell: internal error: {type(failure).__name__}: {first[:200]}\n"
+            f"  hint: this is a fault of the compiler: please report it with the model and what {_DEBUG}=1 prints",
+            file=sys.stderr,
+        )
+        return 1
     if options.json:
         print(json.dumps(result.data, indent=1, default=str))
     elif result.text:
@@ -36,10 +50,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if result.success else 1
 
 
+def _positive(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no positive number")
+    return value
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="stepwell", description="A multi-level deep learning compiler.")
     parser.add_argument("--json", action="store_true", help="print the result as data")
     parser.add_argument("--load", metavar="FILE.py", type=Path, action="append", default=[], help="load a plugin first")
+    parser.add_argument("--debug", action="store_true", help="print the traceback of an internal error")
     subparsers = parser.add_subparsers(dest="command", required=True)
 
     def command(name: str, help: str) -> argparse.ArgumentParser:
@@ -72,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("bench", "time an artifact on random inputs")
     sub.add_argument("artifact", type=Path)
-    sub.add_argument("--repeat", type=int, default=50)
+    sub.add_argument("--repeat", type=_positive, default=50, help="calls to time")
 
     sub = command("verify", "run every level on the same inputs and compare")
     source(sub)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
 import statistics
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-from stepwell.support.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -24,15 +22,18 @@ class Result:
 def run_compile(options: argparse.Namespace) -> Result:
     """``stepwell compile``."""
     from stepwell.driver import api
-    from stepwell.driver.emit import check_kinds, emit_extras
+    from stepwell.driver.emit import check_kinds, emit_extras, emit_levels
     from stepwell.driver.sources import resolve
 
     kinds = [kind for kind in options.emit.split(",") if kind]
     check_kinds(kinds, options.target)
     model, args = resolve(options.model)
-    executable = api.compile(model, args, target=options.target, pipeline=options.pipeline, dump_ir=options.dump_ir)
+    compilation = api.start(model, args, None, options.target, None, options.pipeline, options.dump_ir)
+    compilation.lower()
+    executable = compilation.finish(tuple(kinds))
     executable.save(options.output)
-    emit_extras(kinds, model, args, options.target, executable, options.output)
+    emit_extras(kinds, executable, options.output)
+    emit_levels(kinds, model, args, options.target, options.pipeline, options.output)
     report = executable.report
     assert report is not None
     text = report.table() + f"\nwrote {options.output}"
@@ -60,6 +61,7 @@ def run_run(options: argparse.Namespace) -> Result:
 
     from stepwell.driver import api
     from stepwell.driver.samples import read_inputs
+    from stepwell.support.atomic import write_bytes
 
     executable = api.load(options.artifact)
     inputs = read_inputs(executable.signatures["main"], options.inputs, options.seed)
@@ -69,7 +71,9 @@ def run_run(options: argparse.Namespace) -> Result:
     names = [spec.name for spec in executable.signatures["main"].results]
     if options.output:
         arrays = {f"output_{i}": _as_numpy(result) for i, result in enumerate(results)}
-        np.savez(options.output, allow_pickle=False, **arrays)
+        stream = io.BytesIO()
+        np.savez(stream, allow_pickle=False, **arrays)
+        write_bytes(options.output, stream.getvalue())
     lines = [
         f"output {i} ({name}): {list(result.shape)} {result.dtype}\n{result}"
         for i, (name, result) in enumerate(zip(names, results, strict=True))
@@ -126,19 +130,6 @@ def run_doctor(options: argparse.Namespace) -> Result:
     width = max(len(finding.what) for finding in findings)
     text = "\n".join(f"{'ok ' if f.present else '-- '} {f.what:<{width}}  {f.detail}" for f in findings)
     return Result(text, [vars(finding) for finding in findings])
-
-
-def load_plugin(path: Path) -> None:
-    """Run a user's Python file, which registers passes, dialects or targets.
-
-    Raises:
-        UsageError: it is not there, or fails.
-    """
-    import runpy
-
-    if not path.is_file():
-        raise UsageError(f"there is no file '{path}' to load")
-    runpy.run_path(str(path))
 
 
 def _as_numpy(tensor: Any) -> Any:

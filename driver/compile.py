@@ -71,10 +71,10 @@ class Compilation:
         self.report.notes = self.context.report
         add_prepared(self.context, self.program.parameters)
 
-    def finish(self) -> Executable:
-        """Emit code, write the parameter file, and load both."""
+    def finish(self, forms: tuple[str, ...] = ()) -> Executable:
+        """Emit code (in other ``forms`` too), write the parameter file, and load both."""
         lowered = Lowered(
-            self.program.module, self.program.signatures, self.program.parameters, self.context, self.target
+            self.program.module, self.program.signatures, self.program.parameters, self.context, self.target, forms
         )
         with self.timed("code"):
             code = self.backend.emit(lowered)

@@ -27,14 +27,19 @@ def check_kinds(kinds: list[str], target: str) -> None:
             raise UsageError(f"target '{target}' emits no '{kind}'", hint=f"it emits {known}")
 
 
-def emit_extras(
-    kinds: list[str], model: Any, args: tuple[Any, ...], target: str, executable: Executable, folder: Path
+def emit_extras(kinds: list[str], executable: Executable, folder: Path) -> None:
+    """Write the code forms among ``kinds`` into the artifact ``folder`` as ``model.KIND``."""
+    for kind in kinds:
+        path = folder / f"model.{kind}"
+        if kind not in LEVELS and not path.exists():
+            write_bytes(path, find_backend(executable.target.name).code_form(executable.code, kind))
+
+
+def emit_levels(
+    kinds: list[str], model: Any, args: tuple[Any, ...], target: str, pipeline: str | None, folder: Path
 ) -> None:
-    """Write each of ``kinds`` into ``folder`` as ``model.KIND`` (``LEVEL.mlir`` for a level)."""
+    """Write the IR of the levels among ``kinds`` into ``folder`` as ``LEVEL.mlir``."""
     for kind in kinds:
         if kind in LEVELS:
-            module = api.lower(model, args, to=kind, target=target)
+            module = api.lower(model, args, to=kind, target=target, pipeline=pipeline)
             write_text(folder / f"{kind}.mlir", module.operation.get_asm(enable_debug_info=True) + "\n")
-        else:
-            data = find_backend(executable.target.name).code_form(executable.code, kind)
-            write_bytes(folder / f"model.{kind}", data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import torch
 
@@ -14,7 +15,9 @@ from stepwell.support.signature import Dim, Signature, TensorSpec
 
 
 def read_inputs(signature: Signature, files: Sequence[Path], seed: int) -> list[torch.Tensor]:
-    """One tensor for each input: from ``.npy`` files in order or one ``.npz``, or random without files.
+    """One tensor for each input: from ``.npy`` and ``.npz`` files in order, or random without files.
+
+    The arrays of an ``.npz`` that names the inputs are taken by name, of any other in its order.
 
     Raises:
         InputError: a file that can't be read.
@@ -27,15 +30,27 @@ def read_inputs(signature: Signature, files: Sequence[Path], seed: int) -> list[
     for file in files:
         try:
             loaded = np.load(file, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as failure:
+            arrays += _ordered(loaded, signature) if isinstance(loaded, np.lib.npyio.NpzFile) else [loaded]
+        except (OSError, ValueError, EOFError, BadZipFile) as failure:
             raise InputError(f"can't read '{file}': {failure}", hint="give .npy or .npz files") from None
-        arrays += [loaded[name] for name in loaded.files] if isinstance(loaded, np.lib.npyio.NpzFile) else [loaded]
-    tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in arrays]
+    tensors = [_tensor(array) for array in arrays]
     wanted = [torch_dtype(spec.dtype) for spec in signature.inputs]
     return [
         tensor.to(torch.bfloat16) if dtype is torch.bfloat16 and tensor.dtype is torch.float32 else tensor
         for tensor, dtype in zip(tensors, wanted, strict=False)
     ] + tensors[len(wanted) :]
+
+
+def _ordered(file: Any, signature: Signature) -> list[Any]:
+    names = [spec.name for spec in signature.inputs]
+    return [file[name] for name in (names if set(names) == set(file.files) else file.files)]
+
+
+def _tensor(array: Any) -> torch.Tensor:
+    try:
+        return torch.from_numpy(array.copy(order="C"))
+    except TypeError:
+        raise InputError(f"torch has no tensors of numpy's {array.dtype}") from None
 
 
 def random_inputs(signature: Signature, seed: int) -> list[torch.Tensor]:

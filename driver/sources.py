@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
-from stepwell.support.errors import UsageError
+from stepwell.support.errors import Error, ImportFailure, UsageError
 
 
 def resolve(name: str) -> tuple[Any, tuple[Any, ...]]:
@@ -16,6 +17,7 @@ def resolve(name: str) -> tuple[Any, tuple[Any, ...]]:
 
     Raises:
         UsageError: no such file, module or function, or a function that returns something else.
+        ImportFailure: the module or the function raises something.
     """
     module_name, separator, function_name = name.partition(":")
     if not separator or name.endswith((".pt2", ".mlir")):
@@ -25,12 +27,29 @@ def resolve(name: str) -> tuple[Any, tuple[Any, ...]]:
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
-        function = getattr(importlib.import_module(module_name), function_name)
-    except ModuleNotFoundError as failure:
+        module = importlib.import_module(module_name)
+    except (ModuleNotFoundError, ValueError) as failure:
         raise UsageError(f"can't import '{module_name}': {failure}", hint="run from the folder that holds it") from None
-    except AttributeError:
-        raise UsageError(f"module '{module_name}' has no '{function_name}'") from None
-    made = function()
+    except Exception as failure:
+        raise _failed(f"'{module_name}' can't be imported", failure) from failure
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise UsageError(f"module '{module_name}' has no function '{function_name}'")
+    try:
+        made = function()
+    except Error:
+        raise
+    except Exception as failure:
+        raise _failed(f"'{name}' failed", failure) from failure
     if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[1], (tuple, list))):
         raise UsageError(f"'{name}' must return (model, args)", hint="args is the tuple of example inputs")
     return made[0], tuple(made[1])
+
+
+def _failed(what: str, failure: Exception) -> ImportFailure:
+    first = next(iter(str(failure).splitlines()), "")
+    frame = traceback.extract_tb(failure.__traceback__)[-1]
+    where = f"{frame.filename}:{frame.lineno}"
+    if isinstance(failure, SyntaxError):
+        where, first = f"{failure.filename}:{failure.lineno}", failure.msg
+    return ImportFailure(f"{what}: {type(failure).__name__}: {first}", where=where)

@@ -9,6 +9,7 @@ import importlib
 
 from stepwell.passes.base import Pass
 from stepwell.support.errors import UsageError
+from stepwell.support.plugins import load_installed
 
 PASSES: dict[str, str | type[Pass]] = {
     # any level
@@ -67,12 +68,14 @@ def register(cls: type[Pass]) -> type[Pass]:
 
 def is_registered(name: str) -> bool:
     """Whether ``name`` is one of our passes (not an upstream one)."""
+    if name not in PASSES:
+        load_installed()
     return name in PASSES
 
 
 def lookup(name: str) -> type[Pass]:
     """The class of the pass called ``name``."""
-    entry = PASSES.get(name)
+    entry = PASSES.get(name) if is_registered(name) else None
     if entry is None:
         raise UsageError(f"no pass is called '{name}'", hint="stepwell-opt --list-passes shows them all")
     if isinstance(entry, str):
@@ -84,5 +87,6 @@ def lookup(name: str) -> type[Pass]:
 
 
 def names() -> list[str]:
-    """All our pass names, sorted."""
+    """All our pass names, and those of installed plugins, sorted."""
+    load_installed()
     return sorted(PASSES)

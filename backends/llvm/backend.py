@@ -68,16 +68,23 @@ class CpuBackend(Backend):
             cpu,
             opt_level=lowered.target.integer("opt", 3),
             extra=[description],
-            formats=("o",),
+            formats=["o", *(form for form in ("ll", "s") if form in lowered.forms)],
         )
         facts = {"triple": cpu.triple, "cpu": cpu.name, "features": list(cpu.needed)}
-        return Code({_OBJECT: made["o"]}, facts, layout)
+        return Code({_OBJECT: made.pop("o")}, facts, layout, forms=made)
 
     def package(self, code: Code) -> Code:
         if _LIBRARY in code.files:
             return code
         library = link_shared(code.files[_OBJECT], native.archive(), _cpu_of(code))
         return Code({_LIBRARY: library}, code.facts, code.layout)
+
+    def code_form(self, code: Code, form: str) -> bytes:
+        if form == "o":
+            return code.files[_OBJECT]
+        if form == "so":
+            return self.package(code).files[_LIBRARY]
+        return super().code_form(code, form)
 
     def load(
         self, code: Code, signatures: dict[str, Signature], parameter_file: Path, folder: Path | None = None
