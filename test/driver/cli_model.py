@@ -1,0 +1,26 @@
+"""Models that the command line is tested with."""
+
+from typing import Any
+
+import torch
+
+
+class Tiny(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor([2.0, 3.0]))
+
+    def forward(self, x: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+        return torch.relu(x) * self.scale + shift
+
+
+def make() -> Any:
+    return Tiny(), (torch.ones(3, 2), torch.zeros(2))
+
+
+def fails() -> Any:
+    raise KeyError("weights")
+
+
+def one_value() -> Any:
+    return Tiny()
