@@ -13,12 +13,12 @@ from stepwell.backends.llvm.cpu import Cpu, check_machine, cpu_model, host, reso
 from stepwell.backends.llvm.describe import ParameterPlace, describe_model, read_entries, read_layout
 from stepwell.backends.llvm.link import find_compiler, link_shared
 from stepwell.backends.llvm.pipeline import cpu_pipeline
-from stepwell.backends.llvm.runnable import CpuRunnable
+from stepwell.backends.llvm.runnable import CpuRunnable, ForeignRunnable
 from stepwell.backends.target import Target
 from stepwell.passes.pipeline import Pipeline
 from stepwell.support import native
 from stepwell.support.dtypes import byte_size
-from stepwell.support.errors import Error
+from stepwell.support.errors import ArtifactError, Error
 from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import Signature
 
@@ -74,7 +74,8 @@ class CpuBackend(Backend):
         return Code({_OBJECT: made.pop("o")}, facts, layout, forms=made)
 
     def package(self, code: Code) -> Code:
-        if _LIBRARY in code.files:
+        # The runtime is there for this architecture only; an artifact of another keeps the object, for its own machine.
+        if _LIBRARY in code.files or _cpu_of(code).arch != host().arch:
             return code
         library = link_shared(code.files[_OBJECT], native.archive(), _cpu_of(code))
         return Code({_LIBRARY: library}, code.facts, code.layout)
@@ -83,14 +84,19 @@ class CpuBackend(Backend):
         if form == "o":
             return code.files[_OBJECT]
         if form == "so":
-            return self.package(code).files[_LIBRARY]
+            return link_shared(code.files[_OBJECT], native.archive(), _cpu_of(code))
         return super().code_form(code, form)
 
     def load(
         self, code: Code, signatures: dict[str, Signature], parameter_file: Path, folder: Path | None = None
     ) -> Runnable:
-        check_machine(_cpu_of(code))
-        if folder is not None:
+        try:
+            check_machine(_cpu_of(code))
+        except ArtifactError as refusal:
+            if folder is not None:
+                raise
+            return ForeignRunnable(refusal)
+        if folder is not None and _LIBRARY in code.files:
             return CpuRunnable.from_library(folder / _LIBRARY, signatures, parameter_file)
         return CpuRunnable.from_object(code.files[_OBJECT], signatures, parameter_file)
 

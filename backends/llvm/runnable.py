@@ -12,6 +12,7 @@ from stepwell.backends.base import Runnable
 from stepwell.backends.llvm.link import load_model
 from stepwell.support import native
 from stepwell.support.dtypes import torch_dtype
+from stepwell.support.errors import ArtifactError
 from stepwell.support.signature import Signature
 
 
@@ -51,3 +52,16 @@ class CpuRunnable(Runnable):
                     value: torch.Tensor = session.state(name)
                     return value.view(torch_dtype(spec.dtype))
         return super().state(session, name)
+
+
+class ForeignRunnable(Runnable):
+    """Code that was compiled for another machine: it can be saved; running it here raises ``refusal``."""
+
+    def __init__(self, refusal: ArtifactError) -> None:
+        self._refusal = refusal
+
+    def new_session(self) -> native.Session:
+        raise self._refusal
+
+    def run(self, session: Any, entry: str, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        raise self._refusal

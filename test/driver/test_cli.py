@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,3 +179,15 @@ def test_analyze(run: Run) -> None:
 def test_doctor(run: Run) -> None:
     assert "cpu: processor" in run("doctor")
     assert {"what", "present", "detail"} == set(json.loads(run("doctor", "--json"))[0])
+
+
+def test_code_for_another_cpu_is_written_and_not_run(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arch, cpu = ("x86_64", "znver3") if platform.machine() == "aarch64" else ("aarch64", "cortex-a72")
+    target = f"cpu,triple={arch}-linux-gnu,cpu={cpu}"
+    run("compile", MODEL, "-o", tmp_path / "out", "--target", target, "--emit", "s")
+    assert "stepwell_model:" in (tmp_path / "out" / "model.s").read_text()
+    assert (tmp_path / "out" / "model.o").is_file() and not (tmp_path / "out" / "model.so").exists()
+    assert cli.main(["run", str(tmp_path / "out")]) == 1
+    assert f"the code is for {arch}, this machine is {platform.machine()}" in capsys.readouterr().err
