@@ -157,7 +157,8 @@ class Backend(ABC):
             folder: the artifact folder that holds ``code.files``, or None for code that was never written.
 
         Raises:
-            ArtifactError: this machine can't run the code.
+            ArtifactError: this machine can't run the code of ``folder``. Code that was just emitted for another
+                machine is to give a runnable that raises when it is run, so that it can be saved.
         """
 
     def doctor(self) -> list[tuple[str, bool, str]]:

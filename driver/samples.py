@@ -31,8 +31,11 @@ def read_inputs(signature: Signature, files: Sequence[Path], seed: int) -> list[
         try:
             loaded = np.load(file, allow_pickle=False)
             arrays += _ordered(loaded, signature) if isinstance(loaded, np.lib.npyio.NpzFile) else [loaded]
-        except (OSError, ValueError, EOFError, BadZipFile) as failure:
-            raise InputError(f"can't read '{file}': {failure}", hint="give .npy or .npz files") from None
+        except (ValueError, EOFError, BadZipFile):
+            hint = "give .npy or .npz files of numbers, such as numpy.save writes"
+            raise InputError(f"'{file}' holds no numpy arrays", hint=hint) from None
+        except OSError as failure:
+            raise InputError(f"can't read '{file}': {failure.strerror or failure}") from None
     tensors = [_tensor(array) for array in arrays]
     wanted = [torch_dtype(spec.dtype) for spec in signature.inputs]
     return [

@@ -184,13 +184,13 @@ def _hint(value: Any) -> Any:
     Raises:
         UnsupportedError: it is known only when the graph runs.
     """
-    if not isinstance(value, torch.SymInt):
+    if not isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool)):
         return value
     if value.node.hint is None:
         raise UnsupportedError(
-            "a size of this graph depends on data", hint="torch._dynamo.config.capture_scalar_outputs = False"
+            "a size or number in this graph depends on data", hint="torch._dynamo.config.capture_scalar_outputs = False"
         )
-    return int(value.node.hint)
+    return value.node.hint
 
 
 def _example(value: torch.Tensor) -> torch.Tensor:

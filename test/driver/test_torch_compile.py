@@ -105,6 +105,26 @@ def test_a_number_that_is_no_size_is_fixed_in_the_executable(compiled: list[str]
     assert len(compiled) == 3
 
 
+def test_a_varying_number_that_is_no_integer(compiled: list[str]) -> None:
+    def scale(x: torch.Tensor, factor: float) -> torch.Tensor:
+        return torch.relu(x) * factor
+
+    made = check(scale, torch.randn(3, 4), 2.5, dynamic=True)
+    for factor in (0.5, 7.25):
+        x = torch.randn(5, 4)
+        with torch.no_grad():
+            torch.testing.assert_close(made(x, factor), scale(x, factor))
+    assert compiled
+
+
+def test_a_size_that_depends_on_data_breaks_the_graph(compiled: list[str]) -> None:
+    def positive(x: torch.Tensor) -> torch.Tensor:
+        return x[x > 0].reshape(-1, 1) * 2
+
+    check(positive, torch.linspace(-1, 1, 12).reshape(3, 4))
+    assert compiled
+
+
 def test_results_keep_the_strides_that_views_are_taken_by(compiled: list[str]) -> None:
     def views(x: torch.Tensor) -> Any:
         doubled = x * 2
