@@ -1,0 +1,183 @@
+"""What is wrong with an artifact is said when it is loaded; nothing half-written stays behind when one is made."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import stepwell
+from stepwell.support.errors import ArtifactError
+
+X = torch.arange(6.0).reshape(2, 3)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("artifact") / "linear"
+    torch.manual_seed(0)
+    stepwell.compile(torch.nn.Linear(3, 4), (X,)).save(folder)
+    return folder
+
+
+@pytest.fixture
+def artifact(saved: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(saved, tmp_path / "copy"))
+
+
+def edit(artifact: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    path = artifact / "model.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+def refused(artifact: Path, message: str) -> None:
+    with pytest.raises(ArtifactError, match=message):
+        stepwell.load(artifact)
+
+
+def test_whole_artifact_loads(artifact: Path) -> None:
+    torch.manual_seed(0)
+    torch.testing.assert_close(stepwell.load(artifact)(X), torch.nn.Linear(3, 4)(X))
+
+
+@pytest.mark.parametrize("name", ["model.so", "model.safetensors", "model.h"])
+def test_a_flipped_bit_is_found(artifact: Path, name: str) -> None:
+    data = bytearray((artifact / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (artifact / name).write_bytes(data)
+    refused(artifact, f"the hash of '.*{name}' does not match")
+
+
+@pytest.mark.parametrize("name", ["model.so", "model.safetensors"])
+def test_a_truncated_file_is_found(artifact: Path, name: str) -> None:
+    data = (artifact / name).read_bytes()
+    (artifact / name).write_bytes(data[: len(data) // 2])
+    refused(artifact, f"the hash of '.*{name}' does not match")
+
+
+@pytest.mark.parametrize("name", ["model.so", "model.safetensors"])
+def test_a_missing_file_is_named(artifact: Path, name: str) -> None:
+    (artifact / name).unlink()
+    refused(artifact, f"{name}' is missing")
+
+
+def test_a_truncated_manifest_is_corrupt(artifact: Path) -> None:
+    path = artifact / "model.json"
+    path.write_text(path.read_text()[:100])
+    refused(artifact, "corrupt or truncated")
+
+
+def test_an_empty_folder_is_no_artifact(tmp_path: Path) -> None:
+    refused(tmp_path, "is no artifact")
+
+
+def test_another_format_is_refused(artifact: Path) -> None:
+    edit(artifact, lambda manifest: manifest.update(format=99))
+    refused(artifact, "has artifact format 99")
+
+
+def test_an_unknown_target_is_refused(artifact: Path) -> None:
+    edit(artifact, lambda manifest: manifest["target"].update(name="abacus"))
+    refused(artifact, "compiled for an unknown target")
+
+
+def test_missing_cpu_features_are_named(artifact: Path) -> None:
+    edit(artifact, lambda manifest: manifest["facts"].update(features=["avx2", "neon", "sve2", "avx512fp16"]))
+    with pytest.raises(ArtifactError, match="CPU features that this machine lacks: .*(neon|avx512fp16)"):
+        stepwell.load(artifact)(X)
+
+
+def test_another_architecture_is_refused(artifact: Path) -> None:
+    edit(artifact, lambda manifest: manifest["facts"].update(triple="riscv64-unknown-linux-gnu"))
+    with pytest.raises(ArtifactError, match="the code is for riscv64"):
+        stepwell.load(artifact)(X)
+
+
+def test_a_file_where_the_folder_should_be(tmp_path: Path, saved: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    executable = stepwell.load(saved)
+    with pytest.raises(ArtifactError, match="exists and is no artifact"):
+        executable.save(tmp_path / "file")
+    with pytest.raises(ArtifactError, match="can't write to"):
+        executable.save(tmp_path / "file" / "below")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_of_other_things_is_not_overwritten(tmp_path: Path, saved: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ArtifactError, match="exists and is no artifact"):
+        stepwell.load(saved).save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_an_artifact_is_replaced_whole(tmp_path: Path, saved: Path) -> None:
+    target = tmp_path / "out"
+    stepwell.load(saved).save(target)
+    (target / "old").write_text("of the artifact before")
+    stepwell.load(saved).save(target)
+    assert not (target / "old").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: Any, destination: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(ArtifactError, match="No space left on device"):
+        stepwell.load(saved).save(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupting_a_compilation_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "slow_model.py").write_text(
+        "import torch, sys\n"
+        "def make():\n"
+        "    print('started', flush=True)\n"
+        "    layers = [torch.nn.TransformerEncoderLayer(64, 4, 128) for _ in range(24)]\n"
+        "    return torch.nn.Sequential(*layers).eval(), (torch.randn(4, 2, 64),)\n"
+    )
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command = [sys.executable, "-m", "stepwell.driver.cli", "compile", "slow_model:make", "-o", str(tmp_path / "out")]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdout.readline() == "started\n"
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "stepwell: interrupted, nothing was written"
+    assert "Traceback" not in errors
+    assert not (tmp_path / "out").exists()
+    assert not [path for path in temporary.iterdir() if path.name.startswith("stepwell")]
+
+
+def test_an_allocation_that_fails_is_an_error_of_the_call() -> None:
+    class Huge(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cumsum(x[:, None] * x[None, :], 0).sum(1)
+
+    dim = torch.export.Dim("n", max=1 << 40)
+    executable = stepwell.compile(Huge(), (torch.randn(4),), dynamic_shapes=({0: dim},))
+    with pytest.raises(stepwell.Error, match="memory"):
+        executable(torch.zeros(1 << 22))
+    torch.testing.assert_close(executable(torch.ones(3)), Huge()(torch.ones(3)))
