@@ -33,6 +33,6 @@ def _convert(value: ir.Value, result: TensorInfo) -> ir.Value:
 
 BYTES = {
     f"byte_{name.partition('.')[0]}": (widened(f"aten.{name}"), (name,))
-    for name in ("mul.Scalar", "sub.Scalar", "remainder.Scalar", "div.Tensor_mode")
+    for name in ("div.Tensor_mode", "mul.Scalar", "remainder.Scalar", "sub.Scalar")
 }
 """By the name that users give, as :data:`.decompositions.DECOMPOSITIONS`."""
