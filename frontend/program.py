@@ -49,12 +49,16 @@ class Program:
     trees: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _PARAMETERS[self.module] = self.parameters
+        key = id(self.module)
+        if key not in _PARAMETERS:
+            weakref.finalize(self.module, _PARAMETERS.pop, key, None)
+        _PARAMETERS[key] = self.parameters
 
 
-_PARAMETERS: weakref.WeakKeyDictionary[ir.Module, ParameterStore] = weakref.WeakKeyDictionary()
+# By identity: a module's hash is of its attributes, and changes with them.
+_PARAMETERS: dict[int, ParameterStore] = {}
 
 
 def parameters_of(module: ir.Module) -> ParameterStore | None:
     """The parameters of the program that ``module`` belongs to, as long as the module object lives."""
-    return _PARAMETERS.get(module)
+    return _PARAMETERS.get(id(module))

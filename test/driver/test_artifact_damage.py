@@ -141,6 +141,11 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, saved: Path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
+def restore_interrupt() -> None:
+    """A shell starts what it runs in the background deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_interrupting_a_compilation_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "slow_model.py").write_text(
         "import torch, sys\n"
@@ -159,6 +164,7 @@ def test_interrupting_a_compilation_leaves_nothing_behind(tmp_path: Path) -> Non
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=restore_interrupt,
     )
     assert process.stdout is not None and process.stdout.readline() == "started\n"
     time.sleep(1.0)

@@ -89,8 +89,9 @@ def test_wrong_arguments() -> None:
 
 def test_ctrl_c_does_not_wait_for_llvm() -> None:
     program = textwrap.dedent("""
-        import _thread, threading, time
+        import _thread, signal, threading, time
         from stepwell.backends.llvm.codegen import _interruptible
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin deaf to it
         threading.Timer(0.2, _thread.interrupt_main).start()
         begin = time.monotonic()
         try:
