@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("compile", "compile a model ahead of time into an artifact folder")
     source(sub)
     sub.add_argument("-o", "--output", type=Path, required=True, help="the artifact folder")
-    sub.add_argument("--emit", default="", metavar="KIND,...", help="also write ll, s, o, or the IR of a level")
+    sub.add_argument("--emit", default="", metavar="KIND,...", help="also write ll, s, o, a, or the IR of a level")
     sub.add_argument("--time-passes", action="store_true", help="print the time of each pass")
 
     sub = command("lower", "print a model at a level")

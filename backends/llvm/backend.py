@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import ClassVar
@@ -11,9 +12,11 @@ from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnabl
 from stepwell.backends.llvm.codegen import generate
 from stepwell.backends.llvm.cpu import Cpu, check_machine, cpu_model, host, resolve_cpu
 from stepwell.backends.llvm.describe import ParameterPlace, describe_model, read_entries, read_layout
-from stepwell.backends.llvm.link import find_compiler, link_shared
+from stepwell.backends.llvm.foreign_runtime import runtime_archive
+from stepwell.backends.llvm.link import link_shared, make_archive
 from stepwell.backends.llvm.pipeline import cpu_pipeline
 from stepwell.backends.llvm.runnable import CpuRunnable, ForeignRunnable
+from stepwell.backends.llvm.toolchain import find_compiler, find_toolchain
 from stepwell.backends.target import Target
 from stepwell.passes.pipeline import Pipeline
 from stepwell.support import native
@@ -25,6 +28,7 @@ from stepwell.support.signature import Signature
 _DTYPES = frozenset({"i1", "i8", "ui8", "i16", "i32", "i64", "f16", "bf16", "f32", "f64"})
 _OBJECT, _LIBRARY = "model.o", "model.so"
 _ALIGNMENT = 64
+_CROSS = ("aarch64-linux-gnu", "riscv64-linux-gnu")  # what doctor looks for; others work as well
 
 
 class CpuBackend(Backend):
@@ -39,7 +43,7 @@ class CpuBackend(Backend):
         "fp": "strict, contract (default: fused multiply-add, reassociated reductions) or fast",
         "opt": "LLVM's optimisation level, 0 to 3 (default 3)",
     }
-    code_forms: ClassVar[tuple[str, ...]] = ("ll", "s", "o", "so")
+    code_forms: ClassVar[tuple[str, ...]] = ("ll", "s", "o", "a", "so")
 
     def resolve(self, target: Target) -> Target:
         super().resolve(target)
@@ -74,17 +78,20 @@ class CpuBackend(Backend):
         return Code({_OBJECT: made.pop("o")}, facts, layout, forms=made)
 
     def package(self, code: Code) -> Code:
-        # The runtime is there for this architecture only; an artifact of another keeps the object, for its own machine.
-        if _LIBRARY in code.files or _cpu_of(code).arch != host().arch:
+        cpu = _cpu_of(code)
+        # Shared libraries are made for Linux; an artifact for another system keeps the object, for its own linker.
+        if _LIBRARY in code.files or "linux" not in cpu.triple:
             return code
-        library = link_shared(code.files[_OBJECT], native.archive(), _cpu_of(code))
+        library = link_shared(code.files[_OBJECT], runtime_archive(cpu), cpu)
         return Code({_LIBRARY: library}, code.facts, code.layout)
 
     def code_form(self, code: Code, form: str) -> bytes:
         if form == "o":
             return code.files[_OBJECT]
-        if form == "so":
-            return link_shared(code.files[_OBJECT], native.archive(), _cpu_of(code))
+        if form in ("a", "so"):
+            cpu = _cpu_of(code)
+            make = make_archive if form == "a" else link_shared
+            return make(code.files[_OBJECT], runtime_archive(cpu), cpu)
         return super().code_form(code, form)
 
     def load(
@@ -105,6 +112,7 @@ class CpuBackend(Backend):
         probes: list[tuple[str, Callable[[], str]]] = [
             ("linker", lambda: " ".join(find_compiler())),
             ("runtime", lambda: str(native.archive())),
+            *((f"linker for {triple}", partial(_cross_linker, triple)) for triple in _CROSS if triple != _here()),
         ]
         for what, probe in probes:
             try:
@@ -112,6 +120,14 @@ class CpuBackend(Backend):
             except Error as error:
                 rows.append((what, False, error.hint or error.what))
         return rows
+
+
+def _cross_linker(triple: str) -> str:
+    return " ".join(find_toolchain(Cpu(triple, "generic")).cc)
+
+
+def _here() -> str:
+    return f"{host().arch}-linux-gnu"
 
 
 def _with_states(layout: dict[str, int], signatures: Mapping[str, Signature], store: ParameterStore) -> dict[str, int]:

@@ -89,7 +89,12 @@ def target_machine(cpu: Cpu, opt_level: int = 3) -> llvm.TargetMachine:
     try:
         target = llvm.Target.from_triple(cpu.triple)
         machine = target.create_target_machine(
-            cpu=cpu.name, features=cpu.feature_text, opt=opt_level, reloc="pic", codemodel="default"
+            cpu=cpu.name,
+            features=cpu.feature_text,
+            opt=opt_level,
+            reloc="pic",
+            codemodel="default",
+            abiname="lp64d" if cpu.arch == "riscv64" and cpu.has("d") else "",
         )
     except RuntimeError as failure:
         raise UsageError(f"no code can be made for triple '{cpu.triple}': {_first_line(failure)}") from None

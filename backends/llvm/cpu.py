@@ -10,19 +10,26 @@ from pathlib import Path
 
 import llvmlite.binding as llvm
 
+from stepwell.backends.llvm.cpu_features import implied_features
 from stepwell.backends.llvm.cpu_names import check_names
 from stepwell.backends.target import Target
 from stepwell.support.errors import ArtifactError, UsageError
 
-#: Features that the code generator makes use of by itself: what a machine must have to run code made with them.
-_USED = frozenset(
-    {
+#: Features that the code generator makes use of by itself, by architecture: what a machine must have to run code made
+#: with them.
+_USED_BY_ARCH = {
+    "x86_64": (
         "sse3", "ssse3", "sse4.1", "sse4.2", "avx", "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "popcnt",
         "movbe", "adx", "avxvnni", "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512vnni",
         "avx512bf16", "avx512fp16", "avx512vbmi", "avx512vbmi2", "avx512bitalg", "avx512vpopcntdq", "avx512ifma",
-        "neon", "fullfp16", "bf16", "dotprod", "i8mm", "sve", "sve2", "m", "a", "f", "d", "c", "v",
-    }
-)  # fmt: skip
+    ),
+    "aarch64": ("neon", "fullfp16", "bf16", "dotprod", "i8mm", "lse", "sve", "sve2"),
+    "riscv64": ("m", "a", "f", "d", "c", "v"),
+}  # fmt: skip
+_USED = frozenset(feature for features in _USED_BY_ARCH.values() for feature in features)
+
+#: What Linux distributions take for granted where LLVM's ``generic`` is less: no floating point at all on RISC-V.
+_GENERIC = {"riscv64": ("generic-rv64", ("+m", "+a", "+f", "+d", "+c"))}
 
 _LEVEL_2 = ("sse3", "ssse3", "sse4.1", "sse4.2", "popcnt")
 _LEVEL_3 = (*_LEVEL_2, "avx", "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe")
@@ -90,7 +97,11 @@ def resolve_cpu(target: Target) -> Cpu:
     same = Cpu(triple, "").arch == here.arch
     if not name:
         name = "host" if same else "generic"
-    features = {word[1:]: word for word in (here.features if name == "host" else ())}
+    arch = Cpu(triple, "").arch
+    implied: tuple[str, ...] = here.features if name == "host" else ()
+    if name == "generic" and arch in _GENERIC:
+        name, implied = _GENERIC[arch]
+    features = {word[1:]: word for word in implied}
     if name == "host":
         if not same:
             raise UsageError(
@@ -111,6 +122,12 @@ def resolve_cpu(target: Target) -> Cpu:
     unknown = [word.lstrip("+-") for word in asked if word not in here.features]
     if unknown or name not in (here.name, "generic"):
         check_names(triple, name, unknown)
+    cpu = Cpu(triple, name, tuple(features[feature] for feature in sorted(features)))
+    if cpu.name == here.name and cpu.features == here.features:
+        return cpu
+    # Spelled out, so that whoever loads the code can tell whether a machine has them.
+    for feature in implied_features(triple, name, cpu.feature_text, _USED_BY_ARCH.get(arch, ())):
+        features.setdefault(feature, f"+{feature}")
     return Cpu(triple, name, tuple(features[feature] for feature in sorted(features)))
 
 
@@ -118,7 +135,7 @@ def check_machine(cpu: Cpu, machine: Cpu | None = None) -> None:
     """Check that ``machine`` (this one by default) can run code made for ``cpu``.
 
     Raises:
-        ArtifactError: another architecture or product, or missing features, which the message names.
+        ArtifactError: another architecture, or missing features, which the message names.
     """
     machine = machine or host()
     hint = "compile again with a target that this machine has, for example cpu=host"
@@ -131,9 +148,6 @@ def check_machine(cpu: Cpu, machine: Cpu | None = None) -> None:
             where=f"made for {cpu.name}, this is {machine.name}",
             hint=hint,
         )
-    # A product's name implies features that only LLVM knows; a list of features beside it is taken at its word.
-    if not cpu.needed and cpu.name not in _LEVELS and cpu.name != machine.name:
-        raise ArtifactError(f"the code is made for CPU '{cpu.name}', this is '{machine.name}'", hint=hint)
 
 
 @dataclass(frozen=True)

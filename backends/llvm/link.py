@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-import importlib.util
 import itertools
-import os
-import shlex
-import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import llvmlite.binding as llvm
 
-from stepwell.backends.llvm.cpu import Cpu, host
-from stepwell.support.errors import CodegenError, ToolError
+from stepwell.backends.llvm.cpu import Cpu
+from stepwell.backends.llvm.toolchain import call_tool, find_toolchain
+from stepwell.support.errors import CodegenError
 
 #: What the runtime provides for compiled code (runtime/include/stepwell/abi.h).
 RUNTIME_SYMBOLS = (
@@ -37,6 +33,8 @@ _LIBM = (
     "nearbyint", "pow", "remainder", "rint", "round", "roundeven", "scalbn", "sin", "sincos", "sinh", "sqrt", "tan",
     "tanh", "tgamma", "trunc",
 )  # fmt: skip
+
+_OBJECT, _RUNTIME = "model.o", "libstepwell_runtime.a"
 
 _names = itertools.count()
 
@@ -105,57 +103,39 @@ def _address(library: ctypes.CDLL, name: str) -> int:
     return ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
 
 
-def find_compiler() -> list[str]:
-    """The command of the C compiler that links: ``$CC``, else the first of cc, gcc, clang, Zig's from PyPI.
-
-    Raises:
-        ToolError: there is none.
-    """
-    configured = shlex.split(os.environ.get("CC", ""))
-    if configured and shutil.which(configured[0]):
-        return configured
-    for name in ("cc", "gcc", "clang"):
-        if path := shutil.which(name):
-            return [path]
-    if importlib.util.find_spec("ziglang") is not None:
-        return [sys.executable, "-m", "ziglang", "cc"]
-    raise ToolError(
-        "no C compiler was found, and linking model.so needs one",
-        hint="install one (apt-get install gcc, or pip install ziglang), or name it in the environment variable CC",
-    )
-
-
-def link_shared(code: bytes, runtime_archive: Path, cpu: Cpu) -> bytes:
+def link_shared(code: bytes, runtime_archive: bytes, cpu: Cpu) -> bytes:
     """The bytes of a shared library made of ``code`` and the whole runtime; it needs libc, libm and threads only.
 
     Raises:
-        ToolError: no compiler, no runtime archive, another architecture than this one, or the linker failed.
+        ToolError: no compiler for ``cpu``, or the linker failed.
     """
-    if cpu.arch != host().arch:
-        raise ToolError(
-            f"model.so for {cpu.arch} can't be linked on {host().arch}: the runtime is built for this machine only",
-            hint="emit the object (--emit o) and link it with a runtime built for that machine",
-        )
-    if not runtime_archive.is_file():
-        raise ToolError(
-            f"the runtime archive is missing: {runtime_archive.name}", hint="build it: make, or pip install ."
-        )
-    command = find_compiler()
-    with tempfile.TemporaryDirectory(prefix="stepwell-") as folder:
-        # Fixed names in the working directory: no path of this machine may enter the library.
-        Path(folder, "model.o").write_bytes(code)
+    with _objects(code, runtime_archive) as folder:
         arguments = [
-            *("-shared", "-o", "model.so", "model.o"),
-            *("-Wl,--whole-archive", str(runtime_archive.resolve()), "-Wl,--no-whole-archive"),
+            *("-shared", "-o", "model.so", _OBJECT),
+            *("-Wl,--whole-archive", _RUNTIME, "-Wl,--no-whole-archive"),
             *("-Wl,-soname,model.so", "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,-z,defs"),
             *("-lm", "-lpthread"),
         ]
-        done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            lines = [line for line in done.stderr.splitlines() if line.strip()]
-            raise ToolError(
-                f"linking model.so failed: {lines[0] if lines else f'exit status {done.returncode}'}",
-                where=shlex.join(command),
-                hint="set CC to another compiler",
-            )
-        return Path(folder, "model.so").read_bytes()
+        call_tool([*find_toolchain(cpu).cc, *arguments], folder, "linking model.so")
+        return (folder / "model.so").read_bytes()
+
+
+def make_archive(code: bytes, runtime_archive: bytes, cpu: Cpu) -> bytes:
+    """The bytes of a static library made of ``code`` and the runtime, to be linked with ``-lm -lpthread``.
+
+    Raises:
+        ToolError: no archiver for ``cpu``, or it failed.
+    """
+    with _objects(code, runtime_archive) as folder:
+        call_tool([*find_toolchain(cpu).ar, "rsD", _RUNTIME, _OBJECT], folder, "making model.a")
+        return (folder / _RUNTIME).read_bytes()
+
+
+@contextmanager
+def _objects(code: bytes, runtime_archive: bytes) -> Iterator[Path]:
+    """A folder that holds both under fixed names: no path of this machine may enter what is made of them."""
+    with tempfile.TemporaryDirectory(prefix="stepwell-") as name:
+        folder = Path(name)
+        (folder / _OBJECT).write_bytes(code)
+        (folder / _RUNTIME).write_bytes(runtime_archive)
+        yield folder

@@ -1,4 +1,4 @@
-// Whether this processor has what the code was compiled for. Other architectures than x86-64 are not looked into.
+// Whether this processor has what the code was compiled for.
 #include <stdio.h>
 #include <string.h>
 
@@ -6,12 +6,14 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#else
+#include <sys/auxv.h>
 #endif
 
 namespace stepwell {
+namespace {
 
 #if defined(__x86_64__)
-namespace {
 
 enum Register { kEbx, kEcx, kEdx, kEax };
 
@@ -65,6 +67,33 @@ bool is_missing(const char *name, size_t length) {
     if (strlen(feature.name) == length && memcmp(feature.name, name, length) == 0) return !has(feature);
   return false;  // tuning hints and features without a cpuid bit of their own
 }
+#elif defined(__aarch64__)
+// Where Linux tells of a feature (its Documentation/arch/arm64/elf_hwcaps.rst); what every processor has is left out.
+struct Feature {
+  const char *name;  // LLVM's
+  unsigned long vector;
+  int bit;
+};
+
+const Feature kFeatures[] = {
+    {"lse", AT_HWCAP, 8},   {"fullfp16", AT_HWCAP, 10}, {"dotprod", AT_HWCAP, 20}, {"sve", AT_HWCAP, 22},
+    {"sve2", AT_HWCAP2, 1}, {"i8mm", AT_HWCAP2, 13},    {"bf16", AT_HWCAP2, 14},
+};
+
+bool is_missing(const char *name, size_t length) {
+  for (const Feature &feature : kFeatures)
+    if (strlen(feature.name) == length && memcmp(feature.name, name, length) == 0)
+      return (getauxval(feature.vector) >> feature.bit & 1) == 0;
+  return false;
+}
+#elif defined(__riscv)
+// Extensions of one letter have its bit; Linux does not tell of others here.
+bool is_missing(const char *name, size_t length) {
+  return length == 1 && (getauxval(AT_HWCAP) >> (name[0] - 'a') & 1) == 0;
+}
+#else
+bool is_missing(const char *, size_t) { return false; }
+#endif
 
 }  // namespace
 
@@ -81,8 +110,5 @@ int check_cpu_features(const char *features) {
   if (used) return fail(SW_ERROR_ARTIFACT, "this processor lacks what the model was compiled for: %s", missing);
   return SW_OK;
 }
-#else
-int check_cpu_features(const char *) { return SW_OK; }
-#endif
 
 }  // namespace stepwell

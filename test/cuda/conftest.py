@@ -10,7 +10,7 @@ from torch_mlir import ir
 
 from stepwell.backends.cuda.driver import Driver
 from stepwell.backends.cuda.pipeline import kernel_stages
-from stepwell.backends.llvm.link import find_compiler
+from stepwell.backends.llvm.toolchain import find_compiler
 from stepwell.dialects.context import make_context
 from stepwell.passes.pipeline import Pipeline, Stage, parse_element
 from stepwell.passes.runner import run_pipeline

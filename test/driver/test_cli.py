@@ -188,6 +188,6 @@ def test_code_for_another_cpu_is_written_and_not_run(
     target = f"cpu,triple={arch}-linux-gnu,cpu={cpu}"
     run("compile", MODEL, "-o", tmp_path / "out", "--target", target, "--emit", "s")
     assert "stepwell_model:" in (tmp_path / "out" / "model.s").read_text()
-    assert (tmp_path / "out" / "model.o").is_file() and not (tmp_path / "out" / "model.so").exists()
+    assert (tmp_path / "out" / "model.so").is_file()
     assert cli.main(["run", str(tmp_path / "out")]) == 1
     assert f"the code is for {arch}, this machine is {platform.machine()}" in capsys.readouterr().err
