@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench import machine
@@ -34,13 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sizes", type=int, default=20, help="sizes at which a dynamic artifact runs")
     parser.add_argument("--static-sizes", type=int, default=20, help="how many of them are compiled statically too")
     parser.add_argument("--once", action="store_true", help="leave out the two builds that are compared byte by byte")
+    parser.add_argument("--jobs", type=int, default=2, help="models examined at a time; 1 for seconds to rely on")
     parser.add_argument("-o", "--output", type=Path, default=_PAGE)
     options = parser.parse_args(arguments)
-    rows = []
-    for name in options.models or zoo():
+
+    def examine(name: str) -> Examination:
         row = _examine(name, sizes=options.sizes, static_sizes=options.static_sizes, twice=not options.once)
         print(f"{name}: {'holds' if row.succeeded else row.failure or 'does not hold'}", file=sys.stderr, flush=True)
-        rows.append(row)
+        return row
+
+    with ThreadPoolExecutor(options.jobs) as pool:  # each waits for a process of its own
+        rows = list(pool.map(examine, options.models or zoo()))
     options.output.write_text(page(rows))
     print(f"wrote {options.output}")
     return 0 if all(row.succeeded for row in rows) else 1
