@@ -5,6 +5,7 @@ Adding a target touches its own folder and one line in ``backends/registry.py``.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,6 +91,10 @@ class Runnable(ABC):
     @abstractmethod
     def new_session(self) -> Any:
         """Fresh state with its initial values."""
+
+    def clone_session(self, session: Any) -> Any:
+        """A copy of ``session``; by default copies Python's containers and arrays."""
+        return copy.deepcopy(session)
 
     def state(self, session: Any, name: str) -> torch.Tensor:
         """The current value of state ``name``."""

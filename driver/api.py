@@ -12,14 +12,16 @@ from stepwell.backends.target import Target
 from stepwell.driver.compile import Compilation
 from stepwell.driver.executable import Executable
 from stepwell.frontend.load import load_program
+from stepwell.frontend.program import Program
 from stepwell.passes.levels import level as find_level
 from stepwell.passes.pipeline import Pipeline, parse_pipeline
+from stepwell.support.errors import UsageError
 
 if TYPE_CHECKING:
     from torch_mlir import ir
 
 Source = Any
-"""``nn.Module``, ``ExportedProgram``, or a path."""
+"""``nn.Module``, ``ExportedProgram``, a path, or several :class:`stepwell.Entry` by name."""
 
 
 def compile(
@@ -35,7 +37,8 @@ def compile(
     """Compile a model for a target.
 
     Args:
-        model: an ``nn.Module``, an ``ExportedProgram``, or the path of a ``.pt2`` or ``.mlir`` file.
+        model: an ``nn.Module``, an ``ExportedProgram``, or the path of a ``.pt2`` or ``.mlir`` file; or a dictionary
+            of entry points that share weights and states by name, each a :class:`stepwell.Entry` or (model, args).
         args, kwargs: example inputs of an ``nn.Module``, as ``torch.export.export`` takes them.
         target: ``"cpu"``, ``"cuda,arch=sm_90a"``, ... or a :class:`Target`.
         dynamic_shapes: which sizes may vary, as ``torch.export.export`` takes it.
@@ -103,8 +106,18 @@ def start(
     resolved = backend.resolve(parsed)
     passes = parse_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     began = time.perf_counter()
-    program = load_program(model, args, dict(kwargs or {}), dynamic_shapes=dynamic_shapes)
+    program = _load(model, args, kwargs, dynamic_shapes)
     seconds = time.perf_counter() - began
     compilation = Compilation(program, backend, resolved, passes, dump_dir=Path(dump_ir) if dump_ir else None)
     compilation.report.seconds["import"] = seconds
     return compilation
+
+
+def _load(model: Source, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, dynamic_shapes: Any) -> Program:
+    if not isinstance(model, Mapping):
+        return load_program(model, args, dict(kwargs or {}), dynamic_shapes=dynamic_shapes)
+    if args or kwargs or dynamic_shapes:
+        raise UsageError("arguments beside several entries belong to none of them", hint="put them into stepwell.Entry")
+    from stepwell.frontend.entries import load_entries
+
+    return load_entries(model)

@@ -76,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--pipeline", help="run these passes instead of the target's own")
         sub.add_argument("--dump-ir", metavar="DIR", type=Path, help="write the IR after every pass there")
 
+    def entry(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--entry", default="main", help="the entry point; main by default")
+
     sub = command("compile", "compile a model ahead of time into an artifact folder")
     source(sub)
     sub.add_argument("-o", "--output", type=Path, required=True, help="the artifact folder")
@@ -88,12 +91,14 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("run", "run an artifact on inputs")
     sub.add_argument("artifact", type=Path)
+    entry(sub)
     sub.add_argument("--inputs", nargs="*", type=Path, default=[], help=".npy or .npz files; random inputs without")
     sub.add_argument("--output", type=Path, help="write the results to this .npz")
     sub.add_argument("--seed", type=int, default=0, help="for random inputs")
 
     sub = command("bench", "time an artifact on random inputs")
     sub.add_argument("artifact", type=Path)
+    entry(sub)
     sub.add_argument("--repeat", type=_positive, default=50, help="calls to time")
 
     sub = command("verify", "run every level on the same inputs and compare")

@@ -64,11 +64,11 @@ def run_run(options: argparse.Namespace) -> Result:
     from stepwell.support.atomic import write_bytes
 
     executable = api.load(options.artifact)
-    inputs = read_inputs(executable.signatures["main"], options.inputs, options.seed)
-    plan = executable.plan("main")
+    plan = executable.plan(options.entry)
+    inputs = read_inputs(plan.signature, options.inputs, options.seed)
     session = executable.runnable.new_session()
-    results = executable.runnable.run(session, "main", plan.check(inputs))
-    names = [spec.name for spec in executable.signatures["main"].results]
+    results = executable.runnable.run(session, options.entry, plan.check(inputs))
+    names = [spec.name for spec in plan.signature.results]
     if options.output:
         arrays = {f"output_{i}": _as_numpy(result) for i, result in enumerate(results)}
         stream = io.BytesIO()
@@ -89,12 +89,13 @@ def run_bench(options: argparse.Namespace) -> Result:
     from stepwell.driver.samples import read_inputs
 
     executable = api.load(options.artifact)
-    inputs = executable.plan("main").check(read_inputs(executable.signatures["main"], [], 0))
+    plan = executable.plan(options.entry)
+    inputs = plan.check(read_inputs(plan.signature, [], 0))
     session = executable.runnable.new_session()
     seconds = []
     for repeat in range(options.repeat + 3):
         start = time.perf_counter()
-        executable.runnable.run(session, "main", inputs)
+        executable.runnable.run(session, options.entry, inputs)
         if repeat >= 3:
             seconds.append(time.perf_counter() - start)
     data = {"median_ms": statistics.median(seconds) * 1e3, "min_ms": min(seconds) * 1e3, "runs": len(seconds)}

@@ -42,6 +42,12 @@ class Session:
         """Put every mutable buffer back to its initial value."""
         self._handle = self._executable.runnable.new_session()
 
+    def clone(self) -> Session:
+        """A session that starts with the state of this one and goes its own way."""
+        copy = Session(self._executable)
+        copy._handle = self._executable.runnable.clone_session(self._handle)
+        return copy
+
 
 class Executable:
     """A program compiled for a target; immutable but for its default session.

@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 # Public name -> where it lives.
 _HOMES = {
+    "Entry": "stepwell.frontend.entries:Entry",
     "Error": "stepwell.support.errors:Error",
     "ParameterStore": "stepwell.support.parameters:ParameterStore",
     "Target": "stepwell.backends.base:Target",

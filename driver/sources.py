@@ -15,6 +15,8 @@ from stepwell.support.errors import Error, ImportFailure, UsageError
 def resolve(name: str) -> tuple[Any, tuple[Any, ...]]:
     """``pkg.module:function`` to what the function returns, (model, args); a path stays a path, without args.
 
+    A function may also return a dictionary of entry points, which stands for the model.
+
     Raises:
         UsageError: no such file, module or function, or a function that returns something else.
         ImportFailure: the module or the function raises something.
@@ -41,8 +43,13 @@ def resolve(name: str) -> tuple[Any, tuple[Any, ...]]:
         raise
     except Exception as failure:
         raise _failed(f"'{name}' failed", failure) from failure
+    if isinstance(made, dict):
+        return made, ()
     if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[1], (tuple, list))):
-        raise UsageError(f"'{name}' must return (model, args)", hint="args is the tuple of example inputs")
+        raise UsageError(
+            f"'{name}' must return (model, args)",
+            hint="args is the tuple of example inputs; or return a dictionary of entries",
+        )
     return made[0], tuple(made[1])
 
 

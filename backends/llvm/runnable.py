@@ -41,6 +41,10 @@ class CpuRunnable(Runnable):
     def new_session(self) -> native.Session:
         return self._model.session()
 
+    def clone_session(self, session: Any) -> native.Session:
+        copy: native.Session = session.clone()
+        return copy
+
     def run(self, session: Any, entry: str, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         results: list[torch.Tensor] = session.run(entry, inputs)
         return results
