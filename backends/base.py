@@ -92,6 +92,12 @@ class Runnable(ABC):
     def new_session(self) -> Any:
         """Fresh state with its initial values."""
 
+    def rebind(self, parameter_file: Path) -> None:
+        """Take the weights of another file of the same layout; sessions go over to it at their next run."""
+        raise UsageError(
+            f"a loaded {type(self).__name__} can't take other weights", hint="rebind the artifact and load it again"
+        )
+
     def clone_session(self, session: Any) -> Any:
         """A copy of ``session``; by default copies Python's containers and arrays."""
         return copy.deepcopy(session)

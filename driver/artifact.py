@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 import shutil
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,15 @@ from typing import Any
 from stepwell.backends.base import Code
 from stepwell.backends.registry import backend as find_backend
 from stepwell.backends.target import Target
-from stepwell.driver.executable import Executable
+from stepwell.driver.executable import Executable, WeightFacts
 from stepwell.driver.header import c_header
 from stepwell.support.atomic import new_folder, unwritable
 from stepwell.support.errors import ArtifactError, UsageError
 from stepwell.support.signature import Signature
 
-FORMAT = 1
-_PARAMETERS = "model.safetensors"
-_MANIFEST = "model.json"
+FORMAT = 2
+PARAMETERS = "model.safetensors"
+MANIFEST = "model.json"
 
 
 def save_artifact(executable: Executable, folder: Path) -> None:
@@ -30,7 +31,7 @@ def save_artifact(executable: Executable, folder: Path) -> None:
     Raises:
         ArtifactError: ``folder`` is something else than an artifact, or can't be written.
     """
-    if folder.exists() and not (folder / _MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ArtifactError(
             f"'{folder}' exists and is no artifact", hint="choose another folder, it is not overwritten"
         )
@@ -44,12 +45,12 @@ def save_artifact(executable: Executable, folder: Path) -> None:
         try:
             for name, data in files.items():
                 (temporary / name).write_bytes(data)
-            shutil.copyfile(executable.parameter_file, temporary / _PARAMETERS)
+            shutil.copyfile(executable.parameter_file, temporary / PARAMETERS)
         except OSError as failure:
             raise unwritable(folder, failure) from None
         hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-        hashes[_PARAMETERS] = file_digest(temporary / _PARAMETERS)
-        (temporary / _MANIFEST).write_text(json.dumps(_manifest(executable, code, hashes), indent=1, sort_keys=True))
+        hashes[PARAMETERS] = file_digest(temporary / PARAMETERS)
+        (temporary / MANIFEST).write_text(json.dumps(_manifest(executable, code, hashes), indent=1, sort_keys=True))
 
 
 def load_artifact(folder: Path) -> Executable:
@@ -65,7 +66,7 @@ def load_artifact(folder: Path) -> Executable:
         if not path.is_file():
             raise ArtifactError(f"'{path}' is missing", hint="compile the artifact again")
         if file_digest(path) != expected:
-            raise ArtifactError(f"the hash of '{path}' does not match '{_MANIFEST}'", hint="compile the artifact again")
+            raise ArtifactError(f"the hash of '{path}' does not match '{MANIFEST}'", hint="compile the artifact again")
     target = Target(manifest["target"]["name"], **manifest["target"]["options"])
     try:
         backend = find_backend(target.name)
@@ -74,20 +75,21 @@ def load_artifact(folder: Path) -> Executable:
     signatures = {name: Signature.from_json(data) for name, data in manifest["entries"].items()}
     kept = {name: (folder / name).read_bytes() for name in manifest["code"]}
     code = Code(kept, manifest["facts"], manifest["layout"])
-    file = folder / _PARAMETERS
+    file = folder / PARAMETERS
     runnable = backend.load(code, signatures, file, folder)
     prepare = (folder / "prepare.mlir").read_text() if "prepare.mlir" in hashes else ""
-    return Executable(target, code, runnable, signatures, file, prepare=prepare)
+    weights = WeightFacts(**manifest["weights"])
+    return Executable(target, code, runnable, signatures, file, prepare=prepare, weights=weights)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """``model.json`` of an artifact, its format and version checked."""
-    path = folder / _MANIFEST
+    path = folder / MANIFEST
     if not path.is_file():
-        raise ArtifactError(f"'{folder}' is no artifact: it has no {_MANIFEST}", hint="stepwell compile -o writes one")
+        raise ArtifactError(f"'{folder}' is no artifact: it has no {MANIFEST}", hint="stepwell compile -o writes one")
     try:
         manifest = json.loads(path.read_text())
-        written, wanted = manifest["format"], {"target", "entries", "files", "facts", "layout", "code"}
+        written, wanted = manifest["format"], {"target", "entries", "files", "facts", "layout", "code", "weights"}
     except (ValueError, KeyError, TypeError, OSError):
         raise ArtifactError(f"'{path}' is corrupt or truncated", hint="compile the artifact again") from None
     if written != FORMAT:
@@ -117,6 +119,7 @@ def _manifest(executable: Executable, code: Code, hashes: dict[str, str]) -> dic
         "entries": {name: signature.to_json() for name, signature in executable.signatures.items()},
         "regions": [{"entry": name, "target": executable.target.name} for name in executable.signatures],
         "layout": code.layout,
+        "weights": asdict(executable.weights),
         "facts": code.facts,
         "code": sorted(code.files),
         "files": hashes,

@@ -1,4 +1,4 @@
-"""The command line ``stepwell``: compile, lower, run, bench, verify, analyze, doctor."""
+"""The command line ``stepwell``: compile, lower, run, rebind, bench, verify, analyze, doctor."""
 
 from __future__ import annotations
 
@@ -95,6 +95,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--inputs", nargs="*", type=Path, default=[], help=".npy or .npz files; random inputs without")
     sub.add_argument("--output", type=Path, help="write the results to this .npz")
     sub.add_argument("--seed", type=int, default=0, help="for random inputs")
+
+    sub = command("rebind", "give an artifact other weights of the same shapes")
+    sub.add_argument("artifact", type=Path)
+    sub.add_argument("weights", type=Path, help="a safetensors file with the names of the model's state_dict")
 
     sub = command("bench", "time an artifact on random inputs")
     sub.add_argument("artifact", type=Path)

@@ -83,6 +83,20 @@ def run_run(options: argparse.Namespace) -> Result:
     return Result("\n".join(lines), data)
 
 
+def run_rebind(options: argparse.Namespace) -> Result:
+    """``stepwell rebind``."""
+    from dataclasses import asdict
+
+    from stepwell.driver.rebind import rebind_artifact
+
+    rebound = rebind_artifact(options.artifact, options.weights)
+    text = (
+        f"took {len(rebound.taken)} weights of {options.weights}, prepared {len(rebound.prepared)} from them, "
+        f"kept {len(rebound.kept)} constants"
+    )
+    return Result(text, asdict(rebound))
+
+
 def run_bench(options: argparse.Namespace) -> Result:
     """``stepwell bench``: whole calls through Python, after a warm-up."""
     from stepwell.driver import api

@@ -14,7 +14,7 @@ from pathlib import Path
 from stepwell.backends.base import Backend, Lowered
 from stepwell.backends.target import Target
 from stepwell.driver.calling import CallPlan
-from stepwell.driver.executable import Executable
+from stepwell.driver.executable import Executable, WeightFacts
 from stepwell.driver.prepare import add_prepared, prepare_text
 from stepwell.driver.remaining import pipeline_from
 from stepwell.driver.report import CompileReport
@@ -99,9 +99,15 @@ class Compilation:
             report=self.report,
             plans=plans,
             prepare=prepare_text(self.context),
+            weights=self._weight_facts(),
         )
         weakref.finalize(executable, shutil.rmtree, folder, ignore_errors=True)
         return executable
+
+    def _weight_facts(self) -> WeightFacts:
+        store = self.program.parameters
+        read = {name: store.digest(name) for name in sorted(self.context.values_read)}
+        return WeightFacts(tuple(sorted(store.constants)), dict(sorted(store.ties.items())), read)
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:

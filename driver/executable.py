@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stepwell.backends.base import Code, Runnable
 from stepwell.backends.target import Target
@@ -12,6 +16,24 @@ from stepwell.driver.calling import CallPlan
 from stepwell.driver.report import CompileReport
 from stepwell.support.errors import UsageError
 from stepwell.support.signature import Signature
+
+if TYPE_CHECKING:
+    from stepwell.driver.rebind import Rebound
+
+
+@dataclass(frozen=True)
+class WeightFacts:
+    """What must be known of a program's weights to give it others.
+
+    Attributes:
+        constants: names that a checkpoint of the model does not have.
+        ties: name of a tied weight -> the name that stands for it.
+        read: name -> SHA-256 of the values that the code itself depends on.
+    """
+
+    constants: tuple[str, ...] = ()
+    ties: Mapping[str, str] = field(default_factory=dict)
+    read: Mapping[str, str] = field(default_factory=dict)
 
 
 class Session:
@@ -69,6 +91,7 @@ class Executable:
         report: CompileReport | None = None,
         plans: dict[str, CallPlan] | None = None,
         prepare: str = "",
+        weights: WeightFacts | None = None,
         keep: object = None,
     ) -> None:
         self.target = target
@@ -78,6 +101,7 @@ class Executable:
         self.parameter_file = parameter_file
         self.report = report
         self.prepare = prepare
+        self.weights = weights or WeightFacts()
         self._plans = plans or {}
         self._keep = keep
         self._default: Session | None = None
@@ -101,6 +125,33 @@ class Executable:
     def reset(self) -> None:
         """Put the default session's state back to its initial values."""
         self._session().reset()
+
+    def rebind(self, weights: str | Path | Mapping[str, Any]) -> Rebound:
+        """Take other weights of the same shapes; prepared weights are made again.
+
+        Sessions go over to them at their next call, a call that is under way ends with the old ones. Mutable buffers
+        keep their values until :meth:`reset`.
+
+        Args:
+            weights: a safetensors file, or tensors by the names that the model's ``state_dict`` has.
+
+        Raises:
+            ArtifactError: a weight is missing, has another shape, or the code depends on the old values.
+        """
+        from stepwell.driver.rebind import open_weights, write_rebound
+
+        opened, origin = open_weights(weights)
+        folder = Path(tempfile.mkdtemp(prefix="stepwell-"))
+        try:
+            file = folder / "model.safetensors"
+            rebound = write_rebound(self, opened, origin, file)
+            self.runnable.rebind(file)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.parameter_file = file
+        return rebound
 
     def save(self, folder: str | Path) -> None:
         """Write the artifact folder; whole or not at all.

@@ -20,17 +20,9 @@ def add_prepared(context: PassContext, parameters: ParameterStore) -> None:
     """
     if context.prepare is None:
         return
-    for function in context.prepare.body.operations:
-        name = ir.StringAttr(function.operation.attributes["stepwell.prepare"]).value
-        if name not in parameters:
-            loader = _Prepared(context.prepare, function.operation, parameters)
-            parameters.add(name, loader, _result_spec(name, function.operation))
-
-
-def _result_spec(name: str, function: ir.Operation) -> TensorSpec:
-    kind = ir.FunctionType(ir.TypeAttr(function.attributes["function_type"]).value).results[0]
-    result = ir.RankedTensorType(kind)
-    return TensorSpec(name, str(result.element_type), tuple(result.shape))
+    for prepared in prepared_parameters(context.prepare):
+        if prepared.name not in parameters:
+            parameters.add(prepared.name, lambda p=prepared: p.compute(parameters), prepared.spec)  # type: ignore[misc]
 
 
 def prepare_text(context: PassContext) -> str:
@@ -38,17 +30,39 @@ def prepare_text(context: PassContext) -> str:
     return "" if context.prepare is None else str(context.prepare)
 
 
-class _Prepared:
-    def __init__(self, module: ir.Module, function: ir.Operation, parameters: ParameterStore) -> None:
+def prepared_parameters(module: ir.Module) -> list[Prepared]:
+    """What the functions of ``module`` make, as ``prepare_text`` wrote them."""
+    return [Prepared(module, view.operation) for view in module.body.operations]
+
+
+class Prepared:
+    """A parameter that is made from others.
+
+    Attributes:
+        name: its own.
+        spec: its type and shape.
+        sources: those of the parameters that it is made from.
+    """
+
+    def __init__(self, module: ir.Module, function: ir.Operation) -> None:
         self._module = module
         self._symbol = ir.StringAttr(function.attributes["sym_name"]).value
-        self._sources = [
+        self.name: str = ir.StringAttr(function.attributes["stepwell.prepare"]).value
+        kind = ir.FunctionType(ir.TypeAttr(function.attributes["function_type"]).value)
+        names = [
             ir.StringAttr(ir.DictAttr(attributes)["stepwell.parameter"]).value
             for attributes in ir.ArrayAttr(function.attributes["arg_attrs"])
         ]
-        self._parameters = parameters
+        self.sources = [_spec(name, source) for name, source in zip(names, kind.inputs, strict=True)]
+        self.spec = _spec(self.name, kind.results[0])
 
-    def __call__(self) -> np.ndarray[Any, Any]:
-        arguments = [np.asarray(self._parameters[source]) for source in self._sources]
+    def compute(self, parameters: ParameterStore) -> np.ndarray[Any, Any]:
+        """Its value, from those of ``parameters``."""
+        arguments = [np.asarray(parameters[source.name]) for source in self.sources]
         (result,) = Interpreter(self._module).run(self._symbol, arguments)
-        return np.ascontiguousarray(result)
+        return np.ascontiguousarray(result).reshape(np.shape(result))  # numpy makes 0-d arrays 1-d
+
+
+def _spec(name: str, kind: ir.Type) -> TensorSpec:
+    tensor = ir.RankedTensorType(kind)
+    return TensorSpec(name, str(tensor.element_type), tuple(tensor.shape))

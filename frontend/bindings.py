@@ -94,6 +94,8 @@ def bind(program: ExportedProgram) -> Bindings:
         elif spec.kind in (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR):
             assert spec.target is not None
             value = _value(program, spec)
+            if spec.target not in program.state_dict:
+                bound.parameters.constants.add(spec.target)
             if spec.target in mutated:
                 bound.states.append((spec.target, node))
                 _claim(owners, value, (spec.target, node), mutable=True)
@@ -106,6 +108,7 @@ def bind(program: ExportedProgram) -> Bindings:
                 if owner is node:
                     bound.weights.append((name, node))
                 else:
+                    bound.parameters.ties[spec.target] = name
                     _forward(program, node, owner)
         else:
             raise ImportFailure(
@@ -194,6 +197,7 @@ def _alias(program: ExportedProgram, owners: dict[Any, tuple[str, Node]], store:
     for name, value in program.state_dict.items():
         if name not in store and isinstance(value, torch.Tensor) and (_storage_key(value), False) in owners:
             store.add_tensor(name, value)
+            store.ties[name] = owners[_storage_key(value), False][0]
 
 
 def to_numpy(value: torch.Tensor) -> np.ndarray[Any, Any]:

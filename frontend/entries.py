@@ -90,6 +90,8 @@ def _move(source: ir.Module, target: ir.Module, entry: str) -> None:
 
 def _share(store: TensorStore, program: Program, entry: str, owners: dict[str, str]) -> None:
     assert isinstance(program.parameters, TensorStore)
+    store.constants.update(program.parameters.constants)
+    store.ties.update(program.parameters.ties)
     for name in program.parameters:
         value = program.parameters.tensor(name)
         assert value is not None

@@ -85,6 +85,14 @@ class NativeModel:
         """Threads for parallel loops; 0 is one for each available core."""
         check(library().sw_model_set_threads(self._handle, count))
 
+    def rebind(self, parameter_file: Path, *, check_digest: bool = False) -> None:
+        """Take other weights of the same shapes; a session goes over to them at its next run or reset.
+
+        Raises:
+            ArtifactError: the file does not fit the code.
+        """
+        check(library().sw_model_rebind(self._handle, _path(parameter_file), _CHECK_DIGEST if check_digest else 0))
+
     def session(self) -> Session:
         """A new session with initial state."""
         handle = c_void_p()

@@ -140,6 +140,7 @@ _FUNCTIONS = {
     "sw_model_close": (None, [c_void_p]),
     "sw_model_description": (POINTER(ModelDesc), [c_void_p]),
     "sw_model_entry": (c_int32, [c_void_p, c_char_p]),
+    "sw_model_rebind": (c_int, [c_void_p, c_char_p, c_uint32]),
     "sw_model_set_threads": (c_int, [c_void_p, c_int32]),
     "sw_session_create": (c_int, [c_void_p, _HANDLE]),
     "sw_session_reset": (c_int, [c_void_p]),

@@ -19,9 +19,15 @@ class ParameterStore(Mapping[str, np.ndarray[Any, Any]]):
     """Ordered name -> array; an array is made (or mapped) when it is asked for and not kept.
 
     bfloat16 and float8 arrays carry ``ml_dtypes`` dtypes. Several names may share one loader (tied weights).
+
+    Attributes:
+        constants: names that a checkpoint of the model does not have (non-persistent buffers, constants).
+        ties: name of a tied weight -> the name that stands for it.
     """
 
     def __init__(self) -> None:
+        self.constants: set[str] = set()
+        self.ties: dict[str, str] = {}
         self._loaders: dict[str, Loader] = {}
         self._specs: dict[str, TensorSpec] = {}
         self._digests: dict[str, str] = {}

@@ -84,6 +84,9 @@ class InterpreterRunnable(Runnable):
         self._entries: dict[str, EntryInterpreter] = {}
         self._lock = threading.Lock()
 
+    def rebind(self, parameter_file: Path) -> None:
+        self._parameters = files.open_file(parameter_file)
+
     def new_session(self) -> States:
         names = {spec.name for signature in self._signatures.values() for spec in signature.states}
         return {name: np.array(self._parameters[f"state:{name}"]) for name in sorted(names)}

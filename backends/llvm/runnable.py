@@ -41,6 +41,9 @@ class CpuRunnable(Runnable):
     def new_session(self) -> native.Session:
         return self._model.session()
 
+    def rebind(self, parameter_file: Path) -> None:
+        self._model.rebind(parameter_file)
+
     def clone_session(self, session: Any) -> native.Session:
         copy: native.Session = session.clone()
         return copy

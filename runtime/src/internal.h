@@ -79,6 +79,22 @@ const FileTensor *parameter_file_find(const ParameterFile *file, const char *nam
 // Compares the file with the table that the code was compiled for.
 int parameter_file_check(const ParameterFile *file, const char *path, const sw_model_desc *model, bool digest);
 
+// ---- weights.cpp ----
+
+// A parameter file in use: by the model, whose code reads the one it points at, and by each session that has run on it.
+struct Weights {
+  ParameterFile file;
+  int64_t references;
+};
+
+// `path` may be NULL for a model without parameters. The model's states are known by now.
+int weights_open(const sw_model *model, const char *path, uint32_t flags, Weights **result);
+// NULL is allowed.
+void weights_release(Weights *weights);
+// Lets the session, which is not running, go over to the model's present parameter file.
+void weights_follow(sw_session *session);
+void set_initial_states(sw_session *session);
+
 // ---- header_parser.cpp ----
 
 // Parses a safetensors header into file->names, tensors and n_tensors.
@@ -198,7 +214,6 @@ struct State {
   int64_t *sizes;
   uint64_t offset;  // in the session's state block
   uint64_t bytes;
-  const uint8_t *initial;  // NULL: zeros
 };
 
 void model_retain(sw_model *model);
@@ -212,7 +227,8 @@ struct sw_model {
   const sw_model_desc *description;
   const stepwell::Hooks *hooks;
   void *library;
-  stepwell::ParameterFile parameters;
+  pthread_mutex_t weights_lock;  // held while `weights` is exchanged, or gets another user
+  stepwell::Weights *weights;
   stepwell::State *states;
   uint32_t n_states;
   uint64_t state_bytes;
@@ -222,6 +238,7 @@ struct sw_model {
 
 struct sw_session {
   sw_model *model;
+  stepwell::Weights *weights;  // of its last run
   uint8_t *arena;
   uint8_t *states;
   stepwell::Frame *frames;

@@ -35,7 +35,7 @@ bool same_state(const sw_tensor_desc &a, const sw_tensor_desc &b) {
   return same;
 }
 
-// Lays the state out behind the others and finds its initial value.
+// Lays the state out behind the others.
 int add_state(sw_model *model, const sw_entry_desc *entry, const sw_tensor_desc &tensor) {
   if (int status = check_tensor(entry, "state", tensor)) return status;
   for (int32_t i = 0; i < tensor.rank; ++i)
@@ -56,16 +56,6 @@ int add_state(sw_model *model, const sw_entry_desc *entry, const sw_tensor_desc 
     return fail(SW_ERROR_ARTIFACT, "state '%s' is too large", tensor.name);
   state->offset = model->state_bytes;
   model->state_bytes += (state->bytes + SW_ALIGNMENT - 1) / SW_ALIGNMENT * SW_ALIGNMENT;
-
-  char name[512];
-  snprintf(name, sizeof name, "state:%s", tensor.name);
-  const FileTensor *initial = parameter_file_find(&model->parameters, name);
-  if (!initial) return SW_OK;
-  if (initial->end - initial->begin != state->bytes)
-    return fail(SW_ERROR_ARTIFACT, "the parameter file holds %llu bytes for state '%s', the code expects %llu",
-                static_cast<unsigned long long>(initial->end - initial->begin), tensor.name,
-                static_cast<unsigned long long>(state->bytes));
-  state->initial = model->parameters.data + initial->begin;
   return SW_OK;
 }
 
@@ -82,21 +72,12 @@ int start(sw_model *model, const sw_model_desc *description, const char *paramet
     most_states += entry->n_states;
     if (entry->arena_bytes > model->arena_bytes) model->arena_bytes = entry->arena_bytes;
   }
-  if (parameter_file) {
-    if (int status = parameter_file_open(parameter_file, &model->parameters)) return status;
-  }
-  if (description->parameter_bytes || parameter_file) {
-    if (!parameter_file) return fail(SW_ERROR_ARTIFACT, "the model's parameter file is missing");
-    if (int status =
-            parameter_file_check(&model->parameters, parameter_file, description, (flags & SW_CHECK_DIGEST) != 0))
-      return status;
-  }
   model->states = static_cast<State *>(calloc(most_states + 1, sizeof(State)));
   if (!model->states) return fail(SW_ERROR_MEMORY, "out of memory");
   for (uint32_t i = 0; i < description->n_entries; ++i)
     for (uint32_t j = 0; j < description->entries[i].n_states; ++j)
       if (int status = add_state(model, &description->entries[i], description->entries[i].states[j])) return status;
-  return SW_OK;
+  return weights_open(model, parameter_file, flags, &model->weights);
 }
 
 // As sw_model_create, for code that enters through `hooks`; the model owns `library`, whether this succeeds or not.
@@ -108,6 +89,7 @@ int create(const sw_model_desc *description, const Hooks *hooks, void *library, 
     return fail(SW_ERROR_MEMORY, "out of memory");
   }
   model->references = 1;
+  pthread_mutex_init(&model->weights_lock, nullptr);
   model->library = library;
   model->hooks = hooks;
   if (int status = start(model, description, parameter_file, flags)) {
@@ -171,7 +153,8 @@ SW_EXPORT void sw_model_close(sw_model *model) {
   if (!model || __atomic_sub_fetch(&model->references, 1, __ATOMIC_ACQ_REL) != 0) return;
   for (uint32_t i = 0; i < model->n_states; ++i) free(model->states[i].sizes);
   free(model->states);
-  stepwell::parameter_file_close(&model->parameters);
+  stepwell::weights_release(model->weights);
+  pthread_mutex_destroy(&model->weights_lock);
   void *library = model->library;
   free(model);
   if (library) dlclose(library);

@@ -27,6 +27,7 @@ int enter(sw_session *session, Frame *frame, Landing *landing) {
 
 int run(sw_session *session, Frame *frame, DLTensor *const *inputs, uint32_t n_inputs, DLTensor *const *outputs,
         uint32_t n_outputs) {
+  weights_follow(session);
   if (int status = bind_inputs(frame, &session->buffer_allocations, inputs, n_inputs)) return status;
   if (int status = bind_outputs(frame, outputs, n_outputs, inputs)) return status;
   Landing landing;

@@ -91,24 +91,13 @@ bool start(sw_session *session) {
   if (!session->arena || !session->states) return false;
   session->call.session = session;
   session->call.heap = &session->heap;
-  // Compiled code only reads the parameters; a memref has no way to say so.
-  session->parameter_descriptor = bytes_at(const_cast<uint8_t *>(model->parameters.data), model->parameters.data_bytes);
+  weights_follow(session);
   session->arena_descriptor = bytes_at(session->arena, model->arena_bytes);
   session->context_descriptor = bytes_at(&session->call, sizeof session->call);
   if (!allocate_array(&session->frames, model->description->n_entries)) return false;
   for (uint32_t i = 0; i < model->description->n_entries; ++i)
     if (!start_frame(session, &model->description->entries[i], &session->frames[i])) return false;
   return true;
-}
-
-void set_initial_states(sw_session *session) {
-  for (uint32_t i = 0; i < session->model->n_states; ++i) {
-    const State &state = session->model->states[i];
-    if (state.initial)
-      memcpy(session->states + state.offset, state.initial, state.bytes);
-    else
-      memset(session->states + state.offset, 0, state.bytes);
-  }
 }
 
 // Holds the session for one operation of the host.
@@ -154,6 +143,7 @@ SW_EXPORT int sw_session_create(sw_model *model, sw_session **session) {
 SW_EXPORT int sw_session_reset(sw_session *session) {
   Hold hold(session);
   if (!hold.held) return hold.refuse();
+  stepwell::weights_follow(session);
   stepwell::set_initial_states(session);
   return SW_OK;
 }
@@ -174,6 +164,7 @@ SW_EXPORT void sw_session_destroy(sw_session *session) {
   free(session->frames);
   free(session->arena);
   free(session->states);
+  stepwell::weights_release(session->weights);
   sw_model *model = session->model;
   free(session);
   sw_model_close(model);

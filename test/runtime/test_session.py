@@ -8,11 +8,14 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from stepwell.support.errors import ExecutionError, UsageError
+from stepwell.support import parameter_file
+from stepwell.support.errors import ArtifactError, ExecutionError, UsageError
 from stepwell.support.native import NativeModel, Session
+from stepwell.support.parameters import ParameterStore
 
 WEIGHT = torch.tensor([1.0, 2, 3, 4])
 
@@ -213,3 +216,25 @@ def test_call_overhead(session: Session) -> None:
         return (time.perf_counter() - start) / 200
 
     assert min(seconds() for _ in range(20)) < 50e-6
+
+
+def test_other_weights_from_the_next_run_on(
+    code: Path, parameters: Path, store: ParameterStore, tmp_path: Path
+) -> None:
+    model = NativeModel.open(code, parameters)
+    session, x = model.session(), torch.ones(2, 4)
+    session.run("count", [torch.ones(2)])
+    store.add("w", lambda: np.array([5, 6, 7, 8], np.float32))
+    store.add("state:total", lambda: np.array([1, 2], np.float32))
+    parameter_file.write(tmp_path / "other.safetensors", store)
+    model.rebind(tmp_path / "other.safetensors")
+    assert session.run("add", [x])[0][0].tolist() == [6, 7, 8, 9]
+    assert session.state("total").tolist() == [11, 21], "states go on"
+    session.reset()
+    assert session.state("total").tolist() == [1, 2]
+    assert model.session().state("total").tolist() == [1, 2]
+    store.add("w", lambda: np.zeros(3, np.float32))
+    parameter_file.write(tmp_path / "short.safetensors", store)
+    with pytest.raises(ArtifactError, match="'w' has 12 bytes, the code expects 16"):
+        model.rebind(tmp_path / "short.safetensors")
+    assert session.run("add", [x])[0][0].tolist() == [6, 7, 8, 9]

@@ -49,6 +49,10 @@ int sw_model_create(const sw_model_desc *description, const char *parameter_file
 /* Closes the model when its last session is gone; its code and parameters are unmapped then. NULL is allowed. */
 void sw_model_close(sw_model *model);
 
+/* Gives the model other weights of the same shapes, as `stepwell rebind` writes them. A session goes over to them at its
+ * next run or reset; a run that is under way ends with the old ones. States keep their values until a reset. */
+int sw_model_rebind(sw_model *model, const char *parameter_file, uint32_t flags);
+
 const sw_model_desc *sw_model_description(const sw_model *model);
 
 /* The index of the entry called `name`, or -1. */
