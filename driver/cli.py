@@ -1,4 +1,4 @@
-"""The command line ``stepwell``: compile, lower, run, rebind, bench, verify, analyze, doctor."""
+"""The command line ``stepwell``: compile, lower, run, rebind, bench, profile, verify, analyze, doctor."""
 
 from __future__ import annotations
 
@@ -104,6 +104,15 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("artifact", type=Path)
     entry(sub)
     sub.add_argument("--repeat", type=_positive, default=50, help="calls to time")
+
+    sub = command("profile", "time of each operation, with its source line, beside what the machine can do")
+    source(sub)
+    sub.add_argument("--repeat", type=_positive, default=20, help="calls to time")
+    sub.add_argument("--threads", type=_positive, default=1, help="threads of parallel loops")
+    sub.add_argument("--by", choices=("nest", "line", "operator"), default="nest", help="what a row stands for")
+    sub.add_argument("--rows", type=_positive, default=30, help="how many rows to print")
+    sub.add_argument("--roofline", metavar="FILE.png", type=Path, help="draw the roofline; '-' prints it")
+    sub.add_argument("--trace", metavar="FILE.json", type=Path, help="write a Chrome trace file of one call")
 
     sub = command("verify", "run every level on the same inputs and compare")
     source(sub)

@@ -117,6 +117,35 @@ def run_bench(options: argparse.Namespace) -> Result:
     return Result(text, data)
 
 
+def run_profile(options: argparse.Namespace) -> Result:
+    """``stepwell profile``."""
+    from pathlib import Path
+
+    from stepwell.driver.profiling.measure import profile
+    from stepwell.driver.profiling.roofline import roofline_text, save_roofline
+    from stepwell.driver.sources import resolve
+
+    model, args = (options.model, ()) if Path(options.model).is_dir() else resolve(options.model)
+    found = profile(
+        model,
+        args,
+        target=options.target,
+        pipeline=options.pipeline,
+        repeat=options.repeat,
+        threads=options.threads,
+    )
+    text = found.table(options.by, options.rows)
+    if options.trace:
+        found.save_trace(options.trace)
+        text += f"\nwrote {options.trace}"
+    if options.roofline == Path("-"):
+        text += "\n\n" + roofline_text(found)
+    elif options.roofline:
+        save_roofline(found, options.roofline)
+        text += f"\nwrote {options.roofline}"
+    return Result(text, found.to_json())
+
+
 def run_verify(options: argparse.Namespace) -> Result:
     """``stepwell verify``."""
     from stepwell.driver.sources import resolve

@@ -18,6 +18,7 @@ _HOMES = {
     "load": "stepwell.driver.api:load",
     "lower": "stepwell.driver.api:lower",
     "pipeline": "stepwell.driver.api:pipeline",
+    "profile": "stepwell.driver.profiling.measure:profile",
     "to_torch": "stepwell.frontend.to_torch:to_torch",
     "verify": "stepwell.driver.verify:verify",
 }

@@ -46,6 +46,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "gpu-to-loops": "stepwell.passes.buffer.gpu_to_loops:GpuToLoops",
     "map-to-gpu": "stepwell.passes.buffer.map_to_gpu:MapToGpu",
     "plan-launches": "stepwell.passes.buffer.plan_launches:PlanLaunches",
+    "instrument": "stepwell.passes.buffer.instrument:Instrument",
     "lower-assert": "stepwell.passes.buffer.lower_assert:LowerAssert",
     "expand-copy": "stepwell.passes.buffer.expand_copy:ExpandCopy",
     "outline-loops": "stepwell.passes.buffer.outline_loops:OutlineLoops",

@@ -8,6 +8,7 @@ from torch_mlir import ir
 
 _PLACE = re.compile(r'"((?:[^"\\]|\\.)*)":(\d+):(\d+)')
 _NAME = re.compile(r'loc\("((?:[^"\\]|\\.)*)"')
+_NAMED = re.compile(r'"((?:[^"\\]|\\.)*)"\(')
 
 
 def describe_location(location: ir.Location) -> str:
@@ -18,3 +19,8 @@ def describe_location(location: ir.Location) -> str:
         return f"{place[1]}:{place[2]}:{place[3]}"
     name = _NAME.search(text)
     return name[1] if name else "unknown location"
+
+
+def node_names(location: ir.Location) -> list[str]:
+    """The names (of FX nodes) that ``location`` gives to source positions, each once, in order."""
+    return list(dict.fromkeys(_NAMED.findall(str(location))))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnable
 from stepwell.backends.llvm.codegen import generate
@@ -18,12 +19,13 @@ from stepwell.backends.llvm.pipeline import cpu_pipeline
 from stepwell.backends.llvm.runnable import CpuRunnable, ForeignRunnable
 from stepwell.backends.llvm.toolchain import find_compiler, find_toolchain
 from stepwell.backends.target import Target
+from stepwell.passes.buffer.instrument import profile_state
 from stepwell.passes.pipeline import Pipeline
 from stepwell.support import native
 from stepwell.support.dtypes import byte_size
 from stepwell.support.errors import ArtifactError, Error
 from stepwell.support.parameters import ParameterStore
-from stepwell.support.signature import Signature
+from stepwell.support.signature import Signature, TensorSpec
 
 _DTYPES = frozenset({"i1", "i8", "ui8", "i16", "i32", "i64", "f16", "bf16", "f32", "f64"})
 _OBJECT, _LIBRARY = "model.o", "model.so"
@@ -42,6 +44,7 @@ class CpuBackend(Backend):
         "features": "features to add or take away: avx2,-avx512f",
         "fp": "strict, contract (default: fused multiply-add, reassociated reductions) or fast",
         "opt": "LLVM's optimisation level, 0 to 3 (default 3)",
+        "profile": "true: code that times its loop nests, for stepwell profile",
     }
     code_forms: ClassVar[tuple[str, ...]] = ("ll", "s", "o", "a", "so")
 
@@ -50,6 +53,7 @@ class CpuBackend(Backend):
         cpu = resolve_cpu(target)
         target.choice("fp", ("strict", "contract", "fast"), "contract")
         target.choice("opt", ("0", "1", "2", "3"), "3")
+        target.choice("profile", ("true", "false"), "false")
         options = {**target.options, "triple": cpu.triple, "cpu": cpu.name, "features": cpu.feature_text}
         return Target(self.name, **options)
 
@@ -57,15 +61,23 @@ class CpuBackend(Backend):
         return Capabilities(_DTYPES)
 
     def pipeline(self, target: Target) -> Pipeline:
-        return cpu_pipeline(target.get("fp", "contract"), cpu_model(resolve_cpu(target)))
+        pipeline = cpu_pipeline(target.get("fp", "contract"), cpu_model(resolve_cpu(target)))
+        if target.get("profile") == "true":
+            pipeline.insert_before("declare-entries", "instrument")
+        return pipeline
 
     def emit(self, lowered: Lowered) -> Code:
         cpu = resolve_cpu(lowered.target)
         layout = _with_states(read_layout(lowered.module), lowered.signatures, lowered.parameters)
         places = [_place(name, offset, lowered.parameters) for name, offset in layout.items()]
         size = max((_aligned(place.offset + place.bytes) for place in places), default=0)
+        kernels = lowered.context.report.get("instrument", {}).get("kernels", {})
+        signatures = {
+            name: _with_times(name, signature, kernels[name]) if name in kernels else signature
+            for name, signature in lowered.signatures.items()
+        }
         description = describe_model(
-            read_entries(lowered.module), lowered.signatures, cpu, parameters=places, parameter_bytes=size
+            read_entries(lowered.module), signatures, cpu, parameters=places, parameter_bytes=size
         )
         made = generate(
             lowered.module,
@@ -74,7 +86,9 @@ class CpuBackend(Backend):
             extra=[description],
             formats=["o", *(form for form in ("ll", "s") if form in lowered.forms)],
         )
-        facts = {"triple": cpu.triple, "cpu": cpu.name, "features": list(cpu.needed)}
+        facts: dict[str, Any] = {"triple": cpu.triple, "cpu": cpu.name, "features": list(cpu.needed)}
+        if kernels:
+            facts["kernels"] = kernels
         return Code({_OBJECT: made.pop("o")}, facts, layout, forms=made)
 
     def package(self, code: Code) -> Code:
@@ -141,6 +155,12 @@ def _with_states(layout: dict[str, int], signatures: Mapping[str, Signature], st
                 placed[name] = end
                 end += _aligned(_bytes(name, store))
     return placed
+
+
+def _with_times(entry: str, signature: Signature, kernels: Sequence[Any]) -> Signature:
+    """The boundary of an entry that pass ``instrument`` gave a state for its times; sessions alone know of it."""
+    times = TensorSpec(profile_state(entry), "i64", (2 * len(kernels),))
+    return replace(signature, states=(*signature.states, times))
 
 
 def _place(name: str, offset: int, store: ParameterStore) -> ParameterPlace:

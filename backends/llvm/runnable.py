@@ -44,6 +44,10 @@ class CpuRunnable(Runnable):
     def rebind(self, parameter_file: Path) -> None:
         self._model.rebind(parameter_file)
 
+    def set_threads(self, count: int) -> None:
+        """Threads for parallel loops; 0 is one for each available core."""
+        self._model.set_threads(count)
+
     def clone_session(self, session: Any) -> native.Session:
         copy: native.Session = session.clone()
         return copy

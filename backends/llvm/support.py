@@ -146,10 +146,27 @@ define linkonce_odr hidden bfloat @__truncdfbf2(double %x) {
 @llvm.compiler.used = appending global [2 x ptr] [ptr @__truncsfbf2, ptr @__truncdfbf2]
 """
 
+_CLOCK = """
+declare i32 @clock_gettime(i32, ptr)
+
+define i64 @_mlir_ciface_stepwell_clock() {
+  %now = alloca { i64, i64 }
+  %status = call i32 @clock_gettime(i32 1, ptr %now)
+  %fraction = getelementptr { i64, i64 }, ptr %now, i32 0, i32 1
+  %seconds = load i64, ptr %now
+  %nanoseconds = load i64, ptr %fraction
+  %scaled = mul i64 %seconds, 1000000000
+  %total = add i64 %scaled, %nanoseconds
+  ret i64 %total
+}
+"""
+
 
 def support_modules(text: str) -> list[str]:
-    """The modules to link into LLVM IR ``text``: allocation, and the conversions of the narrow types it mentions."""
+    """The modules to link into LLVM IR ``text``: allocation, the clock, and conversions of the narrow types in it."""
     modules = [_ALLOCATION] if "@_mlir_memref_to_llvm_" in text else []
+    if "@_mlir_ciface_stepwell_clock" in text:
+        modules.append(_CLOCK)
     if re.search(r"\bhalf\b", text):
         modules.append(_ROUND_TO_ODD + _HALF)
     if re.search(r"\bbfloat\b", text):
