@@ -49,6 +49,8 @@ PASSES: dict[str, str | type[Pass]] = {
     "instrument": "stepwell.passes.buffer.instrument:Instrument",
     "lower-assert": "stepwell.passes.buffer.lower_assert:LowerAssert",
     "expand-copy": "stepwell.passes.buffer.expand_copy:ExpandCopy",
+    "parallelize-loops": "stepwell.passes.buffer.parallelize_loops:ParallelizeLoops",
+    "outline-parallel-loops": "stepwell.passes.buffer.outline_parallel_loops:OutlineParallelLoops",
     "outline-loops": "stepwell.passes.buffer.outline_loops:OutlineLoops",
     "set-fp-policy": "stepwell.passes.buffer.set_fp_policy:SetFpPolicy",
 }

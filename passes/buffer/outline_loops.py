@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,22 +9,9 @@ from torch_mlir import ir
 from torch_mlir.dialects import func
 
 from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.buffer.outlining import captures, replace_uses
 
 _NESTS = frozenset({"scf.for", "scf.while", "scf.if", "scf.parallel", "scf.forall", "affine.for", "affine.parallel"})
-
-# Operations that are repeated in the function instead of passed to it: constants, and views that cost nothing.
-_REPEATED = frozenset(
-    {
-        "arith.constant",
-        "memref.view",
-        "memref.subview",
-        "memref.cast",
-        "memref.reinterpret_cast",
-        "memref.collapse_shape",
-        "memref.expand_shape",
-        "memref.get_global",
-    }
-)
 
 
 @dataclass
@@ -77,77 +63,22 @@ def _share(call: func.CallOp, function: func.FuncOp, known: dict[str, str]) -> N
 
 
 def _outline(nest: ir.Operation, entry: ir.Operation, name: str) -> tuple[func.CallOp, func.FuncOp]:
-    repeated: list[ir.Operation] = []
-    passed: list[ir.Value] = []
-    seen: set[ir.Value] = set()
-    for value in _captured(nest):
-        _classify(value, seen, repeated, passed)
-    views = [op for op in repeated if op.name == "memref.view"]
-    offsets = [view.operands[1] for view in views]
-    kinds = [value.type for value in (*passed, *offsets)]
+    used = captures(nest)
+    kinds = [value.type for value in used.arguments]
     with ir.InsertionPoint(entry), nest.location:
         function = func.FuncOp(name, (kinds, [result.type for result in nest.results]), visibility="private")
         function.attributes["llvm.no_inline"] = ir.UnitAttr.get()
         block = function.add_entry_block()
     with ir.InsertionPoint(nest), nest.location:
-        call = func.CallOp([result.type for result in nest.results], name, [*passed, *offsets])
-    arguments = list(block.arguments)
-    inside = dict(zip(passed, arguments, strict=False))
-    offset_of = dict(zip(views, arguments[len(passed) :], strict=True))
+        call = func.CallOp([result.type for result in nest.results], name, used.arguments)
     with ir.InsertionPoint(block), nest.location:
-        for original in repeated:
-            copy = original.clone()
-            for index, operand in enumerate(original.operands):
-                offset = index == 1 and original in offset_of
-                copy.operands[index] = offset_of[original] if offset else inside[operand]
-            inside.update(zip(original.results, copy.results, strict=True))
+        inside = used.rebuild(list(block.arguments))
         placeholder = func.ReturnOp([]).operation
     nest.move_before(placeholder)
-    for user in _operations(nest):
-        for index, operand in enumerate(user.operands):
-            if operand in inside:
-                user.operands[index] = inside[operand]
+    replace_uses(nest, inside)
     for result, replacement in zip(nest.results, call.operation.results, strict=True):
         result.replace_all_uses_with(replacement)
     placeholder.erase()
     with ir.InsertionPoint(block), nest.location:
         func.ReturnOp(list(nest.results))
     return call, function
-
-
-def _classify(value: ir.Value, seen: set[ir.Value], repeated: list[ir.Operation], passed: list[ir.Value]) -> None:
-    """Sort what ``value`` is made of into operations to repeat, operands first, and values to pass."""
-    if value in seen:
-        return
-    seen.add(value)
-    owner = value.owner
-    if isinstance(owner, ir.Block) or owner.operation.name not in _REPEATED:
-        passed.append(value)
-        return
-    operation = owner.operation
-    for index, operand in enumerate(operation.operands):
-        if operation.name != "memref.view" or index != 1:
-            _classify(operand, seen, repeated, passed)
-    repeated.append(operation)
-
-
-def _captured(nest: ir.Operation) -> Iterator[ir.Value]:
-    """Values that ``nest`` uses and that are defined outside of it, in order of use."""
-    defined: set[ir.Value] = set()
-    for op in _operations(nest):
-        defined.update(op.results)
-        for region in op.regions:
-            for block in region.blocks:
-                defined.update(block.arguments)
-    for op in _operations(nest):
-        for operand in op.operands:
-            if operand not in defined:
-                yield operand
-
-
-def _operations(root: ir.Operation) -> Iterator[ir.Operation]:
-    yield root
-    for region in root.regions:
-        for block in region.blocks:
-            for child in block.operations:
-                yield from _operations(child.operation)

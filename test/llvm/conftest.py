@@ -17,9 +17,11 @@ from stepwell.backends.llvm.lower import lowering_stage
 from stepwell.dialects.context import make_context
 from stepwell.passes.pipeline import Pipeline
 from stepwell.passes.runner import run_pipeline
+from stepwell.support import native, native_library
 
 Array = np.ndarray[Any, Any]
 
+_RUNTIME = str(native_library.folder() / "libstepwell_runtime.so")
 _HEAP: dict[int, Any] = {}
 FAILURES: list[str] = []
 
@@ -46,6 +48,7 @@ _SYMBOLS = {
     "stepwell_alloc": ctypes.cast(_alloc, ctypes.c_void_p).value,
     "stepwell_free": ctypes.cast(_free, ctypes.c_void_p).value,
     "stepwell_assert_failed": ctypes.cast(_assert_failed, ctypes.c_void_p).value,
+    "stepwell_parallel_for": ctypes.cast(native.library().stepwell_parallel_for, ctypes.c_void_p).value,
 }
 
 
@@ -86,11 +89,11 @@ def compiled() -> Callable[..., Callable[..., None]]:
 
 @pytest.fixture
 def by_mlir() -> Callable[..., Callable[..., None]]:
-    """The same through MLIR's ExecutionEngine, for comparison; for modules that need no runtime."""
+    """The same through MLIR's ExecutionEngine, for comparison; for modules that need no temporaries of the runtime."""
     keep = []
 
     def make(text: str, fp: str = "contract") -> Callable[..., None]:
-        engine = ExecutionEngine(lower(text, fp), opt_level=2)
+        engine = ExecutionEngine(lower(text, fp), opt_level=2, shared_libs=[_RUNTIME])
         keep.append(engine)
 
         def run(*arrays: Array) -> None:

@@ -2,6 +2,7 @@
 
 Accumulators of ``rows x lanes`` stay in vector registers over a block of the reduction; each step broadcasts one
 scalar of ``left`` per row against one or two vectors of ``right`` (Goto and van de Geijn, 2008, without packing).
+Batches and strips of lanes are independent of each other: their loops, the outermost ones, are ``scf.parallel``.
 Ragged edges are blocks of their own: what is left of the rows runs with fewer rows, of the lanes with shorter vectors
 where the size is static and with masks where it is not.
 """
@@ -15,8 +16,11 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, memref, scf, vector
 
 from stepwell.passes.buffer.contraction.roles import Contraction
+from stepwell.passes.buffer.parallel import build_parallel
 
 _FULL_UNROLL = 8
+#: Lane tiles in one iteration of the outermost loop: what of ``left`` is in cache serves all of them.
+_STRIP = 4
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,9 @@ class KernelShape:
 
 Indices = dict[int, ir.Value]
 Body = Callable[[ir.Value], None]
+#: Given where a lane tile starts, its lanes, and a mask where not all of them exist.
+LaneBody = Callable[[ir.Value, int, ir.Value | None], None]
+LaneLoop = Callable[[LaneBody], None]
 
 
 class ContractionKernel:
@@ -52,38 +59,73 @@ class ContractionKernel:
         self._sizes: dict[int, ir.Value] = {}
 
     def emit(self) -> None:
-        """Build the nest at the insertion point that the kernel was made at."""
+        """Build the nest at the insertion point that the kernel was made at; its outermost loops are parallel."""
         *outer, inner = self.c.reduced or (None,)
-        at: Indices = {}
-        self._loops(self.c.batch, at, lambda: self._blocks(outer, inner, at))
+        batch = self.c.batch
+        if not batch:
+            self._strips(outer, inner, {})
+            return
+        zero, one = self.constant(0), self.constant(1)
+        sizes = [self.size(dim) for dim in batch]
+        build_parallel(
+            [zero] * len(batch),
+            sizes,
+            [one] * len(batch),
+            lambda at: self._strips(outer, inner, dict(zip(batch, at, strict=True))),
+        )
 
-    def _blocks(self, outer: Sequence[int], inner: int | None, at: Indices) -> None:
+    def _strips(self, outer: Sequence[int], inner: int | None, at: Indices) -> None:
+        """Strips of a few lane tiles, independent of each other, and what is left of the lanes."""
+        size, lanes = self.c.sizes[self.c.lane], self.shape.lanes
+        zero, unit, strip = self.constant(0), self.constant(lanes), self.constant(_STRIP * lanes)
+        main: ir.Value | int
+        if size is not None:
+            main = size - size % lanes
+            end = self.constant(main)
+        else:
+            main = end = arith.muli(arith.divui(self.size(self.c.lane), unit), unit)
+
+        def strips(at_strip: list[ir.Value]) -> None:
+            last = arith.minsi(arith.addi(at_strip[0], strip), end)
+            self._blocks(
+                outer, inner, lambda body: self._loop(at_strip[0], last, unit, lambda lane: body(lane, lanes, None)), at
+            )
+
+        if main != 0:
+            build_parallel([zero], [end], [strip], strips)
+        if size is None or size % lanes:
+            self._blocks(outer, inner, lambda body: self._last_lanes(end, body), at)
+
+    def _blocks(self, outer: Sequence[int], inner: int | None, lanes: LaneLoop, at: Indices) -> None:
         size = self.c.sizes[inner] if inner is not None else None
         if inner is None or outer or (size is not None and size <= self.shape.block):
-            self._tiles(outer, inner, at, self.constant(0), self.size(inner) if inner is not None else self.constant(1))
+            end = self.size(inner) if inner is not None else self.constant(1)
+            self._tiles(outer, inner, lanes, at, self.constant(0), end)
             return
         step = self.constant(self.shape.block)
 
         def block(start: ir.Value) -> None:
             end = arith.minsi(arith.addi(start, step), self.size(inner))
-            self._tiles(outer, inner, at, start, end)
+            self._tiles(outer, inner, lanes, at, start, end)
 
         self._loop(self.constant(0), self.size(inner), step, block)
 
-    def _tiles(self, outer: Sequence[int], inner: int | None, at: Indices, start: ir.Value, end: ir.Value) -> None:
+    def _tiles(
+        self, outer: Sequence[int], inner: int | None, lanes: LaneLoop, at: Indices, start: ir.Value, end: ir.Value
+    ) -> None:
         """Lane tiles, and row tiles inside of them: a panel of ``right`` stays in cache for all rows."""
 
-        def with_lanes(lane: ir.Value, lanes: int, mask: ir.Value | None) -> None:
+        def with_lanes(lane: ir.Value, width: int, mask: ir.Value | None) -> None:
             def with_rows(row: ir.Value | None, rows: int) -> None:
                 here = dict(at)
                 here[self.c.lane] = lane
                 if self.c.row is not None and row is not None:
                     here[self.c.row] = row
-                _Tile(self, here, rows, lanes, mask).emit(outer, inner, start, end)
+                _Tile(self, here, rows, width, mask).emit(outer, inner, start, end)
 
             self._split_rows(with_rows)
 
-        self._split_lanes(with_lanes)
+        lanes(with_lanes)
 
     def _split_rows(self, body: Callable[[ir.Value | None, int], None]) -> None:
         dim = self.c.row
@@ -103,37 +145,19 @@ class ContractionKernel:
         self._loop(self.constant(0), end, unit, lambda row: body(row, rows))
         self._loop(end, self.size(dim), self.constant(1), lambda row: body(row, 1))
 
-    def _split_lanes(self, body: Callable[[ir.Value, int, ir.Value | None], None]) -> None:
+    def _last_lanes(self, start: ir.Value, body: LaneBody) -> None:
+        """The lanes from ``start`` on, fewer than a tile has."""
         size, lanes = self.c.sizes[self.c.lane], self.shape.lanes
         if size is not None:
-            main = size - size % lanes
-            if main:
-                self._loop(
-                    self.constant(0), self.constant(main), self.constant(lanes), lambda lane: body(lane, lanes, None)
-                )
-            if size % lanes:
-                body(self.constant(main), size % lanes, None)
+            body(start, size % lanes, None)
             return
-        unit, total = self.constant(lanes), self.size(self.c.lane)
-        end = arith.muli(arith.divui(total, unit), unit)
-        self._loop(self.constant(0), end, unit, lambda lane: body(lane, lanes, None))
+        total = self.size(self.c.lane)
 
         def tail(lane: ir.Value) -> None:
             kind = ir.VectorType.get([lanes], ir.IntegerType.get_signless(1))
             body(lane, lanes, vector.create_mask(kind, [arith.subi(total, lane)]))
 
-        self._loop(end, total, unit, tail)
-
-    def _loops(self, dims: Sequence[int], at: Indices, body: Callable[[], None]) -> None:
-        if not dims:
-            body()
-            return
-
-        def inner(value: ir.Value) -> None:
-            at[dims[0]] = value
-            self._loops(dims[1:], at, body)
-
-        self._loop(self.constant(0), self.size(dims[0]), self.constant(1), inner)
+        self._loop(start, total, self.constant(lanes), tail)
 
     def _loop(self, lower: ir.Value, upper: ir.Value, step: ir.Value, body: Body) -> None:
         loop = scf.ForOp(lower, upper, step)
