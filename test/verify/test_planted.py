@@ -55,6 +55,8 @@ CASES = [
     Case("declare-entries", "dense", SUB),
     Case("lower-assert", "checked", invert_checks),
     Case("expand-copy", "dense", SUB),
+    Case("parallelize-loops", "dense", SUB),
+    Case("outline-parallel-loops", "dense", SUB),
     Case("outline-loops", "dense", SUB),
     Case("set-fp-policy", "dense", SUB),
     Case("flatten-elementwise", "chain", SUB),
