@@ -11,8 +11,8 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, scf
 
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.buffer.parallel import body_operations, bounds, build_parallel, make_sequential
 from stepwell.passes.buffer.loop_work import Amount, Amounts, Estimator, constant
+from stepwell.passes.buffer.parallel import body_operations, bounds, build_parallel, make_sequential
 
 #: Innermost iterations are cut at multiples of this, so that two threads rarely write to one cache line.
 _LINE = 16
