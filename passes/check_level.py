@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.levels import check_level
+from stepwell.passes.levels import check_level, level
 
 
 @dataclass
@@ -20,6 +20,9 @@ class CheckLevel(Pass):
 
     level: str = "tensor"
     stage: str = ""
+
+    def __post_init__(self) -> None:
+        level(self.level)
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         check_level(op, self.level)

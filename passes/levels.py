@@ -18,6 +18,7 @@ class Level:
         dialects: legal dialects.
         operations: single operations that are legal although their dialect is not.
         forbidden: single operations that are illegal although their dialect is legal.
+        tensors: whether values may be tensors; below, arithmetic of legal dialects on them is illegal too.
         summary: what happens here, in one line.
     """
 
@@ -26,6 +27,7 @@ class Level:
     dialects: frozenset[str]
     operations: frozenset[str] = frozenset()
     forbidden: frozenset[str] = frozenset()
+    tensors: bool = True
 
     def allows(self, op_name: str) -> bool:
         """Whether an operation may stand at this level."""
@@ -54,12 +56,14 @@ LEVELS: dict[str, Level] = {
             "buffer",
             "memory plan, loops, unrolling",
             _COMMON | {"memref", "affine", "scf", "vector", "linalg", "complex", "llvm"},
+            tensors=False,
         ),
         Level(
             "kernel",
             "kernels for an accelerator beside the host code that launches them",
             _COMMON | {"memref", "affine", "scf", "vector", "gpu"},
             forbidden=frozenset({"gpu.launch"}),
+            tensors=False,
         ),
         Level("backend", "machine code, PTX, SystemVerilog", frozenset({"builtin", "llvm", "gpu", "nvvm"})),
         Level("hardware", "streams and components", frozenset({"builtin", "stream"})),
@@ -74,6 +78,11 @@ def level(name: str) -> Level:
     return LEVELS[name]
 
 
+def _makes_tensors(op: ir.Operation) -> bool:
+    values = [*op.results, *(value for region in op.regions for block in region for value in block.arguments)]
+    return any(isinstance(value.type, ir.RankedTensorType | ir.UnrankedTensorType) for value in values)
+
+
 def check_level(module: ir.Operation, name: str) -> None:
     """Check that every operation below ``module`` is legal at level ``name``.
 
@@ -86,6 +95,8 @@ def check_level(module: ir.Operation, name: str) -> None:
     def visit(op: ir.Operation) -> ir.WalkResult:
         if not contract.allows(op.name):
             illegal.setdefault(op.name, []).append(describe_location(op.location))
+        elif not contract.tensors and _makes_tensors(op):
+            illegal.setdefault(f"{op.name} of tensors", []).append(describe_location(op.location))
         return ir.WalkResult.ADVANCE
 
     module.walk(visit)
