@@ -6,14 +6,13 @@ import argparse
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from stepwell.driver import commands
 from stepwell.driver.plugins import load_plugin
-from stepwell.support.errors import Error, UsageError
-
-_DEBUG = "STEPWELL_DEBUG"
+from stepwell.support.errors import Error, UsageError, debugging, explain
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,28 +24,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             load_plugin(plugin)
         result = options.run(options)
     except Error as error:
+        if (options.debug or debugging()) and error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)
         print(f"stepwell: error: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         print("stepwell: interrupted, nothing was written", file=sys.stderr)
         return 130
-    except MemoryError:
-        print("stepwell: error: out of memory\n  hint: use a smaller batch, or a machine with more", file=sys.stderr)
-        return 1
     except Exception as failure:
-        if options.debug or os.environ.get(_DEBUG):
+        if options.debug or debugging():
             raise
-        first = next(iter(str(failure).splitlines()), "")
-        print(
-            f"stepwell: internal error: {type(failure).__name__}: {first[:200]}\n"
-            f"  hint: this is a fault of the compiler: please report it with the model and what {_DEBUG}=1 prints",
-            file=sys.stderr,
-        )
+        print(f"stepwell: {explain(failure)}", file=sys.stderr)
         return 1
-    if options.json:
-        print(json.dumps(result.data, indent=1, default=str))
-    elif result.text:
-        print(result.text)
+    try:
+        if options.json:
+            print(json.dumps(result.data, indent=1, default=str), flush=True)
+        elif result.text:
+            print(result.text, flush=True)
+    except BrokenPipeError:  # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0 if result.success else 1
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stepwell.driver.opt_arguments import Options, help_text, parse_arguments
-from stepwell.support.errors import ArtifactError, Error, UsageError
+from stepwell.support.errors import ArtifactError, Error, UsageError, debugging, explain
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         sys.stderr.close()
+        return 1
+    except Exception as failure:
+        if debugging():
+            raise
+        print(f"stepwell-opt: {explain(failure)}", file=sys.stderr)
         return 1
 
 

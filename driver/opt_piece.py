@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,8 +23,7 @@ from stepwell.driver.opt_pipeline import build_pipeline, mentions_torch
 from stepwell.passes.base import PassContext
 from stepwell.passes.pipeline import Pipeline
 from stepwell.passes.runner import RunConfig, run_pipeline
-from stepwell.support.atomic import write_text
-from stepwell.support.errors import Error, UsageError
+from stepwell.support.errors import Error, UsageError, debugging
 
 _HEADER = re.compile(r"\s*// configuration: --pass-pipeline='(.*)'")
 _NAME_OF_STRING = "-"  # what MLIR calls the source of text that comes from no file
@@ -117,9 +117,9 @@ def _transform(
     except UsageError:
         raise
     except Error as error:
+        if debugging() and error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)
         collector.add_error(error)
-    except Exception as failure:  # a mistake of ours must not end in a traceback
-        collector.add_error(_internal_error(piece, pipeline, failure))
     return None
 
 
@@ -165,13 +165,3 @@ def _print(module: ir.Module, options: Options) -> str:
         use_local_scope=options.print_local_scope,
     )
     return f"{str(text).rstrip()}\n"
-
-
-def _internal_error(piece: Piece, pipeline: Pipeline, failure: Exception) -> Error:
-    trace = failure.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else ""
-    path = Path(tempfile.mkdtemp(prefix="stepwell-")) / "reproducer.mlir"
-    write_text(path, f"// configuration: --pass-pipeline='{pipeline}'\n{piece.text}")
-    return Error(f"internal error: {type(failure).__name__}: {failure}{place}", hint=f"please report it with {path}")

@@ -15,7 +15,7 @@ from stepwell.passes.base import PassContext
 from stepwell.passes.levels import check_level
 from stepwell.passes.runner import run_element
 from stepwell.passes.stages import graph_stage, tensor_stage
-from stepwell.support.errors import Error, UnsupportedError
+from stepwell.support.errors import Error, InternalError, UnsupportedError
 from stepwell.support.locations import describe_location
 from stepwell.support.signature import Dim
 
@@ -158,6 +158,8 @@ def _goes_down(module: ir.Module) -> bool:
                 for element in stage.elements:
                     run_element(element, copy, context)
                 check_level(copy, stage.level)
+        except InternalError:
+            return True  # the real run names the pass that crashes, and leaves a reproducer
         except Error:
             return False
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -49,6 +50,8 @@ class Pass:
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    anchor: ClassVar[str] = ""
+    """The operation it runs on, where it needs to see that whole; empty for any."""
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         """Transform ``op`` (a ``builtin.module``, or the anchor it is nested in) in place.
@@ -95,12 +98,22 @@ class PatternPass(Pass):
 
 
 def format_value(value: Any) -> str:
-    """An option's value in pipeline text."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return ",".join(format_value(item) for item in value)
-    return str(value)
+    """An option's value in pipeline text, in quotes where blanks or brackets would end it.
+
+    Raises:
+        UsageError: text with both kinds of quotes, which pipeline text can't hold.
+    """
+    text = ",".join(_text(item) for item in value) if isinstance(value, tuple) else _text(value)
+    if not re.search(r"[\s(){}\[\]<>'\"]", text):
+        return text
+    for quote in "\"'":
+        if quote not in text:
+            return f"{quote}{text}{quote}"
+    raise UsageError(f"an option's value can't hold both kinds of quotes: {text}")
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def make_pass(cls: type[Pass], options: dict[str, str]) -> Pass:

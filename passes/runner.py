@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,8 @@ from torch_mlir.passmanager import PassManager
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.pipeline import Element, Nested, Pipeline, Stage, Upstream
 from stepwell.support.atomic import write_text
-from stepwell.support.diagnostics import first_diagnostic
-from stepwell.support.errors import Error, PassError
+from stepwell.support.diagnostics import first_diagnostic, shorten
+from stepwell.support.errors import Error, InternalError, PassError, UsageError
 
 Observer = Callable[["PassRecord", ir.Operation], None]
 
@@ -113,6 +114,8 @@ class _Runner:
         self.report = RunReport()
 
     def run(self) -> RunReport:
+        for element in self.pipeline.elements():
+            _check_anchors(element, self.root.name)
         steps = list(_steps(self.pipeline))
         self._dump(0, "input", steps)
         with self.root.context, ir.Location.unknown():
@@ -165,6 +168,22 @@ class _Runner:
         return path
 
 
+def _check_anchors(element: Element, anchor: str) -> None:
+    """Check that our passes stand where they can run, as MLIR does for its own.
+
+    Raises:
+        UsageError: a pass that needs a whole module is nested in something smaller.
+    """
+    if isinstance(element, Nested):
+        for inner in element.elements:
+            _check_anchors(inner, element.anchor)
+    elif isinstance(element, Pass) and element.anchor not in ("", anchor):
+        raise UsageError(
+            f"pass '{element.name}' runs on {element.anchor}, it can't be nested in {anchor}",
+            hint="write it outside of the brackets",
+        )
+
+
 def run_element(element: Element, op: ir.Operation, context: PassContext) -> None:
     """Run one element of a pipeline on ``op`` without timing or verification."""
     if isinstance(element, Pass):
@@ -184,6 +203,17 @@ def _run_python(element: Pass, op: ir.Operation, context: PassContext) -> None:
     except ir.MLIRError as failure:
         what, where = first_diagnostic(failure)
         raise PassError(f"pass '{element}' failed: {what}", where=where) from failure
+    except Error:
+        raise
+    except Exception as failure:
+        raise _crash(element, failure) from failure
+
+
+def _crash(element: Pass, failure: Exception) -> InternalError:
+    frame = traceback.extract_tb(failure.__traceback__)[-1]
+    reason = f"{type(failure).__name__}: {shorten(str(failure))}"
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    return InternalError(f"pass '{element}' failed with an internal error: {reason} at {place}")
 
 
 def _run_upstream(element: Upstream | Nested, op: ir.Operation) -> None:

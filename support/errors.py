@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
+DEBUG = "STEPWELL_DEBUG"
+"""The environment variable that has the command line tools print tracebacks."""
+
+
+def debugging() -> bool:
+    """Whether whoever runs this wants to see where in our code an error arose."""
+    return bool(os.environ.get(DEBUG))
+
 
 class Error(Exception):
     """Base of every error that Stepwell raises on purpose.
@@ -27,6 +37,17 @@ class Error(Exception):
         return "\n".join(lines)
 
 
+def explain(failure: BaseException) -> str:
+    """What a command line tool prints of an exception that is not one of ours, a hint in the second line."""
+    if isinstance(failure, MemoryError):
+        return "error: out of memory\n  hint: use a smaller batch, or a machine with more"
+    first = next(iter(str(failure).splitlines()), "")
+    return (
+        f"internal error: {type(failure).__name__}: {first[:200]}\n"
+        f"  hint: this is a fault of the compiler: please report it with its input and what {DEBUG}=1 prints"
+    )
+
+
 class UsageError(Error):
     """A wrong option, pass name, pipeline text or command line."""
 
@@ -41,6 +62,10 @@ class UnsupportedError(Error):
 
 class PassError(Error):
     """A pass failed or left invalid IR behind."""
+
+
+class InternalError(PassError):
+    """A mistake in a pass's own code, not in what it was given; the exception is its ``__cause__``."""
 
 
 class LevelError(Error):

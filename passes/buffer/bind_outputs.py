@@ -37,6 +37,7 @@ class BindOutputs(Pass):
 
     name: ClassVar[str] = "bind-outputs"
     summary: ClassVar[str] = "write outputs into buffers that the caller hands out"
+    anchor: ClassVar[str] = "builtin.module"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         found = entries(op)

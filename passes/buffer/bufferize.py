@@ -35,6 +35,7 @@ class Bufferize(Pass):
 
     name: ClassVar[str] = "bufferize"
     summary: ClassVar[str] = "turn tensors into buffers: states in place, inputs and parameters read-only"
+    anchor: ClassVar[str] = "builtin.module"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         run_element(parse_element("convert-elementwise-to-linalg"), op, context)

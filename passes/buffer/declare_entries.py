@@ -26,6 +26,7 @@ class DeclareEntries(Pass):
 
     name: ClassVar[str] = "declare-entries"
     summary: ClassVar[str] = "note the arguments of entry points and request their C wrappers"
+    anchor: ClassVar[str] = "builtin.module"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         entries: dict[str, ir.Attribute] = {}

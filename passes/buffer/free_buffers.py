@@ -28,6 +28,7 @@ class FreeBuffers(Pass):
 
     name: ClassVar[str] = "free-buffers"
     summary: ClassVar[str] = "free the buffers that are not in the arena behind their last use"
+    anchor: ClassVar[str] = "builtin.module"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         if _DONE in op.attributes:

@@ -26,6 +26,7 @@ class GpuToLoops(Pass):
 
     name: ClassVar[str] = "gpu-to-loops"
     summary: ClassVar[str] = "emulate GPU kernels by loops over blocks and threads"
+    anchor: ClassVar[str] = "builtin.module"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         modules = {

@@ -22,6 +22,7 @@ class MapToGpu(Pass):
 
     name: ClassVar[str] = "map-to-gpu"
     summary: ClassVar[str] = "turn parallel loops into GPU kernels, one thread an iteration"
+    anchor: ClassVar[str] = "builtin.module"
 
     threads: int = 256
 

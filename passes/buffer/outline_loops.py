@@ -26,6 +26,7 @@ class OutlineLoops(Pass):
 
     name: ClassVar[str] = "outline-loops"
     summary: ClassVar[str] = "move every outermost loop nest of an entry into a function of its own"
+    anchor: ClassVar[str] = "builtin.module"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         entries = [child for child in op.regions[0].blocks[0].operations if _is_entry(child)]

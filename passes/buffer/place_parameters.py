@@ -28,6 +28,7 @@ class PlaceParameters(Pass):
 
     name: ClassVar[str] = "place-parameters"
     summary: ClassVar[str] = "turn parameter arguments into views of one parameter buffer"
+    anchor: ClassVar[str] = "builtin.module"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         layout: dict[str, int] = {}

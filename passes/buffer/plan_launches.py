@@ -39,6 +39,7 @@ class PlanLaunches(Pass):
 
     name: ClassVar[str] = "plan-launches"
     summary: ClassVar[str] = "turn the host side of GPU kernels into a launch plan"
+    anchor: ClassVar[str] = "builtin.module"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         _name_kernels(op)

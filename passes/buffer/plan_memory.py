@@ -31,6 +31,7 @@ class PlanMemory(Pass):
 
     name: ClassVar[str] = "plan-memory"
     summary: ClassVar[str] = "pack buffers of static size into one arena"
+    anchor: ClassVar[str] = "builtin.module"
 
     stack_limit: int = 4096
     stack_total: int = 65536

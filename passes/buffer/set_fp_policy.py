@@ -33,9 +33,11 @@ class SetFpPolicy(Pass):
 
     policy: str = "contract"
 
-    def run(self, op: ir.Operation, context: PassContext) -> None:
+    def __post_init__(self) -> None:
         if self.policy not in POLICIES:
             raise UsageError(f"there is no numerics policy '{self.policy}'", hint=f"choose from {', '.join(POLICIES)}")
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
         flags = {"strict": "none", "contract": "contract", "fast": "fast"}[self.policy]
         plain = ir.Attribute.parse(f"#arith.fastmath<{flags}>", op.context)
         reordered = plain

@@ -39,13 +39,15 @@ class Unroll(Pass):
     kind: str = "any"
     nest: str = "innermost"
 
-    def run(self, op: ir.Operation, context: PassContext) -> None:
+    def __post_init__(self) -> None:
         if self.kind not in _KINDS:
             raise UsageError(f"option 'kind' of pass 'unroll' takes any, scf or affine, not '{self.kind}'")
         if self.nest not in ("innermost", "all"):
             raise UsageError(f"option 'nest' of pass 'unroll' takes innermost or all, not '{self.nest}'")
         if self.factor < 1:
             raise UsageError(f"option 'factor' of pass 'unroll' takes a positive integer, not '{self.factor}'")
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
         unrolled = 0
         for loop in _loops(op, _KINDS[self.kind], innermost=self.nest == "innermost"):
             factor = self._factor_for(loop)

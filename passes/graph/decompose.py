@@ -47,6 +47,9 @@ class Decompose(Pass):
         default=_NEEDED, metadata={"help": f"any of {', '.join(DECOMPOSITIONS)}; or 'all' of them"}
     )
 
+    def __post_init__(self) -> None:
+        self._chosen()
+
     def run(self, op: ir.Operation, context: PassContext) -> None:
         chosen = self._chosen()
         while found := _find(op, chosen):  # what a decomposition makes may be taken apart in turn

@@ -36,15 +36,18 @@ class LinalgToStream(Pass):
 
     name: ClassVar[str] = "linalg-to-stream"
     summary: ClassVar[str] = "integer linear layers become hardware components joined by streams"
+    anchor: ClassVar[str] = "builtin.module"
 
     unroll: tuple[int, ...] = ()
 
-    def run(self, op: ir.Operation, context: PassContext) -> None:
+    def __post_init__(self) -> None:
         if self.unroll and (len(self.unroll) != 2 or min(self.unroll) < 1):
             raise UsageError(
                 f"option 'unroll' of pass '{self.name}' takes two positive numbers, inputs and outputs",
                 hint="write unroll=4,4",
             )
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
         stream.load(op.context)
         functions = [child for child in op.regions[0].blocks[0].operations if child.operation.name == "func.func"]
         for function in functions:

@@ -17,6 +17,7 @@ class DetachPrepare(Pass):
 
     name: ClassVar[str] = "detach-prepare"
     summary: ClassVar[str] = "move weight-only functions into a module of their own"
+    anchor: ClassVar[str] = "builtin.module"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         detached = [f for f in op.regions[0].blocks[0].operations if "stepwell.prepare" in f.operation.attributes]

@@ -30,6 +30,7 @@ class SplitPrepare(Pass):
 
     name: ClassVar[str] = "split-prepare"
     summary: ClassVar[str] = "split work on weights alone from the entries"
+    anchor: ClassVar[str] = "builtin.module"
 
     max_growth: float = field(
         default=1.5, metadata={"help": "largest size of a prepared value over that of the parameters it is made from"}

@@ -28,7 +28,8 @@ class Tile(Pass):
         interchange: the order of each level's loops as positions of dimensions: ``1,0,2/0,1,2``. Operations with
             another number of dimensions are left alone.
         loop: ``for`` or ``forall`` for each level: ``forall/for``; one alone is for the first level, ``for`` inside.
-            A forall takes parallel dimensions only; sizes of others count as 0 in it.
+            A forall takes parallel dimensions only; sizes of others count as 0 in it. It has no order: the
+            interchange of its level stays empty, as in ``/1,0``.
         ops: names of the operations to tile; none means all but ``linalg.fill`` and ``linalg.copy``.
         fuse: pull producers of an operation into its outermost loops.
 
@@ -45,36 +46,58 @@ class Tile(Pass):
     ops: tuple[str, ...] = ()
     fuse: bool = False
 
+    def __post_init__(self) -> None:
+        self._levels()
+
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        levels = _parse(self.sizes, "sizes")
-        orders = _parse(self.interchange, "interchange")
-        if len(orders) > len(levels):
-            raise UsageError(
-                f"tile has {len(orders)} levels of interchange and {len(levels)} of sizes",
-                hint="give sizes for every level, as in sizes=64,64,0/8,16,0",
-            )
-        kinds = self._kinds(len(levels))
-        tiled = 0
+        levels = self._levels()
+        tiled, refused = 0, 0
         for target in structured_ops(op):
-            if self._wants(target):
-                steps = _steps(loops_of(target), levels, orders, kinds, self.fuse)
-                tiled += bool(steps) and apply_schedule(target, steps) is None
+            steps = _steps(loops_of(target), levels, self.fuse) if self._wants(target) else []
+            if steps:
+                failed = apply_schedule(target, steps) is not None
+                tiled, refused = tiled + (not failed), refused + failed
         if tiled:
             for text in ("canonicalize", "cse"):
                 run_element(parse_element(text), op, context)
-        context.note(self.name, tiled=context.report.get(self.name, {}).get("tiled", 0) + tiled)
+        earlier = context.report.get(self.name, {})
+        context.note(self.name, tiled=earlier.get("tiled", 0) + tiled, refused=earlier.get("refused", 0) + refused)
 
     def _wants(self, op: ir.Operation) -> bool:
         if not any(isinstance(result.type, ir.RankedTensorType) for result in op.results):
             return False
         return op.name in self.ops if self.ops else op.name not in ("linalg.fill", "linalg.copy")
 
-    def _kinds(self, count: int) -> list[str]:
+    def _levels(self) -> list[_Level]:
+        """The levels that the options ask for, from the outside in."""
+        sizes, orders = _parse(self.sizes, "sizes"), _parse(self.interchange, "interchange")
+        if len(orders) > len(sizes):
+            raise UsageError(
+                f"tile has {len(orders)} levels of interchange and {len(sizes)} of sizes",
+                hint="give sizes for every level, as in sizes=64,64,0/8,16,0",
+            )
         kinds = [kind.strip() for kind in self.loop.split("/")]
         for kind in kinds:
             if kind not in _LOOPS:
                 raise UsageError(f"option 'loop' of pass 'tile' takes for or forall, not '{kind}'")
-        return (kinds + ["for"] * count)[:count]
+        levels = []
+        for depth, size in enumerate(sizes):
+            order = orders[depth] if depth < len(orders) else ()
+            parallel = depth < len(kinds) and kinds[depth] == "forall"
+            if parallel and order != tuple(range(len(order))):
+                raise UsageError(
+                    "tile can't interchange a forall: its iterations have no order",
+                    hint="leave its level empty, as in loop=forall/for interchange=/1,0,2",
+                )
+            levels.append(_Level(size, order, parallel))
+        return levels
+
+
+@dataclass(frozen=True)
+class _Level:
+    sizes: tuple[int, ...]
+    order: tuple[int, ...]
+    parallel: bool
 
 
 def _parse(text: str, option: str) -> list[tuple[int, ...]]:
@@ -90,26 +113,23 @@ def _parse(text: str, option: str) -> list[tuple[int, ...]]:
     return levels if text.strip() else []
 
 
-def _steps(
-    loops: list[Loop], levels: list[tuple[int, ...]], orders: list[tuple[int, ...]], kinds: list[str], fuse: bool
-) -> list[Step]:
+def _steps(loops: list[Loop], levels: list[_Level], fuse: bool) -> list[Step]:
     """The schedule for one operation; empty where there is nothing to do or an order does not fit."""
     bounds = [loop.size for loop in loops]
     if 0 in bounds:
         return []  # nothing to iterate over; upstream tiling crashes on it
     steps: list[Step] = []
-    for depth, (wanted, kind) in enumerate(zip(levels, kinds, strict=True)):
-        sizes = [*wanted, *[0] * len(loops)][: len(loops)]
-        order = orders[depth] if depth < len(orders) else ()
-        if order and sorted(order) != list(range(len(loops))):
+    for level in levels:
+        if level.order and sorted(level.order) != list(range(len(loops))):
             return []
+        sizes = [*level.sizes, *[0] * len(loops)][: len(loops)]
         for dim, loop in enumerate(loops):
             bound = bounds[dim]
-            if (bound is not None and bound <= sizes[dim]) or (kind == "forall" and not loop.parallel):
+            if (bound is not None and bound <= sizes[dim]) or (level.parallel and not loop.parallel):
                 sizes[dim] = 0
             elif sizes[dim]:
                 bounds[dim] = sizes[dim]
         if any(sizes):
-            order = () if kind == "forall" else order
-            steps.append(Step(tuple(sizes), order, parallel=kind == "forall", fuse=fuse and not steps))
+            order = () if level.parallel else level.order
+            steps.append(Step(tuple(sizes), order, parallel=level.parallel, fuse=fuse and not steps))
     return steps

@@ -9,6 +9,7 @@ import pytest
 from stepwell.driver.opt import main
 
 IR = "func.func @f() {\n  return\n}\n"
+NESTED = ["--pass-pipeline=builtin.module(func.func(bufferize))"]
 CRASH = """
 from dataclasses import dataclass
 from typing import ClassVar
@@ -50,7 +51,9 @@ def test_invalid_ir_is_one(source: Path) -> None:
     assert main([str(source)]) == 1
 
 
-@pytest.mark.parametrize("arguments", [["--no-such-pass"], ["--pass-pipeline=cse"], ["--check-level=depth=1"], ["-o"]])
+@pytest.mark.parametrize(
+    "arguments", [["--no-such-pass"], ["--pass-pipeline=cse"], ["--check-level=depth=1"], NESTED, ["-o"]]
+)
 def test_wrong_usage_is_two(source: Path, arguments: list[str]) -> None:
     assert main([str(source), *arguments]) == 2
 
@@ -78,7 +81,7 @@ def test_crash_of_a_pass_is_one_line_and_a_reproducer(source: Path, tmp_path: Pa
     reproducer = Path(hint.rpartition(" ")[2])
     text = reproducer.read_text()
     assert text.startswith("// configuration: --pass-pipeline='builtin.module(test-crash)'")
-    assert IR in text
+    assert "func.func @f()" in text
     repeated = run_tool(str(reproducer), "--load", str(plugin), "--run-reproducer")
     assert "ZeroDivisionError" in repeated.stderr
 

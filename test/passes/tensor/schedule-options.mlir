@@ -2,6 +2,7 @@
 // RUN: not stepwell-opt %s --tile=sizes=-4 2>&1 | FileCheck %s --check-prefix=NEGATIVE
 // RUN: not stepwell-opt %s '--tile=sizes=4 loop=while' 2>&1 | FileCheck %s --check-prefix=LOOP
 // RUN: not stepwell-opt %s '--tile=sizes=4 interchange=0/0' 2>&1 | FileCheck %s --check-prefix=LEVELS
+// RUN: not stepwell-opt %s '--tile=sizes=4 loop=forall interchange=1,0' 2>&1 | FileCheck %s --check-prefix=FORALL
 // RUN: not stepwell-opt %s --tile=size=4 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // RUN: not stepwell-opt %s --unroll=factor=0 2>&1 | FileCheck %s --check-prefix=FACTOR
 // RUN: not stepwell-opt %s --unroll=kind=while 2>&1 | FileCheck %s --check-prefix=KIND
@@ -13,6 +14,9 @@
 // NEGATIVE: option 'sizes' of pass 'tile' takes no negative numbers, not '-4'
 // LOOP: option 'loop' of pass 'tile' takes for or forall, not 'while'
 // LEVELS: tile has 2 levels of interchange and 1 of sizes
+// FORALL: tile can't interchange a forall: its iterations have no order
+// FORALL-NEXT: hint: leave its level empty, as in loop=forall/for interchange=/1,0,2
+// FORALL-NOT: reproducer
 // UNKNOWN: pass 'tile' has no option 'size'
 // FACTOR: option 'factor' of pass 'unroll' takes a positive integer, not '0'
 // KIND: option 'kind' of pass 'unroll' takes any, scf or affine, not 'while'

@@ -1,6 +1,7 @@
 // RUN: stepwell-opt %s --tile=sizes=4,8 --split-input-file | FileCheck %s
 // RUN: stepwell-opt %s '--tile=sizes=4,8,2 interchange=2,1,0' --split-input-file | FileCheck %s --check-prefix=ORDER
 // RUN: stepwell-opt %s '--tile=sizes=8,16/4,8 loop=forall/for' --split-input-file | FileCheck %s --check-prefix=LEVELS
+// RUN: stepwell-opt %s '--tile=sizes=8,16/4,8 loop=forall/for interchange=/1,0,2' --split-input-file | FileCheck %s --check-prefix=INNER
 // RUN: stepwell-opt %s '--tile=sizes=4,8 ops=linalg.generic' --split-input-file | FileCheck %s --check-prefix=FILTER
 // RUN: stepwell-opt %s --tile=sizes=4,8 --tile=sizes=4,8 --split-input-file | FileCheck %s
 
@@ -26,6 +27,12 @@
 // LEVELS:   scf.for
 // LEVELS:     scf.for
 // LEVELS:       linalg.matmul {{.*}} outs(%{{.*}} : tensor<4x8xf32>)
+// INNER-LABEL: func.func @matmul
+// INNER-DAG: %[[C4:.*]] = arith.constant 4 : index
+// INNER-DAG: %[[C8:.*]] = arith.constant 8 : index
+// INNER: scf.forall (%{{.*}}, %{{.*}}) in (2, 4)
+// INNER:   scf.for {{.*}} step %[[C8]]
+// INNER:     scf.for {{.*}} step %[[C4]]
 // FILTER-LABEL: func.func @matmul
 // FILTER-NOT: scf.for
 // FILTER: return
