@@ -68,8 +68,8 @@ $(VENV)/.native-stamp: $(VENV)/.lock-stamp pyproject.toml driver/public.py $(NAT
 	ln -sfn ../../driver/py.typed .typecheck/stepwell/py.typed
 	touch $@
 
-debian: ; @.ci/debian-packages build
-debian-test: ; @.ci/debian-packages build test
+debian: ; @PYTHON=$(PYTHON) .ci/debian-packages build
+debian-test: ; @PYTHON=$(PYTHON) .ci/debian-packages build test
 
 lock: setup
 	$(VENV)/bin/pip-compile -q --extra dev --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links \
