@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,8 +13,10 @@ import numpy as np
 from torch_mlir import ir
 
 from stepwell.dialects.context import make_context
-from stepwell.driver.artifact import MANIFEST, PARAMETERS, file_digest, load_artifact
+from stepwell.driver.artifact import PARAMETERS, file_digest, load_artifact
 from stepwell.driver.executable import Executable
+from stepwell.driver.manifest import NAME as MANIFEST
+from stepwell.driver.manifest import read_content, write_manifest
 from stepwell.driver.prepare import Prepared, prepared_parameters
 from stepwell.support import parameter_file
 from stepwell.support.atomic import new_folder, unwritable
@@ -51,9 +52,9 @@ def rebind_artifact(folder: Path, weights: Path) -> Rebound:
         except OSError as failure:
             raise unwritable(folder, failure) from None
         rebound = write_rebound(executable, parameter_file.open_file(weights), str(weights), temporary / PARAMETERS)
-        manifest = json.loads((folder / MANIFEST).read_text())
-        manifest["files"][PARAMETERS] = file_digest(temporary / PARAMETERS)
-        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
+        content = read_content(folder)
+        content["files"][PARAMETERS] = file_digest(temporary / PARAMETERS)
+        write_manifest(temporary, content)
     return rebound
 
 

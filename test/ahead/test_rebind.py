@@ -96,6 +96,7 @@ def test_the_command_line_gives_an_artifact_other_weights(
     after = json.loads((artifact / "model.json").read_text())
     assert after["files"].pop("model.safetensors") == file_digest(artifact / "model.safetensors")
     assert before["files"].pop("model.safetensors") != file_digest(artifact / "model.safetensors")
+    assert before.pop("digest") != after.pop("digest")
     assert before == after and (artifact / "model.s").read_text() == "kept"
     torch.testing.assert_close(stepwell.load(artifact)(X), run(other, X))
     torch.testing.assert_close(loaded(X), run(make_model(1), X), msg="what was loaded stays as it was")

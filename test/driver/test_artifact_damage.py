@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import json
 import os
 import shutil
@@ -9,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ import pytest
 import torch
 
 import stepwell
-from stepwell.support.errors import ArtifactError
+from stepwell.driver.manifest import read_content, write_manifest
+from stepwell.support.errors import ArtifactError, UsageError
 
 X = torch.arange(6.0).reshape(2, 3)
 
@@ -36,10 +39,10 @@ def artifact(saved: Path, tmp_path: Path) -> Path:
 
 
 def edit(artifact: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    path = artifact / "model.json"
-    manifest = json.loads(path.read_text())
-    change(manifest)
-    path.write_text(json.dumps(manifest))
+    """Change the manifest, and its digest with it."""
+    content = read_content(artifact)
+    change(content)
+    write_manifest(artifact, content)
 
 
 def refused(artifact: Path, message: str) -> None:
@@ -79,13 +82,44 @@ def test_a_truncated_manifest_is_corrupt(artifact: Path) -> None:
     refused(artifact, "corrupt or truncated")
 
 
+@pytest.mark.parametrize("old", ["f32", "bias", "weight", "2"])
+def test_a_changed_manifest_is_found(artifact: Path, old: str) -> None:
+    path = artifact / "model.json"
+    text = path.read_text()
+    path.write_text(text.replace(old, "1" * len(old), 1))
+    refused(artifact, "does not match the digest that it holds|format")
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of everything in plain data."""
+    if path:
+        yield path
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield from places(value[key], (*path, key))
+
+
+@pytest.mark.parametrize("wrong", [None, 7, "../../etc/passwd", [3], {"a": None}], ids=str)
+def test_a_forged_manifest_ends_in_our_words(artifact: Path, wrong: Any) -> None:
+    good = read_content(artifact)
+    for path in places(good):
+        forged = copy.deepcopy(good)
+        inner = forged
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = wrong
+        write_manifest(artifact, forged)
+        with contextlib.suppress(ArtifactError, UsageError):
+            stepwell.load(artifact)
+
+
 def test_an_empty_folder_is_no_artifact(tmp_path: Path) -> None:
     refused(tmp_path, "is no artifact")
 
 
 def test_another_format_is_refused(artifact: Path) -> None:
-    edit(artifact, lambda manifest: manifest.update(format=99))
-    refused(artifact, "has artifact format 99")
+    path = artifact / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
+    refused(artifact, "has artifact format 99, this version reads .*\n.*written by stepwell 0")
 
 
 def test_an_unknown_target_is_refused(artifact: Path) -> None:

@@ -42,6 +42,8 @@ def test_runs_where_no_compiler_is(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("no C compiler was found, and linking model.so needs one\n  hint: install one (apt-get")
+    assert done.stdout.startswith(
+        "no C compiler was found, and linking model.so needs one\n  hint: install one (apt-get"
+    )
     assert "or pip install ziglang" in done.stdout
     assert not (tmp_path / "out").exists()
