@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from stepwell.support.dtypes import torch_dtype
-from stepwell.support.errors import InputError, UsageError
+from stepwell.support.errors import ExecutionError, InputError, UsageError
 from stepwell.support.native_library import (
     Allocate,
     DLTensor,
@@ -201,8 +201,7 @@ class _Entry:
     def _allocate_output(self, user: int, index: int, rank: int, sizes: Any, byte_count: int) -> int | None:
         """Called by the running program for an output of dynamic shape."""
         try:
-            tensor = torch.empty(sizes[:rank], dtype=self._outputs[index].dtype, device=_CPU_DEVICE)
-            self._results[index] = tensor
+            tensor = self._results[index] = _new_tensor(sizes[:rank], self._outputs[index].dtype)
         except BaseException as failure:  # must not pass through C: raised when the run has ended
             self._failure = failure
             return None
@@ -258,9 +257,19 @@ class _Output:
         if self.shape is None:
             self.tensor.data = None
             return None
-        result = torch.empty(self.shape, dtype=self.dtype, device=_CPU_DEVICE)
+        result = _new_tensor(self.shape, self.dtype)
         self.tensor.data = result.data_ptr() or _NOWHERE
         return result
+
+
+def _new_tensor(shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
+    try:
+        return torch.empty(shape, dtype=dtype, device=_CPU_DEVICE)
+    except RuntimeError:
+        sizes = "x".join(map(str, shape))
+        raise ExecutionError(
+            f"out of memory: an output of {sizes} elements of {dtype} could not be allocated"
+        ) from None
 
 
 _DLPACK = {

@@ -20,7 +20,7 @@ import torch
 
 import stepwell
 from stepwell.driver.manifest import read_content, write_manifest
-from stepwell.support.errors import ArtifactError, UsageError
+from stepwell.support.errors import ArtifactError, ExecutionError, UsageError
 
 X = torch.arange(6.0).reshape(2, 3)
 
@@ -211,13 +211,38 @@ def test_interrupting_a_compilation_leaves_nothing_behind(tmp_path: Path) -> Non
     assert not [path for path in temporary.iterdir() if path.name.startswith("stepwell")]
 
 
-def test_an_allocation_that_fails_is_an_error_of_the_call() -> None:
-    class Huge(torch.nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.cumsum(x[:, None] * x[None, :], 0).sum(1)
+class HugeInside(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cumsum(x[:, None] * x[None, :], 0).sum(1)
 
+
+class HugeResult(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x[:, None] * x[None, :]
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (HugeInside(), "out of memory: a temporary of 70368744177664 bytes could not be allocated"),
+        (HugeResult(), "out of memory: an output of 4194304x4194304 elements of torch.float32 could not be allocated"),
+    ],
+)
+def test_an_allocation_that_fails_is_an_error_of_the_call(model: torch.nn.Module, message: str) -> None:
     dim = torch.export.Dim("n", max=1 << 40)
-    executable = stepwell.compile(Huge(), (torch.randn(4),), dynamic_shapes=({0: dim},))
-    with pytest.raises(stepwell.Error, match="memory"):
+    executable = stepwell.compile(model, (torch.randn(4),), dynamic_shapes=({0: dim},))
+    with pytest.raises(ExecutionError, match=message):
         executable(torch.zeros(1 << 22))
-    torch.testing.assert_close(executable(torch.ones(3)), Huge()(torch.ones(3)))
+    torch.testing.assert_close(executable(torch.ones(3)), model(torch.ones(3)))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (HugeInside(), r"out of memory: a session of this model takes \d+ bytes"),
+        (HugeResult(), "out of memory: an output of 1048576x1048576 elements"),
+    ],
+)
+def test_static_sizes_that_no_machine_has(model: torch.nn.Module, message: str) -> None:
+    with pytest.raises(ExecutionError, match=message):
+        stepwell.compile(model, (torch.zeros(1 << 20),))(torch.zeros(1 << 20))
