@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 NATIVE_SOURCES := CMakeLists.txt $(shell find runtime -type f -not -name '*.md')
 
-.PHONY: all demo test test-all lit pytest lint bench wheel lock setup native debian debian-test clean
+.PHONY: all demo test test-all lit pytest lint bench bench-cpu wheel lock setup native debian debian-test clean
 all: setup
 
 demo: debian setup
@@ -40,6 +40,13 @@ lint: setup
 
 bench: debian setup
 	$(PY) -m bench
+
+bench-cpu: debian setup $(VENV)/.bench-stamp
+	$(PY) -m bench.cpu $(BENCH_FLAGS)
+
+$(VENV)/.bench-stamp: requirements-bench.lock $(VENV)/.lock-stamp
+	$(PY) -m pip install -q --no-compile -r requirements-bench.lock
+	touch $@
 
 wheel: setup
 	$(PY) -m pip wheel --no-build-isolation --no-deps -w dist .

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 # Worker threads of OpenMP runtimes spin for a while after their last loop; let them fall asleep between turns.
-_REST = 0.25
+REST = 0.25
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def race(case: str, contenders: Sequence[str], *, rounds: int, seconds: float, b
         for number in range(rounds):
             # The order turns, so that nobody always runs after the same neighbour.
             for name in running[number % len(running) :] + running[: number % len(running)] if running else []:
-                time.sleep(_REST)
+                time.sleep(REST)
                 answer = processes[name].ask(do="time", seconds=seconds, batch=batch)
                 times[name].append(statistics.median(answer["durations"]))
     finally:
@@ -76,20 +78,42 @@ def race(case: str, contenders: Sequence[str], *, rounds: int, seconds: float, b
 
 
 class WorkerProcess:
-    """A ``bench.worker`` and the pipes to it."""
+    """A worker and the pipes to it.
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "bench.worker"]
+    Args:
+        module: what the process runs: it reads a command in JSON a line, and answers with a line.
+        arguments: of the module.
+        environment: variables beside this process's own.
+    """
+
+    def __init__(
+        self,
+        module: str = "bench.worker",
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **(environment or {})},
         )
 
-    def ask(self, **command: Any) -> dict[str, Any]:
-        """Send a command and wait for its answer; a worker that died answers with an error."""
+    def ask(self, limit: float | None = None, **command: Any) -> dict[str, Any]:
+        """Send a command and wait for its answer, ``limit`` seconds at most.
+
+        A worker that died or was too slow (it is ended then) answers with an ``error``.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
             print(json.dumps(command), file=self._process.stdin, flush=True)
+            # A worker answers with one whole line: nothing is left in the buffer that select can't see.
+            if limit is not None and not select.select([self._process.stdout], [], [], limit)[0]:
+                self._process.kill()
+                return {"error": f"no answer in {limit:.0f} seconds"}
             line = self._process.stdout.readline()
         except BrokenPipeError:
             line = ""
@@ -97,6 +121,11 @@ class WorkerProcess:
             return {"error": f"the process ended with exit status {self._process.wait()}"}
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
 
     def close(self) -> None:
         """End the process."""
