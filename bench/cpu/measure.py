@@ -46,9 +46,8 @@ def measure(section: str, rows: Sequence[str], plan: Plan, *, fresh: bool) -> No
                 began = time.monotonic()
                 row = _measure_row(section, name, plan, crew)
                 results.save(row)
-                say(
-                    f"[{section} {number}/{len(waiting)}] {name}: {_digest(row, plan)} ({time.monotonic() - began:.0f} s)"
-                )
+                seconds = time.monotonic() - began
+                say(f"[{section} {number}/{len(waiting)}] {name}: {_digest(row, plan)} ({seconds:.0f} s)")
         finally:
             crew.close()
 
