@@ -23,9 +23,10 @@ from stepwell.passes.buffer.instrument import profile_state
 from stepwell.passes.pipeline import Pipeline
 from stepwell.support import native
 from stepwell.support.dtypes import byte_size
-from stepwell.support.errors import ArtifactError, Error
+from stepwell.support.errors import ArtifactError, Error, UsageError
 from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import Signature, TensorSpec
+from stepwell.support.threads import MOST_THREADS
 
 _DTYPES = frozenset({"i1", "i8", "ui8", "i16", "i32", "i64", "f16", "bf16", "f32", "f64"})
 _OBJECT, _LIBRARY = "model.o", "model.so"
@@ -44,6 +45,7 @@ class CpuBackend(Backend):
         "features": "features to add or take away: avx2,-avx512f",
         "fp": "strict, contract (default: fused multiply-add, reassociated reductions) or fast",
         "opt": "LLVM's optimisation level, 0 to 3 (default 3)",
+        "threads": "threads for the loops of this model; by default as many as stepwell.set_threads says",
         "profile": "true: code that times its loop nests, for stepwell profile",
     }
     code_forms: ClassVar[tuple[str, ...]] = ("ll", "s", "o", "a", "so")
@@ -54,6 +56,10 @@ class CpuBackend(Backend):
         target.choice("fp", ("strict", "contract", "fast"), "contract")
         target.choice("opt", ("0", "1", "2", "3"), "3")
         target.choice("profile", ("true", "false"), "false")
+        if not 0 <= target.integer("threads", 0) <= MOST_THREADS:
+            raise UsageError(
+                f"threads={target.get('threads')} can't be had", hint=f"0 (all cores) to {MOST_THREADS} threads can"
+            )
         options = {**target.options, "triple": cpu.triple, "cpu": cpu.name, "features": cpu.feature_text}
         return Target(self.name, **options)
 
@@ -77,7 +83,12 @@ class CpuBackend(Backend):
             for name, signature in lowered.signatures.items()
         }
         description = describe_model(
-            read_entries(lowered.module), signatures, cpu, parameters=places, parameter_bytes=size
+            read_entries(lowered.module),
+            signatures,
+            cpu,
+            parameters=places,
+            parameter_bytes=size,
+            threads=lowered.target.integer("threads", 0),
         )
         made = generate(
             lowered.module,

@@ -96,16 +96,20 @@ def describe_model(
     parameters: Sequence[ParameterPlace] = (),
     parameter_bytes: int = 0,
     parameter_digest: str = "",
+    threads: int = 0,
 ) -> str:
     """LLVM IR that defines ``stepwell_model`` and, for each entry, ``stepwell_entry_NAME``.
 
     The entry functions take one pointer per argument to its memref descriptor and call ``_mlir_ciface_NAME``, which
     the model's own module defines (give this text to :func:`stepwell.backends.llvm.codegen.generate` as ``extra``).
 
+    Args:
+        threads: that the model's loops use unless told otherwise; 0 is as many as there are.
+
     Raises:
         CodegenError: an entry without a signature, or one that takes something else than its signature says.
     """
-    return str(_Description(cpu).model(entries, signatures, parameters, parameter_bytes, parameter_digest))
+    return str(_Description(cpu).model(entries, signatures, parameters, parameter_bytes, parameter_digest, threads))
 
 
 class _Description:
@@ -123,6 +127,7 @@ class _Description:
         parameters: Sequence[ParameterPlace],
         parameter_bytes: int,
         digest: str,
+        threads: int,
     ) -> llvm_ir.Module:
         entry_table = [self.entry(name, arguments, signatures) for name, arguments in entries.items()]
         parameter_table = [
@@ -136,7 +141,7 @@ class _Description:
             self.table(_ENTRY, entry_table),
             self.table(_PARAMETER, parameter_table),
             len(parameter_table),
-            0,
+            threads,
             parameter_bytes,
             self.string(digest),
             self.string(self.cpu.triple),

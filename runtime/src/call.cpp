@@ -128,4 +128,4 @@ SW_EXPORT void _mlir_ciface_stepwell_output(sw_memref_1d *result, sw_memref_1d *
 }
 
 // The table through which another copy of the runtime enters calls of this copy's code.
-SW_EXPORT const stepwell::Hooks stepwell_hooks = {stepwell::kHooksVersion, stepwell::set_landing, sw_set_threads};
+SW_EXPORT const stepwell::Hooks stepwell_hooks = {stepwell::kHooksVersion, stepwell::set_landing};

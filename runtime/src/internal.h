@@ -162,6 +162,8 @@ struct Call {
   Heap *heap;
   int status;
   char message[512];
+  // run_loop of the copy of the runtime that started the call: its pool serves all models.
+  bool (*run_loop)(Call *, int64_t, int64_t, int64_t, void (*)(int64_t, int64_t, void *), void *);
 };
 
 // The thread's landing in this copy of the runtime; NULL outside of a call.
@@ -175,9 +177,18 @@ Landing *set_landing(Landing *landing);
 struct Hooks {
   uint32_t version;
   Landing *(*set_landing)(Landing *);
-  int (*set_threads)(int32_t);
 };
-constexpr uint32_t kHooksVersion = 1;
+constexpr uint32_t kHooksVersion = 2;
+
+// ---- thread_pool.cpp ----
+
+// Runs a loop (see stepwell_parallel_for) on behalf of `call`, which may be NULL; false where a body failed.
+bool run_loop(Call *call, int64_t begin, int64_t end, int64_t grain, void (*body)(int64_t, int64_t, void *),
+              void *argument);
+// A call begins (1) or ends (-1): threads stay awake between loops only while calls run.
+void calls_changed(int32_t by);
+// Fails where there can't be `count` threads.
+int check_threads(int32_t count);
 
 // ---- session.cpp ----
 
@@ -234,6 +245,7 @@ struct sw_model {
   uint64_t state_bytes;
   uint64_t arena_bytes;
   int64_t references;  // the opener and each session
+  int32_t threads;     // that its loops use; 0: as many as the pool has
 };
 
 struct sw_session {

@@ -64,6 +64,7 @@ int start(sw_model *model, const sw_model_desc *description, const char *paramet
     return fail(SW_ERROR_ARTIFACT, "the model was compiled for interface version %u, this runtime has version %u",
                 description->abi_version, SW_ABI_VERSION);
   model->description = description;
+  model->threads = static_cast<int32_t>(description->threads);
   if (int status = check_cpu_features(description->cpu_features)) return status;
   uint64_t most_states = 0;
   for (uint32_t i = 0; i < description->n_entries; ++i) {
@@ -170,6 +171,7 @@ SW_EXPORT int32_t sw_model_entry(const sw_model *model, const char *name) {
 
 SW_EXPORT int sw_model_set_threads(sw_model *model, int32_t count) {
   if (!model) return fail(SW_ERROR_USAGE, "sw_model_set_threads: the model is NULL");
-  if (model->hooks->set_threads(count) != SW_OK) return fail(SW_ERROR_USAGE, "there can't be %d threads", count);
+  if (int status = stepwell::check_threads(count)) return status;
+  __atomic_store_n(&model->threads, count, __ATOMIC_RELAXED);
   return SW_OK;
 }

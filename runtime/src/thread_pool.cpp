@@ -1,8 +1,10 @@
 // Parallel loops on a pool of threads that sleep when idle. One loop at a time: a loop that finds the pool taken, or
-// that starts inside another loop's body, runs in its own thread.
+// that starts inside another loop's body, runs in its own thread. The pool is that of the runtime that opened the
+// models, however many of them carry a copy of the runtime.
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 
 #include "internal.h"
 
@@ -10,8 +12,10 @@ namespace stepwell {
 namespace {
 
 constexpr int32_t kMostThreads = 256;
-constexpr int kChunksPerThread = 4;   // so that a thread that comes late does not hold up the others
-constexpr int kSpins = 2000;          // a few microseconds: less than sleeping and waking costs
+constexpr int kChunksPerThread = 4;  // so that a thread that comes late does not hold up the others
+// Waking a thread costs 5 to 50 us, so an idle one looks out for the next loop for as long, though only while a call
+// runs; and the caller waits as long for the others' last chunks before it sleeps.
+constexpr int64_t kSpinNanoseconds = 50000;
 
 struct Loop {
   int64_t next;
@@ -19,7 +23,8 @@ struct Loop {
   int64_t chunk;
   void (*body)(int64_t, int64_t, void *);
   void *argument;
-  Call *call;  // on whose behalf; NULL outside of a call
+  Call *call;      // on whose behalf; NULL outside of a call
+  int32_t places;  // how many more workers may join
   int failed;
 };
 
@@ -32,6 +37,7 @@ struct Pool {
   int32_t n_workers;
   int32_t size;  // 0: not chosen yet
   int32_t working;
+  int32_t calls;  // running ones
   uint32_t generation;
   bool stop;
   Loop *loop;
@@ -40,14 +46,38 @@ struct Pool {
 Pool pool = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
              PTHREAD_COND_INITIALIZER,  {},                        0,
              0,                         0,                         0,
-             false,                     nullptr};
+             0,                         false,                     nullptr};
 thread_local bool inside_loop;
+
+int64_t nanoseconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<int64_t>(now.tv_sec) * 1000000000 + now.tv_nsec;
+}
 
 void pause_briefly() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
 #endif
 }
+
+// Waits a short time until `done` holds; false where it still does not.
+template <typename Condition>
+bool spin_until(Condition done) {
+  const int64_t start = nanoseconds();
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (done()) return true;
+      pause_briefly();
+    }
+  } while (nanoseconds() - start < kSpinNanoseconds);
+  return done();
+}
+
+// Landings are those of the copy of the runtime that the call's code is linked with.
+Landing *set_landing_of(Call *call, Landing *landing) { return call->session->model->hooks->set_landing(landing); }
 
 // Takes chunks until none is left or one has failed.
 void run_chunks(Loop *loop) {
@@ -55,7 +85,7 @@ void run_chunks(Loop *loop) {
   inside_loop = true;
   Landing landing;
   landing.call = loop->call;
-  Landing *const previous = loop->call ? set_landing(&landing) : nullptr;
+  Landing *const previous = loop->call ? set_landing_of(loop->call, &landing) : nullptr;
   if (!loop->call || _setjmp(landing.target) == 0) {
     while (!__atomic_load_n(&loop->failed, __ATOMIC_RELAXED)) {
       const int64_t begin = __atomic_fetch_add(&loop->next, loop->chunk, __ATOMIC_RELAXED);
@@ -66,20 +96,28 @@ void run_chunks(Loop *loop) {
   } else {
     __atomic_store_n(&loop->failed, 1, __ATOMIC_RELAXED);
   }
-  if (loop->call) set_landing(previous);
+  if (loop->call) set_landing_of(loop->call, previous);
   inside_loop = outer;
 }
 
 void *worker(void *) {
   uint32_t seen = 0;
   for (;;) {
-    for (int i = 0; i < kSpins && __atomic_load_n(&pool.generation, __ATOMIC_RELAXED) == seen; ++i) pause_briefly();
+    spin_until([seen] {
+      return __atomic_load_n(&pool.generation, __ATOMIC_RELAXED) != seen ||
+             __atomic_load_n(&pool.calls, __ATOMIC_RELAXED) <= 0;
+    });
     pthread_mutex_lock(&pool.lock);
     while (pool.generation == seen && !pool.stop) pthread_cond_wait(&pool.wake, &pool.lock);
     if (pool.stop) break;
     seen = pool.generation;
     Loop *loop = pool.loop;
-    if (loop) __atomic_add_fetch(&pool.working, 1, __ATOMIC_RELAXED);
+    if (loop && loop->places > 0) {
+      loop->places--;
+      __atomic_add_fetch(&pool.working, 1, __ATOMIC_RELAXED);
+    } else {
+      loop = nullptr;
+    }
     pthread_mutex_unlock(&pool.lock);
     if (!loop) continue;
     run_chunks(loop);
@@ -99,10 +137,9 @@ int32_t available_cores() {
   return count < 1 ? 1 : count > kMostThreads ? kMostThreads : count;
 }
 
-// Call with `owner` held. Fewer threads than asked for are no failure: the loops still run.
-void start_workers() {
-  if (pool.size == 0) __atomic_store_n(&pool.size, available_cores(), __ATOMIC_RELAXED);
-  while (pool.n_workers < pool.size - 1) {
+// Call with `owner` held. Fewer workers than asked for are no failure: the loops still run.
+void start_workers(int32_t count) {
+  while (pool.n_workers < count) {
     if (pthread_create(&pool.threads[pool.n_workers], nullptr, worker, nullptr) != 0) break;
     pool.n_workers++;
   }
@@ -128,7 +165,7 @@ void run_on_pool(Loop *loop) {
   pthread_cond_broadcast(&pool.wake);
   pthread_mutex_unlock(&pool.lock);
   run_chunks(loop);
-  for (int i = 0; i < kSpins && __atomic_load_n(&pool.working, __ATOMIC_RELAXED) != 0; ++i) pause_briefly();
+  spin_until([] { return __atomic_load_n(&pool.working, __ATOMIC_RELAXED) == 0; });
   pthread_mutex_lock(&pool.lock);
   pool.loop = nullptr;  // a worker that wakes only now finds nothing to do
   while (pool.working != 0) pthread_cond_wait(&pool.idle, &pool.lock);
@@ -141,7 +178,7 @@ void forget_workers() {
   pthread_mutex_init(&pool.lock, nullptr);
   pthread_cond_init(&pool.wake, nullptr);
   pthread_cond_init(&pool.idle, nullptr);
-  pool.n_workers = pool.working = 0;
+  pool.n_workers = pool.working = pool.calls = 0;
   pool.generation = 0;
   pool.loop = nullptr;
 }
@@ -155,32 +192,52 @@ __attribute__((destructor)) void leave() {
   pthread_mutex_unlock(&pool.owner);
 }
 
+// Threads for the loops of `call`, its own included.
+int32_t threads_for(const Call *call) {
+  const int32_t wanted = call ? __atomic_load_n(&call->session->model->threads, __ATOMIC_RELAXED) : 0;
+  return wanted ? wanted : sw_threads();
+}
+
 }  // namespace
+
+void calls_changed(int32_t by) { __atomic_add_fetch(&pool.calls, by, __ATOMIC_RELAXED); }
+
+bool run_loop(Call *call, int64_t begin, int64_t end, int64_t grain, void (*body)(int64_t, int64_t, void *),
+              void *argument) {
+  const int32_t threads = threads_for(call);
+  if (end - begin <= grain || inside_loop || threads == 1 || pthread_mutex_trylock(&pool.owner) != 0) {
+    body(begin, end, argument);
+    return true;
+  }
+  start_workers(threads - 1);
+  const int64_t parts = static_cast<int64_t>(threads) * kChunksPerThread;
+  const int64_t share = (end - begin + parts - 1) / parts;
+  Loop loop = {begin, end, share > grain ? share : grain, body, argument, call, threads - 1, 0};
+  run_on_pool(&loop);
+  pthread_mutex_unlock(&pool.owner);
+  return !loop.failed;
+}
+
+int check_threads(int32_t count) {
+  if (count >= 0 && count <= kMostThreads) return SW_OK;
+  return fail(SW_ERROR_USAGE, "threads must be 0 (all cores) to %d, not %d", kMostThreads, count);
+}
+
 }  // namespace stepwell
 
 SW_EXPORT void stepwell_parallel_for(int64_t begin, int64_t end, int64_t grain,
                                      void (*body)(int64_t, int64_t, void *), void *argument) {
   using namespace stepwell;
   if (begin >= end) return;
-  if (grain < 1) grain = 1;
-  if (end - begin <= grain || inside_loop || sw_threads() == 1 || pthread_mutex_trylock(&pool.owner) != 0) {
-    body(begin, end, argument);
-    return;
-  }
-  start_workers();
-  const int64_t parts = static_cast<int64_t>(pool.n_workers + 1) * kChunksPerThread;
-  const int64_t share = (end - begin + parts - 1) / parts;
   Landing *landing = current_landing();
-  Loop loop = {begin, end, share > grain ? share : grain, body, argument, landing ? landing->call : nullptr, 0};
-  run_on_pool(&loop);
-  pthread_mutex_unlock(&pool.owner);
-  if (loop.failed) longjmp(landing->target, 1);
+  Call *call = landing ? landing->call : nullptr;
+  const auto run = call ? call->run_loop : run_loop;
+  if (!run(call, begin, end, grain < 1 ? 1 : grain, body, argument)) longjmp(landing->target, 1);
 }
 
 SW_EXPORT int sw_set_threads(int32_t count) {
   using namespace stepwell;
-  if (count < 0 || count > kMostThreads)
-    return fail(SW_ERROR_USAGE, "threads must be 0 (all cores) to %d, not %d", kMostThreads, count);
+  if (int status = check_threads(count)) return status;
   if (inside_loop) return fail(SW_ERROR_USAGE, "the number of threads can't change inside a parallel loop");
   pthread_mutex_lock(&pool.owner);
   stop_workers();
@@ -190,6 +247,11 @@ SW_EXPORT int sw_set_threads(int32_t count) {
 }
 
 SW_EXPORT int32_t sw_threads(void) {
-  const int32_t chosen = __atomic_load_n(&stepwell::pool.size, __ATOMIC_RELAXED);
-  return chosen ? chosen : stepwell::available_cores();
+  using stepwell::pool;
+  const int32_t chosen = __atomic_load_n(&pool.size, __ATOMIC_RELAXED);
+  if (chosen) return chosen;
+  const int32_t found = stepwell::available_cores();
+  int32_t none = 0;
+  __atomic_compare_exchange_n(&pool.size, &none, found, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+  return none ? none : found;
 }

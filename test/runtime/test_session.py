@@ -157,7 +157,7 @@ def test_failure_in_a_loop_body_on_any_thread(model: NativeModel, session: Sessi
 
 
 def test_number_of_threads_is_checked(model: NativeModel) -> None:
-    with pytest.raises(UsageError, match="there can't be -1 threads"):
+    with pytest.raises(UsageError, match=r"threads must be 0 \(all cores\) to 256, not -1"):
         model.set_threads(-1)
 
 

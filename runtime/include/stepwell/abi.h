@@ -86,7 +86,7 @@ typedef struct sw_model_desc {
   const sw_entry_desc *entries;
   const sw_parameter_desc *parameters;
   uint32_t n_parameters;
-  uint32_t reserved;
+  uint32_t threads;             /* that its loops use unless told otherwise; 0: as many as there are */
   uint64_t parameter_bytes;     /* length of the data section; 0: the model has no parameter file */
   const char *parameter_digest; /* SHA-256 of the data section in hexadecimal, or "" */
   const char *triple;           /* what the code was compiled for */
@@ -119,7 +119,8 @@ void stepwell_free(void *pointer);
 void stepwell_assert_failed(const char *message);
 
 /* Runs body(lo, hi, argument) over chunks of [begin, end) of at least `grain` iterations, on the runtime's threads and
- * the caller's; returns when all have ended. A call from inside a body runs in its own thread. */
+ * the caller's; returns when all have ended. A call from inside a body, or while
+ * another loop has the threads, runs in its own thread. */
 void stepwell_parallel_for(int64_t begin, int64_t end, int64_t grain, void (*body)(int64_t, int64_t, void *),
                            void *argument);
 

@@ -27,7 +27,8 @@ const char *sw_last_error(void);
 
 uint32_t sw_abi_version(void);
 
-/* Threads that parallel loops use, the caller's included, in this runtime; 0 asks for one for each available core. */
+/* Threads that parallel loops of all models use, the caller's included; 0 asks for one for each available core. Idle
+ * threads sleep. Results do not depend on their number. */
 int sw_set_threads(int32_t count);
 int32_t sw_threads(void);
 
@@ -58,7 +59,7 @@ const sw_model_desc *sw_model_description(const sw_model *model);
 /* The index of the entry called `name`, or -1. */
 int32_t sw_model_entry(const sw_model *model, const char *name);
 
-/* As sw_set_threads, for the code of this model: an artifact's model.so has threads of its own. */
+/* Threads for the loops of this model alone; 0: as sw_set_threads says. Models opened by one runtime share its pool. */
 int sw_model_set_threads(sw_model *model, int32_t count);
 
 /* ---- Sessions: arena and mutable state; each is used by one thread at a time ---- */
