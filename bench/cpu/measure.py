@@ -28,7 +28,7 @@ class Plan:
     """
 
     contenders: Sequence[str]
-    threads: Sequence[int]
+    threads: list[int]
     rounds: int
     seconds: float
     quick: bool
@@ -44,7 +44,8 @@ def measure(section: str, rows: Sequence[str], plan: Plan, *, fresh: bool) -> No
         try:
             for number, name in enumerate(waiting, start=1):
                 began = time.monotonic()
-                row = _measure_row(section, name, plan, crew)
+                row = _build_row(section, name, plan, crew)
+                _time_row(row, plan, crew)
                 results.save(row)
                 seconds = time.monotonic() - began
                 say(f"[{section} {number}/{len(waiting)}] {name}: {_digest(row, plan)} ({seconds:.0f} s)")
@@ -84,10 +85,11 @@ def _is_done(section: str, name: str, plan: Plan) -> bool:
     return row is not None and set(plan.contenders) <= set(row.entries) and (plan.quick or not row.quick)
 
 
-def _measure_row(section: str, name: str, plan: Plan, crew: _Crew) -> Row:
+def _build_row(section: str, name: str, plan: Plan, crew: _Crew) -> Row:
+    """Let each contender build the row, one after the other, and check what it computes."""
     row = Row(section, name, plan.quick)
     for contender in crew.names:
-        answer = crew.get(contender).ask(_PATIENCE, do="load", case=f"{section}/{name}")
+        answer = crew.get(contender).ask(_PATIENCE, do="load", case=f"{section}/{name}", threads=plan.threads)
         if "error" in answer:
             row.entries[contender] = Entry(error=answer["error"])
         else:
@@ -95,6 +97,11 @@ def _measure_row(section: str, name: str, plan: Plan, crew: _Crew) -> Row:
                 deviation=answer["deviation"], export=answer["export"], build=answer["build"]
             )
     row.judge()
+    return row
+
+
+def _time_row(row: Row, plan: Plan, crew: _Crew) -> None:
+    """Let all who built the row call it in turns."""
     for threads in plan.threads:
         racing = [contender for contender in crew.names if not row.entries[contender].error]
         for number in range(plan.rounds):
@@ -102,7 +109,7 @@ def _measure_row(section: str, name: str, plan: Plan, crew: _Crew) -> Row:
             for contender in racing[number % len(racing) :] + racing[: number % len(racing)] if racing else []:
                 time.sleep(REST if threads > 1 else 0.02)
                 entry = row.entries[contender]
-                batch = 100 if section == "overhead" else 1
+                batch = 100 if row.section == "overhead" else 1
                 answer = crew.get(contender).ask(
                     _PATIENCE, do="time", threads=threads, seconds=plan.seconds, batch=batch
                 )
@@ -111,7 +118,6 @@ def _measure_row(section: str, name: str, plan: Plan, crew: _Crew) -> Row:
                 else:
                     entry.rounds.setdefault(str(threads), []).append(answer["median"])
             racing = [contender for contender in racing if not row.entries[contender].error]
-    return row
 
 
 def _digest(row: Row, plan: Plan) -> str:

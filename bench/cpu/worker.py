@@ -32,8 +32,11 @@ class Worker:
         self._contender = make_contender(name)
         self._calls: dict[int, Call] = {}
 
-    def load(self, case: str, check: bool = True) -> dict[str, Any]:
-        """Build ``case`` and call it; seconds of export and build, and with ``check`` the error against float64."""
+    def load(self, case: str, threads: list[int] | None = None, check: bool = True) -> dict[str, Any]:
+        """Build ``case`` and call it on each number of ``threads``.
+
+        Answers with the seconds of export and build, and with ``check`` with the deviation from float64.
+        """
         self._calls.clear()
         gc.collect()
         model, args = make_case(case)
@@ -42,7 +45,8 @@ class Worker:
         middle = time.perf_counter()
         self._contender.build(exported, model, args)
         seconds = time.perf_counter() - middle
-        results = [leaves(self._contender.results(self._call(1)()))]
+        for count in threads or [1]:
+            results = [leaves(self._contender.results(self._call(count)()))]
         answer = {
             "export": middle - start,
             "build": seconds,

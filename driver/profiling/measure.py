@@ -93,12 +93,14 @@ def _measure(
             seconds.append(time.perf_counter() - start)
         if number >= _WARM_UP:
             times.append(sessions[0].state(profile_state(entry)).reshape(-1, 2).clone())
-    medians = [statistics.median(seconds[_WARM_UP:]) for seconds in calls]
-    return _profile(notes, torch.stack(times), medians, measure_peaks(threads))
+    measured = [seconds[_WARM_UP:] for seconds in calls]
+    return _profile(notes, torch.stack(times), measured, measure_peaks(threads))
 
 
-def _profile(notes: Sequence[Mapping[str, Any]], times: torch.Tensor, calls: Sequence[float], peaks: Peaks) -> Profile:
-    """``times`` [calls, kernels, 2] in nanoseconds."""
+def _profile(
+    notes: Sequence[Mapping[str, Any]], times: torch.Tensor, calls: Sequence[Sequence[float]], peaks: Peaks
+) -> Profile:
+    """``times`` [calls, kernels, 2] in nanoseconds; ``calls``: seconds of the same calls, and of those without."""
     lengths = (times[:, :, 1] - times[:, :, 0]).double()
     inside = lengths.sum(1)
     medians = lengths.median(0).values if len(notes) else lengths.sum(0)
@@ -120,4 +122,11 @@ def _profile(notes: Sequence[Mapping[str, Any]], times: torch.Tensor, calls: Seq
         )
         for number, note in enumerate(notes)
     ]
-    return Profile(kernels, calls[0], calls[1] if len(calls) > 1 else None, peaks)
+    around = [call - 1e-9 * float(sum_) for call, sum_ in zip(calls[0], inside, strict=True)]
+    return Profile(
+        kernels,
+        call=statistics.median(calls[0]),
+        between=statistics.median(around),
+        plain=statistics.median(calls[1]) if len(calls) > 1 else None,
+        peaks=peaks,
+    )

@@ -13,6 +13,10 @@ from stepwell.backends.llvm.peaks import Peaks
 from stepwell.support.atomic import write_text
 from stepwell.support.errors import UsageError
 
+# Kernels slowed down at random, each in other calls, have medians whose sum is less than a call: from this share on
+# the summary says so.
+_UNSTEADY = 0.05
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -75,18 +79,20 @@ class Profile:
     Attributes:
         kernels: in program order.
         call: median seconds of a call of the instrumented code, through Python.
+        between: median seconds of a call that no kernel took: Python, binding, memory, the clock.
         plain: the same of the code without instruments, None where only the instrumented code is there.
         peaks: the machine's.
     """
 
     kernels: list[Kernel]
     call: float
+    between: float
     plain: float | None
     peaks: Peaks
 
     @property
     def inside(self) -> float:
-        """Seconds in all kernels together."""
+        """Seconds in all kernels together: the sum of their medians."""
         return sum(kernel.seconds for kernel in self.kernels)
 
     def by(self, what: str) -> list[Kernel]:
@@ -126,11 +132,14 @@ class Profile:
 
     def summary(self) -> list[str]:
         """Totals, so that it is seen what the parts leave out and what the instruments cost."""
-        between = self.call - self.inside
+        count = len(self.kernels)
         lines = [
-            f"{_ms(self.inside)} ms in {len(self.kernels)} kernels, {_ms(between)} ms between them and around the call",
+            f"{_ms(self.inside)} ms in {count} kernels, {_ms(self.between)} ms between them and around the call",
             f"{_ms(self.call)} ms a call of the instrumented code",
         ]
+        missing = self.call - self.inside - self.between
+        if missing > _UNSTEADY * self.call:
+            lines.append(f"the medians leave out {_ms(missing)} ms of a call: the machine is not quiet")
         if self.plain is not None:
             cost = self.call / self.plain - 1 if self.plain else 0.0
             lines.append(f"{_ms(self.plain)} ms a call without instruments: they cost {100 * cost:+.1f}%")
@@ -148,6 +157,7 @@ class Profile:
             "call": self.call,
             "plain": self.plain,
             "inside": self.inside,
+            "between": self.between,
             "peaks": asdict(self.peaks),
         }
 

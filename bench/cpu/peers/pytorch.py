@@ -33,14 +33,22 @@ class Inductor(Contender):
         torch._dynamo.reset()
         config.freezing = True
         config.force_disable_caches = True
-        self._args = args
-        self._compiled: Any = torch.compile(copy.deepcopy(model), **self.settings)
-        self._compiled(*args)
+        self._model, self._args = model, args
+        self._compiled: dict[int, Any] = {}
+        self._compile()
 
     def call(self, threads: int) -> Call:
         torch.set_num_threads(threads)
-        compiled, args = self._compiled, self._args
+        if threads not in self._compiled:
+            self._compile()
+        compiled, args = self._compiled[threads], self._args
         return lambda: compiled(*args)
+
+    def _compile(self) -> None:
+        # The number of threads is written into the code.
+        compiled: Any = torch.compile(copy.deepcopy(self._model), **self.settings)
+        compiled(*self._args)
+        self._compiled[torch.get_num_threads()] = compiled
 
 
 class MaxAutotune(Inductor):
