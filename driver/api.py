@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,17 +10,12 @@ from stepwell.backends.registry import backend as find_backend
 from stepwell.backends.target import Target
 from stepwell.driver.compile import Compilation
 from stepwell.driver.executable import Executable
-from stepwell.frontend.load import load_program
-from stepwell.frontend.program import Program
+from stepwell.driver.request import Request, Source
 from stepwell.passes.levels import level as find_level
-from stepwell.passes.pipeline import Pipeline, parse_pipeline
-from stepwell.support.errors import UsageError
+from stepwell.passes.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from torch_mlir import ir
-
-Source = Any
-"""``nn.Module``, ``ExportedProgram``, a path, or several :class:`stepwell.Entry` by name."""
 
 
 def compile(
@@ -33,6 +27,7 @@ def compile(
     dynamic_shapes: Any = None,
     pipeline: Pipeline | str | None = None,
     dump_ir: str | Path | None = None,
+    cache: bool = True,
 ) -> Executable:
     """Compile a model for a target.
 
@@ -44,13 +39,13 @@ def compile(
         dynamic_shapes: which sizes may vary, as ``torch.export.export`` takes it.
         pipeline: passes to run instead of the target's own.
         dump_ir: a folder for the IR after every pass.
+        cache: whether code may come from, and is kept in, the user's cache folder (``STEPWELL_CACHE``).
 
     Raises:
         stepwell.Error: with what was wrong, where, and what to do.
     """
-    compilation = start(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir)
-    compilation.lower()
-    return compilation.finish()
+    request = Request(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir)
+    return request.compile(use_cache=cache)
 
 
 def lower(
@@ -101,23 +96,4 @@ def start(
     dump_ir: str | Path | None,
 ) -> Compilation:
     """A compilation ready to be lowered; arguments as for :func:`compile`."""
-    parsed = Target.parse(target)
-    backend = find_backend(parsed.name)
-    resolved = backend.resolve(parsed)
-    passes = parse_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
-    began = time.perf_counter()
-    program = _load(model, args, kwargs, dynamic_shapes)
-    seconds = time.perf_counter() - began
-    compilation = Compilation(program, backend, resolved, passes, dump_dir=Path(dump_ir) if dump_ir else None)
-    compilation.report.seconds["import"] = seconds
-    return compilation
-
-
-def _load(model: Source, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, dynamic_shapes: Any) -> Program:
-    if not isinstance(model, Mapping):
-        return load_program(model, args, dict(kwargs or {}), dynamic_shapes=dynamic_shapes)
-    if args or kwargs or dynamic_shapes:
-        raise UsageError("arguments beside several entries belong to none of them", hint="put them into stepwell.Entry")
-    from stepwell.frontend.entries import load_entries
-
-    return load_entries(model)
+    return Request(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir).start()

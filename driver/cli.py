@@ -1,4 +1,4 @@
-"""The command line ``stepwell``: compile, lower, run, rebind, bench, profile, verify, analyze, doctor."""
+"""The command line ``stepwell``: compile, lower, run, rebind, bench, profile, verify, analyze, cache, doctor."""
 
 from __future__ import annotations
 
@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("-o", "--output", type=Path, required=True, help="the artifact folder")
     sub.add_argument("--emit", default="", metavar="KIND,...", help="also write ll, s, o, a, or the IR of a level")
     sub.add_argument("--time-passes", action="store_true", help="print the time of each pass")
+    sub.add_argument("--no-cache", action="store_true", help="compile even if the code is in the cache; keep nothing")
 
     sub = command("lower", "print a model at a level")
     source(sub)
@@ -116,6 +117,9 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("analyze", "operations, parameters and bytes moved, by operator and source line")
     source(sub)
+
+    sub = command("cache", "list or clear the code that is kept")
+    sub.add_argument("action", nargs="?", choices=("list", "clear"), default="list")
 
     command("doctor", "versions, the CPU, and what each target lacks")
     return parser

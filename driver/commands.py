@@ -21,22 +21,22 @@ class Result:
 
 def run_compile(options: argparse.Namespace) -> Result:
     """``stepwell compile``."""
-    from stepwell.driver import api
     from stepwell.driver.emit import check_kinds, emit_extras, emit_levels
+    from stepwell.driver.request import Request
     from stepwell.driver.sources import resolve
 
     kinds = [kind for kind in options.emit.split(",") if kind]
     check_kinds(kinds, options.target)
     model, args = resolve(options.model)
-    compilation = api.start(model, args, None, options.target, None, options.pipeline, options.dump_ir)
-    compilation.lower()
-    executable = compilation.finish(tuple(kinds))
+    request = Request(model, args, None, options.target, None, options.pipeline, options.dump_ir)
+    executable = request.compile(tuple(kinds), use_cache=not (options.no_cache or options.time_passes))
     executable.save(options.output)
     emit_extras(kinds, executable, options.output)
     emit_levels(kinds, model, args, options.target, options.pipeline, options.output)
     report = executable.report
     assert report is not None
-    text = report.table() + f"\nwrote {options.output}"
+    source = ", code from the cache" if "cache" in report.notes else ""
+    text = report.table() + f"\nwrote {options.output}{source}"
     if options.time_passes:
         text = report.passes.timing_table() + "\n\n" + text
     return Result(text, report.to_json())
@@ -144,6 +144,34 @@ def run_profile(options: argparse.Namespace) -> Result:
         save_roofline(found, options.roofline)
         text += f"\nwrote {options.roofline}"
     return Result(text, found.to_json())
+
+
+def run_cache(options: argparse.Namespace) -> Result:
+    """``stepwell cache``."""
+    from stepwell.driver.compile_cache import kept_code
+    from stepwell.support.cache_folder import VARIABLE
+
+    kept = kept_code()
+    if kept is None:
+        return Result(f"nothing is kept: {VARIABLE}=off", {"folder": None, "entries": []})
+    if options.action == "clear":
+        count = kept.clear()
+        return Result(f"removed {count} entries from {kept.folder}", {"folder": str(kept.folder), "removed": count})
+    rows = [{**vars(entry), **_known(kept.facts(entry.key))} for entry in kept.entries()]
+    lines = [_kept_line(row) for row in rows]
+    total = sum(row["bytes"] for row in rows) / 1e6
+    lines.append(f"{len(rows)} entries, {total:.2f} of {kept.limit / 1e6:.0f} MB, in {kept.folder}")
+    return Result("\n".join(lines), {"folder": str(kept.folder), "limit": kept.limit, "entries": rows})
+
+
+def _kept_line(row: dict[str, Any]) -> str:
+    used = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["used"]))
+    megabytes, target = row["bytes"] / 1e6, row["target"].partition(",")[0]
+    return f"{row['key'][:12]}  {megabytes:8.2f} MB  {used}  {row['model']}  {target}"
+
+
+def _known(facts: dict[str, Any]) -> dict[str, str]:
+    return {name: str(facts.get(name, "")) for name in ("model", "target")}
 
 
 def run_verify(options: argparse.Namespace) -> Result:

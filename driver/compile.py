@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import time
-import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from stepwell.backends.base import Backend, Lowered
 from stepwell.backends.target import Target
-from stepwell.driver.calling import CallPlan
+from stepwell.driver.assemble import assemble
 from stepwell.driver.executable import Executable, WeightFacts
 from stepwell.driver.prepare import add_prepared, prepare_text
 from stepwell.driver.remaining import pipeline_from
@@ -23,7 +17,6 @@ from stepwell.frontend.program import Program
 from stepwell.passes.base import PassContext
 from stepwell.passes.pipeline import Pipeline
 from stepwell.passes.runner import Observer, RunConfig, run_pipeline
-from stepwell.support import parameter_file
 
 
 class Compilation:
@@ -43,6 +36,7 @@ class Compilation:
         pipeline: Pipeline | None = None,
         *,
         dump_dir: Path | None = None,
+        report: CompileReport | None = None,
     ) -> None:
         self.program = program
         self.backend = backend
@@ -51,7 +45,7 @@ class Compilation:
         self.pipeline = pipeline_from(whole, program.module.operation, program.level)
         self.config = RunConfig(dump_dir=dump_dir)
         self.context = PassContext(parameters=program.parameters)
-        self.report = CompileReport()
+        self.report = report or CompileReport()
 
     def observe(self, observer: Observer) -> None:
         """Have ``observer`` called after every pass."""
@@ -64,54 +58,33 @@ class Compilation:
             UnsupportedError: the target can't take the program; nothing was lowered then.
             PassError, LevelError: a pass failed.
         """
-        with self.timed("preflight"):
+        with self.report.timed("preflight"):
             preflight.check(self.program, self.backend.capabilities(self.target), self.target.name)
         pipeline = self.pipeline.until(to) if to else self.pipeline
         self.report.passes = run_pipeline(pipeline, self.program.module, self.context, self.config)
         self.report.notes = self.context.report
-        add_prepared(self.context, self.program.parameters)
+        add_prepared(self.context.prepare, self.program.parameters)
 
     def finish(self, forms: tuple[str, ...] = ()) -> Executable:
         """Emit code (in other ``forms`` too), write the parameter file, and load both."""
         lowered = Lowered(
             self.program.module, self.program.signatures, self.program.parameters, self.context, self.target, forms
         )
-        with self.timed("code"):
+        with self.report.timed("code"):
             code = self.backend.emit(lowered)
-        folder = Path(tempfile.mkdtemp(prefix="stepwell-"))
-        try:
-            file = folder / "model.safetensors"
-            with self.timed("prepare"):
-                parameter_file.write(file, self.program.parameters, code.layout)
-            self.report.parameter_bytes = file.stat().st_size
-            with self.timed("load"):
-                runnable = self.backend.load(code, self.program.signatures, file)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        plans = {entry: CallPlan(self.program.signatures[entry], *trees) for entry, trees in self.program.trees.items()}
-        executable = Executable(
+        return assemble(
+            self.backend,
             self.target,
             code,
-            runnable,
             self.program.signatures,
-            file,
-            report=self.report,
-            plans=plans,
+            self.program.parameters,
+            trees=self.program.trees,
             prepare=prepare_text(self.context),
             weights=self._weight_facts(),
+            report=self.report,
         )
-        weakref.finalize(executable, shutil.rmtree, folder, ignore_errors=True)
-        return executable
 
     def _weight_facts(self) -> WeightFacts:
         store = self.program.parameters
         read = {name: store.digest(name) for name in sorted(self.context.values_read)}
         return WeightFacts(tuple(sorted(store.constants)), dict(sorted(store.ties.items())), read)
-
-    @contextmanager
-    def timed(self, phase: str) -> Iterator[None]:
-        """Add the seconds of the block to the report."""
-        start = time.perf_counter()
-        yield
-        self.report.seconds[phase] = self.report.seconds.get(phase, 0.0) + time.perf_counter() - start

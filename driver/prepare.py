@@ -13,14 +13,12 @@ from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import TensorSpec
 
 
-def add_prepared(context: PassContext, parameters: ParameterStore) -> None:
-    """Make the results of ``context.prepare``'s functions known to ``parameters``.
+def add_prepared(module: ir.Module | None, parameters: ParameterStore) -> None:
+    """Make the results of the functions of ``module`` (``PassContext.prepare``) known to ``parameters``.
 
     A value is computed each time it is read, so that writing the parameter file holds one at a time.
     """
-    if context.prepare is None:
-        return
-    for prepared in prepared_parameters(context.prepare):
+    for prepared in prepared_parameters(module) if module is not None else []:
         if prepared.name not in parameters:
             parameters.add(prepared.name, lambda p=prepared: p.compute(parameters), prepared.spec)  # type: ignore[misc]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +16,7 @@ class CompileReport:
     """Collected while compiling.
 
     Attributes:
-        seconds: phase -> seconds, in order; ``import`` includes torch.export and its decompositions.
+        seconds: phase -> seconds, in order; ``export`` is torch.export, ``import`` its decompositions and the import.
         passes: the passes as they ran.
         notes: what passes reported, by pass name.
         parameters: bytes of the parameter file, and of the model's own weights.
@@ -24,6 +27,13 @@ class CompileReport:
     notes: dict[str, dict[str, Any]] = field(default_factory=dict)
     parameter_bytes: int = 0
     model_bytes: int = 0
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Add the seconds of the block to ``phase``."""
+        start = time.perf_counter()
+        yield
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - start
 
     def level_rows(self) -> list[tuple[str, str, int, float]]:
         """(stage, level, operations at its end, milliseconds) for every stage."""

@@ -10,9 +10,10 @@ from typing import Any
 
 from stepwell.backends.base import Lowered
 from stepwell.backends.target import Target
-from stepwell.driver.api import Source, start
+from stepwell.driver.api import start
 from stepwell.driver.calling import CallPlan
 from stepwell.driver.compile import Compilation
+from stepwell.driver.request import Source
 from stepwell.driver.samples import random_inputs
 from stepwell.driver.verification.evaluate import Evaluator, run_code
 from stepwell.driver.verification.reference import Reference, error_of, make_reference

@@ -172,10 +172,15 @@ def _spec(name: str, node: Node, symbols: SymbolNames) -> TensorSpec:
     return TensorSpec(name, dtypes.from_torch(value.dtype), tuple(symbols.dim(size) for size in value.shape))
 
 
+def live_trees(program: ExportedProgram) -> tuple[Any, Any]:
+    """The input and output ``TreeSpec`` of an exported program, whether decomposed or not."""
+    return program.call_spec.in_spec, program.call_spec.out_spec
+
+
 def _trees(program: ExportedProgram, leaf_count: int) -> tuple[Any, Any, list[str]]:
     """Input and output trees of the whole model, and the path of each input leaf."""
     call = program.module_call_graph[0].signature
-    in_spec, out_spec = program.call_spec.in_spec, program.call_spec.out_spec
+    in_spec, out_spec = live_trees(program)
     if in_spec is None or in_spec.num_leaves != leaf_count:
         return in_spec, out_spec, [f"arg{index}" for index in range(leaf_count)]
     argument_names = list(call.forward_arg_names or []) if call is not None else []

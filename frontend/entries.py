@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 from torch_mlir import ir
 
 from stepwell.frontend.bindings import TensorStore
-from stepwell.frontend.load import load_program
+from stepwell.frontend.load import Exported, export_source, import_exported
 from stepwell.frontend.program import Program
 from stepwell.support.errors import ImportFailure, UsageError
 from stepwell.support.kept_signatures import keep_signatures
@@ -30,27 +30,34 @@ class Entry:
     dynamic_shapes: Any = None
 
 
-def load_entries(entries: Mapping[str, Entry | tuple[Any, tuple[Any, ...]]]) -> Program:
-    """One program of several entry points, by name; a pair stands for an entry of model and arguments.
-
-    Weights and states of one name are one: each must have the same values wherever it comes from.
+def export_entries(entries: Mapping[str, Entry | tuple[Any, tuple[Any, ...]]]) -> list[Exported]:
+    """The entry points of one program, exported; a pair stands for an entry of model and arguments.
 
     Raises:
         UsageError: no entry, a name that C can't have, or an ``.mlir`` file.
-        ImportFailure: an entry can't be imported, or two disagree on a weight or state.
+        ImportFailure: an entry can't be exported.
     """
     if not entries:
         raise UsageError("there is no entry to compile", hint="give name -> stepwell.Entry(model, args)")
-    programs: dict[str, Program] = {}
+    exported = []
     for name, given in entries.items():
         if not _NAME.fullmatch(name):
             raise UsageError(f"an entry can't be called '{name}'", hint="use letters, digits and underscores")
         entry = given if isinstance(given, Entry) else Entry(*given)
         if isinstance(entry.model, (str, Path)) and str(entry.model).endswith(".mlir"):
             raise UsageError(f"entry '{name}' is an .mlir file", hint="put all entries into one file")
-        programs[name] = load_program(
-            entry.model, tuple(entry.args), dict(entry.kwargs or {}), dynamic_shapes=entry.dynamic_shapes, entry=name
-        )
+        arguments = tuple(entry.args), dict(entry.kwargs or {})
+        exported.append(export_source(entry.model, *arguments, dynamic_shapes=entry.dynamic_shapes, entry=name))
+    return exported
+
+
+def import_entries(exported: Sequence[Exported]) -> Program:
+    """One program of all entry points. Weights and states of one name are one.
+
+    Raises:
+        ImportFailure: an entry can't be imported, or two disagree on a weight or state.
+    """
+    programs = {entry.entry: import_exported(entry) for entry in exported}
     _check_states(programs)
     first, *others = programs.values()
     owners = dict.fromkeys(first.parameters, next(iter(programs)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,45 +30,80 @@ def load_program(
         ImportFailure: the model can't be exported or imported.
         UsageError: ``source`` is nothing that can be loaded.
     """
-    if isinstance(source, (str, Path)):
-        path = Path(source)
-        if not path.exists():
-            raise UsageError(f"there is no file '{path}'", hint="give a path to a .pt2 or .mlir file")
-        if path.suffix == ".mlir":
-            from stepwell.frontend.mlir_file import load_mlir
+    if isinstance(source, (str, Path)) and Path(source).suffix == ".mlir":
+        from stepwell.frontend.mlir_file import load_mlir
 
-            return load_mlir(path)
+        return load_mlir(_existing(source))
+    return import_exported(export_source(source, args, kwargs, dynamic_shapes=dynamic_shapes, entry=entry))
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model as torch.export gives it, before decomposition.
+
+    Attributes:
+        program: torch's ``ExportedProgram``.
+        origin: where it came from, for messages and reports.
+        entry: name of the entry function to be made of it.
+    """
+
+    program: Any
+    origin: str
+    entry: str = "main"
+    hints: DimensionHints = field(default_factory=DimensionHints)
+
+
+def export_source(
+    source: Any,
+    args: tuple[Any, ...] = (),
+    kwargs: dict[str, Any] | None = None,
+    *,
+    dynamic_shapes: Any = None,
+    entry: str = "main",
+) -> Exported:
+    """The first half of :func:`load_program`, for what is not an ``.mlir`` file."""
+    if isinstance(source, (str, Path)):
+        path = _existing(source)
         if path.suffix != ".pt2":
             raise UsageError(
                 f"'{path}' is neither .pt2 nor .mlir", hint="save it with torch.export.save(program, path)"
             )
-        return _from_exported(_load_pt2(path), origin=path.name, entry=entry)
+        return Exported(_load_pt2(path), path.name, entry)
     import torch
     from torch.export import ExportedProgram
 
     if isinstance(source, ExportedProgram):
-        return _from_exported(source, origin="ExportedProgram", entry=entry)
+        return Exported(source, "ExportedProgram", entry)
     if isinstance(source, torch.nn.Module):
         from stepwell.frontend.export import export_model
         from stepwell.frontend.small_sizes import smallest_sizes
 
         exported = export_model(source, tuple(args), kwargs, dynamic_shapes)
         lower = smallest_sizes(source, exported, tuple(args), kwargs) if dynamic_shapes else {}
-        hints = DimensionHints(dynamic_shapes, lower)
-        return _from_exported(exported, origin=type(source).__name__, entry=entry, hints=hints)
+        return Exported(exported, type(source).__name__, entry, DimensionHints(dynamic_shapes, lower))
     raise UsageError(
         f"a model is an nn.Module, an ExportedProgram or a path, not {type(source).__name__}",
         hint="wrap a plain function in an nn.Module",
     )
 
 
-def _from_exported(exported: Any, *, origin: str, entry: str, hints: DimensionHints | None = None) -> Program:
+def import_exported(exported: Exported) -> Program:
+    """The second half of :func:`load_program`: decomposition and import."""
     from stepwell.frontend.export import decompose
     from stepwell.frontend.importer import import_program
     from stepwell.frontend.small_sizes import check_guards
 
-    check_guards(exported)
-    return import_program(decompose(exported), origin=origin, entry=entry, hints=hints)
+    check_guards(exported.program)
+    return import_program(
+        decompose(exported.program), origin=exported.origin, entry=exported.entry, hints=exported.hints
+    )
+
+
+def _existing(source: str | Path) -> Path:
+    path = Path(source)
+    if not path.exists():
+        raise UsageError(f"there is no file '{path}'", hint="give a path to a .pt2 or .mlir file")
+    return path
 
 
 def _load_pt2(path: Path) -> Any:

@@ -1,0 +1,97 @@
+"""One compilation as it was asked for: exports the model, takes code from the cache or compiles it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stepwell.backends.registry import backend as find_backend
+from stepwell.backends.target import Target
+from stepwell.driver import compile_cache
+from stepwell.driver.compile import Compilation
+from stepwell.driver.executable import Executable
+from stepwell.driver.report import CompileReport
+from stepwell.frontend.entries import export_entries, import_entries
+from stepwell.frontend.load import Exported, export_source, import_exported, load_program
+from stepwell.frontend.program import Program
+from stepwell.passes.pipeline import Pipeline, parse_pipeline
+from stepwell.support.errors import UsageError
+
+Source = Any
+"""``nn.Module``, ``ExportedProgram``, a path, or several :class:`stepwell.Entry` by name."""
+
+
+class Request:
+    """What :func:`stepwell.compile` was called with.
+
+    Raises:
+        UsageError: a target, option or pipeline that is not there, or arguments that belong to no entry.
+    """
+
+    def __init__(
+        self,
+        model: Source,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        target: str | Target = "cpu",
+        dynamic_shapes: Any = None,
+        pipeline: Pipeline | str | None = None,
+        dump_ir: str | Path | None = None,
+    ) -> None:
+        if isinstance(model, Mapping) and (args or kwargs or dynamic_shapes):
+            raise UsageError(
+                "arguments beside several entries belong to none of them", hint="put them into stepwell.Entry"
+            )
+        self._model, self._args, self._kwargs = model, args, dict(kwargs or {})
+        self._dynamic_shapes = dynamic_shapes
+        parsed = Target.parse(target)
+        self._backend = find_backend(parsed.name)
+        self._target = self._backend.resolve(parsed)
+        self._pipeline = parse_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+        self._dump_dir = Path(dump_ir) if dump_ir else None
+        self._report = CompileReport()
+
+    def compile(self, forms: tuple[str, ...] = (), *, use_cache: bool = True) -> Executable:
+        """The executable, from the cache where it may and can be."""
+        exported = self._export()
+        kept = compile_cache.kept_code() if use_cache and exported and not forms and not self._dump_dir else None
+        key = None
+        if kept is not None:
+            with self._report.timed("cache"):
+                pipeline = self._pipeline or self._backend.pipeline(self._target)
+                key = compile_cache.cache_key(exported, self._backend, self._target, pipeline)
+        if kept is not None and key is not None:
+            found = compile_cache.find(kept, key, exported, self._backend, self._target, self._report)
+            if found is not None:
+                return found
+        compilation = self._compilation(self._import(exported))
+        compilation.lower()
+        executable = compilation.finish(forms)
+        if kept is not None and key is not None:
+            compile_cache.keep(kept, key, exported, executable)
+        return executable
+
+    def start(self) -> Compilation:
+        """A compilation that is ready to be lowered; the cache is not asked."""
+        return self._compilation(self._import(self._export()))
+
+    def _export(self) -> list[Exported]:
+        """The entries as torch exports them; none of an ``.mlir`` file."""
+        with self._report.timed("export"):
+            if isinstance(self._model, Mapping):
+                return export_entries(self._model)
+            if isinstance(self._model, (str, Path)) and Path(self._model).suffix == ".mlir":
+                return []
+            return [export_source(self._model, self._args, self._kwargs, dynamic_shapes=self._dynamic_shapes)]
+
+    def _import(self, exported: list[Exported]) -> Program:
+        with self._report.timed("import"):
+            if not exported:
+                return load_program(self._model)
+            return import_entries(exported) if isinstance(self._model, Mapping) else import_exported(exported[0])
+
+    def _compilation(self, program: Program) -> Compilation:
+        return Compilation(
+            program, self._backend, self._target, self._pipeline, dump_dir=self._dump_dir, report=self._report
+        )
