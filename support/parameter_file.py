@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -40,14 +40,6 @@ _DTYPES = {spelling: dtype for dtype, spelling in _SPELLINGS.items()}
 
 
 @dataclass(frozen=True)
-class Written:
-    """What :func:`write` made: bytes of the data section (a multiple of 64) and their SHA-256 in hexadecimal."""
-
-    data_bytes: int
-    digest: str
-
-
-@dataclass(frozen=True)
 class _Entry:
     name: str
     dtype: str
@@ -66,10 +58,10 @@ def aligned_layout(store: ParameterStore, names: Iterable[str]) -> dict[str, int
     return layout
 
 
-def write(path: Path, store: ParameterStore, layout: Mapping[str, int] | None = None) -> Written:
+def write(path: Path, store: ParameterStore, layout: Mapping[str, int] | None = None) -> int:
     """Write parameters of ``store`` to ``path``, which appears whole or not at all.
 
-    One tensor is in memory at a time.
+    One tensor is in memory at a time. Returns the bytes of the data section, a multiple of 64.
 
     Args:
         layout: name -> byte offset in the data section; None puts every parameter of the store one behind the other.
@@ -90,7 +82,9 @@ def write(path: Path, store: ParameterStore, layout: Mapping[str, int] | None = 
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(header)
-            digest = _write_data(stream, store, entries)
+            for entry in entries:
+                is_filler = entry.name.startswith(_FILLER)
+                stream.write(bytes(entry.end - entry.begin) if is_filler else _bytes_of(entry, store[entry.name]))
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as failure:
@@ -98,7 +92,7 @@ def write(path: Path, store: ParameterStore, layout: Mapping[str, int] | None = 
     finally:
         with suppress(OSError):
             temporary.unlink()
-    return Written(entries[-1].end if entries else 0, digest)
+    return entries[-1].end if entries else 0
 
 
 def open_file(path: Path) -> ParameterStore:
@@ -195,17 +189,6 @@ def _header(entries: Iterable[_Entry]) -> bytes:
     text = json.dumps(tensors, ensure_ascii=False, separators=(",", ":")).encode()
     padded = _align(_LENGTH_BYTES + len(text)) - _LENGTH_BYTES
     return padded.to_bytes(_LENGTH_BYTES, "little") + text.ljust(padded)
-
-
-def _write_data(stream: BinaryIO, store: ParameterStore, entries: Iterable[_Entry]) -> str:
-    digest = hashlib.sha256()
-    for entry in entries:
-        data: Any = bytes(entry.end - entry.begin)
-        if not entry.name.startswith(_FILLER):
-            data = _bytes_of(entry, store[entry.name])
-        stream.write(data)
-        digest.update(data)
-    return digest.hexdigest()
 
 
 def _bytes_of(entry: _Entry, array: np.ndarray[Any, Any]) -> memoryview:
