@@ -26,6 +26,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "fuse": "stepwell.passes.tensor.fuse:Fuse",
     "tile": "stepwell.passes.tensor.tile:Tile",
     "vectorize": "stepwell.passes.tensor.vectorize:Vectorize",
+    "pack": "stepwell.passes.tensor.pack:Pack",
     "pack-convolutions": "stepwell.passes.tensor.pack_convolutions:PackConvolutions",
     "lower-tm-tensor": "stepwell.passes.tensor.lower_tm_tensor:LowerTmTensor",
     "detach-prepare": "stepwell.passes.tensor.detach_prepare:DetachPrepare",

@@ -20,8 +20,11 @@ def cpu_pipeline(fp: str, cpu: CpuModel) -> Pipeline:
     buffer = buffer_stage()
     if fp != "strict":
         graph.elements.append(parse_element("fold-batch-norm"))
+        # Ahead of fusion, which rewrites products by the reshapes around them.
+        schedule.elements.insert(0, parse_element(f"pack{{vector-bits={cpu.vector_bits} registers={cpu.registers}}}"))
         schedule.elements.append(parse_element("pack-convolutions"))
-        buffer.elements.append(parse_element(_contractions(cpu)))
+        # Ahead of the memory plan: tiles start in registers, and buffers that nobody writes any more are not planned.
+        buffer.elements.insert(1, parse_element(_contractions(cpu)))
     return Pipeline(
         [
             graph,
@@ -50,9 +53,7 @@ def buffer_stage() -> Stage:
 
 
 def _contractions(cpu: CpuModel) -> str:
-    """Accumulators fill half of the registers: as many as two multiply-add units keep in flight."""
-    rows = cpu.registers // 4
-    return f"vectorize-contractions{{rows={rows} vector-bits={cpu.vector_bits}}}"
+    return f"vectorize-contractions{{registers={cpu.registers} vector-bits={cpu.vector_bits} l2={cpu.l2_bytes}}}"
 
 
 def backend_stage(fp: str) -> Stage:

@@ -8,10 +8,10 @@ from typing import ClassVar
 from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.buffer.contraction.kernel import ContractionKernel, KernelShape
+from stepwell.passes.buffer.contraction.fill import fill_before
+from stepwell.passes.buffer.contraction.kernel import ContractionKernel
 from stepwell.passes.buffer.contraction.roles import Contraction, match_contraction
-
-_BITS = {"f32": 32, "f64": 64}
+from stepwell.passes.buffer.contraction.shape import Machine, choose_shape
 
 
 @dataclass
@@ -19,22 +19,23 @@ class VectorizeContractions(Pass):
     """Replace float contractions on memrefs by loop nests that keep a block of the result in vector registers.
 
     Options:
-        rows: rows of the result held at once.
-        vector_bits: width of a vector register; a row holds two of them.
+        registers: number of vector registers.
+        vector_bits: width of a vector register.
+        l2: bytes of the second-level cache.
         depth: steps of the reduction in one iteration.
-        block: steps of the reduction between loading and storing the accumulators.
 
     Any static or dynamic size is taken; integers and narrow floats, and contractions without a contiguous dimension
-    that only one operand shares with the result, are left alone.
+    that only one operand shares with the result, are left alone. A result that was just filled with zeros starts in
+    registers, and the fill goes.
     """
 
     name: ClassVar[str] = "vectorize-contractions"
     summary: ClassVar[str] = "register-blocked vector code for matrix products and convolutions on buffers"
 
-    rows: int = 4
+    registers: int = 16
     vector_bits: int = 256
+    l2: int = 512 << 10
     depth: int = 4
-    block: int = 256
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         found: list[Contraction] = []
@@ -46,20 +47,14 @@ class VectorizeContractions(Pass):
             return ir.WalkResult.ADVANCE
 
         op.walk(visit)
+        machine = Machine(self.registers, self.vector_bits, self.l2, self.depth)
+        fills = 0
         for contraction in found:
+            fill = fill_before(contraction.op, contraction.out)
             with ir.InsertionPoint(contraction.op), contraction.op.location:
-                ContractionKernel(contraction, self._shape(contraction)).emit()
+                ContractionKernel(contraction, choose_shape(contraction, machine), fill is not None).emit()
             contraction.op.erase()
-        context.note(self.name, contractions=len(found))
-
-    def _shape(self, contraction: Contraction) -> KernelShape:
-        """Two vectors a row; where there are fewer rows than asked for, longer rows keep as many accumulators."""
-        vector = max(1, self.vector_bits // _BITS[str(contraction.element)])
-        rows = contraction.sizes[contraction.row] if contraction.row is not None else 1
-        lanes = 2 * vector
-        if rows is not None and rows <= 2:
-            lanes = (4 if rows == 2 else 8) * vector
-        size = contraction.sizes[contraction.lane]
-        while size is not None and lanes > 2 * vector and size < lanes:
-            lanes //= 2
-        return KernelShape(self.rows, lanes, self.depth, self.block)
+            if fill is not None:
+                fill.erase()
+                fills += 1
+        context.note(self.name, contractions=len(found), fills=fills)

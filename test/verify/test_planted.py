@@ -41,6 +41,7 @@ CASES = [
     Case("fuse", "dense", swap("math.tanh", "math.exp"), insert=(("check-shapes", "fuse"),)),
     Case("tile", "dense", shorten_loop, insert=(("check-shapes", "tile{sizes=2,2,2}"),)),
     Case("vectorize", "dense", SUB, insert=(("check-shapes", "vectorize"),)),
+    Case("pack", "dense", SUB),
     Case("pack-convolutions", "convolution", SUB),
     Case("split-prepare", "convolution", swap("arith.mulf", "arith.addf")),
     Case("detach-prepare", "convolution", swap("arith.mulf", "arith.addf"), beside=True),

@@ -15,11 +15,13 @@ class Contraction:
 
     The lane dimension is the contiguous one of ``right`` and of ``out`` and does not index ``left``: one scalar of
     ``left`` meets a vector of ``right``. The row dimension does not index ``right``: a vector serves all rows.
+    ``right`` may be packed in panels: indexed by ``lane floordiv panel`` and, innermost, ``lane mod panel``.
 
     Attributes:
         left, right, out: the memrefs; ``left_map``, ``right_map``, ``out_map`` index them by the dimensions.
         sizes: of each dimension, None where dynamic.
         batch, row, reduced: dimensions; ``row`` None where no dimension qualifies. ``lane`` is the vector dimension.
+        panel: elements of the lane dimension in a panel of ``right``, None where it is not packed.
     """
 
     op: ir.Operation
@@ -34,6 +36,12 @@ class Contraction:
     row: int | None
     lane: int
     reduced: tuple[int, ...]
+    panel: int | None
+
+    @property
+    def bits(self) -> int:
+        """Width of an element."""
+        return 64 if str(self.element) == "f64" else 32
 
     @property
     def element(self) -> ir.Type:
@@ -61,17 +69,16 @@ def match_contraction(op: ir.Operation) -> Contraction | None:
     lane = parallel[-1]
     assert lane is not None
     for left, right in ((0, 1), (1, 0)):
-        if (
-            _position(maps[right].results[-1]) == lane
-            and not _uses(maps[left], lane)
-            and not any(_expression_uses(result, lane) for result in maps[right].results[:-1])
-        ):
+        panel = _panel(maps[right], lane)
+        if panel is not None and not _uses(maps[left], lane):
             break
     else:
         return None
     sizes = _sizes(operands, maps, dims)
     if sizes is None:
         return None
+    if panel and sizes[lane] is None:
+        return None  # its panels might start anywhere
     others = [dim for dim in parallel[:-1] if dim is not None]
     rows = [dim for dim in others if not _uses(maps[right], dim)]
     row = rows[-1] if rows else None
@@ -88,7 +95,21 @@ def match_contraction(op: ir.Operation) -> Contraction | None:
         row,
         lane,
         tuple(dim for dim in dims if dim not in parallel),
+        panel or None,
     )
+
+
+def _panel(indexing: ir.AffineMap, lane: int) -> int | None:
+    """The panel width of an operand whose innermost dimension runs along ``lane``; 0 unpacked, None not at all."""
+    *outer, last = indexing.results
+    users = [result for result in outer if _expression_uses(result, lane)]
+    if _position(last) == lane and not users:
+        return 0
+    if not isinstance(last, ir.AffineModExpr) or len(users) != 1 or not isinstance(users[0], ir.AffineFloorDivExpr):
+        return None
+    if _position(last.lhs) != lane or _position(users[0].lhs) != lane or last.rhs != users[0].rhs:
+        return None
+    return ir.AffineConstantExpr(last.rhs).value if isinstance(last.rhs, ir.AffineConstantExpr) else None
 
 
 def _indexing_maps(op: ir.Operation) -> list[ir.AffineMap] | None:

@@ -1,10 +1,10 @@
 // RUN: stepwell-opt %s --vectorize-contractions --canonicalize --split-input-file | FileCheck %s
 
-// Two rows of static size share one vector of the right operand; accumulators are carried through the reduction.
+// Two rows of static size share the vectors of the right operand; accumulators are carried through the reduction.
 // CHECK-LABEL: func.func @static
-// CHECK: vector.load {{.*}} : memref<2x32xf32>, vector<32xf32>
+// CHECK-COUNT-8: vector.load {{.*}} : memref<2x32xf32>, vector<8xf32>
 // CHECK: scf.for {{.*}} iter_args
-// CHECK-COUNT-8: vector.fma
+// CHECK-COUNT-32: vector.fma
 // CHECK-NOT: linalg.matmul
 func.func @static(%a: memref<2x64xf32>, %b: memref<64x32xf32>, %c: memref<2x32xf32>) {
   linalg.matmul ins(%a, %b : memref<2x64xf32>, memref<64x32xf32>) outs(%c : memref<2x32xf32>)
@@ -13,8 +13,82 @@ func.func @static(%a: memref<2x64xf32>, %b: memref<64x32xf32>, %c: memref<2x32xf
 
 // -----
 
-// Dynamic lanes: what is left over is masked.
-// CHECK-LABEL: func.func @dynamic
+// What is left of 16 lanes is a vector and a masked one; both read whole vectors of a packed operand.
+// CHECK-LABEL: func.func @packed
+// CHECK: %[[MASK:.*]] = vector.constant_mask [3] : vector<8xi1>
+// CHECK: scf.for {{.*}} iter_args
+// CHECK-NOT: vector.maskedload
+// CHECK: vector.load {{.*}} : memref<2x64x16xf32>, vector<8xf32>
+// CHECK: vector.maskedstore {{.*}}, %[[MASK]]
+#rows = affine_map<(m, n, k) -> (m, k)>
+#panels = affine_map<(m, n, k) -> (n floordiv 16, k, n mod 16)>
+#whole = affine_map<(m, n, k) -> (m, n)>
+func.func @packed(%a: memref<2x64xf32>, %b: memref<2x64x16xf32>, %c: memref<2x27xf32>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%c : memref<2x27xf32>)
+  linalg.generic {indexing_maps = [#rows, #panels, #whole], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : memref<2x64xf32>, memref<2x64x16xf32>) outs(%c : memref<2x27xf32>) {
+  ^bb0(%x: f32, %y: f32, %z: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %z, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+
+// -----
+
+// Blocks of a large result are the iterations of a parallel loop.
+// CHECK-LABEL: func.func @blocks
+// CHECK: scf.parallel (%{{.*}}, %{{.*}}, %{{.*}}) = (%{{.*}}) to (%{{.*}}) step (%c1
+// CHECK-NOT: scf.parallel
+func.func @blocks(%a: memref<3x256x64xf32>, %b: memref<3x64x512xf32>, %c: memref<3x256x512xf32>) {
+  linalg.batch_matmul ins(%a, %b : memref<3x256x64xf32>, memref<3x64x512xf32>) outs(%c : memref<3x256x512xf32>)
+  return
+}
+
+// -----
+
+// Panels of a row of dynamic size might start anywhere.
+// CHECK-LABEL: func.func @dynamic_panels
+// CHECK: linalg.generic
+#rows = affine_map<(m, n, k) -> (m, k)>
+#panels = affine_map<(m, n, k) -> (n floordiv 16, k, n mod 16)>
+#whole = affine_map<(m, n, k) -> (m, n)>
+func.func @dynamic_panels(%a: memref<2x64xf32>, %b: memref<2x64x16xf32>, %c: memref<2x?xf32>) {
+  linalg.generic {indexing_maps = [#rows, #panels, #whole], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : memref<2x64xf32>, memref<2x64x16xf32>) outs(%c : memref<2x?xf32>) {
+  ^bb0(%x: f32, %y: f32, %z: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %z, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+
+// -----
+
+// A fill with zero goes if nothing between it and the product touches the result, and if it is the result.
+// CHECK-LABEL: func.func @fills
+// CHECK: linalg.fill
+// CHECK: memref.copy
+// CHECK-NOT: linalg.fill
+// CHECK: return
+func.func @fills(%a: memref<2x64xf32>, %b: memref<64x32xf32>, %c: memref<2x32xf32>, %d: memref<2x32xf32>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%c : memref<2x32xf32>)
+  memref.copy %c, %d : memref<2x32xf32> to memref<2x32xf32>
+  linalg.matmul ins(%a, %b : memref<2x64xf32>, memref<64x32xf32>) outs(%c : memref<2x32xf32>)
+  linalg.fill ins(%zero : f32) outs(%c : memref<2x32xf32>)
+  linalg.matmul ins(%a, %b : memref<2x64xf32>, memref<64x32xf32>) outs(%c : memref<2x32xf32>)
+  return
+}
+
+// -----
+
+// Dynamic lanes: what is left over is masked. Dynamic rows: those that are left over may repeat the last.
+// CHECK-LABEL: func.func @dynamic(
+// CHECK: scf.parallel
 // CHECK: vector.create_mask
 // CHECK: vector.maskedload
 // CHECK: vector.maskedstore

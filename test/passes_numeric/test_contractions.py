@@ -1,0 +1,97 @@
+"""pack and vectorize-contractions leave matrix products as they are, at any size and blocking."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numeric_check import TO_BUFFERS, check_pipeline, random_array
+
+_PRODUCT = """
+func.func @main(%a: tensor<{m}x{k}x{t}> {{stepwell.input = "a"}}, %b: tensor<{n}x{k}x{t}> {{{role}}})
+    -> tensor<{m}x{n}x{t}> {{
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  {dims}
+  %zero = arith.constant 0.0 : {t}
+  %0 = tensor.empty({turned}) : tensor<{k}x{n}x{t}>
+  %1 = linalg.transpose ins(%b : tensor<{n}x{k}x{t}>) outs(%0 : tensor<{k}x{n}x{t}>) permutation = [1, 0]
+  %2 = tensor.empty({sizes}) : tensor<{m}x{n}x{t}>
+  %3 = linalg.fill ins(%zero : {t}) outs(%2 : tensor<{m}x{n}x{t}>) -> tensor<{m}x{n}x{t}>
+  %4 = linalg.matmul ins(%a, %1 : tensor<{m}x{k}x{t}>, tensor<{k}x{n}x{t}>)
+                     outs(%3 : tensor<{m}x{n}x{t}>) -> tensor<{m}x{n}x{t}>
+  return %4 : tensor<{m}x{n}x{t}>
+}}
+"""
+_WEIGHT = 'stepwell.parameter = "w"'
+_DIM = "%{0} = tensor.dim %{1}, %c{2} : tensor<{3}x{4}x{5}>"
+
+# Small caches, so that reductions and results are cut into blocks at sizes that the interpreter can run.
+KERNELS = [
+    "vectorize-contractions{l2=4096}",
+    "vectorize-contractions{registers=32 vector-bits=512 l2=65536}",
+    "vectorize-contractions{registers=32 vector-bits=128 l2=8192 depth=3}",
+]
+SIZES = [(1, 1, 1), (5, 3, 7), (1, 130, 37), (13, 67, 50), (8, 64, 32), (3, 9, 101), (4, 0, 3), (0, 3, 4)]
+
+
+def _buffers(kernel: str) -> str:
+    first, rest = TO_BUFFERS.split(",", 1)
+    return f"{first},{kernel},{rest}"
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("dynamic", ["", "m", "mnk"])
+@pytest.mark.parametrize("element", ["f32", "f64"])
+def test_products(kernel: str, dynamic: str, element: str) -> None:
+    rng = np.random.default_rng(1)
+    for m, k, n in SIZES:
+        sizes = {"m": m, "k": k, "n": n, "t": element}
+        shape = {name: "?" if name in dynamic else size for name, size in sizes.items()}
+        sides = {"m": ("a", 0, "m", "k"), "n": ("b", 0, "n", "k"), "k": ("a", 1, "m", "k")}
+        dims = [
+            _DIM.format(name, value, axis, shape[one], shape[other], element)
+            for name, (value, axis, one, other) in sides.items()
+            if name in dynamic
+        ]
+        text = _PRODUCT.format(
+            **shape,
+            dims="\n  ".join(dims),
+            turned=", ".join(f"%{name}" for name in "kn" if name in dynamic),
+            sizes=", ".join(f"%{name}" for name in "mn" if name in dynamic),
+            role='stepwell.input = "b"',
+        )
+        inputs = [random_array(rng, (m, k), element), random_array(rng, (n, k), element)]
+        check_pipeline(text, _buffers(kernel), inputs)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("panels", ["", "{vector-bits=512 registers=32}"])
+def test_packed_products(kernel: str, dynamic: bool, panels: str) -> None:
+    rng = np.random.default_rng(2)
+    for m, k, n in [(1, 40, 64), (7, 64, 100), (13, 30, 48), (29, 3, 79), (1, 1, 16)]:
+        rows = "?" if dynamic else m
+        dims = _DIM.format("m", "a", 0, rows, k, "f32") if dynamic else ""
+        text = _PRODUCT.format(
+            m=rows,
+            k=k,
+            n=n,
+            t="f32",
+            dims=dims,
+            turned="",
+            sizes="%m" if dynamic else "",
+            role='stepwell.parameter = "w"',
+        )
+        weights = {"w": random_array(rng, (n, k))}
+        inputs = [random_array(rng, (m, k))]
+        check_pipeline(text, f"pack{panels}", inputs, parameters=weights)
+        check_pipeline(text, f"pack{panels},{_buffers(kernel)}", inputs, parameters=weights)
+
+
+@pytest.mark.parametrize("kernel", KERNELS[:2])
+def test_values_that_are_not_finite_stay_in_their_rows_and_columns(kernel: str) -> None:
+    rng = np.random.default_rng(3)
+    text = _PRODUCT.format(m=6, k=20, n=37, t="f32", dims="", turned="", sizes="", role=_WEIGHT)
+    left, right = random_array(rng, (6, 20)), random_array(rng, (37, 20))
+    left[2, 3], left[4, 0], right[36, 5] = np.nan, np.inf, -np.inf
+    check_pipeline(text, f"pack,{_buffers(kernel)}", [left], parameters={"w": right})
