@@ -81,9 +81,9 @@ def choose_shape(contraction: Contraction, machine: Machine) -> KernelShape:
         rows = -(-count // -(-count // rows))  # tiles of even height
     depth = machine.depth
     block = max(_LEAST_DEPTH, machine.l2 // 8 // (vector * pieces * contraction.bits // 8) // depth * depth)
-    row_block, lane_block = _split(
-        contraction, rows, vector * pieces, machine.l2 // 4 // (block * contraction.bits // 8)
-    )
+    inner = contraction.sizes[contraction.reduced[-1]] if contraction.reduced else 1
+    most = machine.l2 // 4 // (min(block, inner or block) * contraction.bits // 8)
+    row_block, lane_block = _split(contraction, rows, vector * pieces, most)
     return KernelShape(rows, vector, pieces, depth, block, row_block, lane_block)
 
 

@@ -1,13 +1,13 @@
 // RUN: stepwell-opt %s --pack --canonicalize --split-input-file | FileCheck %s
 
 // A transposed weight is packed as it lies, the last panel padded; what is around the product does not change.
-// CHECK-DAG: #[[PANELS:.*]] = affine_map<(d0, d1, d2) -> (d1 floordiv 16, d2, d1 mod 16)>
+// CHECK-DAG: #[[$PANELS:.*]] = affine_map<(d0, d1, d2) -> (d1 floordiv 16, d2, d1 mod 16)>
 // CHECK-LABEL: func.func @main(
 // CHECK-SAME: %[[X:.*]]: tensor<?x64xf32> {{.*}}, %[[W:.*]]: tensor<100x64xf32>
 // CHECK-NOT: linalg.transpose
 // CHECK: %[[P:.*]] = linalg.pack %[[W]] padding_value({{.*}} : f32) outer_dims_perm = [0, 1] inner_dims_pos = [0] inner_tiles = [16]
 // CHECK-SAME: tensor<100x64xf32> -> tensor<7x64x16xf32>
-// CHECK: linalg.generic {indexing_maps = [{{.*}}, #[[PANELS]], {{.*}}]
+// CHECK: linalg.generic {indexing_maps = [{{.*}}, #[[$PANELS]], {{.*}}]
 // CHECK-SAME: ins(%[[X]], %[[P]] : tensor<?x64xf32>, tensor<7x64x16xf32>) outs({{.*}} : tensor<?x100xf32>)
 func.func @main(%x: tensor<?x64xf32> {stepwell.input = "x"}, %w: tensor<100x64xf32> {stepwell.parameter = "w"},
                 %i: tensor<?x100xf32> {stepwell.input = "i"}) -> tensor<?x100xf32> {
