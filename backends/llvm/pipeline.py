@@ -16,21 +16,20 @@ def cpu_pipeline(fp: str, cpu: CpuModel) -> Pipeline:
             model does: no folded normalisation, no fused multiply-add.
         cpu: what the schedules are made for.
     """
-    graph, schedule = graph_stage(), _stage("schedule", "tensor", "fuse", "canonicalize", "cse")
-    buffer = buffer_stage()
+    graph, buffer = graph_stage(), buffer_stage()
+    prepare = _stage("prepare", "tensor", "split-prepare", "detach-prepare")
     if fp != "strict":
         graph.elements.append(parse_element("fold-batch-norm"))
-        # Ahead of fusion, which rewrites products by the reshapes around them.
-        schedule.elements.insert(0, parse_element(f"pack{{vector-bits={cpu.vector_bits} registers={cpu.registers}}}"))
-        schedule.elements.append(parse_element("pack-convolutions"))
+        # Weights are laid out ahead of fusion, which rewrites products by the reshapes around them.
+        prepare.elements = [parse_element(text) for text in _layouts(cpu)] + prepare.elements
         # Ahead of the memory plan: tiles start in registers, and buffers that nobody writes any more are not planned.
-        buffer.elements.insert(1, parse_element(_contractions(cpu)))
+        buffer.elements[1:1] = [parse_element(_convolutions(cpu)), parse_element(_contractions(cpu))]
     return Pipeline(
         [
             graph,
             tensor_stage(),
-            schedule,
-            _stage("prepare", "tensor", "split-prepare", "detach-prepare"),
+            prepare,
+            _stage("schedule", "tensor", "fuse", "canonicalize", "cse"),
             buffer,
             backend_stage(fp),
         ]
@@ -50,6 +49,24 @@ def buffer_stage() -> Stage:
         "canonicalize",
         "cse",
     )
+
+
+def _layouts(cpu: CpuModel) -> list[str]:
+    """Weights in panels, images with channels last, and filters packed by two vectors of them."""
+    lanes = 2 * max(4, cpu.vector_bits // 32)
+    return [
+        "propagate-layouts",
+        "canonicalize",
+        "cse",
+        f"pack{{vector-bits={cpu.vector_bits} registers={cpu.registers}}}",
+        f"pack-convolutions{{lanes={lanes}}}",
+        "canonicalize",
+        "cse",
+    ]
+
+
+def _convolutions(cpu: CpuModel) -> str:
+    return f"vectorize-convolutions{{vector-bits={max(128, cpu.vector_bits)} registers={cpu.registers}}}"
 
 
 def _contractions(cpu: CpuModel) -> str:

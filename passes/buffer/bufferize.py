@@ -85,7 +85,7 @@ def _split_fills(function: ir.Operation) -> None:
 
     function.walk(collect)
     for fill in fills:
-        inits = [use for use in fill.results[0].uses if _init_argument(use) is not None]
+        inits = [use for use in fill.results[0].uses if _init_argument(use) is not None or _is_inserted_into(use)]
         for use in inits:
             user = use.owner.operation
             argument = _init_argument(use)
@@ -95,6 +95,11 @@ def _split_fills(function: ir.Operation) -> None:
                 user.operands[use.operand_number] = fill.clone(ir.InsertionPoint(user)).operation.results[0]
         if not any(True for _ in fill.results[0].uses):
             fill.erase()
+
+
+def _is_inserted_into(use: ir.OpOperand) -> bool:
+    """Whether this operand is what a slice is inserted into: an image that grows by a border."""
+    return bool(use.owner.operation.name == "tensor.insert_slice" and use.operand_number == 1)
 
 
 def _init_argument(use: ir.OpOperand) -> ir.Value | None:

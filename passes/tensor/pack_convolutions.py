@@ -1,8 +1,7 @@
-"""pack-convolutions: convolutions in the form of a contraction over packed filters."""
+"""pack-convolutions: convolutions over images with channels last as contractions with packed filters."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,31 +10,35 @@ from torch_mlir.dialects import arith, linalg, tensor
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.tensor.build import Size, empty, extract_slice, scalar, sizes_of
+from stepwell.passes.tensor.layout.rewrites import is_zero
+from stepwell.passes.tensor.layout.twins import LAST
 
 _DYNAMIC = ir.ShapedType.get_dynamic_size()
-# Below this many output channels a vector of them is mostly padding.
-_FEWEST_CHANNELS = 8
+# A packed filter may be this much larger than it was.
+_MOST_PADDING = 1.3
+# Images of so few channels are read as they lie: a scalar is loaded from anywhere at the same price.
+_FEW_CHANNELS = 4
 
 
 @dataclass
 class PackConvolutions(Pass):
-    """Rewrite ``linalg.conv_2d_nchw_fchw`` over floats with a filter of static shape.
+    """Rewrite ``linalg.conv_2d_nhwc_hwcf`` over floats with a filter of static shape.
 
-    A 1x1 convolution of stride 1 becomes a product over pixels as they lie. Any other gets its filter packed, ``lanes``
-    output channels innermost, so that a vector of channels meets one pixel: whatever the stride, dilation or width of
-    the image. Packing touches weights alone, so that ``split-prepare`` does it ahead of time; the result is unpacked.
+    The filter becomes ``[F/L][KH][KW][C][L]``: ``L`` output channels, two vectors of ``lanes / 2`` or close to it, lie
+    side by side, and a block of them in one piece of memory. Packing touches weights alone, so that
+    ``split-prepare`` does it ahead of time.
     """
 
     name: ClassVar[str] = "pack-convolutions"
     summary: ClassVar[str] = "convolutions as contractions over packed filters"
 
-    lanes: int = 16
+    lanes: int = 32
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         found: list[ir.Operation] = []
 
         def visit(candidate: ir.Operation) -> ir.WalkResult:
-            if candidate.name == "linalg.conv_2d_nchw_fchw" and _applies(candidate):
+            if candidate.name == "linalg.conv_2d_nhwc_hwcf" and _applies(candidate):
                 found.append(candidate)
             return ir.WalkResult.ADVANCE
 
@@ -48,6 +51,21 @@ class PackConvolutions(Pass):
         context.note(self.name, packed=len(found))
 
 
+def block_of_channels(channels: int, vector: int) -> int:
+    """How many of ``channels`` to keep side by side: the fewest vector operations, little padding, two vectors."""
+    if channels <= 2 * vector:
+        return -(-channels // 4) * 4
+
+    def cost(block: int) -> tuple[float, int]:
+        full, rest = divmod(channels, block)
+        vectors = full * -(-block // vector) + -(-rest // vector)
+        # A single vector of channels loads a scalar for each multiply-add.
+        return vectors * (1.1 if block == vector else 1.0), abs(block - 2 * vector)
+
+    sizes = [half * vector // 2 for half in range(2, 7)]
+    return min((size for size in sizes if -(-channels // size) * size <= _MOST_PADDING * channels), key=cost)
+
+
 def _applies(op: ir.Operation) -> bool:
     if not isinstance(op.operands[1].type, ir.RankedTensorType):
         return False
@@ -55,7 +73,6 @@ def _applies(op: ir.Operation) -> bool:
     return bool(
         filter_type.has_static_shape
         and 0 not in filter_type.shape
-        and filter_type.shape[0] >= _FEWEST_CHANNELS
         and str(filter_type.element_type) in ("f32", "f64")
         and op.operands[0].type.element_type == filter_type.element_type
     )
@@ -65,85 +82,71 @@ class _Rewrite:
     def __init__(self, op: ir.Operation, lanes: int) -> None:
         self.image, self.filter, self.init = op.operands
         self.strides, self.dilations = (_pair(op, name) for name in ("strides", "dilations"))
-        self.channels, self.depth, *self.window = ir.RankedTensorType(self.filter.type).shape
+        *self.window, self.depth, self.channels = ir.RankedTensorType(self.filter.type).shape
         self.element = ir.RankedTensorType(self.filter.type).element_type
-        self.lanes = lanes if self.channels >= lanes else _FEWEST_CHANNELS
-        self.groups = -(-self.channels // self.lanes)
+        wide = str(self.element) == "f64"
+        self.block = block_of_channels(self.channels, max(4, lanes // (4 if wide else 2)))
+        self.blocks = -(-self.channels // self.block)
 
     def build(self) -> ir.Value:
-        image = ir.RankedTensorType(self.image.type)
-        pointwise = list(self.window) == [1, 1] and self.strides == (1, 1) and image.has_static_shape
-        return self._pointwise() if pointwise else self._packed()
-
-    def _pointwise(self) -> ir.Value:
-        """``out[n, f, p] += filter[f, c] * image[n, c, p]``."""
-        batch, _, height, width = ir.RankedTensorType(self.image.type).shape
-        pixels = height * width
-        image = self._collapse(self.image, [[0], [1], [2, 3]], [batch, self.depth, pixels])
-        weights = self._collapse(self.filter, [[0], [1, 2, 3]], [self.channels, self.depth])
-        init = self._collapse(self.init, [[0], [1], [2, 3]], [batch, self.channels, pixels])
-        n, f, p, c = (ir.AffineDimExpr.get(dim) for dim in range(4))
-        result = self._contract(weights, image, init, ([f, c], [n, c, p], [n, f, p]), "pppr")
-        kind = ir.RankedTensorType(self.init.type)
-        return tensor.ExpandShapeOp(kind, result, _groups([[0], [1], [2, 3]]), [], list(kind.shape)).result
-
-    def _packed(self) -> ir.Value:
-        """``out[n, fo, h, w, l] += image[n, c, h*s + i*d, w*s + j*d] * filter[fo, c, i, j, l]``."""
-        batch, _, height, width = sizes_of(self.init)
-        zero = scalar(self.element, 0.0)
-        shape: list[Size] = [batch, self.groups, height, width, self.lanes]
-        init = linalg.fill(zero, outs=[empty(shape, self.element)])
-        n, fo, h, w, c, i, j, lane = (ir.AffineDimExpr.get(dim) for dim in range(8))
+        """``out[n, h, w, fo, l] += image[n, h*s + i*d, w*s + j*d, c] * filter[fo, i, j, c, l]``."""
+        batch, height, width, _ = sizes_of(self.init)
+        shape: list[Size] = [batch, height, width, self.blocks, self.block]
+        init = linalg.fill(scalar(self.element, 0.0), outs=[empty(shape, self.element)])
+        n, h, w, fo, i, j, c, lane = (ir.AffineDimExpr.get(dim) for dim in range(8))
         rows = h * self.strides[0] + i * self.dilations[0]
         columns = w * self.strides[1] + j * self.dilations[1]
-        maps = ([n, c, rows, columns], [fo, c, i, j, lane], [n, fo, h, w, lane])
-        packed = self._contract(self.image, self._pack_filter(), init, maps, "pppprrrp")
-        order = [0, 1, 4, 2, 3]
-        unpacked = linalg.transpose(
-            packed, outs=[empty([batch, self.groups, self.lanes, height, width], self.element)], permutation=order
-        )
-        whole = [_static(batch), self.groups * self.lanes, _static(height), _static(width)]
-        result = self._collapse(unpacked, [[0], [1, 2], [3], [4]], whole)
-        if self.groups * self.lanes != self.channels:
-            result = extract_slice(result, [0] * 4, [batch, self.channels, height, width], range(4))
+        image, first = self._image()
+        at = [n, c, rows, columns] if first else [n, rows, columns, c]
+        packed = self._contract(image, self._pack_filter(), init, (at, [fo, i, j, c, lane], [n, h, w, fo, lane]))
+        padded = self.blocks * self.block
+        kind = ir.RankedTensorType.get([*map(_static, (batch, height, width)), padded], self.element)
+        result = tensor.CollapseShapeOp(kind, packed, _groups([[0], [1], [2], [3, 4]])).result
+        if padded != self.channels:
+            result = extract_slice(result, [0] * 4, [batch, height, width, self.channels], range(4))
         return self._add_init(result)
 
+    def _image(self) -> tuple[ir.Value, bool]:
+        """The image to read, and whether its channels come first."""
+        owner = self.image.owner
+        transposed = not isinstance(owner, ir.Block) and owner.name == "linalg.transpose"
+        if transposed and self.depth <= _FEW_CHANNELS:
+            first = tuple(ir.DenseI64ArrayAttr(owner.attributes["permutation"])) == LAST
+            return (owner.operands[0], True) if first else (self.image, False)
+        return self.image, False
+
     def _pack_filter(self) -> ir.Value:
-        padded = self.groups * self.lanes
+        padded = self.blocks * self.block
         source = self.filter
         if padded != self.channels:
-            kind = ir.RankedTensorType.get([padded, self.depth, *self.window], self.element)
+            kind = ir.RankedTensorType.get([*self.window, self.depth, padded], self.element)
             zero = scalar(self.element, 0.0)
-            pad = tensor.PadOp(kind, source, [], [], [0] * 4, [padded - self.channels, 0, 0, 0])
+            pad = tensor.PadOp(kind, source, [], [], [0] * 4, [0, 0, 0, padded - self.channels])
             block = pad.regions[0].blocks.append(*[ir.IndexType.get()] * 4)
             with ir.InsertionPoint(block):
                 tensor.YieldOp(zero)
             source = pad.result
-        split = [self.groups, self.lanes, self.depth, *self.window]
+        split = [*self.window, self.depth, self.blocks, self.block]
         kind = ir.RankedTensorType.get(split, self.element)
-        grouped = tensor.ExpandShapeOp(kind, source, _groups([[0, 1], [2], [3], [4]]), [], split).result
-        packed: list[Size] = [self.groups, self.depth, *self.window, self.lanes]
-        result: ir.Value = linalg.transpose(grouped, outs=[empty(packed, self.element)], permutation=[0, 2, 3, 4, 1])
+        blocked = tensor.ExpandShapeOp(kind, source, _groups([[0], [1], [2], [3, 4]]), [], split).result
+        packed: list[Size] = [self.blocks, *self.window, self.depth, self.block]
+        made = linalg.transpose(blocked, outs=[empty(packed, self.element)], permutation=[3, 0, 1, 2, 4])
+        result: ir.Value = made.results[0]
         return result
 
     def _add_init(self, result: ir.Value) -> ir.Value:
         """The convolution adds to what was there; a fill with zero adds nothing."""
         owner = self.init.owner
-        if not isinstance(owner, ir.Block) and owner.name == "linalg.fill" and _is_zero(owner.operands[0]):
+        if not isinstance(owner, ir.Block) and owner.name == "linalg.fill" and is_zero(owner.operands[0]):
             return result
         return arith.AddFOp(result, self.init).result
 
     def _contract(
-        self,
-        left: ir.Value,
-        right: ir.Value,
-        init: ir.Value,
-        results: tuple[Sequence[ir.AffineExpr], ...],
-        kinds: str,
+        self, left: ir.Value, right: ir.Value, init: ir.Value, results: tuple[list[ir.AffineExpr], ...]
     ) -> ir.Value:
-        maps = [ir.AffineMap.get(len(kinds), 0, list(result)) for result in results]
+        maps = [ir.AffineMap.get(8, 0, result) for result in results]
         names = {"p": "parallel", "r": "reduction"}
-        iterators = [ir.Attribute.parse(f"#linalg.iterator_type<{names[kind]}>") for kind in kinds]
+        iterators = [ir.Attribute.parse(f"#linalg.iterator_type<{names[kind]}>") for kind in "pppprrrp"]
         op = linalg.GenericOp(
             [init.type], [left, right], [init], ir.ArrayAttr.get([ir.AffineMapAttr.get(m) for m in maps]),
             ir.ArrayAttr.get(iterators),
@@ -154,10 +157,6 @@ class _Rewrite:
             linalg.YieldOp([arith.AddFOp(block.arguments[2], product).result])
         result: ir.Value = op.results[0]
         return result
-
-    def _collapse(self, value: ir.Value, groups: list[list[int]], shape: list[int]) -> ir.Value:
-        kind = ir.RankedTensorType.get(shape, self.element)
-        return tensor.CollapseShapeOp(kind, value, _groups(groups)).result
 
 
 def _groups(groups: list[list[int]]) -> ir.ArrayAttr:
@@ -172,12 +171,3 @@ def _pair(op: ir.Operation, name: str) -> tuple[int, int]:
 
 def _static(size: Size) -> int:
     return size if isinstance(size, int) else _DYNAMIC
-
-
-def _is_zero(value: ir.Value) -> bool:
-    owner = value.owner
-    return (
-        not isinstance(owner, ir.Block)
-        and owner.name == "arith.constant"
-        and ir.FloatAttr(owner.attributes["value"]).value == 0.0
-    )

@@ -1,0 +1,195 @@
+"""The nest of a convolution with packed filters.
+
+A tile of pixels by a block of output channels stays in vector registers; each step of the reduction broadcasts one
+scalar of the image per pixel against the vectors of one packed row of the filter. A block of the filter is outermost,
+so that it stays in cache for all pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch_mlir import ir
+from torch_mlir.dialects import arith, memref, vector
+
+from stepwell.passes.buffer.convolution.epilogue import WriteBack
+from stepwell.passes.buffer.convolution.nest import Extent, Nest, even_tile
+from stepwell.passes.buffer.convolution.site import Site
+
+_FULL_UNROLL = 8
+# Multiply-adds in one iteration: enough to hide the loop, few enough for the instruction cache.
+_STEPS = 112
+_NARROW = 8
+
+
+@dataclass(frozen=True)
+class Registers:
+    """Vector registers: how many, and how many elements each holds."""
+
+    count: int
+    lanes: int
+
+
+def is_packed_convolution(op: ir.Operation) -> bool:
+    """Whether ``op`` is ``out[n,h,w,fo,l] += image[...] * filter[fo,i,j,c,l]`` as pack-convolutions writes it."""
+    if op.name != "linalg.generic" or len(op.operands) != 3 or len(op.results):
+        return False
+    maps = [ir.AffineMapAttr(attribute).value for attribute in ir.ArrayAttr(op.attributes["indexing_maps"])]
+    names = [inner.operation.name for inner in op.regions[0].blocks[0].operations]
+    plain = [[_position(result) for result in m.results] for m in maps]
+    types = [ir.MemRefType(value.type) for value in op.operands]
+    return (
+        maps[0].n_dims == 8
+        and plain[1] == [3, 4, 5, 6, 7]
+        and plain[2] == [0, 1, 2, 3, 7]
+        and names == ["arith.mulf", "arith.addf", "linalg.yield"]
+        and types[1].has_static_shape
+        and str(types[2].element_type) in ("f32", "f64")
+        and all(kind.get_strides_and_offset()[0][-1] == 1 for kind in types[1:])
+    )
+
+
+class DenseNest:
+    """Emits the nest of ``site`` at the insertion point."""
+
+    def __init__(self, site: Site, registers: Registers) -> None:
+        self.site = site
+        self.nest = Nest()
+        self.image, self.filter, self.out = site.op.operands
+        self.image_map = ir.AffineMapAttr(ir.ArrayAttr(site.op.attributes["indexing_maps"])[0]).value
+        self.element = ir.MemRefType(self.out.type).element_type
+        self.registers = registers
+        self.groups, self.taps_high, self.taps_wide, self.depth, self.block = ir.MemRefType(self.filter.type).shape
+        self.channels = _channels(site)
+        self.write_back = WriteBack(site, self.nest, self.block)
+
+    def emit(self) -> None:
+        """Whole blocks of channels, then the last one with as many vectors as it needs."""
+        whole, rest = divmod(self.channels, self.block)
+        if whole:
+            self._blocks(0, whole, self.block)
+        if rest:
+            self._blocks(whole, whole + 1, rest)
+
+    def _blocks(self, first: int, end: int, lanes: int) -> None:
+        vectors = self._vectors(lanes)
+        most = min(14, (self.registers.count - 2 - len(vectors)) // len(vectors))
+        batch, height, width = (self.nest.size(self.out, axis) for axis in range(3))
+        wide = even_tile(width, most)
+        high = 1
+        if isinstance(width, int) and isinstance(height, int) and width <= _NARROW:
+            wide = min(width, most)
+            high = even_tile(height, max(1, most // wide)) if wide == width else 1
+        for lower, upper, step in self.nest.segments(height, high):
+
+            def body(at: list[ir.Value], rows: int = step) -> None:
+                group, n, h = at
+
+                def columns(left: Extent, right: Extent, tile: int) -> None:
+                    self.nest.loop(
+                        left,
+                        right,
+                        tile,
+                        lambda w: self._tile(
+                            [n, h, w], group, [(y, x) for y in range(rows) for x in range(tile)], lanes
+                        ),
+                    )
+
+                for segment in self.nest.segments(width, wide):
+                    columns(*segment)
+
+            self.nest.parallel([(first, end, 1), (0, batch, 1), (lower, upper, step)], body)
+
+    def _vectors(self, lanes: int) -> list[tuple[int, int, int]]:
+        """(offset, width, lanes that count) of the vectors that cover ``lanes``; widths are powers of two or whole."""
+        found = []
+        for offset in range(0, lanes, self.registers.lanes):
+            count = min(self.registers.lanes, lanes - offset)
+            width = self.registers.lanes
+            while width // 2 >= count and width > 4:
+                width //= 2
+            if offset + width > self.block:
+                width = self.block - offset
+            found.append((offset, width, count))
+        return found
+
+    def _tile(self, corner: list[ir.Value], group: ir.Value, pixels: list[tuple[int, int]], lanes: int) -> None:
+        vectors = self._vectors(lanes)
+        zero = ir.FloatAttr.get(self.element, 0.0)
+        start = []
+        for _, width, _ in vectors:
+            kind = ir.VectorType.get([width], self.element)
+            start.append(arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, zero)))
+        values = self._reduce(corner, group, pixels, vectors, start * len(pixels))
+        n, h, w = corner
+        for p, (y, x) in enumerate(pixels):
+            pixel = [n, self.nest.add(h, y), self.nest.add(w, x)]
+            for v, (offset, _, count) in enumerate(vectors):
+                self.write_back.store(values[p * len(vectors) + v], count, pixel, group, offset)
+
+    def _reduce(
+        self,
+        corner: list[ir.Value],
+        group: ir.Value,
+        pixels: list[tuple[int, int]],
+        vectors: list[tuple[int, int, int]],
+        start: list[ir.Value],
+    ) -> list[ir.Value]:
+        def step(i: ir.Value, j: ir.Value, c: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
+            row = []
+            for offset, width, _ in vectors:
+                kind = ir.VectorType.get([width], self.element)
+                row.append(vector.load(kind, self.filter, [group, i, j, c, self.nest.constant(offset)]))
+            result = []
+            for p, (y, x) in enumerate(pixels):
+                n, h, w = corner
+                at = {0: n, 1: self.nest.add(h, y), 2: self.nest.add(w, x), 4: i, 5: j, 6: c}
+                scalar = memref.load(self.image, [self._index(e, at) for e in self.image_map.results])
+                for v, weights in enumerate(row):
+                    spread = vector.broadcast(weights.type, scalar)
+                    result.append(vector.fma(spread, weights, values[p * len(vectors) + v]))
+            return result
+
+        def channels(i: ir.Value, j: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
+            unroll = max(1, min(4, _STEPS // len(values)))
+            if self.depth <= _FULL_UNROLL:
+                unroll = self.depth
+            main = self.depth - self.depth % unroll
+
+            def several(c: ir.Value, carried: list[ir.Value]) -> list[ir.Value]:
+                for offset in range(unroll):
+                    carried = step(i, j, self.nest.add(c, offset), carried)
+                return carried
+
+            values = self.nest.carry(main, unroll, values, several)
+            for rest in range(main, self.depth):
+                values = step(i, j, self.nest.constant(rest), values)
+            return values
+
+        def columns(i: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
+            return self.nest.carry(self.taps_wide, 1, values, lambda j, carried: channels(i, j, carried))
+
+        return self.nest.carry(self.taps_high, 1, start, columns)
+
+    def _index(self, expression: ir.AffineExpr, at: dict[int, ir.Value]) -> ir.Value:
+        if isinstance(expression, ir.AffineDimExpr):
+            return at[expression.position]
+        if isinstance(expression, ir.AffineConstantExpr):
+            return self.nest.constant(expression.value)
+        assert isinstance(expression, ir.AffineBinaryExpr)
+        left, right = self._index(expression.lhs, at), self._index(expression.rhs, at)
+        return arith.addi(left, right) if isinstance(expression, ir.AffineAddExpr) else arith.muli(left, right)
+
+
+def _channels(site: Site) -> int:
+    """Output channels that count: fewer than the packed ones where the epilogue reads a part of the result."""
+    groups, block = ir.MemRefType(site.result.type).shape[3:]
+    if site.epilogue is not None:
+        kind = ir.MemRefType(site.epilogue.operands[len(site.epilogue.operands) - 1].type)
+        if kind.rank == 4:
+            return int(kind.shape[3])
+    return int(groups * block)
+
+
+def _position(expression: ir.AffineExpr) -> int | None:
+    return expression.position if isinstance(expression, ir.AffineDimExpr) else None

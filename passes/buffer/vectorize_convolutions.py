@@ -1,0 +1,58 @@
+"""vectorize-convolutions: convolutions and pooling with what is done to their results, as vector code on buffers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch_mlir import ir
+
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.buffer.convolution.channelwise import ChannelwiseNest, is_channelwise
+from stepwell.passes.buffer.convolution.dense import DenseNest, Registers, is_packed_convolution
+from stepwell.passes.buffer.convolution.site import find_site
+
+_BITS = {"f32": 32, "f64": 64}
+
+
+@dataclass
+class VectorizeConvolutions(Pass):
+    """Replace packed and depthwise convolutions and pooling on images with channels last by nests over vectors.
+
+    Options:
+        vector_bits: width of a vector register.
+        registers: number of vector registers.
+
+    An elementwise operation that reads the result first is done in registers, before the result is stored; a copy of
+    it into a larger (padded) buffer becomes a second store, or the only one. Rows of pixels are parallel loops.
+    """
+
+    name: ClassVar[str] = "vectorize-convolutions"
+    summary: ClassVar[str] = "vector code for convolutions and pooling, with what follows done in registers"
+
+    vector_bits: int = 256
+    registers: int = 16
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        found: list[ir.Operation] = []
+
+        def visit(candidate: ir.Operation) -> ir.WalkResult:
+            if is_packed_convolution(candidate) or is_channelwise(candidate):
+                found.append(candidate)
+            return ir.WalkResult.ADVANCE
+
+        op.walk(visit)
+        fused = copied = taken = 0
+        for convolution in found:
+            site = find_site(convolution)
+            if site is None:
+                continue
+            assert site.position is not None
+            element = str(ir.MemRefType(site.result.type).element_type)
+            registers = Registers(self.registers, max(2, self.vector_bits // _BITS[element]))
+            nest = ChannelwiseNest if is_channelwise(convolution) else DenseNest
+            with ir.InsertionPoint(site.position), convolution.location:
+                nest(site, registers).emit()
+            taken, fused, copied = taken + 1, fused + (site.epilogue is not None), copied + (site.copy is not None)
+            site.erase()
+        context.note(self.name, convolutions=taken, epilogues=fused, copies=copied)

@@ -1,0 +1,1 @@
+"""Channels-last twins of image tensors, and how each operation makes one."""

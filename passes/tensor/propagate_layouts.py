@@ -1,0 +1,65 @@
+"""propagate-layouts: images keep their channels last from the first convolution to the last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch_mlir import ir
+
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.tensor.layout.rewrites import REWRITES, unchanged
+from stepwell.passes.tensor.layout.twins import FIRST, Twins, transpose
+
+_CONVOLUTIONS = frozenset({"linalg.conv_2d_nchw_fchw", "linalg.depthwise_conv_2d_nchw_chw"})
+
+
+@dataclass
+class PropagateLayouts(Pass):
+    """Rewrite float convolutions, and what lies between them, over images with channels last.
+
+    A vector of channels then meets one pixel in every operation: whatever the stride, the dilation and the width.
+    Elementwise operations, padding, pooling, reductions over pixels and transposes follow their operands; a transpose
+    is left where a value enters the first convolution, and where it is used by anything else.
+    """
+
+    name: ClassVar[str] = "propagate-layouts"
+    summary: ClassVar[str] = "keep images with channels last between convolutions"
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        converted = 0
+        for function in op.regions[0].blocks[0].operations:
+            for region in function.operation.regions:
+                for block in region.blocks:
+                    converted += _convert(block)
+        context.note(self.name, converted=converted)
+
+
+def _convert(block: ir.Block) -> int:
+    twins = Twins()
+    done: list[tuple[ir.Operation, ir.Value]] = []
+    for op in [view.operation for view in block.operations]:
+        rewrite = REWRITES.get(op.name)
+        if op.name not in _CONVOLUTIONS and not done:
+            continue
+        with ir.InsertionPoint(op), op.location:
+            same = unchanged(op, twins)
+            if same is not None:
+                op.results[0].replace_all_uses_with(same)
+                op.erase()
+                continue
+            twin = rewrite(op, twins) if rewrite is not None else None
+        if twin is None:
+            continue
+        if ir.RankedTensorType(op.results[0].type).rank != 4:
+            op.results[0].replace_all_uses_with(twin)
+            op.erase()
+            continue
+        twins.set(op.results[0], twin)
+        done.append((op, twin))
+    for op, twin in reversed(done):
+        if any(True for _ in op.results[0].uses):
+            with ir.InsertionPoint(op), op.location:
+                op.results[0].replace_all_uses_with(transpose(twin, FIRST))
+        op.erase()
+    return len(done)

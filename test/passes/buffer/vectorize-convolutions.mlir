@@ -1,0 +1,94 @@
+// RUN: stepwell-opt %s --pass-pipeline='builtin.module(vectorize-convolutions{vector-bits=256 registers=16},canonicalize,cse)' --split-input-file | FileCheck %s
+
+#id = affine_map<(n, h, w, c) -> (n, h, w, c)>
+#channel = affine_map<(n, h, w, c) -> (c)>
+
+// Rows are parallel; bias and activation happen in registers, and the result goes straight into the larger buffer.
+// CHECK-LABEL: func.func @depthwise
+// CHECK-NOT: memref.alloc
+// CHECK: scf.parallel
+// CHECK: vector.fma {{.*}} : vector<8xf32>
+// CHECK: %[[BIAS:.*]] = vector.load %arg2[%{{.*}}] : memref<8xf32>, vector<8xf32>
+// CHECK: arith.addf %{{.*}}, %[[BIAS]] : vector<8xf32>
+// CHECK: arith.maximumf {{.*}} : vector<8xf32>
+// CHECK: vector.store %{{.*}}, %{{.*}} : memref<1x4x4x8xf32, strided<{{.*}}>>, vector<8xf32>
+// CHECK-NOT: linalg
+// CHECK-NOT: memref.copy
+func.func @depthwise(%x: memref<1x6x6x8xf32>, %w: memref<3x3x8xf32>, %bias: memref<8xf32>, %into: memref<1x6x6x8xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %out = memref.alloc() : memref<1x4x4x8xf32>
+  linalg.fill ins(%zero : f32) outs(%out : memref<1x4x4x8xf32>)
+  linalg.depthwise_conv_2d_nhwc_hwc {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%x, %w : memref<1x6x6x8xf32>, memref<3x3x8xf32>) outs(%out : memref<1x4x4x8xf32>)
+  linalg.generic {indexing_maps = [#id, #channel, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%out, %bias : memref<1x4x4x8xf32>, memref<8xf32>) outs(%out : memref<1x4x4x8xf32>) {
+  ^bb0(%in: f32, %b: f32, %o: f32):
+    %sum = arith.addf %in, %b : f32
+    %relu = arith.maximumf %sum, %zero : f32
+    linalg.yield %relu : f32
+  }
+  %inside = memref.subview %into[0, 1, 1, 0] [1, 4, 4, 8] [1, 1, 1, 1] : memref<1x6x6x8xf32> to memref<1x4x4x8xf32, strided<[288, 48, 8, 1], offset: 56>>
+  memref.copy %out, %inside : memref<1x4x4x8xf32> to memref<1x4x4x8xf32, strided<[288, 48, 8, 1], offset: 56>>
+  return
+}
+
+// -----
+
+// One row of the packed filter meets six pixels.
+// CHECK-LABEL: func.func @dense
+// CHECK: scf.parallel
+// CHECK: vector.store %{{.*}}, %{{.*}} : memref<1x1x6x2x8xf32>, vector<8xf32>
+// CHECK-NOT: linalg
+func.func @dense(%x: memref<1x3x8x5xf32>, %w: memref<2x3x3x5x8xf32>, %out: memref<1x1x6x2x8xf32>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%out : memref<1x1x6x2x8xf32>)
+  linalg.generic {indexing_maps = [affine_map<(n, h, w, f, i, j, c, l) -> (n, h + i, w + j, c)>,
+      affine_map<(n, h, w, f, i, j, c, l) -> (f, i, j, c, l)>, affine_map<(n, h, w, f, i, j, c, l) -> (n, h, w, f, l)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction", "parallel"]}
+      ins(%x, %w : memref<1x3x8x5xf32>, memref<2x3x3x5x8xf32>) outs(%out : memref<1x1x6x2x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %c, %0 : f32
+    linalg.yield %1 : f32
+  }
+  return
+}
+
+// -----
+
+// What the image holds changes before the activation runs: the two stay apart.
+// CHECK-LABEL: func.func @overwritten
+// CHECK: scf.parallel
+// CHECK: linalg.fill
+// CHECK: linalg.generic
+func.func @overwritten(%x: memref<1x4x4x8xf32>, %window: memref<1x1xf32>, %out: memref<1x4x4x8xf32>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%out : memref<1x4x4x8xf32>)
+  linalg.pooling_nhwc_sum {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%x, %window : memref<1x4x4x8xf32>, memref<1x1xf32>) outs(%out : memref<1x4x4x8xf32>)
+  linalg.fill ins(%zero : f32) outs(%x : memref<1x4x4x8xf32>)
+  linalg.generic {indexing_maps = [affine_map<(n, h, w, c) -> (n, h, w, c)>, affine_map<(n, h, w, c) -> (n, h, w, c)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%out : memref<1x4x4x8xf32>) outs(%out : memref<1x4x4x8xf32>) {
+  ^bb0(%in: f32, %o: f32):
+    %relu = arith.maximumf %in, %zero : f32
+    linalg.yield %relu : f32
+  }
+  return
+}
+
+// -----
+
+// What starts from something else than a fill, and integers, are left alone.
+// CHECK-LABEL: func.func @left_alone
+// CHECK-NOT: scf.parallel
+// CHECK: linalg.depthwise_conv_2d_nhwc_hwc
+// CHECK: linalg.pooling_nhwc_max
+func.func @left_alone(%x: memref<1x6x6x8xf32>, %w: memref<3x3x8xf32>, %out: memref<1x4x4x8xf32>, %y: memref<1x6x6x8xi32>, %v: memref<3x3xi32>, %low: memref<1x4x4x8xi32>) {
+  linalg.depthwise_conv_2d_nhwc_hwc {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%x, %w : memref<1x6x6x8xf32>, memref<3x3x8xf32>) outs(%out : memref<1x4x4x8xf32>)
+  %zero = arith.constant 0 : i32
+  linalg.fill ins(%zero : i32) outs(%low : memref<1x4x4x8xi32>)
+  linalg.pooling_nhwc_max {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%y, %v : memref<1x6x6x8xi32>, memref<3x3xi32>) outs(%low : memref<1x4x4x8xi32>)
+  return
+}

@@ -1,0 +1,76 @@
+// RUN: stepwell-opt %s --propagate-layouts --canonicalize --cse --split-input-file | FileCheck %s
+
+// Between two convolutions nothing is transposed: the border is made and the activation done with channels last.
+// CHECK-LABEL: func.func @chain
+// CHECK: %[[IN:.*]] = linalg.transpose ins(%{{.*}} : tensor<1x4x6x6xf32>) outs(%{{.*}}) permutation = [0, 2, 3, 1]
+// CHECK: %[[FIRST:.*]] = linalg.conv_2d_nhwc_hwcf {{.*}} ins(%[[IN]], %{{.*}} : tensor<1x6x6x4xf32>, tensor<3x3x4x8xf32>)
+// CHECK: %[[RELU:.*]] = linalg.generic {{.*}} ins(%[[FIRST]] : tensor<1x4x4x8xf32>)
+// CHECK: %[[PAD:.*]] = tensor.insert_slice %[[RELU]] into %{{.*}}[0, 1, 1, 0] [1, 4, 4, 8]
+// CHECK: %[[SECOND:.*]] = linalg.depthwise_conv_2d_nhwc_hwc {{.*}} ins(%[[PAD]], %{{.*}} : tensor<1x6x6x8xf32>, tensor<3x3x8xf32>)
+// CHECK: %[[OUT:.*]] = linalg.transpose ins(%[[SECOND]] : tensor<1x4x4x8xf32>) outs(%{{.*}}) permutation = [0, 3, 1, 2]
+// CHECK: return %[[OUT]]
+func.func @chain(%x: tensor<1x4x6x6xf32>, %w: tensor<8x4x3x3xf32>, %v: tensor<8x3x3xf32>) -> tensor<1x8x4x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<1x8x4x4xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<1x8x4x4xf32>) -> tensor<1x8x4x4xf32>
+  %0 = linalg.conv_2d_nchw_fchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%x, %w : tensor<1x4x6x6xf32>, tensor<8x4x3x3xf32>) outs(%init : tensor<1x8x4x4xf32>) -> tensor<1x8x4x4xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(n, c, h, w) -> (n, c, h, w)>, affine_map<(n, c, h, w) -> (n, c, h, w)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%0 : tensor<1x8x4x4xf32>) outs(%empty : tensor<1x8x4x4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %relu = arith.maximumf %in, %zero : f32
+    linalg.yield %relu : f32
+  } -> tensor<1x8x4x4xf32>
+  %2 = tensor.pad %1 low[0, 0, 1, 1] high[0, 0, 1, 1] {
+  ^bb0(%a: index, %b: index, %c: index, %d: index):
+    tensor.yield %zero : f32
+  } : tensor<1x8x4x4xf32> to tensor<1x8x6x6xf32>
+  %3 = linalg.depthwise_conv_2d_nchw_chw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%2, %v : tensor<1x8x6x6xf32>, tensor<8x3x3xf32>) outs(%init : tensor<1x8x4x4xf32>) -> tensor<1x8x4x4xf32>
+  return %3 : tensor<1x8x4x4xf32>
+}
+
+// -----
+
+// A bias is added afterwards, a mean is over pixels, and one pixel is flattened as it lies.
+// CHECK-LABEL: func.func @pooled
+// CHECK: linalg.conv_2d_nhwc_hwcf
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %{{.*}} : tensor<1x6x6x8xf32>, tensor<8xf32>)
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "reduction", "reduction", "parallel"]} ins(%{{.*}} : tensor<1x6x6x8xf32>) outs(%{{.*}} : tensor<1x1x1x8xf32>)
+// CHECK: tensor.collapse_shape %{{.*}} {{\[\[}}0], [1, 2, 3]] : tensor<1x1x1x8xf32> into tensor<1x8xf32>
+func.func @pooled(%x: tensor<1x4x6x6xf32>, %w: tensor<8x4x1x1xf32>, %bias: tensor<8xf32>) -> tensor<1x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<1x8x6x6xf32>
+  %init = linalg.broadcast ins(%bias : tensor<8xf32>) outs(%empty : tensor<1x8x6x6xf32>) dimensions = [0, 2, 3]
+  %0 = linalg.conv_2d_nchw_fchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%x, %w : tensor<1x4x6x6xf32>, tensor<8x4x1x1xf32>) outs(%init : tensor<1x8x6x6xf32>) -> tensor<1x8x6x6xf32>
+  %small = tensor.empty() : tensor<1x8x1x1xf32>
+  %start = linalg.fill ins(%zero : f32) outs(%small : tensor<1x8x1x1xf32>) -> tensor<1x8x1x1xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(n, c, h, w) -> (n, c, h, w)>, affine_map<(n, c, h, w) -> (n, c, 0, 0)>],
+      iterator_types = ["parallel", "parallel", "reduction", "reduction"]} ins(%0 : tensor<1x8x6x6xf32>) outs(%start : tensor<1x8x1x1xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %sum = arith.addf %in, %out : f32
+    linalg.yield %sum : f32
+  } -> tensor<1x8x1x1xf32>
+  %2 = tensor.collapse_shape %1 [[0], [1, 2, 3]] : tensor<1x8x1x1xf32> into tensor<1x8xf32>
+  return %2 : tensor<1x8xf32>
+}
+
+// -----
+
+// Integers, filters of dynamic shape, and pooling without a convolution before it are left alone.
+// CHECK-LABEL: func.func @left_alone
+// CHECK-NOT: linalg.transpose
+// CHECK: linalg.conv_2d_nchw_fchw
+// CHECK: linalg.conv_2d_nchw_fchw
+// CHECK: linalg.pooling_nchw_max
+// CHECK-NOT: linalg.transpose
+func.func @left_alone(%x: tensor<1x4x6x6xi32>, %w: tensor<32x4x3x3xi32>, %init: tensor<1x32x4x4xi32>, %y: tensor<1x4x6x6xf32>, %v: tensor<?x4x3x3xf32>, %start: tensor<1x?x4x4xf32>, %window: tensor<3x3xf32>, %low: tensor<1x4x4x4xf32>) -> (tensor<1x32x4x4xi32>, tensor<1x?x4x4xf32>, tensor<1x4x4x4xf32>) {
+  %0 = linalg.conv_2d_nchw_fchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%x, %w : tensor<1x4x6x6xi32>, tensor<32x4x3x3xi32>) outs(%init : tensor<1x32x4x4xi32>) -> tensor<1x32x4x4xi32>
+  %1 = linalg.conv_2d_nchw_fchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%y, %v : tensor<1x4x6x6xf32>, tensor<?x4x3x3xf32>) outs(%start : tensor<1x?x4x4xf32>) -> tensor<1x?x4x4xf32>
+  %2 = linalg.pooling_nchw_max {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%y, %window : tensor<1x4x6x6xf32>, tensor<3x3xf32>) outs(%low : tensor<1x4x4x4xf32>) -> tensor<1x4x4x4xf32>
+  return %0, %1, %2 : tensor<1x32x4x4xi32>, tensor<1x?x4x4xf32>, tensor<1x4x4x4xf32>
+}
