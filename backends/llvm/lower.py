@@ -5,7 +5,7 @@ from __future__ import annotations
 from stepwell.passes.pipeline import Stage, parse_element
 
 
-def lowering_elements(fp: str = "contract") -> list[str]:
+def lowering_elements(fp: str = "contract", fma: bool = True) -> list[str]:
     """Pipeline elements that take any module of the buffer level to the LLVM dialect.
 
     Leftover linalg operations, vectors of any rank, scf and affine loops, all arith and math operations on f16, bf16,
@@ -15,6 +15,7 @@ def lowering_elements(fp: str = "contract") -> list[str]:
 
     Args:
         fp: numerics policy: ``strict``, ``contract`` or ``fast``.
+        fma: whether the target multiplies and adds in one instruction.
     """
     return [
         "declare-entries",
@@ -33,6 +34,8 @@ def lowering_elements(fp: str = "contract") -> list[str]:
         "math-extend-to-supported-types{target-type=f32 extra-types=f64}",
         "func.func(arith-emulate-unsupported-floats{source-types=bf16 target-type=f32})",
         f"set-fp-policy{{policy={fp}}}",
+        # After the flags are set: its arithmetic must round as written. Strict calls the C library.
+        *([] if fp == "strict" else [f"expand-math{{fma={str(fma).lower()}}}"]),
         "canonicalize",
         "cse",
         "expand-strided-metadata",
@@ -61,6 +64,6 @@ def lowering_elements(fp: str = "contract") -> list[str]:
     ]
 
 
-def lowering_stage(fp: str = "contract") -> Stage:
+def lowering_stage(fp: str = "contract", fma: bool = True) -> Stage:
     """The same as a stage that ends at level ``backend``."""
-    return Stage("llvm", "backend", [parse_element(text) for text in lowering_elements(fp)])
+    return Stage("llvm", "backend", [parse_element(text) for text in lowering_elements(fp, fma)])

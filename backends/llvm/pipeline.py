@@ -31,7 +31,7 @@ def cpu_pipeline(fp: str, cpu: CpuModel) -> Pipeline:
             prepare,
             _stage("schedule", "tensor", "fuse", "canonicalize", "cse"),
             buffer,
-            backend_stage(fp),
+            backend_stage(fp, cpu),
         ]
     )
 
@@ -73,9 +73,9 @@ def _contractions(cpu: CpuModel) -> str:
     return f"vectorize-contractions{{registers={cpu.registers} vector-bits={cpu.vector_bits} l2={cpu.l2_bytes}}}"
 
 
-def backend_stage(fp: str) -> Stage:
+def backend_stage(fp: str, cpu: CpuModel) -> Stage:
     """From loops to the LLVM dialect."""
-    return _stage("llvm", "backend", *lowering_elements(fp))
+    return _stage("llvm", "backend", *lowering_elements(fp, cpu.fma))
 
 
 def _stage(name: str, level: str, *elements: str) -> Stage:
