@@ -1,6 +1,7 @@
 """The error of the compiled functions over the floats: ``python -m bench.math_bounds [NAME...]``.
 
-Takes one float of 64 (the slow tests take all); writes the table of ``docs/passes/expand-math.md`` where all functions are measured.
+Takes one float of 64 (the slow tests take all); writes the table of ``docs/passes/expand-math.md`` where all functions
+are measured.
 """
 
 from __future__ import annotations
