@@ -55,6 +55,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "parallelize-loops": "stepwell.passes.buffer.parallelize_loops:ParallelizeLoops",
     "outline-parallel-loops": "stepwell.passes.buffer.outline_parallel_loops:OutlineParallelLoops",
     "outline-loops": "stepwell.passes.buffer.outline_loops:OutlineLoops",
+    "vectorize-rows": "stepwell.passes.buffer.vectorize_rows:VectorizeRows",
     "expand-math": "stepwell.passes.buffer.expand_math:ExpandMath",
     "set-fp-policy": "stepwell.passes.buffer.set_fp_policy:SetFpPolicy",
 }

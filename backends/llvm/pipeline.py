@@ -24,12 +24,13 @@ def cpu_pipeline(fp: str, cpu: CpuModel) -> Pipeline:
         prepare.elements = [parse_element(text) for text in _layouts(cpu)] + prepare.elements
         # Ahead of the memory plan: tiles start in registers, and buffers that nobody writes any more are not planned.
         buffer.elements[1:1] = [parse_element(_convolutions(cpu)), parse_element(_contractions(cpu))]
+    buffer.elements.append(parse_element(_rows(fp, cpu)))
     return Pipeline(
         [
             graph,
             tensor_stage(),
             prepare,
-            _stage("schedule", "tensor", "fuse", "canonicalize", "cse"),
+            _stage("schedule", "tensor", "fuse", "math-expand-ops{ops=fpowi}", "canonicalize", "cse"),
             buffer,
             backend_stage(fp, cpu),
         ]
@@ -42,6 +43,7 @@ def buffer_stage() -> Stage:
         "buffer",
         "buffer",
         "bufferize",
+        "fuse-rows",
         "plan-memory",
         "free-buffers",
         "place-parameters",
@@ -71,6 +73,11 @@ def _convolutions(cpu: CpuModel) -> str:
 
 def _contractions(cpu: CpuModel) -> str:
     return f"vectorize-contractions{{registers={cpu.registers} vector-bits={cpu.vector_bits} l2={cpu.l2_bytes}}}"
+
+
+def _rows(fp: str, cpu: CpuModel) -> str:
+    reassociate = "false" if fp == "strict" else "true"
+    return f"vectorize-rows{{vector-bits={cpu.vector_bits} reassociate={reassociate}}}"
 
 
 def backend_stage(fp: str, cpu: CpuModel) -> Stage:

@@ -62,6 +62,8 @@ CASES = [
     Case("outline-parallel-loops", "dense", SUB),
     Case("outline-loops", "dense", SUB),
     Case("set-fp-policy", "dense", SUB),
+    Case("expand-math", "dense", SUB),
+    Case("vectorize-rows", "dense", swap("math.tanh", "math.exp")),
     Case("flatten-elementwise", "chain", SUB),
     Case("map-to-gpu", "chain", SUB),
     Case("gpu-to-loops", "chain", SUB, insert=(("gpu-kernel-outlining", "gpu-to-loops"),), until="kernel"),

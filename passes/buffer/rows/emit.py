@@ -1,0 +1,291 @@
+"""Vector code for elementwise operations and reductions along a contiguous dimension."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from torch_mlir import ir
+from torch_mlir.dialects import arith, memref, vector
+
+from stepwell.passes.buffer.liveness import PARALLEL
+from stepwell.passes.buffer.rows.body import Body
+from stepwell.passes.buffer.rows.loops import constant, loop, nested, parallel
+from stepwell.passes.buffer.rows.operation import Access, RowOp
+
+_KINDS = {
+    "arith.addf": "add", "arith.mulf": "mul", "arith.maximumf": "maximumf", "arith.minimumf": "minimumf",
+    "arith.maxnumf": "maxnumf", "arith.minnumf": "minnumf", "arith.addi": "add", "arith.muli": "mul",
+    "arith.maxsi": "maxsi", "arith.minsi": "minsi", "arith.maxui": "maxui", "arith.minui": "minui",
+    "arith.andi": "and", "arith.ori": "or",
+}  # fmt: skip
+
+_BLOCK = 4096
+"""Elements of a one-dimensional operation that one iteration of its parallel loop takes."""
+
+
+def neutral(combiner: str, element: ir.Type) -> ir.Attribute:
+    """What a reduction by ``combiner`` starts from."""
+    if isinstance(element, ir.FloatType):
+        value = {
+            "arith.addf": -0.0, "arith.mulf": 1.0, "arith.maximumf": -math.inf, "arith.minimumf": math.inf,
+            "arith.maxnumf": math.nan, "arith.minnumf": math.nan,
+        }[combiner]  # fmt: skip
+        return ir.FloatAttr.get(element, value)
+    width = ir.IntegerType(element).width
+    low, high = -(1 << (width - 1)), (1 << (width - 1)) - 1
+    number = {
+        "arith.addi": 0, "arith.ori": 0, "arith.maxui": 0, "arith.muli": 1, "arith.andi": -1, "arith.minui": -1,
+        "arith.maxsi": low, "arith.minsi": high,
+    }[combiner]  # fmt: skip
+    return ir.IntegerAttr.get(element, number)
+
+
+class RowEmitter:
+    """Emits ``row`` in front of its operation; ``inner`` is the dimension that vectors run along."""
+
+    def __init__(self, row: RowOp, inner: int, lanes: int, unroll: int) -> None:
+        self.row = row
+        self.inner = inner
+        self.lanes = lanes
+        self.unroll = unroll
+        self.block = row.op.regions[0].blocks[0]
+        self.sizes = [self._size(dim) for dim in range(len(row.sizes))]
+
+    def elementwise(self) -> None:
+        """Without a reduction."""
+        outer = [dim for dim in self.row.parallel if dim != self.inner]
+
+        def line(indices: list[ir.Value]) -> None:
+            at = dict(zip(outer, indices, strict=True))
+            self._line(at, constant(0), self.sizes[self.inner])
+
+        if outer or self._in_parallel():
+            self._around([self.sizes[dim] for dim in outer], line)
+            return
+        total = self.sizes[self.inner]
+
+        def piece(indices: list[ir.Value]) -> None:
+            end = arith.minsi(arith.addi(indices[0], constant(_BLOCK)), total)
+            self._line({}, indices[0], end)
+
+        parallel([total], piece, [_BLOCK])
+
+    def reduce_along(self, combiner: ir.Operation) -> None:
+        """A reduction along ``inner`` (and before it along the other reduced dimensions)."""
+        (out,) = self.row.outputs
+        outer = self.row.parallel
+        others = sorted(self.row.reduced - {self.inner})
+
+        def result(indices: list[ir.Value]) -> None:
+            at = dict(zip(outer, indices, strict=True))
+            kind = ir.VectorType.get([self.lanes], out.type.element_type)
+            start = self._splat(kind, neutral(combiner.name, kind.element_type))
+            sums = self._reduce(others, at, [start] * self.unroll, combiner)
+            while len(sums) > 1:
+                sums = [self._combine(combiner, *sums[i : i + 2]) for i in range(0, len(sums), 2)]
+            name = _KINDS[combiner.name]
+            total = vector.reduction(kind.element_type, ir.Attribute.parse(f"#vector.kind<{name}>"), sums[0])
+            place = self._indices(out, at)
+            total = self._combine(combiner, memref.load(out.value, place), total)
+            memref.store(total, out.value, place)
+
+        self._around([self.sizes[dim] for dim in outer], result)
+
+    def reduce_across(self, combiner: ir.Operation) -> None:
+        """A reduction of whole vectors: ``inner`` is parallel, each vector's sums stay in a register."""
+        (out,) = self.row.outputs
+        outer = [dim for dim in self.row.parallel if dim != self.inner]
+        reduced = sorted(self.row.reduced)
+
+        def strip(at: dict[int, ir.Value], mask: ir.Value | None, width: int) -> None:
+            starts = [self._load(out, self._moved(at, part), mask) for part in range(width)]
+
+            def steps(dims: list[int], at: dict[int, ir.Value], values: list[ir.Value]) -> list[ir.Value]:
+                if dims:
+                    return loop(
+                        constant(0),
+                        self.sizes[dims[0]],
+                        1,
+                        values,
+                        lambda index, carried: steps(dims[1:], {**at, dims[0]: index}, carried),
+                    )
+                body = self._body(at, combiner)
+                term = self._term(combiner)
+                return [
+                    self._combine(combiner, values[part], self._values(body, self._moved(at, part), mask, [term])[0])
+                    for part in range(width)
+                ]
+
+            for part, value in enumerate(steps(reduced, at, starts)):
+                self._store(value, out, self._moved(at, part), mask)
+
+        def line(indices: list[ir.Value]) -> None:
+            at = dict(zip(outer, indices, strict=True))
+            self._strips(constant(0), self.sizes[self.inner], at, strip)
+
+        if outer or self._in_parallel():
+            self._around([self.sizes[dim] for dim in outer], line)
+            return
+        width = self.lanes * self.unroll
+        total = self.sizes[self.inner]
+
+        def piece(indices: list[ir.Value]) -> None:
+            self._strips(indices[0], arith.minsi(arith.addi(indices[0], constant(width)), total), {}, strip)
+
+        parallel([total], piece, [width])
+
+    def _strips(
+        self,
+        start: ir.Value,
+        end: ir.Value,
+        at: dict[int, ir.Value],
+        strip: Callable[[dict[int, ir.Value], ir.Value | None, int], None],
+    ) -> None:
+        for width in dict.fromkeys((self.unroll, 1)):
+            step = self.lanes * width
+            count = arith.divui(arith.subi(end, start), constant(step))
+            stop = arith.addi(start, arith.muli(count, constant(step)))
+
+            def main(index: ir.Value, _: list[ir.Value], width: int = width) -> list[ir.Value]:
+                strip({**at, self.inner: index}, None, width)
+                return []
+
+            loop(start, stop, step, [], main)
+            start = stop
+
+        def tail(index: ir.Value, _: list[ir.Value]) -> list[ir.Value]:
+            strip({**at, self.inner: index}, self._mask(index, end), 1)
+            return []
+
+        loop(start, end, self.lanes, [], tail)
+
+    def _line(self, at: dict[int, ir.Value], start: ir.Value, end: ir.Value) -> None:
+        body = self._body(at, None)
+        yielded = list(body.terminator.operands)
+
+        def strip(here: dict[int, ir.Value], mask: ir.Value | None, width: int) -> None:
+            for part in range(width):
+                place = self._moved(here, part)
+                values = self._values(body, place, mask, yielded)
+                for out, value in zip(self.row.outputs, values, strict=True):
+                    self._store(value, out, place, mask)
+
+        self._strips(start, end, at, strip)
+
+    def _reduce(
+        self, dims: Sequence[int], at: dict[int, ir.Value], sums: list[ir.Value], combiner: ir.Operation
+    ) -> list[ir.Value]:
+        if dims:
+            return loop(
+                constant(0),
+                self.sizes[dims[0]],
+                1,
+                sums,
+                lambda index, carried: self._reduce(dims[1:], {**at, dims[0]: index}, carried, combiner),
+            )
+        body, term = self._body(at, combiner), self._term(combiner)
+
+        def add(index: ir.Value, carried: list[ir.Value], mask: ir.Value | None = None) -> list[ir.Value]:
+            following = []
+            for part, value in enumerate(carried):
+                place = self._moved({**at, self.inner: index}, part)
+                (new,) = self._values(body, place, mask, [term])
+                if mask is not None:
+                    new = arith.select(mask, new, self._splat(new.type, neutral(combiner.name, new.type.element_type)))
+                following.append(self._combine(combiner, value, new))
+            return following
+
+        start, end = constant(0), self.sizes[self.inner]
+        step = self.lanes * self.unroll
+        stop = arith.muli(arith.divui(end, constant(step)), constant(step))
+        sums = loop(start, stop, step, sums, add)
+        first, *others = sums
+        last = arith.muli(arith.divui(end, constant(self.lanes)), constant(self.lanes))
+        first = loop(stop, last, self.lanes, [first], add)[0]
+        first = loop(last, end, self.lanes, [first], lambda i, carried: add(i, carried, self._mask(i, end)))[0]
+        return [first, *others]
+
+    def _body(self, at: dict[int, ir.Value], combiner: ir.Operation | None) -> Body:
+        """The body with what does not depend on ``inner`` computed here."""
+        body = Body(self.block, self.lanes, combiner)
+        scalars = {}
+        for position, access in enumerate(self.row.accesses):
+            if self.inner not in access.dims and self._is_read(position, combiner):
+                scalars[position] = memref.load(access.value, self._indices(access, at))
+        body.fix(scalars)
+        return body
+
+    def _values(
+        self, body: Body, at: dict[int, ir.Value], mask: ir.Value | None, wanted: list[ir.Value]
+    ) -> list[ir.Value]:
+        vectors = {
+            position: self._load(access, at, mask)
+            for position, access in enumerate(self.row.accesses)
+            if self.inner in access.dims and self._is_read(position, combiner=None)
+        }
+        return body.emit(vectors, wanted)
+
+    def _is_read(self, position: int, combiner: ir.Operation | None) -> bool:
+        uses = [use.owner.operation for use in self.block.arguments[position].uses]
+        reduction = position >= len(self.row.inputs) and bool(self.row.reduced)
+        return bool(uses) and not reduction and any(combiner is None or user != combiner for user in uses)
+
+    def _term(self, combiner: ir.Operation) -> ir.Value:
+        accumulator = self.block.arguments[len(self.row.inputs)]
+        left, right = combiner.operands
+        return right if left == accumulator else left
+
+    def _combine(self, combiner: ir.Operation, left: ir.Value, right: ir.Value) -> ir.Value:
+        attributes = {name: combiner.attributes[name] for name in combiner.attributes}
+        return ir.Operation.create(combiner.name, [left.type], [left, right], attributes).results[0]
+
+    def _around(self, uppers: list[ir.Value], body: Callable[[list[ir.Value]], None]) -> None:
+        (nested if self._in_parallel() else parallel)(uppers, body)
+
+    def _in_parallel(self) -> bool:
+        parent = self.row.op.parent
+        while parent is not None:
+            if parent.operation.name in PARALLEL:
+                return True
+            parent = parent.operation.parent
+        return False
+
+    def _moved(self, at: dict[int, ir.Value], part: int) -> dict[int, ir.Value]:
+        if part == 0:
+            return at
+        return {**at, self.inner: arith.addi(at[self.inner], constant(part * self.lanes))}
+
+    def _mask(self, index: ir.Value, end: ir.Value) -> ir.Value:
+        kind = ir.VectorType.get([self.lanes], ir.IntegerType.get_signless(1))
+        return vector.create_mask(kind, [arith.subi(end, index)])
+
+    def _splat(self, kind: ir.Type, element: ir.Attribute) -> ir.Value:
+        return arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, element))
+
+    def _load(self, access: Access, at: dict[int, ir.Value], mask: ir.Value | None) -> ir.Value:
+        kind = ir.VectorType.get([self.lanes], access.type.element_type)
+        indices = self._indices(access, at)
+        if mask is None:
+            return vector.load(kind, access.value, indices)
+        element = kind.element_type
+        zero = ir.FloatAttr.get(element, 0.0) if isinstance(element, ir.FloatType) else ir.IntegerAttr.get(element, 0)
+        return vector.maskedload(kind, access.value, indices, mask, self._splat(kind, zero))
+
+    def _store(self, value: ir.Value, access: Access, at: dict[int, ir.Value], mask: ir.Value | None) -> None:
+        if mask is None:
+            vector.store(value, access.value, self._indices(access, at))
+        else:
+            vector.maskedstore(access.value, self._indices(access, at), mask, value)
+
+    def _indices(self, access: Access, at: dict[int, ir.Value]) -> list[ir.Value]:
+        return [constant(0) if dim is None else at[dim] for dim in access.dims]
+
+    def _size(self, dim: int) -> ir.Value:
+        static = self.row.sizes[dim]
+        if static is not None:
+            return constant(static)
+        for access in self.row.accesses:
+            if dim in access.dims:
+                return memref.dim(access.value, constant(access.dims.index(dim)))
+        raise AssertionError("every dimension indexes an operand")

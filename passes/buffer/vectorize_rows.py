@@ -1,0 +1,126 @@
+"""vectorize-rows: vector code for elementwise operations and reductions on buffers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch_mlir import ir
+
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.buffer.rows.body import vectorizable
+from stepwell.passes.buffer.rows.collapse import collapse
+from stepwell.passes.buffer.rows.emit import RowEmitter
+from stepwell.passes.buffer.rows.operation import COMBINERS, RowOp, match_row_op
+
+_FLOAT_SUMS = ("arith.addf", "arith.mulf")
+
+
+@dataclass
+class VectorizeRows(Pass):
+    """Replace ``linalg.generic`` on buffers by loops over vectors along a dimension that is contiguous in memory.
+
+    What does not depend on that dimension is computed outside of its loop; a reduction along it keeps ``unroll``
+    vectors of partial results, one across it keeps its results in registers. Other independent dimensions become
+    ``scf.parallel``. Operations without such a dimension, with bits (i1) in memory or with a body that is not
+    elementwise are left alone.
+
+    Options:
+        vector_bits: width of a vector register.
+        unroll: vectors in one iteration.
+        reassociate: also take float sums and products along the contiguous dimension, which adds in another order.
+    """
+
+    name: ClassVar[str] = "vectorize-rows"
+    summary: ClassVar[str] = "vector code for elementwise operations and reductions on buffers"
+
+    vector_bits: int = 256
+    unroll: int = 4
+    reassociate: bool = True
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        found: list[ir.Operation] = []
+
+        def visit(candidate: ir.Operation) -> ir.WalkResult:
+            if candidate.name == "linalg.generic":
+                found.append(candidate)
+            return ir.WalkResult.ADVANCE
+
+        op.walk(visit)
+        count = sum(self._vectorize(generic) for generic in found)
+        context.note(self.name, operations=len(found), vectorized=count)
+
+    def _vectorize(self, generic: ir.Operation) -> bool:
+        row = match_row_op(generic)
+        if row is None or not row.sizes or 0 in row.sizes or not vectorizable(generic.regions[0].blocks[0]):
+            return False
+        row = collapse(row)
+        inner = _inner(row)
+        if inner is None:
+            return False
+        lanes = self._lanes(row, inner)
+        size = row.sizes[inner]
+        if lanes < 2 or (size is not None and size < lanes):
+            return False
+        combiner = None
+        if row.reduced:
+            combiner = _combiner(row)
+            along = inner in row.reduced
+            if combiner is None or (along and combiner.name in _FLOAT_SUMS and not self.reassociate):
+                return False
+        with ir.InsertionPoint(generic), generic.location:
+            emitter = RowEmitter(row, inner, lanes, self._unroll(row, lanes, inner))
+            if combiner is None:
+                emitter.elementwise()
+            elif inner in row.reduced:
+                emitter.reduce_along(combiner)
+            else:
+                emitter.reduce_across(combiner)
+        generic.erase()
+        return True
+
+    def _lanes(self, row: RowOp, inner: int) -> int:
+        widest = max(_bits(access.type.element_type) for access in row.accesses if inner in access.dims)
+        return self.vector_bits // widest
+
+    def _unroll(self, row: RowOp, lanes: int, inner: int) -> int:
+        size = row.sizes[inner]
+        unroll = self.unroll if row.reduced else 1
+        while size is not None and unroll > 1 and size < lanes * unroll:
+            unroll //= 2
+        return unroll
+
+
+def _inner(row: RowOp) -> int | None:
+    """The dimension that every operand either does not depend on or is contiguous along."""
+    for dim in reversed(range(len(row.sizes))):
+        using = [access for access in row.accesses if dim in access.dims]
+        if not using or not all(access.contiguous(dim) for access in using):
+            continue
+        if all(_bits(access.type.element_type) % 8 == 0 for access in using):
+            return dim
+    return None
+
+
+def _bits(element: ir.Type) -> int:
+    """Bits in memory; 1 where vectors have another layout than scalars."""
+    if isinstance(element, (ir.FloatType, ir.IntegerType)):
+        return int(element.width)
+    return 1
+
+
+def _combiner(row: RowOp) -> ir.Operation | None:
+    """The operation that joins the only result so far with a term that does not depend on it."""
+    if len(row.outputs) != 1:
+        return None
+    block = row.op.regions[0].blocks[0]
+    accumulator = block.arguments[len(row.inputs)]
+    *_, terminator = [op.operation for op in block.operations]
+    (value,) = terminator.operands
+    uses = list(accumulator.uses)
+    if not isinstance(value, ir.OpResult) or len(uses) != 1 or len(list(value.uses)) != 1:
+        return None
+    combiner = value.owner.operation
+    if combiner.name not in COMBINERS or uses[0].owner.operation != combiner:
+        return None
+    return combiner
