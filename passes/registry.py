@@ -56,6 +56,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "outline-parallel-loops": "stepwell.passes.buffer.outline_parallel_loops:OutlineParallelLoops",
     "outline-loops": "stepwell.passes.buffer.outline_loops:OutlineLoops",
     "vectorize-rows": "stepwell.passes.buffer.vectorize_rows:VectorizeRows",
+    "fuse-rows": "stepwell.passes.buffer.fuse_rows:FuseRows",
     "expand-math": "stepwell.passes.buffer.expand_math:ExpandMath",
     "set-fp-policy": "stepwell.passes.buffer.set_fp_policy:SetFpPolicy",
 }

@@ -55,6 +55,13 @@ class Chain(nn.Module):
         return torch.relu(x + y) * 0.5 - 1.0
 
 
+class Rows(nn.Module):
+    """A reduction and what uses it."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x - x.sum(-1, keepdim=True)
+
+
 class Integer(nn.Module):
     """An integer linear layer, as hardware takes it."""
 
@@ -95,6 +102,7 @@ def _examples() -> dict[str, tuple[nn.Module, tuple[Any, ...], Any]]:
         "convolution": (Convolution().eval(), (torch.randn(1, 1, 5, 5),), None),
         "indexed": (Indexed(), (torch.randn(2, 4, 3), torch.tensor([1, 2])), (rows, None)),
         "chain": (Chain(), (torch.randn(4, 8), torch.randn(4, 8)), None),
+        "rows": (Rows(), (torch.randn(4, 8),), None),
         "integer": (Integer(), (torch.zeros(4, 4, dtype=torch.int8),), None),
     }
 

@@ -63,6 +63,7 @@ CASES = [
     Case("outline-loops", "dense", SUB),
     Case("set-fp-policy", "dense", SUB),
     Case("expand-math", "dense", SUB),
+    Case("fuse-rows", "rows", SUB),
     Case("vectorize-rows", "dense", swap("math.tanh", "math.exp")),
     Case("flatten-elementwise", "chain", SUB),
     Case("map-to-gpu", "chain", SUB),

@@ -6,13 +6,19 @@ from torch_mlir import ir
 from torch_mlir.dialects import vector
 
 _ELEMENTWISE = ("arith.", "math.")
+# Their vector forms have no lowering.
+_SCALAR = ("math.fpowi", "math.ipowi")
 
 
 def vectorizable(block: ir.Block) -> bool:
     """Whether every operation of ``block`` means the same on vectors, element by element."""
     *operations, _ = [op.operation for op in block.operations]
     return all(
-        op.name.startswith(_ELEMENTWISE) and len(op.results) == 1 and _scalar(op.results[0].type) for op in operations
+        op.name.startswith(_ELEMENTWISE)
+        and op.name not in _SCALAR
+        and len(op.results) == 1
+        and _scalar(op.results[0].type)
+        for op in operations
     )
 
 

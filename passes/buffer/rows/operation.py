@@ -33,7 +33,7 @@ class Access:
         """Whether ``dim`` indexes the last axis alone, and that axis has stride 1."""
         if not self.dims or self.dims[-1] != dim or dim in self.dims[:-1]:
             return False
-        return self.type.get_strides_and_offset()[0][-1] == 1
+        return bool(self.type.get_strides_and_offset()[0][-1] == 1)
 
 
 @dataclass(frozen=True)
