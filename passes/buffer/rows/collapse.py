@@ -33,7 +33,8 @@ def _mergeable(row: RowOp, dim: int) -> bool:
             continue
         if first != 1 or second != 1 or access.dims.index(dim) + 1 != access.dims.index(dim + 1):
             return False
-        if access.type != plain_type(access.type):
+        axis = access.dims.index(dim)
+        if access.type != plain_type(access.type) or any(access.type.is_dynamic_dim(a) for a in (axis, axis + 1)):
             return False
     return any(dim in access.dims for access in row.accesses)
 

@@ -25,6 +25,19 @@ func.func @flat(%a: memref<5x10xf32>, %b: memref<5x10xf32>) {
   return
 }
 
+// An operand whose sizes are known from others alone keeps its dimensions.
+// CHECK-LABEL: func @partly_static
+// CHECK-NOT: collapse_shape
+// CHECK: vector.load {{.*}} : memref<5x?xf32>, vector<4xf32>
+func.func @partly_static(%a: memref<5x?xf32>, %b: memref<5x8xf32>) {
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%a : memref<5x?xf32>) outs(%b : memref<5x8xf32>) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  }
+  return
+}
+
 // What a row shares is computed once for it.
 // CHECK-LABEL: func @scaled
 // CHECK: scf.parallel (%[[I:.*]]) =
