@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from stepwell.support.errors import ArtifactError, Error, ExecutionError, InputError, ToolError, UsageError
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 
 _ERRORS: dict[int, type[Error]] = {
     1: InputError,
@@ -110,6 +110,7 @@ class ModelDesc(ctypes.Structure):
         ("triple", c_char_p),
         ("cpu_name", c_char_p),
         ("cpu_features", c_char_p),
+        ("better", c_void_p),
     ]
 
 

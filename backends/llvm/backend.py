@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnable
 from stepwell.backends.llvm.codegen import generate
-from stepwell.backends.llvm.cpu import Cpu, check_machine, cpu_model, host, resolve_cpu
+from stepwell.backends.llvm.cpu import Cpu, check_machine, host
+from stepwell.backends.llvm.cpu_levels import resolve_levels, schedule_model
 from stepwell.backends.llvm.describe import ParameterPlace, describe_model, read_entries, read_layout
 from stepwell.backends.llvm.foreign_runtime import runtime_archive
 from stepwell.backends.llvm.link import link_shared, make_archive
@@ -41,7 +42,7 @@ class CpuBackend(Backend):
     summary: ClassVar[str] = "machine code through LLVM"
     options: ClassVar[Mapping[str, str]] = {
         "triple": "architecture-vendor-system; the host's by default",
-        "cpu": "a CPU as LLVM names it; host by default",
+        "cpu": "a CPU as LLVM names it, or several in one library: x86-64-v2+v3+v4; host by default",
         "features": "features to add or take away: avx2,-avx512f",
         "fp": "strict, contract (default: fused multiply-add, reassociated reductions) or fast",
         "opt": "LLVM's optimisation level, 0 to 3 (default 3)",
@@ -52,7 +53,7 @@ class CpuBackend(Backend):
 
     def resolve(self, target: Target) -> Target:
         super().resolve(target)
-        cpu = resolve_cpu(target)
+        cpu, *better = resolve_levels(target)
         target.choice("fp", ("strict", "contract", "fast"), "contract")
         target.choice("opt", ("0", "1", "2", "3"), "3")
         target.choice("profile", ("true", "false"), "false")
@@ -60,20 +61,22 @@ class CpuBackend(Backend):
             raise UsageError(
                 f"threads={target.get('threads')} can't be had", hint=f"0 (all cores) to {MOST_THREADS} threads can"
             )
-        options = {**target.options, "triple": cpu.triple, "cpu": cpu.name, "features": cpu.feature_text}
-        return Target(self.name, **options)
+        explicit = {"triple": cpu.triple, "cpu": cpu.name, "features": cpu.feature_text}
+        if better:  # each has features of its own, which its name implies
+            explicit = {"triple": cpu.triple, "cpu": "+".join(level.name for level in [cpu, *better])}
+        return Target(self.name, **{**target.options, **explicit})
 
     def capabilities(self, target: Target) -> Capabilities:
         return Capabilities(_DTYPES)
 
     def pipeline(self, target: Target) -> Pipeline:
-        pipeline = cpu_pipeline(target.get("fp", "contract"), cpu_model(resolve_cpu(target)))
+        pipeline = cpu_pipeline(target.get("fp", "contract"), schedule_model(resolve_levels(target)))
         if target.get("profile") == "true":
             pipeline.insert_before("declare-entries", "instrument")
         return pipeline
 
     def emit(self, lowered: Lowered) -> Code:
-        cpu = resolve_cpu(lowered.target)
+        cpu, *better = resolve_levels(lowered.target)
         layout = _with_states(read_layout(lowered.module), lowered.signatures, lowered.parameters)
         places = [_place(name, offset, lowered.parameters) for name, offset in layout.items()]
         size = max((_aligned(place.offset + place.bytes) for place in places), default=0)
@@ -89,6 +92,7 @@ class CpuBackend(Backend):
             parameters=places,
             parameter_bytes=size,
             threads=lowered.target.integer("threads", 0),
+            better=better,
         )
         made = generate(
             lowered.module,
@@ -96,8 +100,11 @@ class CpuBackend(Backend):
             opt_level=lowered.target.integer("opt", 3),
             extra=[description],
             formats=["o", *(form for form in ("ll", "s") if form in lowered.forms)],
+            better=better,
         )
         facts: dict[str, Any] = {"triple": cpu.triple, "cpu": cpu.name, "features": list(cpu.needed)}
+        if better:
+            facts["levels"] = {level.name: list(level.needed) for level in [cpu, *better]}
         if kernels:
             facts["kernels"] = kernels
         return Code({_OBJECT: made.pop("o")}, facts, layout, forms=made)

@@ -12,6 +12,7 @@ import llvmlite.binding as llvm
 from torch_mlir import ir
 
 from stepwell.backends.llvm.cpu import Cpu
+from stepwell.backends.llvm.describe import level_symbol
 from stepwell.backends.llvm.support import support_modules
 from stepwell.backends.llvm.text import to_llvm22
 from stepwell.support.errors import CodegenError, UsageError
@@ -31,6 +32,7 @@ def generate(
     extra: Sequence[str] = (),
     exports: Iterable[str] = ("stepwell_model",),
     formats: Iterable[str] = ("o",),
+    better: Sequence[Cpu] = (),
 ) -> dict[str, bytes]:
     """Compile a module of the LLVM dialect.
 
@@ -39,6 +41,7 @@ def generate(
         extra: LLVM IR modules (as text that LLVM 22 parses) to link in: the model's description, say.
         exports: names of the symbols that stay visible; all other definitions become internal.
         formats: what to return, from :data:`FORMATS`.
+        better: CPUs that the same functions are compiled for once more, under names from :func:`level_symbol`.
 
     Returns:
         Format name -> bytes; the same input gives the same bytes. The object is position independent.
@@ -53,12 +56,15 @@ def generate(
             raise UsageError(f"code can't be emitted as '{name}'", hint=f"formats are {', '.join(FORMATS)}")
     if opt_level not in range(4):
         raise UsageError(f"optimisation level {opt_level} does not exist", hint="choose 0, 1, 2 or 3")
-    text = translate(module, cpu)
-    return _interruptible(lambda: _compile(text, cpu, opt_level, extra, frozenset(exports), wanted))
+    texts = [translate(module, cpu), *(translate(module, cpu, level) for level in better)]
+    return _interruptible(lambda: _compile(texts, cpu, opt_level, extra, frozenset(exports), wanted))
 
 
-def translate(module: ir.Module | ir.Operation, cpu: Cpu) -> str:
+def translate(module: ir.Module | ir.Operation, cpu: Cpu, level: Cpu | None = None) -> str:
     """LLVM IR text, as LLVM 22 parses it, of a module of the LLVM dialect; sets its triple and data layout.
+
+    Args:
+        level: a better CPU that its functions ask for, in a program that is for ``cpu`` as a whole.
 
     Raises:
         CodegenError: an operation that is not of the LLVM dialect.
@@ -71,6 +77,8 @@ def translate(module: ir.Module | ir.Operation, cpu: Cpu) -> str:
     with op.context, ir.Location.unknown():
         op.attributes["llvm.target_triple"] = ir.StringAttr.get(cpu.triple)
         op.attributes["llvm.data_layout"] = ir.StringAttr.get(str(machine.target_data))
+        if level is not None:
+            _ask_for(op, level)
         try:
             text = llvm_dialect.translate_module_to_llvmir(op)
         except (RuntimeError, ValueError, ir.MLIRError) as failure:
@@ -103,6 +111,14 @@ def target_machine(cpu: Cpu, opt_level: int = 3) -> llvm.TargetMachine:
     return machine
 
 
+def _ask_for(module: ir.Operation, cpu: Cpu) -> None:
+    features = ", ".join(f'"{feature}"' for feature in cpu.features)
+    for view in module.regions[0].blocks[0].operations:
+        if view.operation.name == "llvm.func" and list(view.operation.regions[0].blocks):
+            view.operation.attributes["target_cpu"] = ir.StringAttr.get(cpu.name)
+            view.operation.attributes["target_features"] = ir.Attribute.parse(f"#llvm.target_features<[{features}]>")
+
+
 def _check_dialect(op: ir.Operation) -> None:
     foreign: dict[str, str] = {}
 
@@ -121,7 +137,7 @@ def _check_dialect(op: ir.Operation) -> None:
 
 
 def _compile(
-    text: str, cpu: Cpu, opt_level: int, extra: Sequence[str], exports: frozenset[str], formats: list[str]
+    texts: list[str], cpu: Cpu, opt_level: int, extra: Sequence[str], exports: frozenset[str], formats: list[str]
 ) -> dict[str, bytes]:
     machine = target_machine(cpu, opt_level)
     # A module must be gone before its context; the garbage collector would not keep that order.
@@ -134,11 +150,21 @@ def _compile(
             return module
 
         try:
-            module = own(llvm.parse_assembly(text, context))
-            for part in (*support_modules(text), *extra):
-                linked = own(llvm.parse_assembly(part, context))
-                linked.triple, linked.data_layout = module.triple, module.data_layout
-                module.link_in(linked)
+            module = own(llvm.parse_assembly(texts[0], context))
+
+            def link(text: str, level: int = 0) -> None:
+                part = own(llvm.parse_assembly(text, context))
+                part.triple, part.data_layout = module.triple, module.data_layout
+                if level:
+                    _set_apart(part, level)
+                module.link_in(part)
+
+            for part in support_modules(texts[0]):
+                link(part)
+            for level, text in enumerate(texts[1:], start=1):
+                link(text, level)
+            for part in extra:
+                link(part)
             _internalize(module, exports)
             module.verify()
             _optimise(module, machine, opt_level)
@@ -157,6 +183,17 @@ def _compile(
                 f"LLVM refused the generated code: {_first_line(failure)}",
                 hint="this is a fault of the compiler: please report it with the model",
             ) from None
+
+
+def _set_apart(module: llvm.ModuleRef, level: int) -> None:
+    """Give what entries are called by a name of its own; all else of the module becomes internal."""
+    for symbol in (*module.functions, *module.global_variables):
+        if symbol.is_declaration:
+            continue
+        if symbol.name.startswith("_mlir_ciface_"):
+            symbol.name = level_symbol(symbol.name, level)
+        elif symbol.linkage.name == "external":
+            symbol.linkage = "internal"
 
 
 def _internalize(module: llvm.ModuleRef, exports: frozenset[str]) -> None:

@@ -17,7 +17,7 @@ from stepwell.support.errors import CodegenError
 from stepwell.support.signature import Signature, Size, TensorSpec
 
 #: SW_ABI_VERSION of abi.h.
-ABI_VERSION = 1
+ABI_VERSION = 2
 
 _STATIC, _UNKNOWN = -1, -2
 _UNBOUNDED = 2**63 - 1
@@ -34,7 +34,7 @@ _TENSOR = llvm_ir.LiteralStructType([_POINTER, _I32, _I32, _I32, _I32, _POINTER]
 _SYMBOL = llvm_ir.LiteralStructType([_POINTER, _I64, _I64])
 _PARAMETER = llvm_ir.LiteralStructType([_POINTER, _I64, _I64, _I32, _I32])
 _ENTRY = llvm_ir.LiteralStructType([_POINTER] * 6 + [_I32] * 4 + [_I64, _I32, _I32])
-_MODEL = llvm_ir.LiteralStructType([_I32, _I32, _POINTER, _POINTER, _I32, _I32, _I64] + [_POINTER] * 4)
+_MODEL = llvm_ir.LiteralStructType([_I32, _I32, _POINTER, _POINTER, _I32, _I32, _I64] + [_POINTER] * 5)
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ def describe_model(
     parameter_bytes: int = 0,
     parameter_digest: str = "",
     threads: int = 0,
+    better: Sequence[Cpu] = (),
 ) -> str:
     """LLVM IR that defines ``stepwell_model`` and, for each entry, ``stepwell_entry_NAME``.
 
@@ -105,31 +106,46 @@ def describe_model(
 
     Args:
         threads: that the model's loops use unless told otherwise; 0 is as many as there are.
+        better: more CPUs that there is code for, each with more features than the one before it; their entries are
+            called as :func:`level_symbol` says.
 
     Raises:
         CodegenError: an entry without a signature, or one that takes something else than its signature says.
     """
-    return str(_Description(cpu).model(entries, signatures, parameters, parameter_bytes, parameter_digest, threads))
+    description = _Description()
+    following: llvm_ir.Constant | None = None
+    for level, one in reversed(list(enumerate([cpu, *better]))):
+        following = description.model(
+            one, level, entries, signatures, parameters, parameter_bytes, parameter_digest, threads, following
+        )
+    return str(description.module)
+
+
+def level_symbol(name: str, level: int) -> str:
+    """What symbol ``name`` is called in the code for CPU number ``level`` of several."""
+    return f"{name}.level{level}" if level else name
 
 
 class _Description:
     """Builds one description module."""
 
-    def __init__(self, cpu: Cpu) -> None:
-        self.cpu = cpu
+    def __init__(self) -> None:
         self.module = llvm_ir.Module("description")
         self.strings: dict[str, llvm_ir.Constant] = {}
 
     def model(
         self,
+        cpu: Cpu,
+        level: int,
         entries: Mapping[str, EntryArguments],
         signatures: Mapping[str, Signature],
         parameters: Sequence[ParameterPlace],
         parameter_bytes: int,
         digest: str,
         threads: int,
-    ) -> llvm_ir.Module:
-        entry_table = [self.entry(name, arguments, signatures) for name, arguments in entries.items()]
+        better: llvm_ir.Constant | None,
+    ) -> llvm_ir.Constant:
+        entry_table = [self.entry(name, arguments, signatures, level) for name, arguments in entries.items()]
         parameter_table = [
             _struct(_PARAMETER, self.string(place.name), place.offset, place.bytes, *dlpack_type(place.dtype))
             for place in parameters
@@ -144,14 +160,16 @@ class _Description:
             threads,
             parameter_bytes,
             self.string(digest),
-            self.string(self.cpu.triple),
-            self.string(self.cpu.name),
-            self.string(self.cpu.feature_text),
+            self.string(cpu.triple),
+            self.string(cpu.name),
+            self.string(cpu.feature_text),
+            llvm_ir.Constant(_POINTER, None) if better is None else better,
         )
-        self.constant("stepwell_model", value, linkage="")
-        return self.module
+        return self.constant(level_symbol("stepwell_model", level), value, linkage="private" if level else "")
 
-    def entry(self, name: str, arguments: EntryArguments, signatures: Mapping[str, Signature]) -> llvm_ir.Constant:
+    def entry(
+        self, name: str, arguments: EntryArguments, signatures: Mapping[str, Signature], level: int
+    ) -> llvm_ir.Constant:
         signature = signatures.get(name)
         if signature is None:
             raise CodegenError(
@@ -175,7 +193,7 @@ class _Description:
         return _struct(
             _ENTRY,
             self.string(name),
-            self.call(name, arguments.count),
+            self.call(name, arguments.count, level),
             *(self.tensors(specs, symbols) for specs in (signature.inputs, signature.states, signature.results)),
             self.table(_SYMBOL, symbol_table),
             len(signature.inputs),
@@ -187,11 +205,12 @@ class _Description:
             0,
         )
 
-    def call(self, name: str, count: int) -> llvm_ir.Function:
+    def call(self, name: str, count: int, level: int) -> llvm_ir.Function:
         """``int32_t stepwell_entry_NAME(void **descriptors)``."""
         kind = llvm_ir.FunctionType(llvm_ir.VoidType(), [_POINTER] * count)
-        target = llvm_ir.Function(self.module, kind, f"_mlir_ciface_{name}")
-        wrapper = llvm_ir.Function(self.module, llvm_ir.FunctionType(_I32, [_POINTER]), f"stepwell_entry_{name}")
+        target = llvm_ir.Function(self.module, kind, level_symbol(f"_mlir_ciface_{name}", level))
+        entry_kind = llvm_ir.FunctionType(_I32, [_POINTER])
+        wrapper = llvm_ir.Function(self.module, entry_kind, level_symbol(f"stepwell_entry_{name}", level))
         builder = llvm_ir.IRBuilder(wrapper.append_basic_block())
         slots = [builder.gep(wrapper.args[0], [_I64(index)], source_etype=_POINTER) for index in range(count)]
         builder.call(target, [builder.load(slot, typ=_POINTER) for slot in slots])

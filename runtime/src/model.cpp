@@ -63,9 +63,11 @@ int start(sw_model *model, const sw_model_desc *description, const char *paramet
   if (description->abi_version != SW_ABI_VERSION)
     return fail(SW_ERROR_ARTIFACT, "the model was compiled for interface version %u, this runtime has version %u",
                 description->abi_version, SW_ABI_VERSION);
+  if (int status = check_cpu_features(description->cpu_features)) return status;
+  while (description->better && check_cpu_features(description->better->cpu_features) == SW_OK)
+    description = description->better;
   model->description = description;
   model->threads = static_cast<int32_t>(description->threads);
-  if (int status = check_cpu_features(description->cpu_features)) return status;
   uint64_t most_states = 0;
   for (uint32_t i = 0; i < description->n_entries; ++i) {
     const sw_entry_desc *entry = &description->entries[i];

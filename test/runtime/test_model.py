@@ -180,7 +180,7 @@ def test_features_that_no_processor_has_all_of(compile_model: Compile, parameter
 
 def test_another_interface_version(compile_model: Compile, parameters: Path) -> None:
     message = refuse(compile_model("-DABI=99"), parameters)
-    assert "compiled for interface version 99, this runtime has version 1" in message
+    assert "compiled for interface version 99, this runtime has version 2" in message
 
 
 def test_opening_a_folder(code: Path, parameters: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-#define SW_ABI_VERSION 1u
+#define SW_ABI_VERSION 2u
 
 /* Alignment in bytes of the arena, of each parameter, of states and of temporaries. Inputs and outputs that a caller
  * owns are aligned to their element only. */
@@ -79,7 +79,7 @@ typedef struct sw_entry_desc {
 } sw_entry_desc;
 
 /* A model. Entries of one model that name the same state share it. A state called S starts as the parameter
- * `state:S` of the file, or as zeros where there is none. (72 bytes) */
+ * `state:S` of the file, or as zeros where there is none. (80 bytes) */
 typedef struct sw_model_desc {
   uint32_t abi_version; /* SW_ABI_VERSION */
   uint32_t n_entries;
@@ -92,6 +92,8 @@ typedef struct sw_model_desc {
   const char *triple;           /* what the code was compiled for */
   const char *cpu_name;
   const char *cpu_features; /* as LLVM writes them: "+avx2,+fma,-avx512f" */
+  /* The same model for processors with more features, or NULL; opening a model takes the best that can run. */
+  const struct sw_model_desc *better;
 } sw_model_desc;
 
 /* The one symbol that an artifact's code exports for the runtime. */
