@@ -18,11 +18,17 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` through a temporary file beside it.
+    """Write ``data`` to ``path`` through a temporary file beside it; into a device or pipe, such as ``/dev/null``.
 
     Raises:
         ArtifactError: the folder can't be written.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        try:
+            path.write_bytes(data)
+        except OSError as failure:
+            raise unwritable(path, failure) from None
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
