@@ -8,6 +8,7 @@ from typing import ClassVar
 from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.buffer.contraction.epilogue import find_epilogue
 from stepwell.passes.buffer.contraction.fill import fill_before
 from stepwell.passes.buffer.contraction.kernel import ContractionKernel
 from stepwell.passes.buffer.contraction.roles import Contraction, match_contraction
@@ -23,6 +24,7 @@ class VectorizeContractions(Pass):
         vector_bits: width of a vector register.
         l2: bytes of the second-level cache.
         depth: steps of the reduction in one iteration.
+        epilogues: do elementwise work on a result while it is in registers.
 
     Any static or dynamic size is taken; integers and narrow floats, and contractions without a contiguous dimension
     that only one operand shares with the result, are left alone. A result that was just filled with zeros starts in
@@ -36,6 +38,7 @@ class VectorizeContractions(Pass):
     vector_bits: int = 256
     l2: int = 512 << 10
     depth: int = 4
+    epilogues: bool = True
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         found: list[Contraction] = []
@@ -48,13 +51,33 @@ class VectorizeContractions(Pass):
 
         op.walk(visit)
         machine = Machine(self.registers, self.vector_bits, self.l2, self.depth)
-        fills = 0
+        fills = fused = 0
         for contraction in found:
             fill = fill_before(contraction.op, contraction.out)
-            with ir.InsertionPoint(contraction.op), contraction.op.location:
-                ContractionKernel(contraction, choose_shape(contraction, machine), fill is not None).emit()
-            contraction.op.erase()
-            if fill is not None:
-                fill.erase()
-                fills += 1
-        context.note(self.name, contractions=len(found), fills=fills)
+            epilogue = find_epilogue(contraction) if self.epilogues else None
+            place = epilogue.op if epilogue is not None else contraction.op
+            with ir.InsertionPoint(place), contraction.op.location:
+                shape = choose_shape(contraction, machine)
+                ContractionKernel(contraction, shape, fill is not None, epilogue).emit()
+            for done in (contraction.op, fill, epilogue.op if epilogue is not None else None):
+                if done is not None:
+                    done.erase()
+            fills += fill is not None
+            fused += epilogue is not None
+            _drop_unread(contraction.out)
+        context.note(self.name, contractions=len(found), fills=fills, epilogues=fused)
+
+
+def _drop_unread(value: ir.Value) -> None:
+    """Erase the allocation ``value`` and views of it if nothing reads or writes it any more."""
+    owner = value.owner
+    if isinstance(owner, ir.Block) or owner.operation.name != "memref.alloc":
+        return
+    users = [use.owner.operation for use in value.uses]
+    if any(user.name not in ("memref.expand_shape", "memref.cast") for user in users):
+        return
+    if any(True for user in users for _ in user.results[0].uses):
+        return
+    for user in users:
+        user.erase()
+    owner.operation.erase()

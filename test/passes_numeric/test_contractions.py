@@ -95,3 +95,56 @@ def test_values_that_are_not_finite_stay_in_their_rows_and_columns(kernel: str) 
     left, right = random_array(rng, (6, 20)), random_array(rng, (37, 20))
     left[2, 3], left[4, 0], right[36, 5] = np.nan, np.inf, -np.inf
     check_pipeline(text, f"pack,{_buffers(kernel)}", [left], parameters={"w": right})
+
+
+_EPILOGUE = """
+#whole = affine_map<(b, s, n) -> (b, s, n)>
+#lane = affine_map<(b, s, n) -> (n)>
+#row = affine_map<(b, s, n) -> (b, s)>
+func.func @main(%a: tensor<{rows}x{k}xf32> {{stepwell.input = "a"}}, %b: tensor<{k}x{n}xf32> {{stepwell.input = "b"}},
+                %bias: tensor<{n}xf32> {{stepwell.input = "bias"}},
+                %scale: tensor<{b}x{s}xf32> {{stepwell.input = "s"}},
+                %r: tensor<{b}x{s}x{n}xf32> {{stepwell.input = "r"}}) -> tensor<{b}x{s}x{n}xf64> {{
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  {dims}
+  %0 = tensor.empty({m}) : tensor<{rows}x{n}xf32>
+  %1 = linalg.fill ins(%zero : f32) outs(%0 : tensor<{rows}x{n}xf32>) -> tensor<{rows}x{n}xf32>
+  %2 = linalg.matmul ins(%a, %b : tensor<{rows}x{k}xf32>, tensor<{k}x{n}xf32>)
+                     outs(%1 : tensor<{rows}x{n}xf32>) -> tensor<{rows}x{n}xf32>
+  %3 = tensor.expand_shape %2 [[0, 1], [2]] output_shape [{out}] : tensor<{rows}x{n}xf32> into tensor<{b}x{s}x{n}xf32>
+  %4 = tensor.empty({m}) : tensor<{b}x{s}x{n}xf64>
+  %5 = linalg.generic {{indexing_maps = [#whole, #lane, #row, #whole, #whole],
+                        iterator_types = ["parallel", "parallel", "parallel"]}}
+       ins(%3, %bias, %scale, %r : tensor<{b}x{s}x{n}xf32>, tensor<{n}xf32>, tensor<{b}x{s}xf32>,
+                                   tensor<{b}x{s}x{n}xf32>) outs(%4 : tensor<{b}x{s}x{n}xf64>) {{
+  ^bb0(%x: f32, %y: f32, %z: f32, %w: f32, %o: f64):
+    %half = arith.constant 0.5 : f32
+    %p = arith.addf %x, %y : f32
+    %q = arith.mulf %p, %z : f32
+    %positive = arith.cmpf ogt, %q, %zero : f32
+    %c = arith.select %positive, %q, %half : f32
+    %d = arith.addf %c, %w : f32
+    %e = arith.extf %d : f32 to f64
+    linalg.yield %e : f64
+  }} -> tensor<{b}x{s}x{n}xf64>
+  return %5 : tensor<{b}x{s}x{n}xf64>
+}}
+"""
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_epilogues(kernel: str, dynamic: bool) -> None:
+    rng = np.random.default_rng(4)
+    for b, s, k, n in [(1, 1, 1, 1), (2, 5, 9, 37), (1, 7, 130, 16), (3, 1, 64, 50)]:
+        if dynamic and b != 1:
+            continue
+        shape = {"b": b, "s": "?" if dynamic else s, "rows": "?" if dynamic else b * s, "k": k, "n": n}
+        dims = f"%m = tensor.dim %a, %c0 : tensor<?x{k}xf32>" if dynamic else ""
+        text = _EPILOGUE.format(
+            **shape, dims=dims, m="%m" if dynamic else "", out=f"{b}, {'%m' if dynamic else s}, {n}"
+        )
+        sizes = [(b * s, k), (k, n), (n,), (b, s), (b, s, n)]
+        module = check_pipeline(text, _buffers(kernel), [random_array(rng, size) for size in sizes])
+        assert "linalg.generic" not in str(module), "the elementwise operation was not done on tiles"

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from torch_mlir import ir
 from torch_mlir.dialects import arith, memref, scf, vector
 
+from stepwell.passes.buffer.contraction.epilogue import Epilogue
 from stepwell.passes.buffer.contraction.roles import Contraction
 from stepwell.passes.buffer.contraction.shape import KernelShape
 from stepwell.passes.buffer.contraction.tile import Indices, Piece, Steps, Tile
@@ -30,12 +31,16 @@ class ContractionKernel:
         contraction: what to compute.
         shape: the blocking.
         zero: the result starts from zero instead of from what ``out`` holds.
+        epilogue: what to do to the result; the nest then stands where the epilogue does.
     """
 
-    def __init__(self, contraction: Contraction, shape: KernelShape, zero: bool = False) -> None:
+    def __init__(
+        self, contraction: Contraction, shape: KernelShape, zero: bool = False, epilogue: Epilogue | None = None
+    ) -> None:
         self.c = contraction
         self.shape = shape
         self.zero = zero
+        self.epilogue = epilogue
         self.index = ir.IndexType.get()
         # Constants and sizes gather in front of this one, so that they dominate the whole nest.
         self._anchor = arith.constant(self.index, 0)
@@ -62,14 +67,15 @@ class ContractionKernel:
         size = self.c.sizes[inner] if inner is not None else None
         if inner is None or outer or (size is not None and size <= self.shape.block):
             end = self.size(inner) if inner is not None else self.constant(1)
-            self._tiles(Steps(tuple(outer), inner, self.constant(0), end, None), at, lane, row)
+            self._tiles(Steps(tuple(outer), inner, self.constant(0), end, None, None), at, lane, row)
             return
         step = self.constant(self.shape.block)
 
         def block(start: ir.Value) -> None:
             end = arith.minsi(arith.addi(start, step), self.size(inner))
             first = arith.cmpi(arith.CmpIPredicate.eq, start, self.constant(0)) if self.zero else None
-            self._tiles(Steps((), inner, start, end, first), at, lane, row)
+            last = arith.cmpi(arith.CmpIPredicate.eq, end, self.size(inner)) if self.epilogue is not None else None
+            self._tiles(Steps((), inner, start, end, first, last), at, lane, row)
 
         # A reduction over nothing still has to write what the result starts from.
         length = arith.maxsi(self.size(inner), self.constant(1)) if size is None else self.size(inner)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from torch_mlir import ir
 from torch_mlir.dialects import arith, memref, scf, vector
 
+from stepwell.passes.buffer.contraction.epilogue import Epilogue, Operand
+
 if TYPE_CHECKING:
     from stepwell.passes.buffer.contraction.kernel import ContractionKernel
 
@@ -35,6 +37,7 @@ class Steps:
         outer: dimensions that are reduced whole, outside of ``inner``.
         inner: the innermost reduced dimension, from ``start`` to ``end``; None where nothing is reduced.
         first: whether this is the first part, None where there is but one or the result doesn't start from zero.
+        last: whether this is the last part, None where there is but one.
     """
 
     outer: tuple[int, ...]
@@ -42,6 +45,7 @@ class Steps:
     start: ir.Value
     end: ir.Value
     first: ir.Value | None
+    last: ir.Value | None
 
 
 class Tile:
@@ -67,20 +71,74 @@ class Tile:
         self.kind = ir.VectorType.get([kernel.shape.vector], kernel.c.element)
 
     def emit(self) -> None:
-        """Load or clear the accumulators, reduce, store."""
+        """Load or clear the accumulators, reduce, finish, store."""
         values = self._reduce(self.steps.outer, dict(self.at), self._initial())
+        epilogue = self.k.epilogue
+        if epilogue is None or self.steps.last is None:
+            self._finish(epilogue, values)
+            return
+        choice = scf.IfOp(self.steps.last, has_else=True)
+        for block, chosen in ((choice.then_block, epilogue), (choice.else_block, None)):
+            with ir.InsertionPoint(block):
+                self._finish(chosen, values)
+                scf.yield_([])
+
+    def _finish(self, epilogue: Epilogue | None, values: Values) -> None:
+        """Store; all is computed before, as rows may repeat and an outcome may replace an operand."""
+        out, out_map = self.c.out, self.c.out_map
+        if epilogue is not None:
+            values = [
+                self._outcome(epilogue, *place, value) for place, value in zip(self._places(), values, strict=True)
+            ]
+            out, out_map = epilogue.out.value, epilogue.out.indexing
         for (row, piece), value in zip(self._places(), values, strict=True):
-            indices = self._indices(self.c.out_map, row, piece, self.at)
+            indices = self._indices(out_map, row, piece, self.at)
             if piece.mask is None:
-                vector.store(value, self.c.out, indices)
+                vector.store(value, out, indices)
             else:
-                vector.maskedstore(self.c.out, indices, piece.mask, value)
+                vector.maskedstore(out, indices, piece.mask, value)
+
+    def _outcome(self, epilogue: Epilogue, row: ir.Value | None, piece: Piece, value: ir.Value) -> ir.Value:
+        loaded = [value if x is None else self._epilogue_operand(x, row, piece) for x in epilogue.inputs]
+        known: dict[ir.Value, ir.Value] = dict(zip(epilogue.body.arguments, loaded, strict=False))
+
+        def vector_of(scalar: ir.Value) -> ir.Value:
+            if scalar not in known:
+                known[scalar] = vector.broadcast(self._vector(scalar.type), scalar)
+            return known[scalar]
+
+        *body, end = [op.operation for op in epilogue.body.operations]
+        for op in body:
+            if op.name == "arith.constant":
+                known[op.results[0]] = vector.broadcast(
+                    self._vector(op.results[0].type), op.clone().operation.results[0]
+                )
+                continue
+            made = ir.Operation.create(
+                op.name,
+                results=[self._vector(result.type) for result in op.results],
+                operands=[vector_of(operand) for operand in op.operands],
+                attributes={named: op.attributes[named] for named in op.attributes},
+            )
+            known.update(zip(op.results, made.results, strict=True))
+        return vector_of(end.operands[0])
+
+    def _epilogue_operand(self, operand: Operand, row: ir.Value | None, piece: Piece) -> ir.Value:
+        indices = self._indices(operand.indexing, row, piece, self.at)
+        kind = self._vector(ir.MemRefType(operand.value.type).element_type)
+        results = list(operand.indexing.results)
+        if results and results[-1] == ir.AffineDimExpr.get(self.c.lane):
+            return self._load(operand.value, indices, piece.mask, kind)
+        return vector.broadcast(kind, memref.load(operand.value, indices))
+
+    def _vector(self, element: ir.Type) -> ir.VectorType:
+        return ir.VectorType.get([self.k.shape.vector], element)
 
     def _places(self) -> list[tuple[ir.Value | None, Piece]]:
         return [(row, piece) for row in self.rows for piece in self.pieces]
 
     def _initial(self) -> Values:
-        zeros = [self._zero()] * (len(self.rows) * len(self.pieces))
+        zeros = [self._zero(self.kind)] * (len(self.rows) * len(self.pieces))
         if not self.k.zero:
             return self._loaded()
         if self.steps.first is None:
@@ -98,9 +156,10 @@ class Tile:
             for row, piece in self._places()
         ]
 
-    def _zero(self) -> ir.Value:
-        element = ir.FloatAttr.get(self.c.element, 0.0)
-        return arith.constant(self.kind, ir.DenseElementsAttr.get_splat(self.kind, element))
+    def _zero(self, kind: ir.VectorType) -> ir.Value:
+        element = kind.element_type
+        number = ir.FloatAttr.get(element, 0.0) if isinstance(element, ir.FloatType) else ir.IntegerAttr.get(element, 0)
+        return arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, number))
 
     def _reduce(self, outer: tuple[int, ...], at: Indices, values: Values) -> Values:
         if outer:
@@ -164,10 +223,13 @@ class Tile:
             stepped += [vector.fma(spread, right, values[len(stepped) + i]) for i, right in enumerate(rights)]
         return stepped
 
-    def _load(self, source: ir.Value, indices: list[ir.Value], mask: ir.Value | None) -> ir.Value:
+    def _load(
+        self, source: ir.Value, indices: list[ir.Value], mask: ir.Value | None, kind: ir.VectorType | None = None
+    ) -> ir.Value:
+        kind = kind or self.kind
         if mask is None:
-            return vector.load(self.kind, source, indices)
-        return vector.maskedload(self.kind, source, indices, mask, self._zero())
+            return vector.load(kind, source, indices)
+        return vector.maskedload(kind, source, indices, mask, self._zero(kind))
 
     def _indices(
         self, indexing: ir.AffineMap, row: ir.Value | None, piece: Piece | None, at: Indices

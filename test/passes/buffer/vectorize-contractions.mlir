@@ -145,3 +145,73 @@ func.func @maximum(%a: memref<4x8xf32>, %b: memref<8x16xf32>, %c: memref<4x16xf3
   }
   return
 }
+
+// -----
+
+// Bias and activation are done on the tile; the product itself is not stored, its buffer goes.
+// CHECK-LABEL: func.func @epilogue
+// CHECK-NOT: memref.alloc
+// CHECK-NOT: linalg
+// CHECK: scf.for {{.*}} iter_args
+// CHECK: arith.addf {{.*}} : vector<8xf32>
+// CHECK: arith.maximumf {{.*}} : vector<8xf32>
+// CHECK-NOT: linalg
+// CHECK: return
+#whole = affine_map<(b, s, n) -> (b, s, n)>
+#lane = affine_map<(b, s, n) -> (n)>
+func.func @epilogue(%a: memref<4x64xf32>, %b: memref<64x16xf32>, %bias: memref<16xf32>, %out: memref<2x2x16xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %t = memref.alloc() : memref<4x16xf32>
+  linalg.fill ins(%zero : f32) outs(%t : memref<4x16xf32>)
+  linalg.matmul ins(%a, %b : memref<4x64xf32>, memref<64x16xf32>) outs(%t : memref<4x16xf32>)
+  %v = memref.expand_shape %t [[0, 1], [2]] output_shape [2, 2, 16] : memref<4x16xf32> into memref<2x2x16xf32>
+  linalg.generic {indexing_maps = [#whole, #lane, #whole], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%v, %bias : memref<2x2x16xf32>, memref<16xf32>) outs(%out : memref<2x2x16xf32>) {
+  ^bb0(%x: f32, %y: f32, %old: f32):
+    %p = arith.addf %x, %y : f32
+    %q = arith.maximumf %p, %zero : f32
+    linalg.yield %q : f32
+  }
+  return
+}
+
+// -----
+
+// A result with a second reader is stored, and so is one whose operand is overwritten before the epilogue.
+// CHECK-LABEL: func.func @two_readers
+// CHECK: vector.fma
+// CHECK: linalg.generic
+#id = affine_map<(m, n) -> (m, n)>
+func.func @two_readers(%a: memref<4x64xf32>, %b: memref<64x16xf32>, %out: memref<4x16xf32>, %copy: memref<4x16xf32>) {
+  %t = memref.alloc() : memref<4x16xf32>
+  linalg.matmul ins(%a, %b : memref<4x64xf32>, memref<64x16xf32>) outs(%t : memref<4x16xf32>)
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%t : memref<4x16xf32>) outs(%out : memref<4x16xf32>) {
+  ^bb0(%x: f32, %old: f32):
+    %p = arith.negf %x : f32
+    linalg.yield %p : f32
+  }
+  linalg.copy ins(%t : memref<4x16xf32>) outs(%copy : memref<4x16xf32>)
+  return
+}
+
+// -----
+
+// CHECK-LABEL: func.func @overwritten
+// CHECK: vector.fma
+// CHECK: linalg.fill
+// CHECK: linalg.generic
+#id = affine_map<(m, n) -> (m, n)>
+func.func @overwritten(%a: memref<4x64xf32>, %b: memref<64x16xf32>, %out: memref<4x16xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %t = memref.alloc() : memref<4x16xf32>
+  linalg.matmul ins(%a, %b : memref<4x64xf32>, memref<64x16xf32>) outs(%t : memref<4x16xf32>)
+  linalg.fill ins(%zero : f32) outs(%a : memref<4x64xf32>)
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%t : memref<4x16xf32>) outs(%out : memref<4x16xf32>) {
+  ^bb0(%x: f32, %old: f32):
+    %p = arith.negf %x : f32
+    linalg.yield %p : f32
+  }
+  return
+}
