@@ -76,7 +76,8 @@ def choose_shape(contraction: Contraction, machine: Machine) -> KernelShape:
         vector = gcd(vector, contraction.panel)
     count = contraction.sizes[contraction.row] if contraction.row is not None else 1
     pieces = _pieces(contraction, machine.registers, vector, count)
-    rows = max(1, (machine.registers - pieces - 1) // pieces)
+    # One register for the broadcast; of 32 two more, or LLVM, which loads ahead, spills accumulators.
+    rows = max(1, (machine.registers - pieces - machine.registers // 10) // pieces)
     if count is not None:
         rows = -(-count // -(-count // rows))  # tiles of even height
     depth = machine.depth
