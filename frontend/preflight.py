@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import torch
 from torch_mlir import ir
 
 from stepwell.frontend.isolate import Isolated, isolate, lowers
@@ -175,7 +176,7 @@ def _check_each(module: ir.Module, report: Report) -> None:
             if alone is None:
                 continue
             if alone.text not in verdicts:
-                verdicts[alone.text] = _verdict(alone)
+                verdicts[alone.text] = _verdict(alone, operator_name(op))
             verdict = verdicts[alone.text]
             if verdict is not None:
                 kind, _, hint = verdict.partition(": ")
@@ -183,7 +184,7 @@ def _check_each(module: ir.Module, report: Report) -> None:
                 report.add(kind, operator_name(op) + types, op, hint)
 
 
-def _verdict(alone: Isolated) -> str | None:
+def _verdict(alone: Isolated, name: str) -> str | None:
     """None if the operator lowers, else ``kind: way out``, found by trying it with other types."""
     if lowers(alone.text):
         return None
@@ -192,7 +193,17 @@ def _verdict(alone: Isolated) -> str | None:
         return "dynamic shape: make the dynamic dimension static here"
     if floats != alone.text and lowers(floats):
         return "dtype: convert the operands to float32 first"
+    if _draws_random_numbers(name):
+        return "operator: call the model's eval(), or pass the random numbers in as an input"
     return "operator: write it in simpler operators, or register a lowering in a plugin"
+
+
+def _draws_random_numbers(name: str) -> bool:
+    """Whether PyTorch's generator decides what the operator ``aten.NAME[.OVERLOAD]`` gives."""
+    namespace, operator, overload = (*name.split(".", 2), "default")[:3]
+    packet = getattr(getattr(torch.ops, namespace), operator, None)
+    known = getattr(packet, overload, None)
+    return known is not None and torch.Tag.nondeterministic_seeded in known.tags
 
 
 def operator_name(op: ir.Operation) -> str:

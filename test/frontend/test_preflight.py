@@ -55,6 +55,22 @@ def test_all_findings_in_one_table() -> None:
     assert program.module.operation.get_asm() == before
 
 
+class Draws(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = nn.functional.dropout(x, 0.5, training=True) + torch.rand_like(x) + torch.randn(3, 3)
+        return y * torch.bernoulli(x.sigmoid()) + torch.randint(0, 9, (3, 3)) + x.clone().uniform_()
+
+
+def test_random_numbers_are_refused() -> None:
+    program = load_program(Draws(), (torch.randn(3, 3),))
+    with pytest.raises(UnsupportedError) as caught:
+        preflight.check(program, Takes(), "cpu")
+    lines = [line for line in str(caught.value).splitlines() if line.startswith("operator")]
+    drawn = {line.split()[1] for line in lines}
+    assert {"aten.rand_like", "aten.randn", "aten.randint.low", "aten.native_dropout", "aten.uniform"} <= drawn
+    assert all("call the model's eval(), or pass the random numbers in as an input" in line for line in lines)
+
+
 class Layers(nn.Module):
     def __init__(self) -> None:
         super().__init__()
