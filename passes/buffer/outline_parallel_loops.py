@@ -11,7 +11,7 @@ from torch_mlir.dialects import arith, func, llvm, scf
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.argument_record import load_record, memory_type, store_record
-from stepwell.passes.buffer.outlining import Captures, captures, operations, replace_uses
+from stepwell.passes.buffer.outlining import Captures, captures, replace_uses
 from stepwell.passes.buffer.parallel import body_operations, bounds
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
@@ -25,9 +25,8 @@ class OutlineParallelLoops(Pass):
 
     Three private functions stand for a loop: ``X`` takes what the loop uses from above, puts it into a record on its
     stack and calls ``stepwell_parallel_for(0, n, 1, X_chunk, record)``; ``X_chunk`` runs a range of iterations;
-    ``X_block`` is one iteration, never inlined, so that its code is the same whatever range it is part of. Stack
-    allocations of static size in it come first, so that they are made once. Loops that differ in the offsets of their
-    views alone share the three.
+    ``X_block`` is one iteration, never inlined, so that its code is the same whatever range it is part of. Loops
+    that differ in the offsets of their views alone share the three.
     """
 
     name: ClassVar[str] = "outline-parallel-loops"
@@ -72,7 +71,6 @@ def _outline(loop: ir.Operation, function: ir.Operation, name: str, known: dict[
         _chunk_function(f"{name}_chunk", f"{name}_block", used)
         block = _function(f"{name}_block", used, [ir.IndexType.get()], lambda values: _block(used, loop, values))
     loop.erase()
-    _allocate_first(block.operation)
     text = block.operation.get_asm(assume_verified=True, use_local_scope=True).replace(f"@{name}_block(", "@(", 1)
     first = known.setdefault(text, name)
     if first != name:
@@ -157,14 +155,6 @@ def _counts(loop: ir.Operation, inside: dict[ir.Value, ir.Value]) -> list[ir.Val
         arith.ceildivui(arith.maxsi(arith.subi(inside[upper], inside[lower]), zero), inside[step])
         for lower, upper, step in zip(*bounds(loop), strict=True)
     ]
-
-
-def _allocate_first(function: ir.Operation) -> None:
-    """Move stack allocations of static size to the front: made in a loop, each iteration would take more stack."""
-    first = next(iter(function.regions[0].blocks[0].operations)).operation
-    for op in list(operations(function)):
-        if op.name == "memref.alloca" and not len(op.operands) and op != first:
-            op.move_before(first)
 
 
 def _erase_three(launch: ir.Operation) -> None:

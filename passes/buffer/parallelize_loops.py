@@ -29,7 +29,8 @@ class ParallelizeLoops(Pass):
     Afterwards every ``scf.parallel`` is one whose iterations, the blocks, are meant for the runtime's threads: its
     steps are the block's sizes, and sequential loops inside of it run over a block. All other loops, inner ones and
     those with too little work, are ``scf.for``. How a loop is cut depends on its sizes alone, never on the number of
-    threads, and so its results don't either.
+    threads, and so its results don't either. Stack memory of static size in a sequential loop is made once, ahead of
+    it: in the block, or in the function.
 
     Options:
         grain: the least work in a block, in scalar operations (about a quarter of a nanosecond each).
@@ -55,6 +56,7 @@ class ParallelizeLoops(Pass):
             else:
                 make_sequential(loop)
                 waiting += inner
+        _lift_stack_memory(op)
         context.note(self.name, parallel=kept)
 
     def _cut(self, loop: ir.Operation) -> bool:
@@ -192,3 +194,22 @@ def _all_sequential(loop: ir.Operation) -> None:
     make_sequential(loop)
     for nested in inner:
         _all_sequential(nested)
+
+
+def _lift_stack_memory(root: ir.Operation) -> None:
+    """Move stack allocations of static size to the front of the block or function that they serve."""
+    found: list[ir.Operation] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op.name == "memref.alloca" and not len(op.operands):
+            found.append(op)
+        return ir.WalkResult.ADVANCE
+
+    root.walk(visit)
+    for alloca in reversed(found):  # each goes to the front: in the end they stand in program order
+        around = alloca.parent.operation
+        while around.name not in ("scf.parallel", "func.func"):
+            around = around.parent.operation
+        first = next(iter(around.regions[0].blocks[0].operations)).operation
+        if first != alloca:
+            alloca.move_before(first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
@@ -23,10 +24,11 @@ class PlanMemory(Pass):
 
     Options:
         stack_limit: buffers inside loops up to this many bytes become stack allocations ahead of the loops.
-        stack_total: the most bytes of stack that a function may take this way.
+        thread_limit: the same in a parallel loop, where each iteration has its own on its thread's stack.
+        stack_total: the most bytes of stack that a function, or the iteration of a parallel loop, takes this way.
 
     Buffers that leave the function, a loop's iteration or a parallel region, and those of dynamic size, stay as
-    they are.
+    they are; so do larger ones in parallel loops, for which the runtime's heap has a place for each thread.
     """
 
     name: ClassVar[str] = "plan-memory"
@@ -34,6 +36,7 @@ class PlanMemory(Pass):
     anchor: ClassVar[str] = "builtin.module"
 
     stack_limit: int = 4096
+    thread_limit: int = 16384
     stack_total: int = 65536
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
@@ -45,7 +48,8 @@ class PlanMemory(Pass):
     def _plan(self, entry: func.FuncOp) -> dict[str, int]:
         liveness = Liveness(entry.operation)
         stack = 0
-        on_stack: list[ir.Operation] = []
+        on_stack: list[tuple[ir.Operation, ir.Block]] = []
+        on_threads: Counter[ir.Block] = Counter()
         planned: list[tuple[ir.Operation, Request]] = []
         for alloc in liveness.operations("memref.alloc"):
             type_ = ir.MemRefType(alloc.results[0].type)
@@ -53,19 +57,24 @@ class PlanMemory(Pass):
             interval = liveness.interval(alloc.results[0]) if size is not None else None
             if size is None or interval is None:
                 continue
-            around = [op.name for op in liveness.enclosing(alloc)]
+            around = list(liveness.enclosing(alloc))
+            parallel = next((op for op in around if op.name in PARALLEL), None)
+            if parallel is not None:
+                body = parallel.regions[0].blocks[0]
+                if size <= self.thread_limit and on_threads[body] + size <= self.stack_total:
+                    on_threads[body] += size
+                    on_stack.append((alloc, body))
+                continue
             small = size <= self.stack_limit and stack + size <= self.stack_total
-            if any(name in PARALLEL for name in around):
-                continue  # each iteration needs its own, and a stack allocation there would be repeated
-            if small and any(name in LOOPS for name in around):
+            if small and any(op.name in LOOPS for op in around):
                 stack += size
-                on_stack.append(alloc)
+                on_stack.append((alloc, entry.operation.regions[0].blocks[0]))
             else:
                 planned.append((alloc, Request(size, interval, max(ALIGNMENT, _alignment(alloc)))))
         requests = [request for _, request in planned]
         offsets, peak = assign_offsets(requests)
-        for alloc in on_stack:
-            _to_stack(alloc, entry.operation.regions[0].blocks[0])
+        for alloc, block in on_stack:
+            _to_stack(alloc, block)
         if planned:
             _to_arena(entry, [alloc for alloc, _ in planned], offsets, peak)
         return {

@@ -269,3 +269,77 @@ def test_complex(compiled: Compile) -> None:
     y = np.zeros(x.shape, np.float32)
     compiled(elementwise(body, "complex<f32>", "f32"))(x, y)
     np.testing.assert_allclose(y, np.abs(x * x), rtol=1e-5)
+
+
+ROWS = """
+func.func @main(%a: memref<?x?xf32>, %r: memref<?x?xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %m = memref.dim %a, %c0 : memref<?x?xf32>
+  %n = memref.dim %a, %c1 : memref<?x?xf32>
+  scf.parallel (%i, %j) = (%c0, %c0) to (%m, %n) step (%c1, %c1) {
+    %own = memref.alloca() : memref<2xf32>
+    %heap = memref.alloc() : memref<2xf32>
+    %x = memref.load %a[%i, %j] : memref<?x?xf32>
+    memref.store %x, %own[%c1] : memref<2xf32>
+    memref.store %x, %heap[%c0] : memref<2xf32>
+    %y = memref.load %own[%c1] : memref<2xf32>
+    %z = memref.load %heap[%c0] : memref<2xf32>
+    %w = arith.mulf %y, %z : f32
+    memref.store %w, %r[%i, %j] : memref<?x?xf32>
+    memref.dealloc %heap : memref<2xf32>
+    scf.reduce
+  }
+  return
+}"""
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (1, 1), (3, 7), (2, 30011), (30011, 2), (211, 509)])
+def test_parallel_loops_of_any_size(compiled: Compile, leaked: Callable[[], int], shape: tuple[int, int]) -> None:
+    before, a = leaked(), np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    result = np.full_like(a, np.nan)
+    compiled(ROWS)(a, result)
+    np.testing.assert_array_equal(result, a * a)
+    assert leaked() == before
+
+
+@pytest.mark.parametrize("size", [1, 20001, 80000])
+def test_parallel_loop_of_several_types(compiled: Compile, size: int) -> None:
+    """What a loop uses from above reaches it through memory: every kind of scalar, memrefs of ranks 0 to 2."""
+    text = """
+    func.func @main(%a: memref<?xf64>, %s: memref<f32>, %m: memref<1x1xi8>, %t: memref<1xi64>, %out: memref<?xf64>) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %n = memref.dim %a, %c0 : memref<?xf64>
+      %x = memref.load %s[] : memref<f32>
+      %y = memref.load %m[%c0, %c0] : memref<1x1xi8>
+      %z = memref.load %t[%c0] : memref<1xi64>
+      %h = arith.truncf %x : f32 to f16
+      %p = arith.cmpi sgt, %z, %z : i64
+      %i = arith.index_cast %z : i64 to index
+      %v = vector.broadcast %x : f32 to vector<4xf32>
+      scf.parallel (%k) = (%c0) to (%n) step (%c1) {
+        %e = memref.load %a[%k] : memref<?xf64>
+        %w = vector.extract %v[2] : f32 from vector<4xf32>
+        %again = memref.load %s[] : memref<f32>
+        %hw = arith.extf %h : f16 to f32
+        %f0 = arith.addf %w, %again : f32
+        %f1 = arith.addf %f0, %hw : f32
+        %y64 = arith.extsi %y : i8 to i64
+        %i64 = arith.index_cast %i : index to i64
+        %n0 = arith.addi %y64, %z : i64
+        %n1 = arith.addi %n0, %i64 : i64
+        %n2 = arith.select %p, %z, %n1 : i64
+        %nf = arith.sitofp %n2 : i64 to f64
+        %ff = arith.extf %f1 : f32 to f64
+        %r0 = arith.addf %e, %ff : f64
+        %r1 = arith.addf %r0, %nf : f64
+        memref.store %r1, %out[%k] : memref<?xf64>
+        scf.reduce
+      }
+      return
+    }"""
+    a = np.random.default_rng(0).standard_normal(size)
+    result = np.zeros_like(a)
+    compiled(text)(a, np.array(0.5, np.float32), np.array([[-3]], np.int8), np.array([1 << 40]), result)
+    np.testing.assert_allclose(result, a + 1.5 - 3 + 2 * (1 << 40), rtol=1e-15)

@@ -19,12 +19,12 @@
 // CHECK:         scf.for %[[I:.*]] =
 // CHECK:           func.call @main_parallel_0_block(%[[I]],
 
-// One iteration: constants and views are repeated, stack memory comes first.
+// One iteration: constants and views are repeated; stack memory is that of the thread.
 // CHECK-LABEL: func.func private @main_parallel_0_block(
 // CHECK-SAME:    %[[I:.*]]: index, %[[N:.*]]: index, %[[X:.*]]: f32, %[[ARENA:.*]]: memref<256xi8>, %[[OFFSET:.*]]: index) attributes {llvm.no_inline}
-// CHECK:         %[[STACK:.*]] = memref.alloca() : memref<4xf32>
 // CHECK:         %[[VIEW:.*]] = memref.view %[[ARENA]][%[[OFFSET]]]
 // CHECK:         %[[AT:.*]] = arith.muli %[[I]], %c2
+// CHECK:         %[[STACK:.*]] = memref.alloca() : memref<4xf32>
 // CHECK:         scf.for %{{.*}} = %[[AT]] to
 // CHECK:           memref.store %{{.*}}, %[[STACK]]
 
@@ -43,8 +43,8 @@ func.func @main(%arena: memref<256xi8>, %n: index, %x: f32) {
   %high = memref.view %arena[%c128][] : memref<256xi8> to memref<4xf32>
   scf.parallel (%i) = (%c0) to (%n) step (%c2) {
     %end = arith.addi %i, %c2 : index
+    %stack = memref.alloca() : memref<4xf32>
     scf.for %j = %i to %end step %c1 {
-      %stack = memref.alloca() : memref<4xf32>
       memref.store %x, %stack[%c0] : memref<4xf32>
       memref.copy %stack, %low : memref<4xf32> to memref<4xf32>
     }
@@ -52,8 +52,8 @@ func.func @main(%arena: memref<256xi8>, %n: index, %x: f32) {
   }
   scf.parallel (%i) = (%c0) to (%n) step (%c2) {
     %end = arith.addi %i, %c2 : index
+    %stack = memref.alloca() : memref<4xf32>
     scf.for %j = %i to %end step %c1 {
-      %stack = memref.alloca() : memref<4xf32>
       memref.store %x, %stack[%c0] : memref<4xf32>
       memref.copy %stack, %high : memref<4xf32> to memref<4xf32>
     }

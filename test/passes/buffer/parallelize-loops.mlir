@@ -153,3 +153,35 @@ func.func @inner_dynamic(%a: memref<64x?xf32>, %n: index) {
   }
   return
 }
+
+// Stack memory of an iteration is made once a block, or once where the loop stays sequential.
+// CHECK-LABEL: func.func @stack
+// CHECK:         memref.alloca() : memref<8xf32>
+// CHECK:         scf.parallel
+// CHECK-NEXT:      memref.alloca() : memref<4xf32>
+// CHECK:           scf.for
+// CHECK:         scf.reduce
+// CHECK:         scf.for
+// CHECK-NOT:     memref.alloca
+// CHECK:         return
+func.func @stack(%a: memref<100000xf32>, %x: f32) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %n = arith.constant 100000 : index
+  scf.parallel (%i) = (%c0) to (%n) step (%c1) {
+    %t = memref.alloca() : memref<4xf32>
+    memref.store %x, %t[%c0] : memref<4xf32>
+    %y = memref.load %t[%c0] : memref<4xf32>
+    memref.store %y, %a[%i] : memref<100000xf32>
+    scf.reduce
+  }
+  scf.parallel (%i) = (%c0) to (%c4) step (%c1) {
+    %t = memref.alloca() : memref<8xf32>
+    memref.store %x, %t[%i] : memref<8xf32>
+    %y = memref.load %t[%i] : memref<8xf32>
+    memref.store %y, %a[%i] : memref<100000xf32>
+    scf.reduce
+  }
+  return
+}

@@ -73,7 +73,7 @@ func.func @loop(%x: memref<16xf32>, %n: index) {
 // Buffers that leave the function, an iteration or a parallel region, and dynamic ones, are not planned.
 // CHECK-LABEL: func.func @left_alone
 // CHECK-NOT: stepwell.arena
-// CHECK-COUNT-5: memref.alloc(
+// CHECK-COUNT-4: memref.alloc(
 func.func @left_alone(%x: memref<2048xf32>, %n: index) -> memref<16xf32> {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -86,14 +86,31 @@ func.func @left_alone(%x: memref<2048xf32>, %n: index) -> memref<16xf32> {
     scf.yield %next : memref<2048xf32>
   }
   scf.forall (%i) in (%n) {
-    %private = memref.alloc() : memref<2048xf32>
-    linalg.fill ins(%zero : f32) outs(%private : memref<2048xf32>)
-    %small = memref.alloc() : memref<16xf32>
-    linalg.fill ins(%zero : f32) outs(%small : memref<16xf32>)
+    %private = memref.alloc() : memref<8192xf32>
+    linalg.fill ins(%zero : f32) outs(%private : memref<8192xf32>)
   }
   %returned = memref.alloc() : memref<16xf32>
   linalg.fill ins(%zero : f32) outs(%returned : memref<16xf32>)
   return %returned : memref<16xf32>
+}
+
+// -----
+
+// A small buffer in a parallel loop is on the stack of the thread that runs the iteration.
+// CHECK-LABEL: func.func @of_the_thread
+// CHECK-NOT: memref.alloc
+// CHECK: scf.forall
+// CHECK-NEXT: memref.alloca() {alignment = 64 : i64} : memref<16xf32>
+func.func @of_the_thread(%x: memref<?x16xf32>, %n: index) {
+  %zero = arith.constant 0.0 : f32
+  %c0 = arith.constant 0 : index
+  scf.forall (%i) in (%n) {
+    %small = memref.alloc() : memref<16xf32>
+    linalg.fill ins(%zero : f32) outs(%small : memref<16xf32>)
+    %y = memref.load %small[%c0] : memref<16xf32>
+    memref.store %y, %x[%i, %c0] : memref<?x16xf32>
+  }
+  return
 }
 
 // -----
