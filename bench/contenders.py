@@ -14,7 +14,7 @@ Call = Callable[..., Any]
 def _stepwell(model: torch.nn.Module, args: tuple[Any, ...]) -> Call:
     import stepwell
 
-    compiled: Call = stepwell.compile(model, args, target="cpu")
+    compiled: Call = stepwell.compile(model, args, target="cpu", cache=False)
     return compiled
 
 

@@ -37,5 +37,5 @@ import sys
 import stepwell
 from examples.models import zoo
 model, args = zoo()[sys.argv[1]].make()
-stepwell.compile(model, args).save(sys.argv[2])
+stepwell.compile(model, args, cache=False).save(sys.argv[2])
 """

@@ -98,7 +98,7 @@ def _static(entry: ZooModel, row: Examination) -> None:
     model, args = entry.make()
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        executable = stepwell.compile(model, args, dump_ir=folder)
+        executable = stepwell.compile(model, args, dump_ir=folder, cache=False)
         row.compile_s = time.perf_counter() - start
         dumps = sorted(Path(folder).glob("*.mlir"))
         row.dumps = len(dumps)
@@ -128,7 +128,7 @@ def _dynamic(entry: ZooModel, row: Examination, sizes: int, static_sizes: int) -
     assert dynamic is not None
     model, _ = entry.make()
     example = dynamic.inputs(*dynamic.example)
-    executable = stepwell.compile(copy.deepcopy(model), example, dynamic_shapes=dynamic.shapes())
+    executable = stepwell.compile(copy.deepcopy(model), example, dynamic_shapes=dynamic.shapes(), cache=False)
     chosen = pick(dynamic, sizes)
     passed, worst = True, 0.0
     for numbers in chosen:
@@ -148,7 +148,7 @@ def _dynamic(entry: ZooModel, row: Examination, sizes: int, static_sizes: int) -
 
 
 def _difference(model: torch.nn.Module, executable: Any, args: Sequence[Any]) -> float:
-    static = stepwell.compile(copy.deepcopy(model), tuple(args))
+    static = stepwell.compile(copy.deepcopy(model), tuple(args), cache=False)
     executable.reset()
     with torch.no_grad():
         expected = [leaf.double() if leaf.is_floating_point() else leaf for leaf in leaves(static(*args))]
