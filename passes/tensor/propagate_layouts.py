@@ -36,12 +36,12 @@ class PropagateLayouts(Pass):
 
 
 def _convert(block: ir.Block) -> int:
+    if not any(view.operation.name in _CONVOLUTIONS for view in block.operations):
+        return 0
     twins = Twins()
     done: list[tuple[ir.Operation, ir.Value]] = []
     for op in [view.operation for view in block.operations]:
         rewrite = REWRITES.get(op.name)
-        if op.name not in _CONVOLUTIONS and not done:
-            continue
         with ir.InsertionPoint(op), op.location:
             same = unchanged(op, twins)
             if same is not None:

@@ -74,3 +74,24 @@ func.func @left_alone(%x: tensor<1x4x6x6xi32>, %w: tensor<32x4x3x3xi32>, %init: 
       ins(%y, %window : tensor<1x4x6x6xf32>, tensor<3x3xf32>) outs(%low : tensor<1x4x4x4xf32>) -> tensor<1x4x4x4xf32>
   return %0, %1, %2 : tensor<1x32x4x4xi32>, tensor<1x?x4x4xf32>, tensor<1x4x4x4xf32>
 }
+
+// -----
+
+// An image that comes with its channels last, and leaves so, is never transposed.
+// CHECK-LABEL: func.func @last_to_last
+// CHECK-SAME: %[[X:.*]]: tensor<1x6x6x4xf32>
+// CHECK-NOT: permutation = [0,
+// CHECK: %[[OUT:.*]] = linalg.conv_2d_nhwc_hwcf {{.*}} ins(%[[X]],
+// CHECK: return %[[OUT]]
+func.func @last_to_last(%x: tensor<1x6x6x4xf32>, %w: tensor<8x4x3x3xf32>) -> tensor<1x4x4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %before = tensor.empty() : tensor<1x4x6x6xf32>
+  %first = linalg.transpose ins(%x : tensor<1x6x6x4xf32>) outs(%before : tensor<1x4x6x6xf32>) permutation = [0, 3, 1, 2]
+  %empty = tensor.empty() : tensor<1x8x4x4xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<1x8x4x4xf32>) -> tensor<1x8x4x4xf32>
+  %0 = linalg.conv_2d_nchw_fchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%first, %w : tensor<1x4x6x6xf32>, tensor<8x4x3x3xf32>) outs(%init : tensor<1x8x4x4xf32>) -> tensor<1x8x4x4xf32>
+  %after = tensor.empty() : tensor<1x4x4x8xf32>
+  %1 = linalg.transpose ins(%0 : tensor<1x8x4x4xf32>) outs(%after : tensor<1x4x4x8xf32>) permutation = [0, 2, 3, 1]
+  return %1 : tensor<1x4x4x8xf32>
+}
