@@ -19,9 +19,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("models", nargs="*", help="names of the zoo; all by default")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contender")
     parser.add_argument("--seconds", type=float, default=0.5, help="length of a turn")
+    parser.add_argument("--without", action="append", default=[], help="a contender to leave out; may be repeated")
     parser.add_argument("-o", "--output", type=Path, default=_PAGE)
     options = parser.parse_args(arguments)
-    text = render(options.models or list(zoo()), rounds=options.rounds, seconds=options.seconds)
+    text = render(
+        options.models or list(zoo()), rounds=options.rounds, seconds=options.seconds, without=options.without
+    )
     print(text)
     options.output.write_text(text)
     print(f"wrote {options.output}", file=sys.stderr)

@@ -30,9 +30,9 @@ weights plus {allowance:.0f} MB, and seconds that do not depend on the size of t
 """
 
 
-def render(models: Sequence[str], *, rounds: int, seconds: float) -> str:
-    """Measure everything and give the page."""
-    contenders = available()
+def render(models: Sequence[str], *, rounds: int, seconds: float, without: Sequence[str] = ()) -> str:
+    """Measure everything and give the page; contenders called as in ``without`` take no part."""
+    contenders = [name for name in available() if name not in without]
     _say("overhead")
     overhead = race("add_one", contenders, rounds=rounds, seconds=seconds, batch=200)
     races = {}
