@@ -13,7 +13,13 @@ Call = Callable[[], Any]
 
 
 class Contender(ABC):
-    """Compiles one model and calls it; an exception in any method means that it refuses the case."""
+    """Compiles one model and calls it; an exception in any method means that it refuses the case.
+
+    Attributes:
+        keeps_state: whether it takes models that change their buffers.
+    """
+
+    keeps_state = True
 
     @abstractmethod
     def build(self, exported: torch.export.ExportedProgram, model: torch.nn.Module, args: tuple[Any, ...]) -> None:

@@ -16,7 +16,7 @@ class Stepwell(Contender):
 
     def build(self, exported: torch.export.ExportedProgram, model: torch.nn.Module, args: tuple[Any, ...]) -> None:
         self._args = args
-        self._executable: Any = stepwell.compile(exported)
+        self._executable: Any = stepwell.compile(exported, cache=False)
 
     def call(self, threads: int) -> Call:
         self._executable.runnable.set_threads(threads)
