@@ -1,7 +1,11 @@
-"""Compile small buffer-level modules and call them with numpy arrays, by our code generator and by MLIR's own JIT."""
+"""Compile modules and models by our code generator and by MLIR's own JIT, and call them."""
 
 import ctypes
-from collections.abc import Callable
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
@@ -14,6 +18,8 @@ from stepwell.backends.llvm.codegen import generate
 from stepwell.backends.llvm.cpu import Cpu, host
 from stepwell.backends.llvm.link import LoadedObject
 from stepwell.backends.llvm.lower import lowering_stage
+from stepwell.backends.llvm.support import support_modules
+from stepwell.backends.llvm.toolchain import find_compiler
 from stepwell.dialects.context import make_context
 from stepwell.passes.pipeline import Pipeline
 from stepwell.passes.runner import run_pipeline
@@ -44,11 +50,27 @@ def _assert_failed(message: bytes) -> None:
     FAILURES.append(message.decode())
 
 
+@ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64)
+def _aligned_alloc(alignment: int, size: int) -> int:
+    return int(_alloc(size, max(alignment, 64)))
+
+
+@ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_uint64)
+def _plain_alloc(size: int) -> int:
+    return int(_alloc(size, 64))
+
+
 _SYMBOLS = {
     "stepwell_alloc": ctypes.cast(_alloc, ctypes.c_void_p).value,
     "stepwell_free": ctypes.cast(_free, ctypes.c_void_p).value,
     "stepwell_assert_failed": ctypes.cast(_assert_failed, ctypes.c_void_p).value,
     "stepwell_parallel_for": ctypes.cast(native.library().stepwell_parallel_for, ctypes.c_void_p).value,
+}
+
+_ALLOCATION = {
+    "aligned_alloc": ctypes.cast(_aligned_alloc, ctypes.c_void_p).value,
+    "alloc": ctypes.cast(_plain_alloc, ctypes.c_void_p).value,
+    "free": ctypes.cast(_free, ctypes.c_void_p).value,
 }
 
 
@@ -75,35 +97,80 @@ def call(address: int, arrays: tuple[Array, ...]) -> None:
 
 @pytest.fixture
 def compiled() -> Callable[..., Callable[..., None]]:
-    """``compiled(text, fp=, cpu=, opt_level=)`` gives @main as a function of arrays, which it may change."""
-    keep = []
+    """``compiled(text, fp=, cpu=, opt_level=)`` gives @main as a function of arrays, which it may change.
+
+    Code for this machine's CPU also runs as MLIR's ExecutionEngine compiles it, and must leave the same values.
+    """
+    keep: list[Any] = []
 
     def make(text: str, fp: str = "contract", cpu: Cpu | None = None, opt_level: int = 3) -> Callable[..., None]:
         code = generate(lower(text, fp), cpu or host(), exports=["_mlir_ciface_main"], opt_level=opt_level)["o"]
         loaded = LoadedObject(code, _SYMBOLS, exports=["_mlir_ciface_main"])
         keep.append(loaded)
-        return lambda *arrays: call(loaded.address("_mlir_ciface_main"), arrays)
+        if cpu not in (None, host()):
+            return lambda *arrays: call(loaded.address("_mlir_ciface_main"), arrays)
+        engine = start_engine(lower(text, fp), opt_level=2)
+        keep.append(engine)
+
+        def both(*arrays: Array) -> None:
+            theirs = tuple(array.copy() for array in arrays)
+            call(loaded.address("_mlir_ciface_main"), arrays)
+            descriptors = [descriptor(array) for array in theirs]
+            pointers = [ctypes.c_void_p(d.ctypes.data) for d in descriptors]
+            engine.invoke("main", *[ctypes.pointer(pointer) for pointer in pointers])
+            for ours, other in zip(arrays, theirs, strict=True):
+                tolerance = 0 if ours.dtype.kind in "iub" else 16 * float(np.finfo(ours.dtype).eps)
+                scale = float(np.nanmax(np.abs(np.where(np.isfinite(ours), ours, 0)), initial=0))
+                np.testing.assert_allclose(ours, other, rtol=tolerance, atol=tolerance * scale, equal_nan=True)
+
+        return both
 
     return make
+
+
+@cache
+def _narrow() -> LoadedObject:
+    """Our conversion from f64 to bf16 in one rounding, which MLIR's JIT expects of a library that knows bf16."""
+    wrapper = """
+    declare bfloat @__truncdfbf2(double)
+    define bfloat @narrow(double %x) {
+      %r = call bfloat @__truncdfbf2(double %x)
+      ret bfloat %r
+    }"""
+    with make_context(torch=False), ir.Location.unknown():
+        empty = ir.Module.create()
+    code = generate(empty, host(), extra=[*support_modules("bfloat"), wrapper], exports=["narrow"])["o"]
+    return LoadedObject(code, {}, exports=["narrow"])
+
+
+def start_engine(module: ir.Module, opt_level: int, **options: bool) -> ExecutionEngine:
+    """MLIR's own JIT on a module of the LLVM dialect, with the runtime's functions as this file has them."""
+    engine = ExecutionEngine(module, opt_level=opt_level, **options)
+    allocate = {f"_mlir_memref_to_llvm_{name}": value for name, value in _ALLOCATION.items()}
+    for name, address in {**_SYMBOLS, **allocate, "__truncdfbf2": _narrow().address("narrow")}.items():
+        engine.raw_register_runtime(name, ctypes.c_void_p(address))
+    return engine
 
 
 @pytest.fixture
-def by_mlir() -> Callable[..., Callable[..., None]]:
-    """The same through MLIR's ExecutionEngine, for comparison; for modules that need no temporaries of the runtime."""
-    keep = []
+def models_by_mlir(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the target ``cpu`` take its code from MLIR's ExecutionEngine (LLVM 24 throughout) instead of llvmlite."""
 
-    def make(text: str, fp: str = "contract") -> Callable[..., None]:
-        engine = ExecutionEngine(lower(text, fp), opt_level=2, shared_libs=[_RUNTIME])
-        keep.append(engine)
+    def generate_by_mlir(module: ir.Module, cpu: Cpu, *, extra: Sequence[str], **_: Any) -> dict[str, bytes]:
+        engine = start_engine(module, 1, enable_object_dump=True, enable_pic=True)
+        engine.raw_register_runtime("_mlir_ciface_stepwell_output", ctypes.c_void_p(_SYMBOLS["stepwell_alloc"]))
+        assert engine.raw_lookup("_mlir_ciface_main")
+        empty = ir.Module.create(ir.Location.unknown(module.context))
+        support = support_modules("half bfloat @_mlir_memref_to_llvm_")
+        exports = ["stepwell_model", *(f"_mlir_memref_to_llvm_{name}" for name in _ALLOCATION)]
+        with tempfile.TemporaryDirectory() as folder:
+            code, rest, whole = (Path(folder, f"{name}.o") for name in ("code", "rest", "whole"))
+            engine.dump_to_object_file(str(code))
+            rest.write_bytes(generate(empty, cpu, extra=[*support, *extra], exports=exports)["o"])
+            subprocess.run([*find_compiler(), "-r", "-nostdlib", "-o", whole, code, rest], check=True)
+            return {"o": whole.read_bytes()}
 
-        def run(*arrays: Array) -> None:
-            descriptors = [descriptor(array) for array in arrays]
-            pointers = [ctypes.c_void_p(d.ctypes.data) for d in descriptors]
-            engine.invoke("main", *[ctypes.pointer(pointer) for pointer in pointers])
-
-        return run
-
-    return make
+    monkeypatch.setattr("stepwell.backends.llvm.backend.generate", generate_by_mlir)
 
 
 @pytest.fixture
