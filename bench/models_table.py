@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 from bench import machine
@@ -15,7 +16,9 @@ from bench.accuracy import ABSOLUTE, TIMES_EAGER
 from bench.examine import Examination
 from examples.models import zoo
 
-_PAGE = Path(__file__).resolve().parents[1] / "docs" / "models.md"
+_ROOT = Path(__file__).resolve().parents[1]
+_PAGE = _ROOT / "docs" / "models.md"
+_ROWS = _ROOT / "out" / "models"
 
 _HEAD = f"""# Models
 
@@ -36,12 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--static-sizes", type=int, default=20, help="how many of them are compiled statically too")
     parser.add_argument("--once", action="store_true", help="leave out the two builds that are compared byte by byte")
     parser.add_argument("--jobs", type=int, default=2, help="models examined at a time; 1 for seconds to rely on")
+    parser.add_argument("--resume", action="store_true", help="keep rows that an earlier run has finished")
     parser.add_argument("-o", "--output", type=Path, default=_PAGE)
     options = parser.parse_args(arguments)
 
     def examine(name: str) -> Examination:
+        kept = _ROWS / f"{name}.json"
+        if options.resume and kept.is_file():
+            return Examination(**json.loads(kept.read_text()))
         row = _examine(name, sizes=options.sizes, static_sizes=options.static_sizes, twice=not options.once)
         print(f"{name}: {'holds' if row.succeeded else row.failure or 'does not hold'}", file=sys.stderr, flush=True)
+        _ROWS.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(asdict(row)))
         return row
 
     with ThreadPoolExecutor(options.jobs) as pool:  # each waits for a process of its own
