@@ -13,8 +13,8 @@ namespace {
 
 constexpr int32_t kMostThreads = 256;
 constexpr int kChunksPerThread = 4;  // so that a thread that comes late does not hold up the others
-// Waking a thread costs 5 to 50 us, so an idle one looks out for the next loop for as long, though only while a call
-// runs; and the caller waits as long for the others' last chunks before it sleeps.
+// Waking a thread takes system calls on both sides, so an idle one looks out for the next loop for this long, though
+// only while a call runs; and the caller waits as long for the others' last chunks before it sleeps.
 constexpr int64_t kSpinNanoseconds = 50000;
 
 struct Loop {
