@@ -42,8 +42,11 @@ def _structured(op: ir.Operation, builder: Builder) -> Step:
             frame[slot] if dtype is None else np.asarray(frame[slot], dtype)
             for slot, dtype in zip(slots[:inputs], scalars[:inputs], strict=True)
         ]
-        for slot, reads in zip(slots[inputs:], structured.reads_output, strict=True):
-            operands.append(frame[slot] if not outputs else _own(last.take(frame, slot), reads))
+        if outputs:
+            taken = last.take_each(frame, slots[inputs:])
+            operands += [_own(*pair) for pair in zip(taken, structured.reads_output, strict=True)]
+        else:
+            operands += [frame[slot] for slot in slots[inputs:]]
         structured.run(frame, operands)
         for slot, value in zip(outputs, operands[inputs:], strict=False):
             frame[slot] = value

@@ -88,6 +88,10 @@ class LastUses:
         frame[slot] = None
         return value, sole and isinstance(value, np.ndarray) and value.base is None and value.flags.writeable
 
+    def take_each(self, frame: Frame, slots: Sequence[int]) -> list[tuple[Any, bool]]:
+        """:meth:`take` of several slots; a value that stands in two of them may be overwritten in neither."""
+        return [(frame[slot], False) if slots.count(slot) > 1 else self.take(frame, slot) for slot in slots]
+
 
 class Builder:
     """Builds the closures of one function."""

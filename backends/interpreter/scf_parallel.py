@@ -64,10 +64,7 @@ def _forall(op: ir.Operation, builder: Builder) -> Step:
         numbers = [frame[slot] for slot in slots]
         lows, highs, strides = (bound(numbers) for bound in bounds)
         del numbers
-        results = []
-        for slot in shared:
-            value, free = last.take(frame, slot)
-            results.append(value if free else value.copy())
+        results = [value if free else value.copy() for value, free in last.take_each(frame, shared)]
         ranges = [
             range(low, high, positive_step(stride, "scf.forall"))
             for low, high, stride in zip(lows, highs, strides, strict=True)

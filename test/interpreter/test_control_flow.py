@@ -110,6 +110,23 @@ def test_forall_inserts_in_parallel(run):
     assert (untouched == 0).all()
 
 
+def test_forall_shares_one_value_twice(run):
+    text = """func.func @main(%n: index) -> (tensor<?xf32>, tensor<?xf32>) {
+      %f = arith.constant 3.0 : f32
+      %o = tensor.splat %f[%n] : tensor<?xf32>
+      %r:2 = scf.forall (%i) in (%n) shared_outs(%a = %o, %b = %o) -> (tensor<?xf32>, tensor<?xf32>) {
+        %s = tensor.splat %f : tensor<1xf32>
+        %d = arith.addf %s, %s : tensor<1xf32>
+        scf.forall.in_parallel {
+          tensor.parallel_insert_slice %d into %b[%i] [1] [1] : tensor<1xf32> into tensor<?xf32>
+        }
+      }
+      return %r#0, %r#1 : tensor<?xf32>, tensor<?xf32>
+    }"""
+    first, second = run(text, 2)
+    assert first.tolist() == [3, 3] and second.tolist() == [6, 6]
+
+
 def test_calls_and_branches(run):
     text = """func.func private @factorial(%n: i64) -> i64 {
       %one = arith.constant 1 : i64

@@ -92,6 +92,22 @@ def test_generic_over_more_elements_than_one_chunk(run):
     assert np.allclose(result, 2000 * (np.arange(1500) + 1), rtol=1e-5)
 
 
+def test_one_value_behind_two_outputs(run):
+    text = """func.func @main(%n: index) -> (tensor<?xf32>, tensor<?xf32>) {
+      %e = tensor.empty(%n) : tensor<?xf32>
+      %0:2 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>],
+          iterator_types = ["parallel"]} outs(%e, %e : tensor<?xf32>, tensor<?xf32>) {
+      ^bb0(%x: f32, %y: f32):
+        %a = arith.constant 1.0 : f32
+        %b = arith.constant 2.0 : f32
+        linalg.yield %a, %b : f32, f32
+      } -> (tensor<?xf32>, tensor<?xf32>)
+      return %0#0, %0#1 : tensor<?xf32>, tensor<?xf32>
+    }"""
+    ones, twos = run(text, 3)
+    assert ones.tolist() == [1, 1, 1] and twos.tolist() == [2, 2, 2]
+
+
 def test_argmax_by_two_outputs(run):
     text = """func.func @main(%a: tensor<2x4xf32>, %v: tensor<2xf32>, %n: tensor<2xi64>)
         -> (tensor<2xf32>, tensor<2xi64>) {
