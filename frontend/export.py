@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import re
 import sysconfig
@@ -13,6 +14,7 @@ from typing import Any
 
 import torch
 from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
 
 from stepwell.frontend.decompositions import decomposition_table
 from stepwell.frontend.source_paths import innermost_frame
@@ -41,11 +43,25 @@ def export_model(
     """
     with _quiet():
         try:
-            return torch.export.export(model, tuple(args), kwargs, dynamic_shapes=dynamic_shapes, strict=False)
+            distinct, keywords = _distinct(model, (tuple(args), kwargs))
+            return torch.export.export(model, distinct, keywords, dynamic_shapes=dynamic_shapes, strict=False)
         except Error:
             raise
         except Exception as error:  # torch raises many kinds here, none of them a common base
-            raise _explain(error, model) from error
+            raise _explain(error, model, args, kwargs) from error
+
+
+def _distinct(model: torch.nn.Module, arguments: Any) -> Any:
+    """``arguments`` with every tensor an object of its own: torch.export takes one object for one input for ever."""
+    seen = {id(tensor) for tensor in (*model.parameters(), *model.buffers())}
+
+    def own(tensor: torch.Tensor) -> torch.Tensor:
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            return tensor
+        return tensor.detach().clone().requires_grad_(tensor.requires_grad)
+
+    return pytree.tree_map_only(torch.Tensor, own, arguments)
 
 
 def decompose(exported: ExportedProgram) -> ExportedProgram:
@@ -76,7 +92,9 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _explain(error: Exception, model: torch.nn.Module) -> ImportFailure:
+def _explain(
+    error: Exception, model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None
+) -> ImportFailure:
     text = str(error)
     kind = type(error).__name__
     where = _user_line(error)
@@ -84,7 +102,7 @@ def _explain(error: Exception, model: torch.nn.Module) -> ImportFailure:
         return ImportFailure(
             "the model's control flow or a shape depends on the values of tensors", where=where, hint=_CONTROL_FLOW_HINT
         )
-    if isinstance(error, TypeError) and ("argument" in text or "forward" in text):
+    if isinstance(error, TypeError) and not _fit(model, args, kwargs):
         name = type(model).__name__
         return ImportFailure(
             f"the example arguments do not fit {name}.forward: {_first_line(error)}",
@@ -105,6 +123,15 @@ def _explain(error: Exception, model: torch.nn.Module) -> ImportFailure:
             hint="register the class with torch.export.register_dataclass",
         )
     return ImportFailure(f"torch.export failed: {_condense(text) or kind}", where=where)
+
+
+def _fit(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> bool:
+    """Whether ``forward`` can be called with as many and so named arguments."""
+    try:
+        inspect.signature(model.forward).bind(*args, **(kwargs or {}))
+    except TypeError:
+        return False
+    return True
 
 
 def _user_line(error: BaseException) -> str | None:

@@ -43,6 +43,17 @@ def test_arguments_that_do_not_fit(args: Any, kwargs: Any) -> None:
         load_program(nn.ReLU(), args, kwargs)
 
 
+class Misuses(nn.Module):
+    def forward(self, x: torch.Tensor) -> Any:
+        return x.sort(1, stable=True)
+
+
+def test_a_wrong_call_inside_of_the_model_is_no_matter_of_its_arguments() -> None:
+    with pytest.raises(ImportFailure, match=r"torch.export failed: sort\(\) received an invalid combination") as caught:
+        load_program(Misuses(), (torch.ones(2, 2),))
+    assert caught.value.where == f"test_refusals.py:{inspect.getsourcelines(Misuses.forward)[1] + 1}"
+
+
 def test_shapes_that_do_not_fit() -> None:
     with pytest.raises(ImportFailure, match=r"\[2, 5\] X \[3, 4\]"):
         load_program(nn.Linear(3, 4), (torch.ones(2, 5),))

@@ -114,3 +114,20 @@ class Several(nn.Module):
 def test_scalars_and_strided_inputs(imported: Callable[..., Any]) -> None:
     values = [torch.tensor(2.5), torch.randn(3, 4).t(), torch.randn(4, 6)[:, ::2], torch.randn(3).expand(2, 3)]
     torch.testing.assert_close(imported(Several(), tuple(values))(*values), [value + 1 for value in values])
+
+
+class Difference(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3))
+
+    def forward(self, x: torch.Tensor, *, pair: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        return x - 2 * pair[0] + 3 * pair[1] * self.weight
+
+
+def test_one_tensor_as_the_example_of_several_inputs(imported: Callable[..., Any]) -> None:
+    """torch.export by itself lets one input stand for all that were given the same object."""
+    source, x = Difference(), torch.randn(3)
+    model = imported(source, (x,), {"pair": (x, source.weight)})
+    a, b, c = (torch.randn(3) for _ in range(3))
+    torch.testing.assert_close(model(a, pair=(b, c)), source(a, pair=(b, c)).detach())
