@@ -80,6 +80,7 @@ def lowers(text: str) -> bool:
         for stage in (graph_stage(), tensor_stage()):
             for element in stage.elements:
                 run_element(element, module, context)
+            module.verify()
             check_level(module, stage.level)
     except InternalError:
         return True  # a pass that crashes says nothing about the operator; the real run will name it

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 from torch.export import Dim
 
+from stepwell.dialects.context import make_context
 from stepwell.frontend import preflight
+from stepwell.frontend.isolate import lowers
 from stepwell.frontend.load import load_program
 from stepwell.support.errors import UnsupportedError
 
@@ -99,3 +101,25 @@ def test_dtypes_shapes_states_and_named_operators() -> None:
     assert "state          count" in text
     assert "convert to i8 first" in text
     assert "aten.convolution" in text and "aten.mm " not in text
+
+
+def test_what_lowers_to_something_invalid_does_not_lower() -> None:
+    text = """func.func @main(%x: !torch.vtensor<[2],si64>) -> !torch.vtensor<[],si64> {
+      %y = torch.aten.any %x : !torch.vtensor<[2],si64> -> !torch.vtensor<[],si64>
+      return %y : !torch.vtensor<[],si64>
+    }"""
+    with make_context():
+        assert not lowers(text)
+        assert lowers(text.replace("si64", "i1"))
+
+
+class Casts(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.qr(x.to(torch.float64))[0]
+
+
+def test_checks_of_torch_are_no_operators() -> None:
+    program = load_program(Casts(), (torch.randn(3, 3),))
+    with pytest.raises(UnsupportedError, match="linalg_qr") as caught:
+        preflight.check(program, Takes(), "cpu")
+    assert "_assert_tensor_metadata" not in str(caught.value)
