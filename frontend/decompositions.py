@@ -8,6 +8,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from stepwell.frontend.integer_decompositions import integer_decompositions
+
 aten = torch.ops.aten
 
 
@@ -19,9 +21,10 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten.linear.default] = _linear
     table[aten.matmul.default] = _matmul
     table[aten.addmm.default] = _addmm
+    table[aten.sort.stable] = _stable_sort
     table[aten.scaled_dot_product_attention.default] = _attention
     table[aten._scaled_dot_product_flash_attention_for_cpu.default] = _flash_attention
-    return table
+    return table | integer_decompositions(table)
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -54,6 +57,12 @@ def _addmm(bias: Tensor, left: Tensor, right: Tensor, *, beta: float = 1, alpha:
     if beta == 0:
         return product
     return product + (bias if beta == 1 else bias * beta)
+
+
+def _stable_sort(x: Tensor, *, stable: bool | None, dim: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:
+    """Every sort of ours is stable."""
+    values, indices = aten.sort.default(x, dim, descending)
+    return values, indices
 
 
 def _attention(

@@ -18,6 +18,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "decompose": "stepwell.passes.graph.decompose:Decompose",
     "fold-batch-norm": "stepwell.passes.graph.fold_batch_norm:FoldBatchNorm",
     "simplify": "stepwell.passes.graph.simplify:Simplify",
+    "widen-bytes": "stepwell.passes.graph.widen_bytes:WidenBytes",
     "lower-views": "stepwell.passes.graph.lower_views:LowerViews",
     # tensor
     "check-shapes": "stepwell.passes.tensor.check_shapes:CheckShapes",

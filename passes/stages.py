@@ -14,6 +14,7 @@ def graph_stage() -> Stage:
         "graph",
         "graph",
         [
+            parse_element("widen-bytes"),
             parse_element("decompose"),
             Nested("func.func", [Upstream("torch-match-quantized-custom-ops")]),
             Upstream(

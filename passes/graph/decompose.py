@@ -9,13 +9,11 @@ from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.graph import torch_build as tb
-from stepwell.passes.graph.byte_arithmetic import BYTES
 from stepwell.passes.graph.decompositions import DECOMPOSITIONS, Decomposition
 from stepwell.passes.graph.unused import erase_unused
 from stepwell.support.errors import UsageError
 
 _NEEDED = (
-    *BYTES,
     "cdist",
     "clamp",
     "eq",
@@ -30,14 +28,12 @@ _NEEDED = (
 )
 """What torch-mlir does not lower, or wrongly, or (gelu) with a division where PyTorch multiplies."""
 
-_FOR_BYTES = frozenset(f"torch.aten.{op}" for _, ops in BYTES.values() for op in ops)
-
 
 @dataclass
 class Decompose(Pass):
     """Replace composite operators by arithmetic; by default those that would not lower otherwise.
 
-    Tensors of known rank are taken apart if they are floating-point, or bytes where that is what the rule is for.
+    Floating-point tensors of known rank are taken apart.
     """
 
     name: ClassVar[str] = "decompose"
@@ -85,7 +81,7 @@ def _replace(op: ir.Operation, decomposition: Decomposition) -> bool:
     if len(op.results) != 1:
         return False
     operand, result = tb.tensor_info(op.operands[0]), tb.tensor_info(op.results[0])
-    if operand is None or result is None or operand.is_float() == (op.name in _FOR_BYTES):
+    if operand is None or result is None or not operand.is_float():
         return False
     with ir.InsertionPoint(op), op.location:
         value = decomposition(list(op.operands), result)

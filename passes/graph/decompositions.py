@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from torch_mlir import ir
 
 from stepwell.passes.graph import torch_build as tb
-from stepwell.passes.graph.byte_arithmetic import BYTES
 from stepwell.passes.graph.torch_build import TensorInfo
 
 Decomposition = Callable[[Sequence[ir.Value], TensorInfo], ir.Value | None]
@@ -281,7 +280,6 @@ def _shifted(operands: Sequence[ir.Value], result: TensorInfo) -> tuple[ir.Value
 
 
 DECOMPOSITIONS: dict[str, tuple[Decomposition, tuple[str, ...]]] = {
-    **BYTES,
     "cdist": (cdist, ("_cdist_forward",)),
     "clamp": (clamp, ("clamp",)),
     "elu": (elu, ("elu",)),

@@ -74,6 +74,11 @@ class Integer(nn.Module):
         return x.to(torch.int32) @ self.weight.to(torch.int32).t() + self.bias
 
 
+class Bytes(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 200
+
+
 # At the tensor level: a check that is done when the program runs, and two temporaries that are alive together.
 CHECKED = """
 func.func @main(%x: tensor<4x?xf32> {stepwell.input = "x"}) -> (tensor<4x4xf32> {stepwell.output = "0"}) {
@@ -103,6 +108,7 @@ def _examples() -> dict[str, tuple[nn.Module, tuple[Any, ...], Any]]:
         "indexed": (Indexed(), (torch.randn(2, 4, 3), torch.tensor([1, 2])), (rows, None)),
         "chain": (Chain(), (torch.randn(4, 8), torch.randn(4, 8)), None),
         "rows": (Rows(), (torch.randn(4, 8),), None),
+        "bytes": (Bytes(), (torch.zeros(3, dtype=torch.uint8),), None),
         "integer": (Integer(), (torch.zeros(4, 4, dtype=torch.int8),), None),
     }
 

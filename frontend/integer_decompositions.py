@@ -1,0 +1,89 @@
+"""Operators on integers that torch-mlir does not take, in those that it does; others are left to the table behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+aten = torch.ops.aten
+
+Number = bool | int | float
+
+_LARGEST_POWER = 64
+
+
+def integer_decompositions(others: dict[Any, Callable[..., Any]]) -> dict[Any, Callable[..., Any]]:
+    """Operator overload -> decomposition; ``others`` has what to do with the operands that are none of ours."""
+    table: dict[Any, Callable[..., Any]] = {
+        aten.bitwise_and.Scalar: lambda x, n: aten.bitwise_and.Tensor(x, _like(x, n)),
+        aten.bitwise_or.Scalar: lambda x, n: aten.bitwise_or.Tensor(x, _like(x, n)),
+        aten.bitwise_xor.Scalar: lambda x, n: aten.bitwise_xor.Tensor(x, _like(x, n)),
+        aten.__lshift__.Tensor: aten.bitwise_left_shift.Tensor,
+        aten.__rshift__.Tensor: aten.bitwise_right_shift.Tensor,
+        aten.any.default: _any,
+        aten.any.dim: _any,
+        aten.any.dims: _any,
+        aten.all.default: _all,
+        aten.all.dim: _all,
+        aten.all.dims: _all,
+        aten.fmod.Scalar: _fmod,
+        aten.pow.Tensor_Scalar: _power,
+    }
+    return {operator: _or_else(own, others.get(operator)) for operator, own in table.items()}
+
+
+def _or_else(own: Callable[..., Any], other: Callable[..., Any] | None) -> Callable[..., Any]:
+    def decompose(*args: Any, **kwargs: Any) -> Any:
+        result = own(*args, **kwargs)
+        return other(*args, **kwargs) if result is NotImplemented and other is not None else result
+
+    return decompose
+
+
+def _like(x: Tensor, number: Number) -> Tensor:
+    """``number`` as a tensor of rank 0; its dtype weighs as little as a Python number does."""
+    kind = x.dtype if x.dtype is not torch.bool or isinstance(number, bool) else torch.int64
+    return torch.full([], number, dtype=kind, device=x.device)
+
+
+def _is_integer(x: Tensor) -> bool:
+    return not x.is_floating_point() and not x.is_complex()
+
+
+def _any(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    return _of_truth(torch.any, x, *args, **kwargs)
+
+
+def _all(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    return _of_truth(torch.all, x, *args, **kwargs)
+
+
+def _of_truth(function: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    if x.dtype is torch.bool:
+        return cast("Tensor", NotImplemented)
+    result: Tensor = function(x != 0, *args, **kwargs)
+    return result.to(torch.uint8) if x.dtype is torch.uint8 else result
+
+
+def _fmod(x: Tensor, divisor: Number) -> Tensor:
+    if not _is_integer(x) or not isinstance(divisor, int):
+        return cast("Tensor", NotImplemented)
+    return torch.fmod(x, _like(x, divisor))
+
+
+def _power(x: Tensor, exponent: Number) -> Tensor:
+    """By squaring; products wrap as PyTorch's do."""
+    if not _is_integer(x) or x.dtype is torch.bool or not isinstance(exponent, int):
+        return cast("Tensor", NotImplemented)
+    if not 0 <= exponent <= _LARGEST_POWER:
+        return cast("Tensor", NotImplemented)
+    result, square = None, x
+    while exponent:
+        if exponent & 1:
+            result = square if result is None else result * square
+        exponent >>= 1
+        square = square * square if exponent else square
+    return torch.ones_like(x) if result is None else result.clone() if result is x else result
