@@ -28,11 +28,14 @@ def save_artifact(executable: Executable, folder: Path) -> None:
 
     Raises:
         ArtifactError: ``folder`` is something else than an artifact, or can't be written.
+        UsageError: a class among arguments or results can't be named in a file.
     """
     if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ArtifactError(
             f"'{folder}' exists and is no artifact", hint="choose another folder, it is not overwritten"
         )
+    for entry in executable.signatures:
+        executable.plan(entry).check_named()
     backend = find_backend(executable.target.name)
     code = backend.package(executable.code)
     files = dict(code.files)

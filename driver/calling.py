@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
 
 from stepwell.support.dtypes import from_torch, torch_dtype
-from stepwell.support.errors import InputError, UnsupportedError
+from stepwell.support.errors import InputError, UnsupportedError, UsageError
 from stepwell.support.signature import Dim, Signature, TensorSpec
 
 _PYTHON_SCALARS = {"int": int, "float": float, "bool": bool}
@@ -28,11 +30,32 @@ class CallPlan:
         self, signature: Signature, in_spec: pytree.TreeSpec | None = None, out_spec: pytree.TreeSpec | None = None
     ) -> None:
         self.signature = signature
-        self.in_spec = in_spec or (pytree.treespec_loads(signature.in_spec) if signature.in_spec else None)
-        self.out_spec = out_spec or (pytree.treespec_loads(signature.out_spec) if signature.out_spec else None)
+        self._live = in_spec, out_spec
         self._dtypes = [torch_dtype(spec.dtype) for spec in signature.inputs]
         self._static = [all(isinstance(size, int) for size in spec.shape) for spec in signature.inputs]
-        self._flat = self._is_flat()
+
+    @cached_property
+    def in_spec(self) -> pytree.TreeSpec | None:
+        """The structure of the arguments; None for tensors alone."""
+        return self._live[0] or _tree(self.signature.in_spec)
+
+    @cached_property
+    def out_spec(self) -> pytree.TreeSpec | None:
+        """The structure of the results; None for tensors alone."""
+        return self._live[1] or _tree(self.signature.out_spec)
+
+    def check_named(self) -> None:
+        """Check that another process can rebuild the structures.
+
+        Raises:
+            UsageError: a class in them has no name to be found by.
+        """
+        for spec, text in zip(self._live, (self.signature.in_spec, self.signature.out_spec), strict=True):
+            if spec is not None and text is None:
+                raise UsageError(
+                    f"arguments or results hold a class that can't be named in a file: {_classes(spec)}",
+                    hint="register it with torch.export.register_dataclass(..., serialized_type_name=...)",
+                )
 
     def flatten(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:
         """The tensor inputs of a call, contiguous and checked.
@@ -80,7 +103,8 @@ class CallPlan:
             return leaves[0] if len(leaves) == 1 else tuple(leaves)
         return pytree.tree_unflatten(leaves, self.out_spec)
 
-    def _is_flat(self) -> bool:
+    @cached_property
+    def _flat(self) -> bool:
         """Whether a call without keyword arguments passes just its tensors, in order."""
         leaves = self.signature.input_leaves
         if self.in_spec is None:
@@ -93,6 +117,7 @@ class CallPlan:
             if kwargs:
                 raise InputError(f"unexpected keyword arguments {', '.join(kwargs)}", hint=self._usage())
             return list(args)
+        args, kwargs = self._with_positional(args, kwargs)
         names = self._keyword_names()
         ordered = {name: kwargs[name] for name in names if name in kwargs}
         ordered.update({name: value for name, value in kwargs.items() if name not in ordered})
@@ -103,7 +128,8 @@ class CallPlan:
             positional = self.in_spec.child(0).num_children
             detail = "the arguments have another structure than those compiled for"
             if len(args) < positional:
-                detail = f"missing argument: {positional} positional arguments are expected, {len(args)} given"
+                absent = ", ".join(self.signature.positional[len(args) : positional])
+                detail = f"missing argument: {absent or f'{positional} are expected, {len(args)} given'}"
             elif len(args) > positional:
                 detail = f"{len(args)} positional arguments given where {positional} are expected"
             elif missing:
@@ -112,6 +138,16 @@ class CallPlan:
                 detail = f"unexpected argument: {', '.join(surplus)}"
             raise InputError(detail, hint=self._usage())
         return leaves
+
+    def _with_positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The call with positional arguments that were given as keywords in their places."""
+        given = list(args)
+        for name in self.signature.positional[len(args) :]:
+            if name not in kwargs or name in self._keyword_names():
+                break
+            given.append(kwargs[name])
+        taken = self.signature.positional[len(args) : len(given)]
+        return tuple(given), {name: value for name, value in kwargs.items() if name not in taken}
 
     def _keyword_names(self) -> list[str]:
         assert self.in_spec is not None
@@ -187,6 +223,32 @@ class CallPlan:
 
     def _usage(self) -> str:
         return "expected " + ", ".join(str(spec) for spec in self.signature.inputs)
+
+
+def _tree(text: str | None) -> pytree.TreeSpec | None:
+    """A structure from its text form.
+
+    Raises:
+        UsageError: it has a class that nothing in this process has registered.
+    """
+    try:
+        return pytree.treespec_loads(text) if text else None
+    except NotImplementedError as failure:
+        name = next(iter(re.findall(r"Deserializing (\S+)", str(failure))), "?")
+        raise UsageError(
+            f"arguments or results of the model hold a '{name}', which this process does not know",
+            hint="import the module that registers it with torch's pytree before the call",
+        ) from None
+
+
+def _classes(spec: pytree.TreeSpec) -> str:
+    """The classes in a structure that are none of Python's own."""
+    kinds, rest = [], [spec]
+    while rest:
+        node = rest.pop()
+        kinds.append(node.type)
+        rest += node.children()
+    return ", ".join({kind.__name__: None for kind in kinds if kind is not None and kind.__module__ != "builtins"})
 
 
 def _dtype_name(dtype: torch.dtype) -> str:

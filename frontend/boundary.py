@@ -107,7 +107,7 @@ class SymbolNames:
 
 def build_boundary(program: ExportedProgram, bound: Bindings, hints: DimensionHints) -> Boundary:
     """The signature of ``program`` after :func:`~stepwell.frontend.bindings.bind`."""
-    in_spec, out_spec, names = _trees(program, len(bound.leaves))
+    in_spec, out_spec, names, positional = _trees(program, len(bound.leaves))
     leaves = [None if index is None else bound.inputs[index] for index in bound.leaves]
     symbols = SymbolNames(program, leaves, _shape_leaves(hints.dynamic_shapes, in_spec))
     by_node = {node.name: node for node in program.graph.nodes}
@@ -147,6 +147,7 @@ def build_boundary(program: ExportedProgram, bound: Bindings, hints: DimensionHi
         out_spec=_dumps(out_spec),
         input_leaves=tuple(bound.leaves),
         leaf_constants={leaf: _constant(value) for leaf, value in bound.specialised.items()},
+        positional=positional,
     )
     program.graph_signature.output_specs[:] = [*boundary.results, *boundary.states]
     return boundary
@@ -177,15 +178,16 @@ def live_trees(program: ExportedProgram) -> tuple[Any, Any]:
     return program.call_spec.in_spec, program.call_spec.out_spec
 
 
-def _trees(program: ExportedProgram, leaf_count: int) -> tuple[Any, Any, list[str]]:
-    """Input and output trees of the whole model, and the path of each input leaf."""
+def _trees(program: ExportedProgram, leaf_count: int) -> tuple[Any, Any, list[str], tuple[str, ...]]:
+    """Input and output trees of the whole model, the path of each input leaf, and the positional arguments' names."""
     call = program.module_call_graph[0].signature
     in_spec, out_spec = live_trees(program)
     if in_spec is None or in_spec.num_leaves != leaf_count:
-        return in_spec, out_spec, [f"arg{index}" for index in range(leaf_count)]
+        return in_spec, out_spec, [f"arg{index}" for index in range(leaf_count)], ()
     argument_names = list(call.forward_arg_names or []) if call is not None else []
     paths = pytree.tree_flatten_with_path(pytree.tree_unflatten(list(range(leaf_count)), in_spec))[0]
-    return in_spec, out_spec, [_argument_name(path, argument_names) for path, _ in paths]
+    positional = tuple(argument_names[: in_spec.child(0).num_children])
+    return in_spec, out_spec, [_argument_name(path, argument_names) for path, _ in paths], positional
 
 
 def _argument_name(path: tuple[Any, ...], argument_names: list[str]) -> str:

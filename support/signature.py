@@ -80,6 +80,7 @@ class Signature:
         in_spec, out_spec: pytree structures as torch serialises them, or None for flat tuples.
         input_leaves: for each leaf of the input tree the index of its tensor input, or None where the leaf was
             specialised at export; ``leaf_constants`` then holds the value that must come again.
+        positional: names of the positional arguments that the model was exported with; a call may use them as keywords.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -91,6 +92,7 @@ class Signature:
     out_spec: str | None = None
     input_leaves: tuple[int | None, ...] = ()
     leaf_constants: dict[int, Any] = field(default_factory=dict)
+    positional: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As plain data for ``model.json``."""
@@ -109,6 +111,7 @@ class Signature:
             out_spec=data["out_spec"],
             input_leaves=tuple(data["input_leaves"]),
             leaf_constants={int(k): v for k, v in data["leaf_constants"].items()},
+            positional=tuple(data.get("positional", ())),
         )
 
 

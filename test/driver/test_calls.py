@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,7 +58,8 @@ X = torch.ones(2, 3)
         ((torch.ones(3, 3), X), r"argument 'x' has shape \[3, 3\], compiled for \[2, 3\]"),
         ((X, X.double()), "argument 'y' has dtype f64, compiled for f32"),
         ((X, torch.ones(2, 3, device="meta")), "argument 'y' is on device meta"),
-        ((X,), "missing argument: 2 positional arguments are expected, 1 given"),
+        ((X,), "missing argument: y\\n"),
+        ((), "missing argument: x, y"),
         ((X, X, X), "3 positional arguments given where 2 are expected"),
         ((X, [X]), "another structure|positional"),
         ((X, 1.0), "argument 'y' must be a tensor, not float"),
@@ -64,6 +68,15 @@ X = torch.ones(2, 3)
 def test_arguments_that_do_not_fit(static: Executable, arguments: tuple[Any, ...], message: str) -> None:
     with pytest.raises(InputError, match=message):
         static(*arguments, scale=2.0)
+
+
+def test_positional_arguments_by_name(static: Executable) -> None:
+    torch.testing.assert_close(static(X, y=3 * X, scale=2.0), 8 * X)
+    torch.testing.assert_close(static(scale=2.0, y=X, x=5 * X), 12 * X)
+    with pytest.raises(InputError, match="missing argument: x"):
+        static(y=X, scale=2.0)
+    with pytest.raises(InputError, match="unexpected argument: x"):
+        static(X, X, x=X, scale=2.0)
 
 
 def test_a_number_fixed_at_export(static: Executable) -> None:
@@ -157,3 +170,39 @@ def test_structured_results() -> None:
     torch.testing.assert_close(made["pair"].second, X - 1)
     assert (made["list"][0].item(), made["list"][1], made["size"]) == (6.0, None, 2)
     assert made["input"] is X
+
+
+class Returns(torch.nn.Module):
+    def __init__(self, kind: Any) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.kind(x + 1, x - 1)
+
+
+def test_a_class_without_a_name_can_not_be_saved(tmp_path: Path) -> None:
+    executable = stepwell.compile(Returns(Pair), (X,))
+    with pytest.raises(UsageError, match="a class that can't be named in a file: Pair") as caught:
+        executable.save(tmp_path / "out")
+    assert "serialized_type_name" in (caught.value.hint or "") and not list(tmp_path.iterdir())
+
+
+@dataclass
+class Named:
+    first: torch.Tensor
+    second: torch.Tensor
+
+
+pytree.register_dataclass(Named, serialized_type_name="test.driver.Named")
+
+
+def test_a_class_that_the_loading_process_does_not_know(tmp_path: Path) -> None:
+    stepwell.compile(Returns(Named), (X,)).save(tmp_path / "out")
+    assert isinstance(stepwell.load(tmp_path / "out")(X), Named)
+    code = "import stepwell, sys, torch; stepwell.load(sys.argv[1])(torch.ones(2, 3))"
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "out")], capture_output=True, text=True)
+    assert "UsageError: arguments or results of the model hold a 'test.driver.Named'" in done.stderr
+    assert "import the module that registers it" in done.stderr
+    done = subprocess.run([sys.executable, "-m", "stepwell.driver.cli", "run", str(tmp_path / "out")])
+    assert done.returncode == 0, "flat inputs and outputs need no class"
