@@ -49,8 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return Examination(**json.loads(kept.read_text()))
         row = _examine(name, sizes=options.sizes, static_sizes=options.static_sizes, twice=not options.once)
         print(f"{name}: {'holds' if row.succeeded else row.failure or 'does not hold'}", file=sys.stderr, flush=True)
-        _ROWS.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(asdict(row)))
+        if row.failure is None:
+            _ROWS.mkdir(parents=True, exist_ok=True)
+            kept.write_text(json.dumps(asdict(row)))
         return row
 
     with ThreadPoolExecutor(options.jobs) as pool:  # each waits for a process of its own
