@@ -30,7 +30,7 @@ def cpu_pipeline(fp: str, cpu: CpuModel) -> Pipeline:
             graph,
             tensor_stage(),
             prepare,
-            _stage("schedule", "tensor", "fuse", "math-expand-ops{ops=fpowi}", "canonicalize", "cse"),
+            _stage("schedule", "tensor", *_schedule()),
             buffer,
             backend_stage(fp, cpu),
         ]
@@ -51,6 +51,11 @@ def buffer_stage() -> Stage:
         "canonicalize",
         "cse",
     )
+
+
+def _schedule() -> list[str]:
+    """Fused, and in blocks where rows are read as columns: rows of a power of two share one set of the cache."""
+    return ["fuse", "tile{across=16 loop=forall}", "math-expand-ops{ops=fpowi}", "canonicalize", "cse"]
 
 
 def _layouts(cpu: CpuModel) -> list[str]:

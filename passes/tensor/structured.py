@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from torch_mlir import ir
 from torch_mlir.dialects import linalg
+
+from stepwell.passes.buffer.types import element_bytes
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,26 @@ def loops_of(op: ir.Operation) -> list[Loop]:
                 bound = limit if bound is None or (limit is not None and limit < bound) else bound
         loops.append(Loop(dim in outputs, size, bound))
     return loops
+
+
+def crossed_dims(op: ir.Operation, cache: int = 0) -> set[int]:
+    """The dimensions that run along memory in one operand of an elementwise operation and across it in another.
+
+    A transpose has two of them: walked along its result it jumps through its input by whole rows. Dimensions of one
+    iteration do not count; empty where all operands are walked the same way, where the operation reduces, and where
+    what these dimensions span takes at most ``cache`` bytes of the result.
+    """
+    loops, maps = loops_of(op), _maps(op)
+    if not all(loop.parallel for loop in loops):
+        return set()
+    orders = [[dim for dim in _positions(m) if dim is not None and loops[dim].size != 1] for m in maps]
+    result = orders[input_count(op)]
+    inner = {order[-1] for order in orders if order and result and result[-1] in order}
+    sizes = [loops[dim].size for dim in inner]
+    known = [size for size in sizes if size is not None]
+    width = element_bytes(ir.ShapedType(op.operands[input_count(op)].type).element_type)
+    fits = len(known) == len(sizes) and prod(known) * width <= cache
+    return inner if len(inner) > 1 and not fits else set()
 
 
 def _maps(op: ir.Operation) -> list[ir.AffineMap]:

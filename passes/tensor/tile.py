@@ -12,7 +12,7 @@ from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
 from stepwell.passes.schedule import Tile as Step
 from stepwell.passes.schedule import apply_schedule
-from stepwell.passes.tensor.structured import Loop, loops_of, structured_ops
+from stepwell.passes.tensor.structured import Loop, crossed_dims, loops_of, structured_ops
 from stepwell.support.errors import UsageError
 
 _LOOPS = ("for", "forall")
@@ -32,6 +32,9 @@ class Tile(Pass):
             interchange of its level stays empty, as in ``/1,0``.
         ops: names of the operations to tile; none means all but ``linalg.fill`` and ``linalg.copy``.
         fuse: pull producers of an operation into its outermost loops.
+        across: instead of ``sizes``, one block size for those dimensions of elementwise operations that run along
+            memory in one operand and across it in another, as in a transpose; other operations are left alone.
+        cache: ``across`` also leaves alone what these dimensions span if it has at most so many bytes.
 
     A dimension that a block covers whole gets no loop; one that blocks do not divide gets blocks bounded by a
     minimum.
@@ -45,15 +48,18 @@ class Tile(Pass):
     loop: str = "for"
     ops: tuple[str, ...] = ()
     fuse: bool = False
+    across: int = 0
+    cache: int = 32768
 
     def __post_init__(self) -> None:
-        self._levels()
+        levels = self._levels()
+        if self.across and (levels or self.across < 0):
+            raise UsageError("option 'across' of pass 'tile' takes a positive integer, and no 'sizes' beside it")
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        levels = self._levels()
         tiled, refused = 0, 0
         for target in structured_ops(op):
-            steps = _steps(loops_of(target), levels, self.fuse) if self._wants(target) else []
+            steps = self._steps(target) if self._wants(target) else []
             if steps:
                 failed = apply_schedule(target, steps) is not None
                 tiled, refused = tiled + (not failed), refused + failed
@@ -67,6 +73,16 @@ class Tile(Pass):
         if not any(isinstance(result.type, ir.RankedTensorType) for result in op.results):
             return False
         return op.name in self.ops if self.ops else op.name not in ("linalg.fill", "linalg.copy")
+
+    def _steps(self, op: ir.Operation) -> list[Step]:
+        loops = loops_of(op)
+        if not self.across:
+            return _steps(loops, self._levels(), self.fuse)
+        crossed = crossed_dims(op, self.cache)
+        sizes = tuple(self.across if dim in crossed else 0 for dim in range(len(loops)))
+        steps = _steps(loops, [_Level(sizes, (), self.loop == "forall")], self.fuse)
+        # With one of them left there are few enough rows to be walked in any order.
+        return steps if sum(size > 0 for step in steps for size in step.sizes) > 1 else []
 
     def _levels(self) -> list[_Level]:
         """The levels that the options ask for, from the outside in."""

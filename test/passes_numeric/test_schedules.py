@@ -52,6 +52,39 @@ def test_matmul_keeps_its_result(pipeline: str, dynamic: bool) -> None:
         check_pipeline(text, pipeline, [random_array(rng, (m, k)), random_array(rng, (k, n))])
 
 
+_TRANSPOSE = """
+#across = affine_map<(i, j, k) -> (k, j, i)>
+func.func @main(%x: tensor<{m}x3x{n}xf32>, %y: tensor<{n}x3xf32>) -> tensor<{n}x3x{m}xf32> {{
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  {dims}
+  %empty = tensor.empty({sizes}) : tensor<{n}x3x{m}xf32>
+  %0 = linalg.generic {{
+    indexing_maps = [#across, affine_map<(i, j, k) -> (i, j)>, affine_map<(i, j, k) -> (i, j, k)>],
+    iterator_types = ["parallel", "parallel", "parallel"]
+  }} ins(%x, %y : tensor<{m}x3x{n}xf32>, tensor<{n}x3xf32>) outs(%empty : tensor<{n}x3x{m}xf32>) {{
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %s = arith.subf %a, %b : f32
+    linalg.yield %s : f32
+  }} -> tensor<{n}x3x{m}xf32>
+  return %0 : tensor<{n}x3x{m}xf32>
+}}
+"""
+_TRANSPOSED_DIMS = "%m = tensor.dim %x, %c0 : tensor<?x3x?xf32>\n%n = tensor.dim %x, %c2 : tensor<?x3x?xf32>"
+
+
+@pytest.mark.parametrize("loop", ["for", "forall"])
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_transposes_keep_their_result(loop: str, dynamic: bool) -> None:
+    rng = np.random.default_rng(1)
+    for m, n in [(8, 4), (7, 11), (1, 9), (9, 1), (0, 5), (33, 20)]:
+        shape = {"m": "?", "n": "?"} if dynamic else {"m": m, "n": n}
+        dims = _TRANSPOSED_DIMS if dynamic else ""
+        text = _TRANSPOSE.format(**shape, dims=dims, sizes="%n, %m" if dynamic else "")
+        pipeline = f"tile{{across=4 cache=0 loop={loop}}},{TO_BUFFERS}"
+        check_pipeline(text, pipeline, [random_array(rng, (m, 3, n)), random_array(rng, (n, 3))])
+
+
 _SOFTMAX = """
 #id = affine_map<(d0, d1) -> (d0, d1)>
 #row = affine_map<(d0, d1) -> (d0)>
