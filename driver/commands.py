@@ -21,18 +21,20 @@ class Result:
 
 def run_compile(options: argparse.Namespace) -> Result:
     """``stepwell compile``."""
-    from stepwell.driver.emit import check_kinds, emit_extras, emit_levels
+    from stepwell.driver.emit import LevelTexts, check_kinds, emit_extras
     from stepwell.driver.request import Request
     from stepwell.driver.sources import resolve
 
     kinds = [kind for kind in options.emit.split(",") if kind]
-    check_kinds(kinds, options.target)
+    check_kinds(kinds, options.target, options.pipeline)
     model, args = resolve(options.model)
     request = Request(model, args, None, options.target, None, options.pipeline, options.dump_ir)
-    executable = request.compile(tuple(kinds), use_cache=not (options.no_cache or options.time_passes))
+    levels = LevelTexts(kinds)
+    use_cache = not (options.no_cache or options.time_passes)
+    executable = request.compile(tuple(kinds), use_cache=use_cache, observers=[levels] if levels else [])
     executable.save(options.output)
     emit_extras(kinds, executable, options.output)
-    emit_levels(kinds, model, args, options.target, options.pipeline, options.output)
+    levels.write(options.output)
     report = executable.report
     assert report is not None
     source = ", code from the cache" if "cache" in report.notes else ""

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+
+from torch_mlir import ir
 
 from stepwell.backends.registry import backend as find_backend
 from stepwell.backends.target import Target
-from stepwell.driver import api
 from stepwell.driver.executable import Executable
+from stepwell.passes.check_level import CheckLevel
 from stepwell.passes.levels import LEVELS
+from stepwell.passes.pipeline import parse_pipeline
+from stepwell.passes.runner import PassRecord
 from stepwell.support.atomic import write_bytes, write_text
 from stepwell.support.errors import UsageError
 
 
-def check_kinds(kinds: list[str], target: str) -> None:
-    """Refuse a kind that neither a level nor the target's code has.
+def check_kinds(kinds: list[str], target: str, pipeline: str | None) -> None:
+    """Refuse a kind that is neither a form of the target's code nor a level that the pipeline passes.
 
     Raises:
         UsageError: names what can be emitted.
     """
-    forms = find_backend(Target.parse(target).name).code_forms
+    backend = find_backend(Target.parse(target).name)
+    passes = parse_pipeline(pipeline) if pipeline else backend.pipeline(backend.resolve(Target.parse(target)))
+    known = [*backend.code_forms, *dict.fromkeys(stage.level for stage in passes.stages if stage.level)]
     for kind in kinds:
-        if kind not in LEVELS and kind not in forms:
-            known = ", ".join([*forms, *LEVELS])
-            raise UsageError(f"target '{target}' emits no '{kind}'", hint=f"it emits {known}")
+        if kind not in known:
+            raise UsageError(f"target '{target}' emits no '{kind}'", hint=f"it emits {', '.join(known)}")
 
 
 def emit_extras(kinds: list[str], executable: Executable, folder: Path) -> None:
@@ -35,11 +39,27 @@ def emit_extras(kinds: list[str], executable: Executable, folder: Path) -> None:
             write_bytes(path, find_backend(executable.target.name).code_form(executable.code, kind))
 
 
-def emit_levels(
-    kinds: list[str], model: Any, args: tuple[Any, ...], target: str, pipeline: str | None, folder: Path
-) -> None:
-    """Write the IR of the levels among ``kinds`` into ``folder`` as ``LEVEL.mlir``."""
-    for kind in kinds:
-        if kind in LEVELS:
-            module = api.lower(model, args, to=kind, target=target, pipeline=pipeline)
-            write_text(folder / f"{kind}.mlir", module.operation.get_asm(enable_debug_info=True) + "\n")
+class LevelTexts:
+    """An observer of a compilation that keeps the IR at the levels among ``kinds``."""
+
+    def __init__(self, kinds: list[str]) -> None:
+        self._kinds = [kind for kind in kinds if kind in LEVELS]
+        self._texts: dict[str, str] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._kinds)
+
+    def __call__(self, record: PassRecord, module: ir.Operation) -> None:
+        if record.level in self._kinds and record.name.startswith(CheckLevel.name):
+            self._texts[record.level] = module.get_asm(enable_debug_info=True)
+
+    def write(self, folder: Path) -> None:
+        """Write each level into ``folder`` as ``LEVEL.mlir``.
+
+        Raises:
+            UsageError: the program did not pass a level.
+        """
+        for kind in self._kinds:
+            if kind not in self._texts:
+                raise UsageError(f"the program does not pass level '{kind}', which --emit names")
+            write_text(folder / f"{kind}.mlir", self._texts[kind] + "\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from stepwell.frontend.entries import export_entries, import_entries
 from stepwell.frontend.load import Exported, export_source, import_exported, load_program
 from stepwell.frontend.program import Program
 from stepwell.passes.pipeline import Pipeline, parse_pipeline
+from stepwell.passes.runner import Observer
 from stepwell.support.errors import UsageError
 
 Source = Any
@@ -52,10 +53,13 @@ class Request:
         self._dump_dir = Path(dump_ir) if dump_ir else None
         self._report = CompileReport()
 
-    def compile(self, forms: tuple[str, ...] = (), *, use_cache: bool = True) -> Executable:
-        """The executable, from the cache where it may and can be."""
+    def compile(
+        self, forms: tuple[str, ...] = (), *, use_cache: bool = True, observers: Sequence[Observer] = ()
+    ) -> Executable:
+        """The executable, from the cache where it may and can be; ``observers`` see every pass."""
         exported = self._export()
-        kept = compile_cache.kept_code() if use_cache and exported and not forms and not self._dump_dir else None
+        watched = bool(forms or observers or self._dump_dir)
+        kept = compile_cache.kept_code() if use_cache and exported and not watched else None
         key = None
         if kept is not None:
             with self._report.timed("cache"):
@@ -66,6 +70,8 @@ class Request:
             if found is not None:
                 return found
         compilation = self._compilation(self._import(exported))
+        for observer in observers:
+            compilation.observe(observer)
         compilation.lower()
         executable = compilation.finish(forms)
         if kept is not None and key is not None:

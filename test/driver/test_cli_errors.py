@@ -76,8 +76,10 @@ def test_wrong_options_of_lower(fail: Fail, arguments: list[str], message: str) 
 
 
 def test_a_kind_that_the_target_does_not_emit(fail: Fail, tmp_path: Path) -> None:
-    message = fail("compile", MODEL, "-o", tmp_path / "out", "--emit", "ll,ptx", code=2)
-    assert "target 'cpu' emits no 'ptx'\n  hint: it emits ll, s, o, a, so, graph, tensor" in message
+    for kind in ("ptx", "hardware"):
+        message = fail("compile", MODEL, "-o", tmp_path / "out", "--emit", f"ll,{kind}", code=2)
+        hint = "it emits ll, s, o, a, so, graph, tensor, buffer, backend\n"
+        assert f"target 'cpu' emits no '{kind}'\n  hint: {hint}" in message
     assert not (tmp_path / "out").exists()
 
 
