@@ -16,11 +16,24 @@ from stepwell.driver.executable import Executable
 from stepwell.driver.header import c_header
 from stepwell.driver.manifest import NAME as MANIFEST
 from stepwell.driver.manifest import read_manifest, write_manifest
-from stepwell.support.atomic import new_folder, unwritable
+from stepwell.support.atomic import check_writable, new_folder, unwritable
 from stepwell.support.errors import ArtifactError, UsageError
 
 PARAMETERS = "model.safetensors"
 _PREPARE = "prepare.mlir"
+
+
+def check_place(folder: Path) -> None:
+    """Check that :func:`save_artifact` may write to ``folder``, ahead of the work that makes an executable.
+
+    Raises:
+        ArtifactError: ``folder`` is something else than an artifact, or can't be written.
+    """
+    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ArtifactError(
+            f"'{folder}' exists and is no artifact", hint="choose another folder, it is not overwritten"
+        )
+    check_writable(folder)
 
 
 def save_artifact(executable: Executable, folder: Path) -> None:
@@ -30,10 +43,7 @@ def save_artifact(executable: Executable, folder: Path) -> None:
         ArtifactError: ``folder`` is something else than an artifact, or can't be written.
         UsageError: a class among arguments or results can't be named in a file.
     """
-    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ArtifactError(
-            f"'{folder}' exists and is no artifact", hint="choose another folder, it is not overwritten"
-        )
+    check_place(folder)
     for entry in executable.signatures:
         executable.plan(entry).check_named()
     backend = find_backend(executable.target.name)

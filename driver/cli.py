@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("lower", "print a model at a level")
     source(sub)
     sub.add_argument("--to", default="tensor", help="graph, tensor, buffer or backend")
+    sub.add_argument("-o", "--output", metavar="FILE.mlir", type=Path, help="write it there, its parameters beside it")
 
     sub = command("run", "run an artifact on inputs")
     sub.add_argument("artifact", type=Path)

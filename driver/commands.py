@@ -21,12 +21,14 @@ class Result:
 
 def run_compile(options: argparse.Namespace) -> Result:
     """``stepwell compile``."""
+    from stepwell.driver.artifact import check_place
     from stepwell.driver.emit import LevelTexts, check_kinds, emit_extras
     from stepwell.driver.request import Request
     from stepwell.driver.sources import resolve
 
     kinds = [kind for kind in options.emit.split(",") if kind]
     check_kinds(kinds, options.target, options.pipeline)
+    check_place(options.output)
     model, args = resolve(options.model)
     request = Request(model, args, None, options.target, None, options.pipeline, options.dump_ir)
     levels = LevelTexts(kinds)
@@ -46,14 +48,21 @@ def run_compile(options: argparse.Namespace) -> Result:
 
 def run_lower(options: argparse.Namespace) -> Result:
     """``stepwell lower``."""
-    from stepwell.driver import api
+    from stepwell.driver.lowered_file import write_lowered
+    from stepwell.driver.request import Request
     from stepwell.driver.sources import resolve
+    from stepwell.passes.levels import level
 
+    level(options.to)
     model, args = resolve(options.model)
-    module = api.lower(
-        model, args, to=options.to, target=options.target, pipeline=options.pipeline, dump_ir=options.dump_ir
-    )
-    text = str(module)
+    compilation = Request(model, args, None, options.target, None, options.pipeline, options.dump_ir).start()
+    compilation.lower(options.to)
+    program = compilation.program
+    if options.output:
+        weights = write_lowered(program, options.output)
+        text = f"wrote {options.output} and {weights}"
+        return Result(text, {"level": options.to, "ir": str(options.output), "parameters": str(weights)})
+    text = str(program.module)
     return Result(text, {"level": options.to, "ir": text})
 
 

@@ -1,4 +1,4 @@
-"""From the passes on stepwell-opt's command line to a pipeline, each name and option checked before anything runs."""
+"""From the passes on stepwell-opt's command line to a pipeline."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch_mlir.passmanager import PassManager
 from stepwell.driver.opt_arguments import unknown_flag
 from stepwell.passes.pipeline import Element, Nested, Pipeline, Stage, Upstream, parse_element, parse_pipeline
 from stepwell.passes.registry import PASSES
-from stepwell.support.diagnostics import shorten
-from stepwell.support.errors import UsageError
+from stepwell.passes.runner import check_element
+from stepwell.support.errors import UnknownPassError
 
 _TORCH_TEXT = re.compile(r"\b(?:torch|torch_c|tm_tensor)\.")
 _PASS_NAME = re.compile(r"[A-Za-z][\w.\-]*")
-_RESTRICTED = re.compile(r"restricted to '([\w.]+)'")
+_ROOT = "builtin.module"
 
 
 def mentions_torch(text: str, pipeline: str | None, flags: Sequence[str]) -> bool:
@@ -33,11 +33,7 @@ def build_pipeline(context: ir.Context, pipeline: str | None, flags: Sequence[st
     """
     with context, ir.Location.unknown():
         if pipeline is not None:
-            parsed = parse_pipeline(pipeline)
-            for stage in parsed.stages:
-                for element in stage.elements:
-                    _check(element)
-            return parsed
+            return parse_pipeline(pipeline)
         elements = [_from_flag(flag) for flag in flags]
         return Pipeline([Stage("flags", "", elements)] if elements else [])
 
@@ -50,8 +46,11 @@ def _is_graph_pass(name: str) -> bool:
 
 def _from_flag(flag: str) -> Element:
     element = parse_element(flag)
-    _check(element, flag=True)
-    if isinstance(element, Upstream) and not _fits(element, "builtin.module"):
+    try:
+        check_element(element, _ROOT)
+    except UnknownPassError:
+        raise unknown_flag(f"--{element}") from None
+    if isinstance(element, Upstream) and not _fits(element, _ROOT):
         return Nested("func.func", [element])
     return element
 
@@ -66,26 +65,3 @@ def _fits(element: Upstream, anchor: str) -> bool:
     except (ValueError, ir.MLIRError):
         return False
     return True
-
-
-def _check(element: Element, *, flag: bool = False) -> None:
-    if isinstance(element, Nested):
-        for inner in element.elements:
-            _check(inner)
-    elif isinstance(element, Upstream):
-        failure = _upstream_failure(element)
-        if "does not refer to a registered pass" in failure:
-            if flag:
-                raise unknown_flag(f"--{element.name}")
-            raise UsageError(f"no pass is called '{element.name}'", hint="stepwell-opt --list-passes shows ours")
-        if failure and not _RESTRICTED.search(failure):
-            raise UsageError(f"pass '{element.name}' does not take '{element.options}': {shorten(failure)}")
-
-
-def _upstream_failure(element: Upstream) -> str:
-    """Why MLIR can't build the pass on any operation; empty if it can."""
-    try:
-        PassManager.parse(f"any({element})")
-    except ValueError as failure:
-        return str(failure)
-    return ""

@@ -21,6 +21,8 @@ def pipeline_from(whole: Pipeline, module: ir.Operation, level: str) -> Pipeline
         return whole
     if level == "tensor":
         return Pipeline(whole.stages[before[0] + 1 :])
+    if level != "buffer":
+        return Pipeline(whole.stages[before[-1] + 1 :])
     missing = missing_boundary(module)
     stages = []
     for index in before:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch_mlir import ir
@@ -20,6 +21,7 @@ from stepwell.support.signature import Dim, OutputRef, Signature, Size, TensorSp
 
 _TYPE = re.compile(r"!torch\.vtensor<\[([^\]]*)\],(.+)>|(?:tensor|memref)<((?:(?:\d+|\?)x)*)([^,x][^,]*).*>")
 _DYNAMIC = Dim(None, 0, 0)
+_LAYOUT = "stepwell.layout"
 
 
 def load_mlir(path: Path) -> Program:
@@ -39,16 +41,21 @@ def load_mlir(path: Path) -> Program:
     except (OSError, UnicodeDecodeError) as failure:
         raise ImportFailure(f"'{path}' can't be read: {failure}") from None
     functions = [op.operation for op in module.body.operations if op.operation.name in ("func.func", "llvm.func")]
-    entries = [op for op in functions if not _is_private(op) and any(len(region.blocks) for region in op.regions)]
+    kept = read_signatures(module.operation)
+    entries = [op for op in functions if _is_entry(op, kept)]
     if not entries:
         raise ImportFailure(f"'{path.name}' has no public function", hint="the entry is a public func.func @main")
-    kept = read_signatures(module.operation)
     signatures = {}
     for op in entries:
         name = ir.StringAttr(op.attributes["sym_name"]).value
+        if name not in kept and op.name == "llvm.func":
+            raise ImportFailure(
+                f"'{path.name}' does not say what '{name}' takes: pointers alone don't tell",
+                hint="start from a level above, or keep the module's attribute stepwell.signatures",
+            )
         signatures[name] = kept.get(name) or _signature(op)
     store = _store(path)
-    _check_parameters(path, entries, signatures, store)
+    _check_parameters(path, parameter_names(module, signatures), store)
     return Program(
         module=module,
         signatures=signatures,
@@ -73,6 +80,8 @@ def find_level(module: ir.Module) -> str:
 
     module.operation.walk(visit)
     fitting = [level.name for level in LEVELS.values() if all(level.allows(name) for name in names)]
+    if "backend" in fitting:
+        return "backend"  # the only level without func.func; the buffer level may call into LLVM as well
     memory = any(name.startswith(("memref.", "affine.load", "affine.store", "vector.load")) for name in names)
     if "tensor" in fitting and "buffer" in fitting:
         memory = memory or "memref<" in module.operation.get_asm(large_elements_limit=16)
@@ -141,21 +150,33 @@ def _store(path: Path) -> ParameterStore:
     return ParameterStore()
 
 
-def _check_parameters(
-    path: Path, entries: list[ir.Operation], signatures: dict[str, Signature], store: ParameterStore
-) -> None:
-    wanted = [f"state:{state.name}" for signature in signatures.values() for state in signature.states]
-    for function in entries:
-        if "arg_attrs" in function.attributes:
-            marks = _marks(function, "arg_attrs", 0)
-            wanted += [mark["stepwell.parameter"] for mark in marks if "stepwell.parameter" in mark]
-    missing = [name for name in dict.fromkeys(wanted) if name not in store]
+def parameter_names(module: ir.Module, signatures: Mapping[str, Signature]) -> list[str]:
+    """The names in the parameter store that the entries of ``module`` read, initial states among them."""
+    names = [f"state:{state.name}" for signature in signatures.values() for state in signature.states]
+    for op in module.body.operations:
+        if op.operation.name == "func.func" and not _is_private(op.operation):
+            marks = _marks(op.operation, "arg_attrs", 0)
+            names += [mark["stepwell.parameter"] for mark in marks if "stepwell.parameter" in mark]
+    if _LAYOUT in module.operation.attributes:
+        names += [item.name for item in ir.DictAttr(module.operation.attributes[_LAYOUT])]
+    return list(dict.fromkeys(names))
+
+
+def _check_parameters(path: Path, wanted: list[str], store: ParameterStore) -> None:
+    missing = [name for name in wanted if name not in store]
     if missing:
         listed = ", ".join(f"'{name}'" for name in missing[:3]) + (" ..." if len(missing) > 3 else "")
         raise ImportFailure(
             f"'{path.name}' needs {len(missing)} parameters that are in no file beside it: {listed}",
             hint=f"put them into {path.stem}.safetensors in the same folder",
         )
+
+
+def _is_entry(op: ir.Operation, kept: Mapping[str, Signature]) -> bool:
+    """Whether a function has a body and is one that others call; in the LLVM dialect, not one of its wrappers."""
+    if _is_private(op) or not any(len(region.blocks) for region in op.regions):
+        return False
+    return op.name == "func.func" or not kept or ir.StringAttr(op.attributes["sym_name"]).value in kept
 
 
 def _is_private(op: ir.Operation) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 
 from stepwell.passes.base import Pass
-from stepwell.support.errors import UsageError
+from stepwell.support.errors import UnknownPassError, UsageError
 from stepwell.support.plugins import load_installed
 
 PASSES: dict[str, str | type[Pass]] = {
@@ -87,7 +87,7 @@ def lookup(name: str) -> type[Pass]:
     """The class of the pass called ``name``."""
     entry = PASSES.get(name) if is_registered(name) else None
     if entry is None:
-        raise UsageError(f"no pass is called '{name}'", hint="stepwell-opt --list-passes shows them all")
+        raise UnknownPassError(name)
     if isinstance(entry, str):
         module, _, attribute = entry.partition(":")
         entry = getattr(importlib.import_module(module), attribute)

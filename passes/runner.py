@@ -18,7 +18,7 @@ from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.pipeline import Element, Nested, Pipeline, Stage, Upstream
 from stepwell.support.atomic import write_text
 from stepwell.support.diagnostics import first_diagnostic, shorten
-from stepwell.support.errors import Error, InternalError, PassError, UsageError
+from stepwell.support.errors import Error, InternalError, PassError, UnknownPassError, UsageError
 
 Observer = Callable[["PassRecord", ir.Operation], None]
 
@@ -114,11 +114,11 @@ class _Runner:
         self.report = RunReport()
 
     def run(self) -> RunReport:
-        for element in self.pipeline.elements():
-            _check_anchors(element, self.root.name)
         steps = list(_steps(self.pipeline))
-        self._dump(0, "input", steps)
         with self.root.context, ir.Location.unknown():
+            for _, element in steps:
+                check_element(element, self.root.name)
+            self._dump(0, "input", steps)
             for index, (stage, element) in enumerate(steps, start=1):
                 self._step(index, stage, element, steps[index - 1 :])
         return self.report
@@ -168,20 +168,35 @@ class _Runner:
         return path
 
 
-def _check_anchors(element: Element, anchor: str) -> None:
-    """Check that our passes stand where they can run, as MLIR does for its own.
+def check_element(element: Element, anchor: str) -> None:
+    """Check that every pass exists, takes its options, and stands where it can run; in the current MLIR context.
 
     Raises:
-        UsageError: a pass that needs a whole module is nested in something smaller.
+        UnknownPassError: one does not exist.
+        UsageError: an option or a place that does not fit. Whether upstream passes fit their places MLIR says later.
     """
     if isinstance(element, Nested):
         for inner in element.elements:
-            _check_anchors(inner, element.anchor)
+            check_element(inner, element.anchor)
+    elif isinstance(element, Upstream):
+        _check_upstream(element)
     elif isinstance(element, Pass) and element.anchor not in ("", anchor):
         raise UsageError(
             f"pass '{element.name}' runs on {element.anchor}, it can't be nested in {anchor}",
             hint="write it outside of the brackets",
         )
+
+
+def _check_upstream(element: Upstream) -> None:
+    try:
+        PassManager.parse(f"any({element})")
+    except ValueError as failure:
+        reason = str(failure)
+        if "does not refer to a registered pass" in reason:
+            raise UnknownPassError(element.name) from None
+        if "restricted to '" not in reason:
+            text = f"pass '{element.name}' does not take '{element.options}': {shorten(reason)}"
+            raise UsageError(text) from None
 
 
 def run_element(element: Element, op: ir.Operation, context: PassContext) -> None:

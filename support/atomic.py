@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -63,16 +64,39 @@ def new_folder(path: Path) -> Iterator[Path]:
         temporary.chmod(0o755)
         yield temporary
         if path.is_dir():
-            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
-            path.replace(old / "old")
-            temporary.replace(path)
-            shutil.rmtree(old)
+            _replace_folder(path, temporary)
         else:
             temporary.replace(path)
     except OSError as failure:
         raise unwritable(path, failure) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace_folder(path: Path, new: Path) -> None:
+    """Put folder ``new`` in the place of ``path``; whatever happens in between, one of them is there afterwards."""
+    aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
+    old = aside / "old"
+    try:
+        path.replace(old)
+        new.replace(path)
+    finally:
+        if old.exists() and not path.exists():
+            old.replace(path)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def check_writable(path: Path) -> None:
+    """Check that something can be made at ``path``, ahead of long work.
+
+    Raises:
+        ArtifactError: the nearest folder above ``path`` that is there can't be written.
+    """
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not parent.is_dir():
+        raise unwritable(path, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise unwritable(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def unwritable(path: Path, failure: OSError) -> ArtifactError:

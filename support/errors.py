@@ -52,6 +52,13 @@ class UsageError(Error):
     """A wrong option, pass name, pipeline text or command line."""
 
 
+class UnknownPassError(UsageError):
+    """A pass that neither Stepwell, nor a plugin, nor MLIR has."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no pass is called '{name}'", hint="stepwell-opt --list-passes shows ours")
+
+
 class ImportFailure(Error):
     """The model can't be brought to the graph level."""
 

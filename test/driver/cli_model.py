@@ -14,6 +14,20 @@ class Tiny(torch.nn.Module):
         return torch.relu(x) * self.scale + shift
 
 
+class Counting(Tiny):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.tensor(4.0))
+
+    def forward(self, x: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return super().forward(x, shift) * self.calls
+
+
+def counting() -> Any:
+    return Counting(), (torch.ones(3, 2), torch.zeros(2))
+
+
 def make() -> Any:
     return Tiny(), (torch.ones(3, 2), torch.zeros(2))
 

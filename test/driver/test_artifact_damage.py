@@ -6,6 +6,7 @@ import contextlib
 import copy
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ import pytest
 import torch
 
 import stepwell
+from stepwell.driver import cli
 from stepwell.driver.manifest import read_content, write_manifest
 from stepwell.support.errors import ArtifactError, ExecutionError, UsageError
 
@@ -163,6 +165,36 @@ def test_an_artifact_is_replaced_whole(tmp_path: Path, saved: Path) -> None:
     stepwell.load(saved).save(target)
     assert not (target / "old").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_replacing_an_artifact_leaves_one_of_both(
+    tmp_path: Path, saved: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    target = tmp_path / "out"
+    stepwell.load(saved).save(target)
+    moves, move = [], Path.replace
+
+    def interrupted(self: Path, destination: Path) -> Path:
+        moves.append(destination)
+        if len(moves) == step:
+            raise KeyboardInterrupt
+        return move(self, destination)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        stepwell.load(saved).save(target)
+    assert len(moves) >= step and [path.name for path in tmp_path.iterdir()] == ["out"]
+    stepwell.load(target)
+
+
+def test_a_place_that_can_not_be_written_is_found_before_compiling(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    for output in (tmp_path / "file", tmp_path / "file" / "below", tmp_path):
+        assert cli.main(["compile", "no_such_module:make", "-o", str(output)]) == 1
+        assert re.search("exists and is no artifact|Not a directory", capsys.readouterr().err)
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch_mlir import ir
 
+import stepwell
+from stepwell.dialects.context import make_context
 from stepwell.driver import api, cli, opt
+from stepwell.frontend.mlir_file import find_level
 from stepwell.passes import registry
 
 HERE = Path(__file__).parent
@@ -95,6 +100,21 @@ def test_lower_prints_a_level(run: Run, level: str, operation: str) -> None:
 def test_lower_as_data_and_from_a_file(run: Run, tmp_path: Path, artifact: Path) -> None:
     assert json.loads(run("lower", MODEL, "--json"))["level"] == "tensor"
     assert "memref" in run("lower", artifact / "tensor.mlir", "--to", "buffer")
+
+
+@pytest.mark.parametrize("level", ["graph", "tensor", "buffer", "backend"])
+def test_lower_writes_a_file_that_compiles_again(run: Run, tmp_path: Path, level: str) -> None:
+    path = tmp_path / "lowered" / "model.mlir"
+    assert f"wrote {path} and {path.with_suffix('.safetensors')}" in run(
+        "lower", "cli_model:counting", "--to", level, "-o", path
+    )
+    assert find_level(ir.Module.parse(path.read_text(), make_context())) == level
+    run("compile", path, "-o", tmp_path / "out")
+    executable = stepwell.load(tmp_path / "out")
+    x, shift = torch.tensor([[1.0, -2], [3, 4], [5, 6]]), torch.tensor([1.0, 2])
+    for calls in (5, 6):
+        expected = (torch.relu(x) * torch.tensor([2.0, 3]) + shift) * calls
+        torch.testing.assert_close(executable(x, shift), expected)
 
 
 def test_run_on_files(run: Run, tmp_path: Path, artifact: Path) -> None:

@@ -66,6 +66,7 @@ def test_boundary_from_types_and_attributes(tmp_path: Path) -> None:
         ("func.func @main(%x: tensor<2xf32>", "not valid MLIR"),
         ("func.func private @helper() { return }", "no public function"),
         ("func.func @main(%x: index) { return }", "tensors"),
+        ("llvm.func @main(%x: !llvm.ptr) { llvm.return }", "does not say what 'main' takes"),
         (
             "func.func @main(%x: tensor<2xf32>, %m: memref<2xf32>) {\n %0 = tensor.extract_slice %x[0] [1] [1] :"
             " tensor<2xf32> to tensor<1xf32>\n %c = arith.constant 0 : index\n"

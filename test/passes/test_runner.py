@@ -163,8 +163,12 @@ def test_verification_can_be_left_out() -> None:
 
 
 def test_an_upstream_pass_that_does_not_exist() -> None:
-    message, _ = fail("builtin.module(no-such-pass)", PassError)
-    assert "'no-such-pass' is not a pass that can run on builtin.module" in message
+    ran: list[PassRecord] = []
+    with pytest.raises(UsageError, match="no pass is called 'no-such-pass'"):
+        run("builtin.module(cse,func.func(no-such-pass))", observers=[lambda record, op: ran.append(record)])
+    with pytest.raises(UsageError, match=r"pass 'canonicalize' does not take 'depth=3': .*no such option depth"):
+        run("builtin.module(canonicalize{depth=3})")
+    assert not ran
 
 
 @pytest.mark.parametrize("name", ["bufferize", "plan-memory", "split-prepare", "free-buffers", "place-parameters"])
