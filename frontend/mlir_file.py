@@ -18,6 +18,7 @@ from stepwell.support.errors import ImportFailure
 from stepwell.support.kept_signatures import read_signatures
 from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import Dim, OutputRef, Signature, Size, TensorSpec
+from stepwell.support.walk import operations
 
 _TYPE = re.compile(r"!torch\.vtensor<\[([^\]]*)\],(.+)>|(?:tensor|memref)<((?:(?:\d+|\?)x)*)([^,x][^,]*).*>")
 _DYNAMIC = Dim(None, 0, 0)
@@ -72,13 +73,7 @@ def find_level(module: ir.Module) -> str:
     Raises:
         ImportFailure: operations of several levels together.
     """
-    names: set[str] = set()
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        names.add(op.name)
-        return ir.WalkResult.ADVANCE
-
-    module.operation.walk(visit)
+    names = {op.name for op in operations(module.operation)}
     fitting = [level.name for level in LEVELS.values() if all(level.allows(name) for name in names)]
     if "backend" in fitting:
         return "backend"  # the only level without func.func; the buffer level may call into LLVM as well

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,6 +18,7 @@ from stepwell.passes.stages import graph_stage, tensor_stage
 from stepwell.support.errors import Error, InternalError, UnsupportedError
 from stepwell.support.locations import describe_location
 from stepwell.support.signature import Dim
+from stepwell.support.walk import operations
 
 # Bookkeeping of the torch dialect: constants, lists, sizes. Every target gets rid of them.
 _PLUMBING = re.compile(
@@ -134,7 +134,7 @@ def _check_boundary(program: Program, takes: Takes, report: Report) -> None:
 
 
 def _check_dtypes(module: ir.Module, takes: Takes, report: Report) -> None:
-    for op in _operations(module):
+    for op in operations(module.operation):
         values = op.regions[0].blocks[0].arguments if op.name == "func.func" else op.results
         types = [_ELEMENT.fullmatch(str(value.type)) for value in values]
         for element in dict.fromkeys(found[1] for found in types if found):
@@ -144,7 +144,7 @@ def _check_dtypes(module: ir.Module, takes: Takes, report: Report) -> None:
 
 
 def _check_names(module: ir.Module, operators: frozenset[str], target: str, report: Report) -> None:
-    for op in _operations(module):
+    for op in operations(module.operation):
         name = operator_name(op)
         if op.name.startswith("torch.") and not _PLUMBING.fullmatch(op.name) and name not in operators:
             report.add("operator", name, op, f"compile this part for another target than '{target}'")
@@ -170,7 +170,7 @@ def _goes_down(module: ir.Module) -> bool:
 def _check_each(module: ir.Module, report: Report) -> None:
     with module.context, ir.Location.unknown():
         verdicts: dict[str, str | None] = {}
-        for op in _operations(module):
+        for op in operations(module.operation):
             if not op.name.startswith("torch.") or _PLUMBING.fullmatch(op.name) or len(op.regions):
                 continue
             alone = isolate(op)
@@ -212,17 +212,6 @@ def operator_name(op: ir.Operation) -> str:
     if op.name == "torch.operator":
         return str(ir.StringAttr(op.attributes["name"]).value).removeprefix("torch.")
     return str(op.name).removeprefix("torch.")
-
-
-def _operations(module: ir.Module) -> Iterator[ir.Operation]:
-    found: list[ir.Operation] = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        found.append(op)
-        return ir.WalkResult.ADVANCE
-
-    module.operation.walk(visit)
-    yield from found
 
 
 def _place(op: ir.Operation | None) -> tuple[str, str]:

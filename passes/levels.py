@@ -8,6 +8,7 @@ from torch_mlir import ir
 
 from stepwell.support.errors import LevelError, UsageError
 from stepwell.support.locations import describe_location
+from stepwell.support.walk import operations
 
 
 @dataclass(frozen=True)
@@ -91,15 +92,11 @@ def check_level(module: ir.Operation, name: str) -> None:
     """
     contract = level(name)
     illegal: dict[str, list[str]] = {}
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
+    for op in operations(module):
         if not contract.allows(op.name):
             illegal.setdefault(op.name, []).append(describe_location(op.location))
         elif not contract.tensors and _makes_tensors(op):
             illegal.setdefault(f"{op.name} of tensors", []).append(describe_location(op.location))
-        return ir.WalkResult.ADVANCE
-
-    module.walk(visit)
     if illegal:
         listed = ", ".join(f"{op_name} ({len(places)})" for op_name, places in list(illegal.items())[:5])
         raise LevelError(

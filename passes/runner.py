@@ -19,6 +19,7 @@ from stepwell.passes.pipeline import Element, Nested, Pipeline, Stage, Upstream
 from stepwell.support.atomic import write_text
 from stepwell.support.diagnostics import first_diagnostic, shorten
 from stepwell.support.errors import Error, InternalError, PassError, UnknownPassError, UsageError
+from stepwell.support.walk import operations
 
 Observer = Callable[["PassRecord", ir.Operation], None]
 
@@ -254,15 +255,7 @@ def _has_python(element: Element) -> bool:
 
 def count_operations(op: ir.Operation) -> int:
     """Operations below ``op``, itself excluded."""
-    count = -1
-
-    def visit(_: ir.Operation) -> ir.WalkResult:
-        nonlocal count
-        count += 1
-        return ir.WalkResult.ADVANCE
-
-    op.walk(visit)
-    return count
+    return len(operations(op)) - 1
 
 
 def with_header(op: ir.Operation, pipeline: str) -> str:

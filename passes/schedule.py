@@ -9,6 +9,7 @@ from torch_mlir import ir
 from torch_mlir.dialects.transform import interpreter
 
 from stepwell.support.diagnostics import shorten
+from stepwell.support.walk import operations
 
 #: Marks the operation that a schedule runs on, for as long as it runs.
 TARGET = "stepwell.target"
@@ -142,9 +143,6 @@ def _function_around(op: ir.Operation) -> ir.Operation:
 
 
 def _unmark(root: ir.Operation) -> None:
-    def visit(op: ir.Operation) -> ir.WalkResult:
+    for op in operations(root):
         if TARGET in op.attributes:
             del op.attributes[TARGET]
-        return ir.WalkResult.ADVANCE
-
-    root.walk(visit)

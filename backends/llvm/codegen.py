@@ -17,6 +17,7 @@ from stepwell.backends.llvm.support import support_modules
 from stepwell.backends.llvm.text import to_llvm22
 from stepwell.support.errors import CodegenError, UsageError
 from stepwell.support.locations import describe_location
+from stepwell.support.walk import operations
 
 T = TypeVar("T")
 
@@ -121,13 +122,9 @@ def _ask_for(module: ir.Operation, cpu: Cpu) -> None:
 
 def _check_dialect(op: ir.Operation) -> None:
     foreign: dict[str, str] = {}
-
-    def visit(candidate: ir.Operation) -> ir.WalkResult:
+    for candidate in operations(op):
         if candidate.name.partition(".")[0] not in ("builtin", "llvm") or "unrealized" in candidate.name:
             foreign.setdefault(candidate.name, describe_location(candidate.location))
-        return ir.WalkResult.ADVANCE
-
-    op.walk(visit)
     if foreign:
         raise CodegenError(
             f"no machine code exists for {', '.join(sorted(foreign)[:5])}",

@@ -9,6 +9,7 @@ from torch_mlir import ir
 from stepwell.backends.interpreter.graph_mixed import is_mixed
 from stepwell.backends.interpreter.interpreter import known_operations
 from stepwell.passes.levels import LEVELS
+from stepwell.support.walk import operations
 
 _FRAME = frozenset({"builtin.module", "func.func", "llvm.mlir.global", "memref.global"})
 
@@ -19,15 +20,7 @@ def runnable_level(module: ir.Operation, entry: str = "main") -> str | None:
     What counts is the operations that are there, not the name of a stage: halfway to the LLVM dialect a module can
     still be run as long as its entry is a ``func.func`` and the interpreter knows every operation in it.
     """
-    names: set[str] = set()
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        declared = op.name == "llvm.func" and not list(op.regions[0].blocks)
-        if not declared:
-            names.add(op.name)
-        return ir.WalkResult.ADVANCE
-
-    module.walk(visit)
+    names = {op.name for op in operations(module) if op.name != "llvm.func" or list(op.regions[0].blocks)}
     boundary = _boundary(module, entry)
     if boundary is None:
         return "hardware" if all(LEVELS["hardware"].allows(name) for name in names) else None

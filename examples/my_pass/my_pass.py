@@ -15,6 +15,7 @@ from stepwell.passes.base import Pass, PassContext, Pattern, PatternPass
 from stepwell.passes.registry import register
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
+from stepwell.support.walk import operations
 
 
 class Price(Dialect, name="price"):
@@ -65,14 +66,7 @@ class LowerDiscounts(Pass):
     summary: ClassVar[str] = "lower price.discount to arith"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        found: list[ir.Operation] = []
-
-        def visit(inner: ir.Operation) -> ir.WalkResult:
-            if inner.name == "price.discount":
-                found.append(inner)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
+        found = [inner for inner in operations(op) if inner.name == "price.discount"]
         for discount in found:
             self._lower(discount)
         context.note(self.name, lowered=len(found))

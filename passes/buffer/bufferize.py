@@ -17,6 +17,7 @@ from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
+from stepwell.support.walk import operations
 
 _ONE_SHOT = (
     "one-shot-bufferize{bufferize-function-boundaries=true "
@@ -76,14 +77,7 @@ def _mark_writable(function: func.FuncOp) -> None:
 
 def _split_fills(function: ir.Operation) -> None:
     """Give every operation that accumulates into a filled tensor a fill of its own, which beats copying one."""
-    fills: list[ir.Operation] = []
-
-    def collect(op: ir.Operation) -> ir.WalkResult:
-        if op.name == "linalg.fill" and len(op.results) == 1:
-            fills.append(op)
-        return ir.WalkResult.ADVANCE
-
-    function.walk(collect)
+    fills = [op for op in operations(function) if op.name == "linalg.fill" and len(op.results) == 1]
     for fill in fills:
         inits = [use for use in fill.results[0].uses if _init_argument(use) is not None or _is_inserted_into(use)]
         for use in inits:

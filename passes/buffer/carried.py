@@ -12,20 +12,18 @@ from torch_mlir import ir
 from torch_mlir.dialects import memref
 
 from stepwell.passes.buffer.views import copy_of, plain_type, root_of
+from stepwell.support.walk import operations
 
 _BRANCHES = frozenset({"scf.if", "scf.index_switch", "scf.execute_region"})
 
 
 def settle_regions(function: ir.Operation) -> None:
     """Give every buffer of static shape that leaves a branch or is replaced in a loop a place outside of it."""
-    found: list[ir.Operation] = []
-
-    def collect(op: ir.Operation) -> ir.WalkResult:
-        if op.name in _BRANCHES | {"scf.for", "scf.while"} and any(_is_static(r) for r in op.results):
-            found.append(op)
-        return ir.WalkResult.ADVANCE
-
-    function.walk(collect)  # inner operations first
+    found = [
+        op
+        for op in operations(function)
+        if op.name in _BRANCHES | {"scf.for", "scf.while"} and any(_is_static(r) for r in op.results)
+    ]  # inner operations first
     for op in found:
         if op.name in _BRANCHES:
             _settle_branches(op)

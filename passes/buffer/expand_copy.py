@@ -9,6 +9,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import linalg
 
 from stepwell.passes.base import Pass, PassContext
+from stepwell.support.walk import operations
 
 
 @dataclass
@@ -19,14 +20,11 @@ class ExpandCopy(Pass):
     summary: ClassVar[str] = "turn copies of strided buffers into loops"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        found: list[ir.Operation] = []
-
-        def visit(candidate: ir.Operation) -> ir.WalkResult:
-            if candidate.name == "memref.copy" and not all(_is_contiguous(v.type) for v in candidate.operands):
-                found.append(candidate)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
+        found = [
+            candidate
+            for candidate in operations(op)
+            if candidate.name == "memref.copy" and not all(_is_contiguous(v.type) for v in candidate.operands)
+        ]
         for copy in found:
             source, target = copy.operands
             with ir.InsertionPoint(copy), copy.location:

@@ -12,6 +12,7 @@ from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.math import exponential, logarithm, power, sigmoidal, trigonometric
 from stepwell.passes.buffer.math.emitter import Emitter
 from stepwell.support.errors import UsageError
+from stepwell.support.walk import operations
 
 _FUNCTIONS: dict[str, Callable[..., ir.Value]] = {
     "cos": trigonometric.cos,
@@ -54,14 +55,11 @@ class ExpandMath(Pass):
         if unknown:
             raise UsageError(f"expand-math can't expand '{unknown[0]}'", hint=f"choose from {', '.join(FUNCTIONS)}")
         names = {f"math.{function}" for function in self.functions}
-        found: list[ir.Operation] = []
-
-        def visit(candidate: ir.Operation) -> ir.WalkResult:
-            if candidate.name in names and _is_single(candidate.results[0].type):
-                found.append(candidate)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
+        found = [
+            candidate
+            for candidate in operations(op)
+            if candidate.name in names and _is_single(candidate.results[0].type)
+        ]
         for function in found:
             with ir.InsertionPoint(function), function.location:
                 value = _expand(function, Emitter(function.results[0].type, self.fma))

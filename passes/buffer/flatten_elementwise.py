@@ -11,6 +11,7 @@ from torch_mlir.dialects import arith, memref, scf
 from stepwell.passes.base import Pass, PassContext
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
+from stepwell.support.walk import operations
 
 
 @dataclass
@@ -25,14 +26,11 @@ class FlattenElementwise(Pass):
     summary: ClassVar[str] = "turn elementwise operations into one parallel loop over their elements"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        found: list[ir.Operation] = []
-
-        def visit(candidate: ir.Operation) -> ir.WalkResult:
-            if candidate.name.startswith("linalg.") and candidate.name not in ("linalg.yield", "linalg.index"):
-                found.append(candidate)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
+        found = [
+            candidate
+            for candidate in operations(op)
+            if candidate.name.startswith("linalg.") and candidate.name not in ("linalg.yield", "linalg.index")
+        ]
         for generic in found:
             maps = _maps(generic)
             with ir.InsertionPoint(generic), generic.location:

@@ -14,6 +14,7 @@ from stepwell.passes.buffer.rows.loops import constant, nested, parallel
 from stepwell.passes.buffer.rows.operation import RowOp
 from stepwell.passes.buffer.rows.restrict import restrict
 from stepwell.passes.buffer.views import VIEWS
+from stepwell.support.walk import operations
 
 _MOVABLE = VIEWS | {"memref.alloc", "memref.dim", "memref.get_global"}
 
@@ -36,14 +37,8 @@ class FuseRows(Pass):
     row_bytes: int = 262144
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        blocks: list[ir.Block] = []
-
-        def visit(candidate: ir.Operation) -> ir.WalkResult:
-            if not candidate.name.startswith("linalg."):
-                blocks.extend(block for region in candidate.regions for block in region.blocks)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
+        around = [candidate for candidate in operations(op) if not candidate.name.startswith("linalg.")]
+        blocks = [block for candidate in around for region in candidate.regions for block in region.blocks]
         groups = [group for block in blocks for run in _runs(block) for group in self._groups(run)]
         for group in groups:
             _fuse(group)

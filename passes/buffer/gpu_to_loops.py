@@ -11,6 +11,7 @@ from torch_mlir.dialects import arith, scf
 from stepwell.passes.base import Pass, PassContext
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
+from stepwell.support.walk import operations
 
 _AXES = ("x", "y", "z")
 _IDS = ("gpu.block_id", "gpu.thread_id", "gpu.grid_dim", "gpu.block_dim")
@@ -34,14 +35,7 @@ class GpuToLoops(Pass):
             for child in op.regions[0].blocks[0].operations
             if child.operation.name == "gpu.module"
         }
-        launches: list[ir.Operation] = []
-
-        def visit(candidate: ir.Operation) -> ir.WalkResult:
-            if candidate.name == "gpu.launch_func":
-                launches.append(candidate)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
+        launches = [candidate for candidate in operations(op) if candidate.name == "gpu.launch_func"]
         for launch in launches:
             kernel = _kernel(launch, modules)
             with ir.InsertionPoint(launch), launch.location:
@@ -99,14 +93,7 @@ def _argument_count(kernel: ir.Operation) -> int:
 
 
 def _replace_ids(loop: ir.Operation, values: dict[tuple[str, str], ir.Value]) -> None:
-    found: list[ir.Operation] = []
-
-    def visit(candidate: ir.Operation) -> ir.WalkResult:
-        if candidate.name.startswith("gpu."):
-            found.append(candidate)
-        return ir.WalkResult.ADVANCE
-
-    loop.walk(visit)
+    found = [candidate for candidate in operations(loop) if candidate.name.startswith("gpu.")]
     for op in found:
         if op.name not in _IDS:
             raise PassError(

@@ -12,6 +12,7 @@ from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import KINDS, arguments, entries, new_argument, set_arguments
 from stepwell.passes.buffer.work.count import count_work
 from stepwell.support.locations import describe_location, node_names
+from stepwell.support.walk import operations
 
 _CLOCK = "stepwell_clock"
 
@@ -82,11 +83,7 @@ def _is_kernel(op: ir.Operation) -> bool:
 
 def _describe(kernel: ir.Operation) -> dict[str, Any]:
     nodes: dict[str, None] = dict.fromkeys(node_names(kernel.location))
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
+    for op in operations(kernel):
         nodes.update(dict.fromkeys(node_names(op.location)))
-        return ir.WalkResult.ADVANCE
-
-    kernel.walk(visit)
     note = {"kind": kernel.name, "nodes": list(nodes), "where": describe_location(kernel.location)}
     return note | asdict(count_work(kernel))

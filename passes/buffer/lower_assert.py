@@ -9,6 +9,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, cf, llvm, scf
 
 from stepwell.passes.base import Pass, PassContext
+from stepwell.support.walk import operations
 
 HANDLER = "stepwell_assert_failed"
 _DECLARATION = f'llvm.func @{HANDLER}(!llvm.ptr) attributes {{passthrough = ["noreturn", "cold", "nounwind"]}}'
@@ -25,14 +26,7 @@ class LowerAssert(Pass):
     summary: ClassVar[str] = "turn cf.assert into calls of the runtime's failure handler"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        found: list[cf.AssertOp] = []
-
-        def visit(candidate: ir.Operation) -> ir.WalkResult:
-            if candidate.name == "cf.assert":
-                found.append(candidate.opview)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
+        found = [candidate.opview for candidate in operations(op) if candidate.name == "cf.assert"]
         if not found:
             return
         with op.context, ir.Location.unknown():

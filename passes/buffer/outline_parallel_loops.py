@@ -15,6 +15,7 @@ from stepwell.passes.buffer.outlining import Captures, captures, replace_uses
 from stepwell.passes.buffer.parallel import body_operations, bounds
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
+from stepwell.support.walk import operations
 
 RUN = "stepwell_parallel_for"
 
@@ -50,14 +51,7 @@ class OutlineParallelLoops(Pass):
 
 
 def _innermost_first(function: ir.Operation) -> list[ir.Operation]:
-    found: list[ir.Operation] = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name == "scf.parallel":
-            found.append(op)
-        return ir.WalkResult.ADVANCE
-
-    function.walk(visit)
+    found = [op for op in operations(function) if op.name == "scf.parallel"]
     return found
 
 

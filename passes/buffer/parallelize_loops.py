@@ -13,6 +13,7 @@ from torch_mlir.dialects import arith, scf
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.loop_work import Amount, Amounts, Estimator, constant
 from stepwell.passes.buffer.parallel import body_operations, bounds, build_parallel, make_sequential
+from stepwell.support.walk import operations
 
 #: Innermost iterations are cut at multiples of this, so that two threads rarely write to one cache line.
 _LINE = 16
@@ -198,14 +199,7 @@ def _all_sequential(loop: ir.Operation) -> None:
 
 def _lift_stack_memory(root: ir.Operation) -> None:
     """Move stack allocations of static size to the front of the block or function that they serve."""
-    found: list[ir.Operation] = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name == "memref.alloca" and not len(op.operands):
-            found.append(op)
-        return ir.WalkResult.ADVANCE
-
-    root.walk(visit)
+    found = [op for op in operations(root) if op.name == "memref.alloca" and not len(op.operands)]
     for alloca in reversed(found):  # each goes to the front: in the end they stand in program order
         around = alloca.parent.operation
         while around.name not in ("scf.parallel", "func.func"):

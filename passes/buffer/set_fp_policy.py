@@ -9,6 +9,7 @@ from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.support.errors import UsageError
+from stepwell.support.walk import operations
 
 POLICIES = ("strict", "contract", "fast")
 
@@ -43,8 +44,7 @@ class SetFpPolicy(Pass):
         reordered = plain
         if self.policy == "contract":
             reordered = ir.Attribute.parse("#arith.fastmath<reassoc,contract>", op.context)
-
-        def visit(candidate: ir.Operation) -> ir.WalkResult:
+        for candidate in operations(op):
             name = candidate.name
             if name == "vector.reduction":
                 candidate.attributes["fastmath"] = reordered
@@ -52,9 +52,6 @@ class SetFpPolicy(Pass):
                 candidate.attributes["fastmath"] = reordered if is_reduction_step(candidate) else plain
             elif name in _CASTS and self.policy == "strict":
                 candidate.attributes["fastmath"] = plain
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
 
 
 def is_reduction_step(op: ir.Operation) -> bool:

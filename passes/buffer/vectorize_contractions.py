@@ -11,8 +11,9 @@ from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.contraction.epilogue import find_epilogue
 from stepwell.passes.buffer.contraction.fill import fill_before
 from stepwell.passes.buffer.contraction.kernel import ContractionKernel
-from stepwell.passes.buffer.contraction.roles import Contraction, match_contraction
+from stepwell.passes.buffer.contraction.roles import match_contraction
 from stepwell.passes.buffer.contraction.shape import Machine, choose_shape
+from stepwell.support.walk import operations
 
 
 @dataclass
@@ -41,15 +42,8 @@ class VectorizeContractions(Pass):
     epilogues: bool = True
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        found: list[Contraction] = []
-
-        def visit(candidate: ir.Operation) -> ir.WalkResult:
-            contraction = match_contraction(candidate)
-            if contraction is not None and 0 not in contraction.sizes:
-                found.append(contraction)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
+        matched = [match_contraction(candidate) for candidate in operations(op)]
+        found = [contraction for contraction in matched if contraction is not None and 0 not in contraction.sizes]
         machine = Machine(self.registers, self.vector_bits, self.l2, self.depth)
         fills = fused = 0
         for contraction in found:

@@ -11,6 +11,7 @@ from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.convolution.channelwise import ChannelwiseNest, is_channelwise
 from stepwell.passes.buffer.convolution.dense import DenseNest, Registers, is_packed_convolution
 from stepwell.passes.buffer.convolution.site import find_site
+from stepwell.support.walk import operations
 
 _BITS = {"f32": 32, "f64": 64}
 
@@ -34,14 +35,9 @@ class VectorizeConvolutions(Pass):
     registers: int = 16
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        found: list[ir.Operation] = []
-
-        def visit(candidate: ir.Operation) -> ir.WalkResult:
-            if is_packed_convolution(candidate) or is_channelwise(candidate):
-                found.append(candidate)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
+        found = [
+            candidate for candidate in operations(op) if is_packed_convolution(candidate) or is_channelwise(candidate)
+        ]
         fused = copied = taken = 0
         for convolution in found:
             site = find_site(convolution)

@@ -12,6 +12,7 @@ from stepwell.passes.buffer.rows.body import vectorizable
 from stepwell.passes.buffer.rows.collapse import collapse
 from stepwell.passes.buffer.rows.emit import RowEmitter
 from stepwell.passes.buffer.rows.operation import COMBINERS, RowOp, match_row_op
+from stepwell.support.walk import operations
 
 _FLOAT_SUMS = ("arith.addf", "arith.mulf")
 
@@ -39,14 +40,7 @@ class VectorizeRows(Pass):
     reassociate: bool = True
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        found: list[ir.Operation] = []
-
-        def visit(candidate: ir.Operation) -> ir.WalkResult:
-            if candidate.name == "linalg.generic":
-                found.append(candidate)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
+        found = [candidate for candidate in operations(op) if candidate.name == "linalg.generic"]
         count = sum(self._vectorize(generic) for generic in found)
         context.note(self.name, operations=len(found), vectorized=count)
 

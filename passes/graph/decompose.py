@@ -12,6 +12,7 @@ from stepwell.passes.graph import torch_build as tb
 from stepwell.passes.graph.decompositions import DECOMPOSITIONS, Decomposition
 from stepwell.passes.graph.unused import erase_unused
 from stepwell.support.errors import UsageError
+from stepwell.support.walk import operations
 
 _NEEDED = (
     "cdist",
@@ -64,17 +65,13 @@ class Decompose(Pass):
 
 
 def _find(root: ir.Operation, chosen: dict[str, Decomposition]) -> list[tuple[ir.Operation, Decomposition]]:
-    found: list[tuple[ir.Operation, Decomposition]] = []
+    named = [(op, _operator(op)) for op in operations(root)]
+    return [(op, chosen[name]) for op, name in named if name in chosen]
 
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        # An operator that torch-mlir does not know comes as torch.operator with a name.
-        name = ir.StringAttr(op.attributes["name"]).value if op.name == "torch.operator" else op.name
-        if name in chosen:
-            found.append((op, chosen[name]))
-        return ir.WalkResult.ADVANCE
 
-    root.walk(visit)
-    return found
+def _operator(op: ir.Operation) -> str:
+    """The name of ``op``; an operator that torch-mlir does not know comes as ``torch.operator`` with its own."""
+    return str(ir.StringAttr(op.attributes["name"]).value if op.name == "torch.operator" else op.name)
 
 
 def _replace(op: ir.Operation, decomposition: Decomposition) -> bool:

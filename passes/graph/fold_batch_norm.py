@@ -11,6 +11,7 @@ from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.graph import torch_build as tb
 from stepwell.passes.graph.unused import erase_unused
 from stepwell.passes.graph.weights import Weights
+from stepwell.support.walk import operations
 
 
 @dataclass
@@ -27,15 +28,7 @@ class FoldBatchNorm(Pass):
     summary: ClassVar[str] = "fold batch normalisation into the convolution or linear layer before it"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        found: list[_Layer] = []
-
-        def visit(inner: ir.Operation) -> ir.WalkResult:
-            layer = _layer(inner)
-            if layer is not None:
-                found.append(layer)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
+        found = [layer for inner in operations(op) if (layer := _layer(inner)) is not None]
         weights = Weights()
         folded = sum(_fold(layer, weights) for layer in found)
         erase_unused(op)

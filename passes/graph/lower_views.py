@@ -17,6 +17,7 @@ from stepwell.passes.graph.torch_values import (
     to_index,
     to_tensor,
 )
+from stepwell.support.walk import operations
 
 
 @dataclass
@@ -33,14 +34,7 @@ class LowerViews(Pass):
     summary: ClassVar[str] = "torch views with dynamic sizes to tensor.collapse_shape and tensor.expand_shape"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        found: list[ir.Operation] = []
-
-        def visit(inner: ir.Operation) -> ir.WalkResult:
-            if inner.name in _LOWERINGS:
-                found.append(inner)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
+        found = [inner for inner in operations(op) if inner.name in _LOWERINGS]
         for view in found:
             _LOWERINGS[view.name](view)
 

@@ -11,6 +11,7 @@ from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.graph import torch_build as tb
 from stepwell.passes.graph.torch_build import TensorInfo
 from stepwell.passes.graph.unused import erase_unused
+from stepwell.support.walk import operations
 
 _BYTES = frozenset({"ui8", "si8"})
 _CONVERT = "torch.prims.convert_element_type"
@@ -53,15 +54,8 @@ class WidenBytes(Pass):
 
 
 def _operators(root: ir.Operation) -> list[ir.Operation]:
-    found = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name.startswith("torch.aten.") or op.name in (_CONVERT, "torch.operator"):
-            found.append(op)
-        return ir.WalkResult.ADVANCE
-
-    root.walk(visit)
-    return found
+    others = (_CONVERT, "torch.operator")
+    return [op for op in operations(root) if op.name.startswith("torch.aten.") or op.name in others]
 
 
 def _rewrite(op: ir.Operation) -> None:

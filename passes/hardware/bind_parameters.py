@@ -13,6 +13,7 @@ from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.hardware.widths import signed_range, signed_width
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
+from stepwell.support.walk import operations
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -36,14 +37,7 @@ class BindParameters(Pass):
     def run(self, op: ir.Operation, context: PassContext) -> None:
         if context.parameters is None:
             return
-        found: list[ir.Operation] = []
-
-        def visit(inner: ir.Operation) -> ir.WalkResult:
-            if inner.name == "stream.linear":
-                found.append(inner)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
+        found = [inner for inner in operations(op) if inner.name == "stream.linear"]
         for linear in found:
             self.bind(linear, context)
 

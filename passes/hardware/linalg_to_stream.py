@@ -15,6 +15,7 @@ from stepwell.passes.hardware.scalar_chain import element
 from stepwell.passes.hardware.widths import signed_range
 from stepwell.support.errors import UnsupportedError, UsageError
 from stepwell.support.locations import describe_location
+from stepwell.support.walk import operations
 
 _KNOWN = frozenset(
     {
@@ -176,14 +177,10 @@ def _check_operations(function: ir.OpView) -> None:
     """Refuse operations that no component knows, all in one message."""
     unknown: Counter[str] = Counter()
     places: dict[str, str] = {}
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
+    for op in operations(function.operation):
         if op != function.operation and op.name not in _KNOWN and not op.name.startswith("arith."):
             unknown[op.name] += 1
             places.setdefault(op.name, describe_location(op.location))
-        return ir.WalkResult.ADVANCE
-
-    function.operation.walk(visit)
     if unknown:
         listed = ", ".join(f"{name} ({count}, first at {places[name]})" for name, count in unknown.items())
         raise UnsupportedError(

@@ -10,6 +10,7 @@ from stepwell.support.errors import PassError
 from stepwell.support.kept_signatures import read_signatures
 from stepwell.support.locations import describe_location
 from stepwell.support.signature import Dim, TensorSpec
+from stepwell.support.walk import operations
 
 _DYNAMIC = ir.ShapedType.get_dynamic_size()
 
@@ -29,14 +30,7 @@ class CheckShapes(Pass):
     refuse: bool = False
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        casts: list[ir.Operation] = []
-
-        def visit(inner: ir.Operation) -> ir.WalkResult:
-            if inner.name == "tensor.cast":
-                casts.append(inner)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
+        casts = [inner for inner in operations(op) if inner.name == "tensor.cast"]
         guarded = sum(self._guard(cast) for cast in casts)
         if op.name == "builtin.module":
             _compare_signatures(op)

@@ -6,6 +6,7 @@ from typing import ClassVar
 from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
+from stepwell.support.walk import operations
 
 
 @dataclass
@@ -16,13 +17,10 @@ class DropTorchAttributes(Pass):
     summary: ClassVar[str] = "remove torch.* attributes from functions"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        def visit(inner: ir.Operation) -> ir.WalkResult:
+        for inner in operations(op):
             if inner.name == "func.func":
                 for name in [name for name in inner.attributes if str(_name(name)).startswith("torch.")]:
                     del inner.attributes[_name(name)]
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
 
 
 def _name(item: object) -> str:

@@ -12,6 +12,7 @@ from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
 from stepwell.passes.tensor.structured import input_count, loops_of, structured_ops, used_dims
+from stepwell.support.walk import operations
 
 _RESHAPES = ("tensor.collapse_shape", "tensor.expand_shape")
 
@@ -49,7 +50,7 @@ class Fuse(Pass):
             _pin(producer)
         for text in ("linalg-fuse-elementwise-ops", "canonicalize", "cse"):
             run_element(parse_element(text), op, context)
-        for inner in _walk(op) if pinned else []:
+        for inner in operations(op) if pinned else []:
             if inner.name == "bufferization.dealloc_tensor":
                 inner.erase()
         context.note(self.name, operations_before=before, operations_after=len(structured_ops(op)))
@@ -63,17 +64,6 @@ class Fuse(Pass):
         for use in uses[1:]:
             user = use.owner.operation
             user.operands[use.operand_number] = producer.clone(ir.InsertionPoint(user)).operation.results[0]
-
-
-def _walk(root: ir.Operation) -> list[ir.Operation]:
-    found: list[ir.Operation] = []
-
-    def collect(op: ir.Operation) -> ir.WalkResult:
-        found.append(op)
-        return ir.WalkResult.ADVANCE
-
-    root.walk(collect)
-    return found
 
 
 def _is_elementwise(op: ir.Operation) -> bool:
@@ -114,7 +104,7 @@ def _repeated_by_reductions(root: ir.Operation) -> list[ir.Operation]:
 
 
 def _feeding_reshapes(root: ir.Operation) -> list[ir.Operation]:
-    return _producers([op for op in _walk(root) if op.name in _RESHAPES])
+    return _producers([op for op in operations(root) if op.name in _RESHAPES])
 
 
 def _producers(users: list[ir.Operation]) -> list[ir.Operation]:

@@ -17,6 +17,7 @@ from stepwell.passes.tensor.tm_tensor.sort import lower_sort
 from stepwell.passes.tensor.tm_tensor.topk import lower_topk
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
+from stepwell.support.walk import operations
 
 _LOWERINGS: dict[str, Callable[[Operation], list[ir.Value]]] = {
     "tm_tensor.attention": lower_attention,
@@ -40,14 +41,9 @@ class LowerTmTensor(Pass):
     check_bounds: bool = True
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        found: list[ir.Operation] = []
-
-        def collect(inner: ir.Operation) -> ir.WalkResult:
-            if inner.name.startswith("tm_tensor.") and inner.name != "tm_tensor.yield":
-                found.append(inner)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(collect)
+        found = [
+            inner for inner in operations(op) if inner.name.startswith("tm_tensor.") and inner.name != "tm_tensor.yield"
+        ]
         for inner in found:
             with ir.InsertionPoint(inner), inner.location:
                 results = self._lower(inner)

@@ -12,6 +12,7 @@ from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.tensor.build import Size, empty, extract_slice, scalar, sizes_of
 from stepwell.passes.tensor.layout.rewrites import is_zero
 from stepwell.passes.tensor.layout.twins import LAST
+from stepwell.support.walk import operations
 
 _DYNAMIC = ir.ShapedType.get_dynamic_size()
 # A packed filter may be this much larger than it was.
@@ -35,14 +36,11 @@ class PackConvolutions(Pass):
     lanes: int = 32
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        found: list[ir.Operation] = []
-
-        def visit(candidate: ir.Operation) -> ir.WalkResult:
-            if candidate.name == "linalg.conv_2d_nhwc_hwcf" and _applies(candidate):
-                found.append(candidate)
-            return ir.WalkResult.ADVANCE
-
-        op.walk(visit)
+        found = [
+            candidate
+            for candidate in operations(op)
+            if candidate.name == "linalg.conv_2d_nhwc_hwcf" and _applies(candidate)
+        ]
         for convolution in found:
             with ir.InsertionPoint(convolution), convolution.location:
                 result = _Rewrite(convolution, self.lanes).build()
