@@ -51,8 +51,13 @@ def describe(op: ir.Operation) -> RowOp | None:
     row = match_row_op(op)
     if row is None or match_contraction(op) is not None:
         return None
-    simple = all(not inner.operation.regions for inner in op.regions[0].blocks[0].operations)
+    simple = all(_is_scalar(inner.operation) for inner in op.regions[0].blocks[0].operations)
     return row if simple else None
+
+
+def _is_scalar(op: ir.Operation) -> bool:
+    """Whether ``op`` works on numbers alone: a load in a body may touch any row of a buffer."""
+    return not op.regions and not any(isinstance(value.type, ir.MemRefType) for value in op.operands)
 
 
 def rows_of(row: RowOp, most_bytes: int) -> tuple[int, ...] | None:

@@ -65,6 +65,28 @@ func.func @other_rows(%a: memref<8x8xf32>, %sum: memref<8xf32>, %b: memref<8x8xf
   return
 }
 
+// A body that loads from a buffer may read other rows of it, the reduction's sums here.
+// CHECK-LABEL: func @gathers
+// CHECK-NOT: scf.parallel
+// CHECK: return
+func.func @gathers(%a: memref<8x8xf32>, %index: memref<8xindex>, %b: memref<8x8xf32>) {
+  %sum = memref.alloc() : memref<8xf32>
+  linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%a : memref<8x8xf32>) outs(%sum : memref<8xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %0 = arith.addf %in, %out : f32
+    linalg.yield %0 : f32
+  }
+  linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%a, %index : memref<8x8xf32>, memref<8xindex>) outs(%b : memref<8x8xf32>) {
+  ^bb0(%in: f32, %at: index, %out: f32):
+    %0 = memref.load %sum[%at] : memref<8xf32>
+    %1 = arith.subf %in, %0 : f32
+    linalg.yield %1 : f32
+  }
+  return
+}
+
 // Contractions have schedules of their own; a call may touch any buffer.
 // CHECK-LABEL: func @barriers
 // CHECK-NOT: scf.parallel
