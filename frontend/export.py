@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import io
 import logging
 import re
+import sys
 import sysconfig
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,11 @@ from stepwell.support.errors import Error, ImportFailure
 _CONTROL_FLOW_HINT = (
     "replace the branch or loop on tensor values by torch.where or torch.cond, or pass the value as a Python constant"
 )
+_INDEX_HINT = (
+    "a number of a tensor is used as a Python integer: index with a tensor of one element instead, as in "
+    "cache[:, position[None]]; replace int(...), .item(), and branches on values by torch.where or torch.cond"
+)
+_LOGGERS = ("torch._subclasses.fake_tensor", "torch.export._trace", "torch.fx.experimental.symbolic_shapes")
 _USER_CODE = re.compile(
     r"from user code:\n(.*)|User Stack:?\s*\n(.*)|The following call raised this error:\n(.*)", re.DOTALL
 )
@@ -80,16 +87,20 @@ def decompose(exported: ExportedProgram) -> ExportedProgram:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without torch's warnings, and without the traceback that it logs before it raises."""
-    logger = logging.getLogger("torch._subclasses.fake_tensor")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    """Without torch's warnings, and without the graph and the traceback that it shows before it raises."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    shown = io.StringIO()
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(shown):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+    sys.stderr.write(shown.getvalue())  # what the model itself has to say
 
 
 def _explain(
@@ -99,8 +110,9 @@ def _explain(
     kind = type(error).__name__
     where = _user_line(error)
     if "data-dependent" in text.lower() or kind.startswith("GuardOnDataDependent"):
+        hint = _INDEX_HINT if "specialized integer" in text else _CONTROL_FLOW_HINT
         return ImportFailure(
-            "the model's control flow or a shape depends on the values of tensors", where=where, hint=_CONTROL_FLOW_HINT
+            "the model's control flow or a shape depends on the values of tensors", where=where, hint=hint
         )
     if isinstance(error, TypeError) and not _fit(model, args, kwargs):
         name = type(model).__name__

@@ -35,6 +35,24 @@ def test_data_dependent_control_flow(model: nn.Module) -> None:
     assert "torch.cond" in (caught.value.hint or "")
 
 
+class Writes(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("cache", torch.zeros(2, 6))
+
+    def forward(self, x: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+        self.cache[:, position] = x
+        return self.cache.sum(1)
+
+
+def test_a_tensor_as_a_python_index(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ImportFailure, match="depends on the values of tensors") as caught:
+        load_program(Writes(), (torch.ones(2), torch.tensor(1)))
+    assert "cache[:, position[None]]" in (caught.value.hint or "")
+    assert capsys.readouterr() == ("", ""), "torch's own output is left out"
+    load_program(Writes(), (torch.ones(2, 1), torch.tensor([1])))
+
+
 @pytest.mark.parametrize(
     ("args", "kwargs"), [((), None), ((torch.ones(2), torch.ones(2)), None), ((), {"y": torch.ones(2)})]
 )
