@@ -16,7 +16,7 @@ from stepwell.driver.compile import Compilation
 from stepwell.driver.request import Source
 from stepwell.driver.samples import random_inputs
 from stepwell.driver.verification.evaluate import Evaluator, run_code
-from stepwell.driver.verification.reference import Reference, error_of, make_reference
+from stepwell.driver.verification.reference import Deviation, Reference, make_reference
 from stepwell.driver.verification.report import Row, VerificationReport
 from stepwell.driver.verification.snapshots import History, Recorder
 from stepwell.passes.pipeline import Pipeline
@@ -67,10 +67,10 @@ class _Verification:
         evaluator = Evaluator(signature, program.parameters, inputs)
         if reference is None:
             values, _, _ = evaluator.run(recorder.snapshots[0].module)
-            reference = Reference(values, "first level", 0.0)
-        self.history = History(evaluator, recorder.snapshots, reference, _tolerance(signature, reference))
+            reference = Reference(values, "first level")
+        self.history = History(evaluator, recorder.snapshots, reference, _floor(signature))
         self.report = VerificationReport(
-            str(compilation.target), reference.kind, reference.eager_error, self.history.tolerance
+            str(compilation.target), reference.kind, max(reference.eager_errors, default=0.0)
         )
 
     def run(self) -> VerificationReport:
@@ -91,13 +91,14 @@ class _Verification:
 
     def _row(self, index: int) -> bool:
         try:
-            error, how, seconds = self.history.error(index)
+            deviation, how, seconds = self.history.error(index)
         except Error as failure:
             self.report.notes.append(f"stage '{self.history.snapshots[index].stage}' fails when it is run: {failure}")
-            error, how, seconds = float("inf"), "failed", 0.0
+            deviation, how, seconds = Deviation(float("inf"), self.history.floor), "failed", 0.0
         snapshot = self.history.snapshots[index]
-        self.report.rows.append(Row(snapshot.stage, snapshot.level, error, how, seconds))
-        return error <= self.report.tolerance
+        row = Row(snapshot.stage, snapshot.level, deviation.error, deviation.tolerance, how, seconds)
+        self.report.rows.append(row)
+        return deviation.within
 
     def _blame(self, good: int, bad: int) -> None:
         if bad == 0:
@@ -115,16 +116,16 @@ class _Verification:
         with tempfile.TemporaryDirectory(prefix="stepwell-") as folder:
             try:
                 values = run_code(compilation.backend, lowered, self.history.evaluator.inputs, Path(folder))
-                error = error_of(values, self.history.reference.results)
+                deviation = self.history.reference.compare(values, self.history.floor)
             except (ArtifactError, DeviceError, ToolError) as failure:  # of this machine, which says nothing about it
                 self.report.notes.append(f"the code was not run: {failure}")
                 return
             except Error as failure:
                 self.report.notes.append(f"the code fails when it is run: {failure}")
-                error = float("inf")
-        name = compilation.target.name
-        self.report.rows.append(Row("code", name, error, name, time.perf_counter() - start))
-        if error > self.report.tolerance:
+                deviation = Deviation(float("inf"), self.history.floor)
+        name, seconds = compilation.target.name, time.perf_counter() - start
+        self.report.rows.append(Row("code", name, deviation.error, deviation.tolerance, name, seconds))
+        if not deviation.within:
             self._blame_last(good)
 
     def _blame_last(self, good: int) -> None:
@@ -147,7 +148,6 @@ def _main(signatures: Mapping[str, Signature]) -> Signature:
     return signatures["main"]
 
 
-def _tolerance(signature: Signature, reference: Reference) -> float:
+def _floor(signature: Signature) -> float:
     kinds = [spec.dtype for spec in (*signature.inputs, *signature.results, *signature.states)]
-    floats = [_TOLERANCES[kind] for kind in kinds if kind in _TOLERANCES]
-    return max([4 * reference.eager_error, *floats], default=0.0)
+    return max([_TOLERANCES[kind] for kind in kinds if kind in _TOLERANCES], default=0.0)

@@ -22,7 +22,7 @@ _FLOATS: dict[str, Any] = {
     "f6E3M2FN": ml_dtypes.float6_e3m2fn, "f4E2M1FN": ml_dtypes.float4_e2m1fn,
 }  # fmt: skip
 
-_POISON_BYTE = 0xA5
+_POISON_BYTE = 0xFF  # NaN in any floating-point type that views the bytes, no index in an integer one
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,29 @@ from stepwell.support.signature import Signature
 Arrays = list[np.ndarray[Any, Any]]
 
 
+# A result may be as far off as so many times the model's own error in its dtype; one that is hardly more than rounding
+# (the mean of something normalised), where the model's own error is over a tenth of it, has more leave.
+_TIMES_EAGER, _TIMES_NOISE, _NOISE = 4.0, 100.0, 0.1
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Of the result that is worst for its tolerance: max|y - r| / max|r|, and what rounding explains of it."""
+
+    error: float
+    tolerance: float
+
+    @property
+    def within(self) -> bool:
+        """Whether rounding explains the error."""
+        return self.error <= self.tolerance
+
+    @property
+    def excess(self) -> float:
+        """The error in tolerances."""
+        return self.error / self.tolerance if self.tolerance else self.error and float("inf")
+
+
 @dataclass(frozen=True)
 class Reference:
     """Expected results of an entry, in signature order.
@@ -23,12 +46,20 @@ class Reference:
     Attributes:
         results: float64 for floating point, exact otherwise.
         kind: how they were made: ``float64``, ``eager`` (the model refuses float64), or ``first level``.
-        eager_error: error of the model run in its own dtype; 0 where unknown.
+        eager_errors: error of each result of the model run in its own dtype; empty where unknown.
     """
 
     results: Arrays
     kind: str
-    eager_error: float
+    eager_errors: Sequence[float] = ()
+
+    def compare(self, values: Sequence[np.ndarray[Any, Any]], floor: float) -> Deviation:
+        """How far ``values`` are off; every result has a tolerance of its own, ``floor`` at the least."""
+        errors = errors_of(values, self.results)
+        own = self.eager_errors or [0.0] * len(errors)
+        tolerances = [max(floor, (_TIMES_NOISE if error > _NOISE else _TIMES_EAGER) * error) for error in own]
+        pairs = [Deviation(*pair) for pair in zip(errors, tolerances, strict=True)]
+        return max(pairs, key=lambda pair: pair.excess, default=Deviation(0.0, floor))
 
 
 def make_reference(model: Any, signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reference | None:
@@ -44,15 +75,15 @@ def make_reference(model: Any, signature: Signature, args: tuple[Any, ...], kwar
     try:
         doubled = _run(copy.deepcopy(model).double(), signature, *pytree.tree_map(_double, (args, kwargs)))
     except (RuntimeError, TypeError, ValueError):
-        return Reference(eager, "eager", 0.0)
-    error = error_of(eager, doubled)
+        return Reference(eager, "eager")
+    errors = errors_of(eager, doubled)
     # A flipped argmax or an overflow in the model's own dtype is no fault of a pass.
-    return Reference(doubled, "float64", error) if np.isfinite(error) else Reference(eager, "eager", 0.0)
+    return Reference(doubled, "float64", errors) if np.isfinite(errors).all() else Reference(eager, "eager")
 
 
-def error_of(results: Sequence[np.ndarray[Any, Any]], expected: Sequence[np.ndarray[Any, Any]]) -> float:
-    """Largest of max|y - r| / max|r|; infinite where shapes, NaNs, infinities, or values that are exact differ."""
-    return max((_error(result, wanted) for result, wanted in zip(results, expected, strict=True)), default=0.0)
+def errors_of(results: Sequence[np.ndarray[Any, Any]], expected: Sequence[np.ndarray[Any, Any]]) -> list[float]:
+    """max|y - r| / max|r| of each; infinite where shapes, NaNs, infinities, or values that are exact differ."""
+    return [_error(result, wanted) for result, wanted in zip(results, expected, strict=True)]
 
 
 def to_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:

@@ -8,7 +8,7 @@ from torch_mlir import ir
 
 from stepwell.driver.verification.evaluate import Evaluator
 from stepwell.driver.verification.locate import first_deviating
-from stepwell.driver.verification.reference import Reference, error_of
+from stepwell.driver.verification.reference import Deviation, Reference
 from stepwell.driver.verification.runnable import runnable_level
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.pipeline import Element
@@ -32,34 +32,34 @@ class History:
     """All snapshots of one compilation, and how far each is from the reference.
 
     Attributes:
-        tolerance: the error above which a snapshot is wrong.
+        floor: the error that rounding explains for any result.
     """
 
     evaluator: Evaluator
     snapshots: list[Snapshot]
     reference: Reference
-    tolerance: float
-    _errors: dict[int, tuple[float, str, float]] = field(default_factory=dict)
+    floor: float
+    _errors: dict[int, tuple[Deviation, str, float]] = field(default_factory=dict)
 
     def runnable(self, index: int) -> bool:
         """Whether some interpreter takes the snapshot."""
         return runnable_level(self.snapshots[index].module) is not None
 
-    def error(self, index: int) -> tuple[float, str, float]:
-        """Error, how it was run, and seconds; run once.
+    def error(self, index: int) -> tuple[Deviation, str, float]:
+        """How far off it is, how it was run, and seconds; run once.
 
         Raises:
             Error: it can't be run, or fails.
         """
         if index not in self._errors:
             values, how, seconds = self.evaluator.run(self.snapshots[index].module)
-            self._errors[index] = (error_of(values, self.reference.results), how, seconds)
+            self._errors[index] = (self.reference.compare(values, self.floor), how, seconds)
         return self._errors[index]
 
     def right(self, index: int) -> bool:
         """Whether the snapshot computes what it should; one that fails when it is run does not."""
         try:
-            return self.error(index)[0] <= self.tolerance
+            return self.error(index)[0].within
         except Error:
             return False
 
@@ -109,7 +109,7 @@ class History:
             values, _, _ = self.evaluator.run(copy.operation)
         except Error:
             return False
-        return error_of(values, self.reference.results) <= self.tolerance
+        return self.reference.compare(values, self.floor).within
 
     def _operation(self, good: int, bad: int) -> str | None:
         before, after = self.snapshots[good].module, self.snapshots[bad].module

@@ -115,4 +115,4 @@ def test_reading_an_empty_tensor_shows(run):
     }"""
     floats, integers = run(text)
     assert np.isnan(floats).all()
-    assert (integers.view(np.uint8) == 0xA5).all()
+    assert (integers.view(np.uint8) == 0xFF).all()

@@ -11,7 +11,7 @@ from torch.export import Dim
 
 import stepwell
 from stepwell.driver.verification import evaluate
-from stepwell.driver.verification.reference import error_of
+from stepwell.driver.verification.reference import Reference, errors_of
 from stepwell.frontend.program import parameters_of
 from stepwell.support import parameter_file
 
@@ -170,10 +170,21 @@ def test_report_as_data_and_table(model_file: Callable[[str], Path]) -> None:
 def test_error_is_infinite_where_values_must_be_exact() -> None:
     import numpy as np
 
-    assert error_of([np.array([1, 2])], [np.array([1, 3])]) == float("inf")
-    assert error_of([np.array([np.nan])], [np.array([1.0])]) == float("inf")
-    assert error_of([np.array([np.nan])], [np.array([np.nan])]) == 0.0
-    assert error_of([np.zeros(2)], [np.zeros(3)]) == float("inf")
+    inf, nan = float("inf"), np.array([np.nan])
+    assert errors_of([np.array([1, 2]), nan, nan], [np.array([1, 3]), np.array([1.0]), nan]) == [inf, inf, 0.0]
+    assert errors_of([np.zeros(2)], [np.zeros(3)]) == [inf]
+
+
+def test_every_result_has_its_own_tolerance() -> None:
+    """The mean of something normalised is 0 but for rounding: no excuse for the other results."""
+    import numpy as np
+
+    reference = Reference([np.array([1.0]), np.array([1e-17])], "float64", [1e-7, 1e9])
+    assert reference.compare([np.array([1.0]), np.array([2e-7])], 1e-4).within, "noise may differ from noise"
+    assert not reference.compare([np.array([1.0]), np.array([0.1])], 1e-4).within
+    wrong = reference.compare([np.array([1.5]), np.array([1e-8])], 1e-4)
+    assert (wrong.error, wrong.tolerance, wrong.within) == (0.5, 1e-4, False)
+    assert not Reference([np.array([1])], "eager").compare([np.array([2])], 0.0).within
 
 
 def test_program_without_main_is_refused(tmp_path: Path) -> None:
