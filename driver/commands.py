@@ -48,9 +48,9 @@ def run_compile(options: argparse.Namespace) -> Result:
 
 def run_lower(options: argparse.Namespace) -> Result:
     """``stepwell lower``."""
-    from stepwell.driver.lowered_file import write_lowered
     from stepwell.driver.request import Request
     from stepwell.driver.sources import resolve
+    from stepwell.frontend.mlir_save import save_mlir
     from stepwell.passes.levels import level
 
     level(options.to)
@@ -59,7 +59,7 @@ def run_lower(options: argparse.Namespace) -> Result:
     compilation.lower(options.to)
     program = compilation.program
     if options.output:
-        weights = write_lowered(program, options.output)
+        weights = save_mlir(program.module, options.output, program.parameters)
         text = f"wrote {options.output} and {weights}"
         return Result(text, {"level": options.to, "ir": str(options.output), "parameters": str(weights)})
     text = str(program.module)

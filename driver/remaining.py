@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch_mlir import ir
 
 from stepwell.passes.pipeline import Element, Pipeline, Stage, parse_element
+from stepwell.support.errors import UsageError
 
 # Passes that change the boundary of an entry, each with a test whether the boundary still needs it.
 _BOUNDARY = ("bufferize", "plan-memory", "free-buffers", "place-parameters", "bind-outputs")
@@ -15,6 +16,9 @@ def pipeline_from(whole: Pipeline, module: ir.Operation, level: str) -> Pipeline
 
     A pipeline that does not start at the graph level is meant as it is.
     A buffer-level module keeps the passes of the stage that leads there which its entry has not been through.
+
+    Raises:
+        UsageError: the module is halfway from the buffer level to the backend.
     """
     before = [index for index, stage in enumerate(whole.stages) if stage.level == level]
     if level == "graph" or not before or whole.stages[0].level != "graph":
@@ -23,6 +27,11 @@ def pipeline_from(whole: Pipeline, module: ir.Operation, level: str) -> Pipeline
         return Pipeline(whole.stages[before[0] + 1 :])
     if level != "buffer":
         return Pipeline(whole.stages[before[-1] + 1 :])
+    if "stepwell.entries" in module.attributes:
+        raise UsageError(
+            "the module is halfway between the buffer level and the backend",
+            hint="run the rest with stepwell-opt: the first line of a dump has the passes",
+        )
     missing = missing_boundary(module)
     stages = []
     for index in before:

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch_mlir import ir
 
 from stepwell.dialects.context import make_context
+from stepwell.dialects.registry import load_mentioned
 from stepwell.frontend.program import Program
 from stepwell.passes.levels import LEVELS
 from stepwell.support import parameter_file
@@ -24,6 +25,9 @@ _TYPE = re.compile(r"!torch\.vtensor<\[([^\]]*)\],(.+)>|(?:tensor|memref)<((?:(?
 _DYNAMIC = Dim(None, 0, 0)
 _LAYOUT = "stepwell.layout"
 
+# Operations whose attributes name parameters.
+_NAMING = {"stream.linear": ("weight", "bias")}
+
 
 def load_mlir(path: Path) -> Program:
     """Read a module; its parameters are ``<stem>.safetensors`` or ``model.safetensors`` in the same folder.
@@ -34,27 +38,16 @@ def load_mlir(path: Path) -> Program:
     context = make_context()
     try:
         with context:
-            module = ir.Module.parse(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            load_mentioned(context, text)
+            module = ir.Module.parse(text)
     except ir.MLIRError as failure:
         what, where = first_diagnostic(failure)
         place = where.replace("-:", f"{path.name}:", 1) if where else path.name
         raise ImportFailure(f"'{path.name}' is not valid MLIR: {what}", where=place) from None
     except (OSError, UnicodeDecodeError) as failure:
         raise ImportFailure(f"'{path}' can't be read: {failure}") from None
-    functions = [op.operation for op in module.body.operations if op.operation.name in ("func.func", "llvm.func")]
-    kept = read_signatures(module.operation)
-    entries = [op for op in functions if _is_entry(op, kept)]
-    if not entries:
-        raise ImportFailure(f"'{path.name}' has no public function", hint="the entry is a public func.func @main")
-    signatures = {}
-    for op in entries:
-        name = ir.StringAttr(op.attributes["sym_name"]).value
-        if name not in kept and op.name == "llvm.func":
-            raise ImportFailure(
-                f"'{path.name}' does not say what '{name}' takes: pointers alone don't tell",
-                hint="start from a level above, or keep the module's attribute stepwell.signatures",
-            )
-        signatures[name] = kept.get(name) or _signature(op)
+    signatures = _signatures(module, read_signatures(module.operation), path.name)
     store = _store(path)
     _check_parameters(path, parameter_names(module, signatures), store)
     return Program(
@@ -65,6 +58,23 @@ def load_mlir(path: Path) -> Program:
         level=find_level(module),
         trees=dict.fromkeys(signatures, (None, None)),
     )
+
+
+def _signatures(module: ir.Module, kept: dict[str, Signature], origin: str) -> dict[str, Signature]:
+    """The boundary of every public function; where functions do not tell, of the ``kept`` ones."""
+    functions = [view.operation for view in module.body.operations if _is_entry(view.operation)]
+    found = {ir.StringAttr(op.attributes["sym_name"]).value: op for op in functions if op.name == "func.func"}
+    if found:
+        return {name: kept.get(name) or _signature(op) for name, op in found.items()}
+    if kept:
+        return kept
+    if functions:
+        name = ir.StringAttr(functions[0].attributes["sym_name"]).value
+        raise ImportFailure(
+            f"'{origin}' does not say what '{name}' takes: pointers alone don't tell",
+            hint="start from a level above, or keep the module's attribute stepwell.signatures",
+        )
+    raise ImportFailure(f"'{origin}' has no public function", hint="the entry is a public func.func @main")
 
 
 def find_level(module: ir.Module) -> str:
@@ -146,15 +156,25 @@ def _store(path: Path) -> ParameterStore:
 
 
 def parameter_names(module: ir.Module, signatures: Mapping[str, Signature]) -> list[str]:
-    """The names in the parameter store that the entries of ``module`` read, initial states among them."""
+    """The names in the parameter store that ``module`` reads, initial states among them, each once."""
     names = [f"state:{state.name}" for signature in signatures.values() for state in signature.states]
-    for op in module.body.operations:
-        if op.operation.name == "func.func" and not _is_private(op.operation):
-            marks = _marks(op.operation, "arg_attrs", 0)
-            names += [mark["stepwell.parameter"] for mark in marks if "stepwell.parameter" in mark]
+    made: set[str] = set()
+    for view in module.body.operations:
+        op = view.operation
+        if "stepwell.prepare" in op.attributes:
+            made.add(ir.StringAttr(op.attributes["stepwell.prepare"]).value)
+        if op.name == "func.func":
+            names += [mark["stepwell.parameter"] for mark in _marks(op, "arg_attrs", 0) if "stepwell.parameter" in mark]
     if _LAYOUT in module.operation.attributes:
         names += [item.name for item in ir.DictAttr(module.operation.attributes[_LAYOUT])]
-    return list(dict.fromkeys(names))
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        for attribute in _NAMING.get(op.name, ()):
+            names.append(ir.StringAttr(op.attributes[attribute]).value)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    return [name for name in dict.fromkeys(names) if name and name not in made]
 
 
 def _check_parameters(path: Path, wanted: list[str], store: ParameterStore) -> None:
@@ -163,15 +183,12 @@ def _check_parameters(path: Path, wanted: list[str], store: ParameterStore) -> N
         listed = ", ".join(f"'{name}'" for name in missing[:3]) + (" ..." if len(missing) > 3 else "")
         raise ImportFailure(
             f"'{path.name}' needs {len(missing)} parameters that are in no file beside it: {listed}",
-            hint=f"put them into {path.stem}.safetensors in the same folder",
+            hint=f"put them into {path.stem}.safetensors in the same folder; stepwell lower -o writes both files",
         )
 
 
-def _is_entry(op: ir.Operation, kept: Mapping[str, Signature]) -> bool:
-    """Whether a function has a body and is one that others call; in the LLVM dialect, not one of its wrappers."""
-    if _is_private(op) or not any(len(region.blocks) for region in op.regions):
-        return False
-    return op.name == "func.func" or not kept or ir.StringAttr(op.attributes["sym_name"]).value in kept
+def _is_entry(op: ir.Operation) -> bool:
+    return op.name in ("func.func", "llvm.func") and not _is_private(op) and any(len(r.blocks) for r in op.regions)
 
 
 def _is_private(op: ir.Operation) -> bool:

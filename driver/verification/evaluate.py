@@ -64,7 +64,10 @@ class Evaluator:
         if level == "kernel":
             module, level = _emulated(module), "buffer"
         if level is None:
-            raise UnsupportedError("this state of the program can't be run by any interpreter")
+            raise UnsupportedError(
+                "this state of the program can't be run by any interpreter",
+                hint="start at the graph, tensor or buffer level",
+            )
         if level == "graph":
             values, how = self._graph(module, observer), "torch"
         elif level == "hardware":
