@@ -1,4 +1,4 @@
-"""The operators that import leaves in a graph: torch-mlir's table, with matrix products and attention of our own."""
+"""The operators that import leaves in a graph: torch-mlir's table, with matrix products of our own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from stepwell.frontend.attention import attention, flash_attention, flash_attention_backward
+from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
 from stepwell.frontend.integer_decompositions import integer_decompositions
 
 aten = torch.ops.aten
@@ -22,8 +24,11 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten.matmul.default] = _matmul
     table[aten.addmm.default] = _addmm
     table[aten.sort.stable] = _stable_sort
-    table[aten.scaled_dot_product_attention.default] = _attention
-    table[aten._scaled_dot_product_flash_attention_for_cpu.default] = _flash_attention
+    table[aten.scaled_dot_product_attention.default] = attention
+    table[aten._scaled_dot_product_flash_attention_for_cpu.default] = flash_attention
+    table[aten._scaled_dot_product_flash_attention_for_cpu_backward.default] = flash_attention_backward
+    table[aten._native_multi_head_attention.default] = multi_head_attention
+    table[aten._transformer_encoder_layer_fwd.default] = encoder_layer
     return table | integer_decompositions(table)
 
 
@@ -63,71 +68,3 @@ def _stable_sort(x: Tensor, *, stable: bool | None, dim: int = -1, descending: b
     """Every sort of ours is stable."""
     values, indices = aten.sort.default(x, dim, descending)
     return values, indices
-
-
-def _attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    *,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """``softmax(query @ key.T * scale + mask) @ value``; [..., heads, length, features] as torch has it."""
-    if dropout_p != 0.0:
-        return cast("Tensor", NotImplemented)
-    if enable_gqa:
-        key, value = (_repeat_heads(t, query.shape[-3]) for t in (key, value))
-    dtype = query.dtype
-    if dtype in (torch.float16, torch.bfloat16):  # torch accumulates and normalises in float32
-        query, key, value = (t.to(torch.float32) for t in (query, key, value))
-        attn_mask = attn_mask.to(torch.float32) if attn_mask is not None and attn_mask.dtype == dtype else attn_mask
-    factor = scale if scale is not None else _float(query.shape[-1]) ** -0.5
-    scores = torch.matmul(query * factor, key.transpose(-2, -1))
-    if is_causal:
-        rows = torch.arange(query.shape[-2], device=query.device)
-        columns = torch.arange(key.shape[-2], device=query.device)
-        scores = torch.where(columns <= rows.unsqueeze(-1), scores, float("-inf"))
-    if attn_mask is None:
-        weights = torch.softmax(scores, -1)
-    else:
-        scores = torch.where(attn_mask, scores, float("-inf")) if attn_mask.dtype == torch.bool else scores + attn_mask
-        weights = torch.softmax(scores, -1)
-        # A row that the mask closes altogether attends to nothing: 0, where softmax alone gives NaN.
-        weights = torch.where((scores == float("-inf")).all(-1, keepdim=True), 0.0, weights)
-    return torch.matmul(weights, value).to(dtype)
-
-
-def _flash_attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    *,
-    attn_mask: Tensor | None = None,
-    scale: float | None = None,
-) -> tuple[Tensor, Tensor]:
-    """The CPU kernel's form; only its first result is used in inference."""
-    output = _attention(query, key, value, attn_mask, dropout_p, is_causal, scale=scale)
-    if output is NotImplemented:
-        return cast("tuple[Tensor, Tensor]", NotImplemented)
-    # The kernel's result lies in memory as [batch, length, heads, features]; views behind it count on that.
-    output = output.transpose(1, 2).contiguous().transpose(1, 2)
-    return output, query.new_zeros([*query.shape[:1], query.shape[2], query.shape[1]])
-
-
-def _float(size: Any) -> Any:
-    """A size, symbolic or not, as a float."""
-    return torch.sym_float(size)  # type: ignore[no-untyped-call]
-
-
-def _repeat_heads(tensor: Tensor, heads: int) -> Tensor:
-    """[..., groups, length, features] -> [..., heads, length, features], each group repeated in place."""
-    groups, length, features = tensor.shape[-3:]
-    batch = tensor.shape[:-3]
-    expanded = tensor.unsqueeze(-3).expand(*batch, groups, heads // groups, length, features)
-    return expanded.reshape(*batch, heads, length, features)

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch.export import ExportedProgram
+from torch.fx import GraphModule
 from torch.utils import _pytree as pytree
 
 from stepwell.frontend.decompositions import decomposition_table
@@ -73,7 +74,7 @@ def _distinct(model: torch.nn.Module, arguments: Any) -> Any:
 
 def decompose(exported: ExportedProgram) -> ExportedProgram:
     """Rewrite ``exported`` in the operators that lower to the tensor level; the argument stays as it is."""
-    with _quiet():
+    with _quiet(), _views_as_reshapes(exported):
         try:
             result: ExportedProgram = exported.run_decompositions(decomposition_table())
         except Exception as error:  # a user operator's fake kernel can raise anything
@@ -83,6 +84,20 @@ def decompose(exported: ExportedProgram) -> ExportedProgram:
                 hint=_shared_memory_hint(exported),
             ) from error
     return result
+
+
+@contextmanager
+def _views_as_reshapes(exported: ExportedProgram) -> Iterator[None]:
+    """Without views that ask for strides: decomposed operators lay out their results in another way than kernels do."""
+    graphs = [module for module in exported.graph_module.modules() if isinstance(module, GraphModule)]
+    views = [node for graph in graphs for node in graph.graph.nodes if node.target is torch.ops.aten.view.default]
+    for node in views:
+        node.target = torch.ops.aten.reshape.default
+    try:
+        yield
+    finally:
+        for node in views:
+            node.target = torch.ops.aten.view.default
 
 
 @contextmanager

@@ -15,12 +15,26 @@ import torch
 from torch.export import ExportedProgram
 from torch.func import functional_call
 from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from stepwell.support.errors import ImportFailure
 
 _LARGEST_TRIED = 3
 _TOLERANCE = 1e-3
+_CRASHING = (
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default,
+)
 _REMAINDER = re.compile(r"%.*==\s*0")
+
+
+class _Survive(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Raises instead of calling a kernel of torch that ends the process on empty tensors."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in _CRASHING and any(isinstance(value, torch.Tensor) and not value.numel() for value in args):
+            raise RuntimeError(f"{func} divides by the length")
+        return func(*args, **(kwargs or {}))
 
 
 def check_guards(exported: ExportedProgram) -> None:
@@ -128,7 +142,7 @@ def _run(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any])
     values = {name: buffer.clone() for name, buffer in module.named_buffers()}
     args, kwargs = pytree.tree_map_only(torch.Tensor, torch.Tensor.clone, (args, kwargs))
     # Not under no_grad: modules of torch take other paths there than the ones that were traced.
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _Survive():  # type: ignore[no-untyped-call]
         torch.manual_seed(0)
         return functional_call(module, values, args, kwargs)
 

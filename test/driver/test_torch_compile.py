@@ -158,6 +158,18 @@ def test_a_training_step_has_eagers_gradients(compiled: list[str], dynamic: bool
     assert len(compiled) == 2
 
 
+def test_a_transformer_layer_trains_and_infers(compiled: list[str]) -> None:
+    torch.manual_seed(0)
+    model = torch.nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+    x = torch.randn(2, 5, 8)
+    ours = gradients(model, torch.compile(model, backend="stepwell"), x)
+    for got, wanted in zip(ours, gradients(model, model, x), strict=True):
+        torch.testing.assert_close(got, wanted, atol=1e-4, rtol=1e-4)
+    torch._dynamo.reset()
+    check(model.eval(), x, None, torch.tensor([[False] * 5, [False] * 3 + [True] * 2]))
+    assert len(compiled) == 3, "forward, backward, and the fused operator of inference"
+
+
 def test_batch_norm_trains_and_keeps_its_statistics(compiled: list[str]) -> None:
     model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3))
     eager = copy.deepcopy(model)

@@ -63,6 +63,20 @@ def test_attention_with_masks_and_groups(imported: Callable[..., Any]) -> None:
         torch.testing.assert_close(model(*values), Attends()(*values), atol=1e-6, rtol=1e-5)
 
 
+class Kernel(nn.Module):
+    """What AOTAutograd makes of attention: torch's kernel ends the process where the length is 0."""
+
+    def forward(self, q: torch.Tensor) -> torch.Tensor:
+        return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, q, q)[0]
+
+
+def test_a_kernel_that_dies_on_empty_tensors_is_not_tried(imported: Callable[..., Any]) -> None:
+    model = imported(Kernel(), (torch.randn(2, 2, 5, 4),), dynamic_shapes=({0: Dim("batch"), 2: Dim("length")},))
+    assert model.signature.symbols == {"batch": SymbolRange(1), "length": SymbolRange(1)}
+    q = torch.randn(1, 2, 1, 4)
+    torch.testing.assert_close(model(q), Kernel()(q))
+
+
 class Views(nn.Module):
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         b, s, _ = x.shape
