@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -30,7 +28,7 @@ def multi_head_attention(
     """Attention of [batch, length, features] -> the same, and its weights; ``mask`` is true where it is closed."""
     width = embed_dim // num_head
     parts = zip((query, key, value), qkv_weight.chunk(3), qkv_bias.chunk(3), strict=True)
-    q, k, v = (F.linear(x, w, b).unflatten(-1, (num_head, width)).transpose(1, 2) for x, w, b in parts)
+    q, k, v = (torch.unflatten(F.linear(x, w, b), -1, (num_head, width)).transpose(1, 2) for x, w, b in parts)
     scores = torch.matmul(q * width**-0.5, k.transpose(-2, -1))
     if mask is not None:
         scores = torch.where(_spread(mask.to(torch.bool), mask_type), float("-inf"), scores)
@@ -70,8 +68,8 @@ def encoder_layer(
         return F.layer_norm(x, (embed_dim,), norm_weight_2, norm_bias_2, eps)
 
     def attend(x: Tensor) -> Tensor:
-        weights: tuple[Any, ...] = (qkv_weight, qkv_bias, proj_weight, proj_bias)
-        return multi_head_attention(x, x, x, embed_dim, num_heads, *weights, mask, False, True, mask_type)[0]
+        weights = (qkv_weight, qkv_bias, proj_weight, proj_bias)
+        return multi_head_attention(x, x, x, embed_dim, num_heads, *weights, mask, mask_type=mask_type)[0]
 
     def feed_forward(x: Tensor) -> Tensor:
         hidden = F.linear(x, ffn_weight_1, ffn_bias_1)
