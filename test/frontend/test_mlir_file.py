@@ -46,7 +46,7 @@ func.func @main(%x: tensor<?x2xf32> {stepwell.input = "x"}, %w: tensor<2xi64> {s
 def test_boundary_from_types_and_attributes(tmp_path: Path) -> None:
     path = tmp_path / "plain.mlir"
     path.write_text(_PLAIN)
-    with pytest.raises(ImportFailure, match="needs 2 parameters that are in no file beside it: 'w', 'state:s'"):
+    with pytest.raises(ImportFailure, match="needs 2 parameters that are in no file beside it: 'state:s', 'w'"):
         load_program(path)
     store = parameter_file.ParameterStore()
     store.add("w", lambda: np.array([1, 2]))
