@@ -13,6 +13,7 @@ from pathlib import Path
 from stepwell.driver import commands
 from stepwell.driver.plugins import load_plugin
 from stepwell.support.errors import Error, UsageError, debugging, explain
+from stepwell.support.interrupts import settle_interrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         print("stepwell: interrupted, nothing was written", file=sys.stderr)
-        return 130
+        return settle_interrupt()
     except Exception as failure:
         if options.debug or debugging():
             raise

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stepwell.driver.opt_arguments import Options, help_text, parse_arguments
 from stepwell.support.errors import ArtifactError, Error, UsageError, debugging, explain
+from stepwell.support.interrupts import settle_interrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"stepwell-opt: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 130
+        return settle_interrupt()
     except BrokenPipeError:
         sys.stderr.close()
         return 1

@@ -136,6 +136,14 @@ def test_interruption_and_exhaustion(
     assert message in fail("doctor", code=code)
 
 
+@pytest.mark.parametrize("tool", ["cli", "opt"])
+def test_an_interrupt_inside_text_that_is_executed_ends_the_process_as_any_other(tool: str, tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text("exec('raise KeyboardInterrupt')\n")
+    command = [sys.executable, "-m", f"stepwell.driver.{tool}", f"--load={tmp_path / 'plugin.py'}", "doctor"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 130 and "Traceback" not in done.stderr
+
+
 def test_the_installed_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "stepwell.driver.cli", "run", "nowhere"], capture_output=True, text=True, check=False
