@@ -43,7 +43,8 @@ class Compilation:
         self.target = target
         whole = pipeline or backend.pipeline(target)
         self.pipeline = pipeline_from(whole, program.module.operation, program.level)
-        self.config = RunConfig(dump_dir=dump_dir)
+        trusted = pipeline is None and dump_dir is None  # verified between stages; an error is traced to its pass
+        self.config = RunConfig(dump_dir=dump_dir, verify_each=not trusted)
         self.context = PassContext(parameters=program.parameters)
         self.report = report or CompileReport()
 

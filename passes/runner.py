@@ -1,4 +1,4 @@
-"""Runs a pipeline: each pass timed, verified and observed; a failure names the pass and leaves a reproducer."""
+"""Runs a pipeline: passes timed, verified and observed; a failure names the pass and leaves a reproducer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TextIO
 
@@ -32,7 +33,7 @@ class PassRecord:
         name: the element as pipeline text.
         stage: the stage it belongs to; level: the level that the stage leads to.
         seconds: time of the pass itself, verification apart.
-        operations: number of operations in the module afterwards.
+        operations: number of operations in the module afterwards; None inside a stage unless each pass is verified.
     """
 
     index: int
@@ -40,7 +41,7 @@ class PassRecord:
     stage: str
     level: str
     seconds: float
-    operations: int
+    operations: int | None
 
 
 @dataclass
@@ -53,8 +54,9 @@ class RunReport:
         """For each stage the operations at its end and the seconds spent in it."""
         stages: dict[str, tuple[int, float]] = {}
         for record in self.records:
-            seconds = stages.get(record.stage, (0, 0.0))[1]
-            stages[record.stage] = (record.operations, seconds + record.seconds)
+            operations, seconds = stages.get(record.stage, (0, 0.0))
+            counted = operations if record.operations is None else record.operations
+            stages[record.stage] = (counted, seconds + record.seconds)
         return stages
 
     def timing_table(self) -> str:
@@ -63,7 +65,8 @@ class RunReport:
         lines = [f"{'ms':>10}  {'share':>6}  {'operations':>10}  pass"]
         for record in sorted(self.records, key=lambda r: -r.seconds):
             share = 100 * record.seconds / total
-            lines.append(f"{record.seconds * 1e3:10.2f}  {share:5.1f}%  {record.operations:10d}  {record.name}")
+            operations = "" if record.operations is None else record.operations
+            lines.append(f"{record.seconds * 1e3:10.2f}  {share:5.1f}%  {operations:>10}  {record.name}")
         lines.append(f"{total * 1e3:10.2f}  100.0%  {'':>10}  total")
         return "\n".join(lines)
 
@@ -73,7 +76,7 @@ class RunConfig:
     """How to run a pipeline.
 
     Attributes:
-        verify_each: verify the IR after every pass.
+        verify_each: verify the IR and count its operations after every pass, not only at the end of each stage.
         dump_dir: write the IR before the first and after every pass as ``NNN-pass.mlir`` files there.
         print_before_all, print_after_all, print_after_change: print the IR to ``stream`` around passes.
         reproducer_dir: where a failing pass leaves its reproducer (a temporary folder if None).
@@ -120,39 +123,55 @@ class _Runner:
             for _, element in steps:
                 check_element(element, self.root.name)
             self._dump(0, "input", steps)
-            for index, (stage, element) in enumerate(steps, start=1):
-                self._step(index, stage, element, steps[index - 1 :])
+            start = 0
+            for _, run in groupby(steps, key=lambda step: id(step[0])):
+                stage_steps = list(run)
+                self._stage(start, stage_steps, steps[start:])
+                start += len(stage_steps)
         return self.report
 
-    def _step(self, index: int, stage: Stage, element: Element, remaining: list[tuple[Stage, Element]]) -> None:
-        before = self.root.clone()
-        if self.config.print_before_all:
-            self._print("Before", element)
-        start = time.perf_counter()
-        try:
-            run_element(element, self.root, self.context)
-            seconds = time.perf_counter() - start
-            if self.config.verify_each:
-                self._verify(element)
-        except Error as error:
-            path = self._reproducer(before, remaining)
-            note = f"reproducer: {path}"
-            error.hint = f"{error.hint}\n  {note}" if error.hint else note
-            raise
-        record = PassRecord(index, str(element), stage.name, stage.level, seconds, count_operations(self.root))
-        self.report.records.append(record)
-        if self.config.print_after_all or (self.config.print_after_change and str(before) != str(self.root)):
-            self._print("After", element)
-        self._dump(index, _file_stem(element), remaining[1:])
-        for observer in self.config.observers:
-            observer(record, self.root)
+    def _stage(self, start: int, steps: list[tuple[Stage, Element]], remaining: list[tuple[Stage, Element]]) -> None:
+        snapshot = self.root.clone()
+        for index, (stage, element) in enumerate(steps):
+            if self.config.print_before_all:
+                self._print("Before", element)
+            before = str(self.root) if self.config.print_after_change else ""
+            last = index == len(steps) - 1
+            try:
+                record = self._step(start + index + 1, stage, element, verify=last or self.config.verify_each)
+            except Error as error:
+                raise self._blame(error, snapshot, len(steps), remaining) from error.__cause__
+            self.report.records.append(record)
+            if self.config.print_after_all or (self.config.print_after_change and before != str(self.root)):
+                self._print("After", element)
+            self._dump(record.index, _file_stem(element), remaining[index + 1 :])
+            for observer in self.config.observers:
+                observer(record, self.root)
 
-    def _verify(self, element: Element) -> None:
-        try:
-            self.root.verify()
-        except ir.MLIRError as failure:
-            what, where = first_diagnostic(failure)
-            raise PassError(f"pass '{element}' left invalid IR: {what}", where=where) from None
+    def _step(self, index: int, stage: Stage, element: Element, *, verify: bool) -> PassRecord:
+        start = time.perf_counter()
+        run_element(element, self.root, self.context)
+        seconds = time.perf_counter() - start
+        if verify:
+            _verify(self.root, element)
+        operations = count_operations(self.root) if verify else None
+        return PassRecord(index, str(element), stage.name, stage.level, seconds, operations)
+
+    def _blame(self, error: Error, snapshot: ir.Operation, count: int, remaining: list[tuple[Stage, Element]]) -> Error:
+        """The first error of the stage, which runs again from ``snapshot``, verified and copied at every pass."""
+        context = PassContext(parameters=self.context.parameters)
+        before, left = snapshot.clone(), remaining
+        for index, (_, element) in enumerate(remaining[:count]):
+            before, left = snapshot.clone(), remaining[index:]
+            try:
+                run_element(element, snapshot, context)
+                _verify(snapshot, element)
+            except Error as first:
+                error = first
+                break
+        note = f"reproducer: {self._reproducer(before, left)}"
+        error.hint = f"{error.hint}\n  {note}" if error.hint else note
+        return error
 
     def _print(self, when: str, element: Element) -> None:
         self.config.stream.write(f"// -----// IR Dump {when} {element} //----- //\n{self.root}\n\n")
@@ -167,6 +186,14 @@ class _Runner:
         path = folder / "reproducer.mlir"
         write_text(path, with_header(before, remaining_text(remaining)))
         return path
+
+
+def _verify(root: ir.Operation, element: Element) -> None:
+    try:
+        root.verify()
+    except ir.MLIRError as failure:
+        what, where = first_diagnostic(failure)
+        raise PassError(f"pass '{element}' left invalid IR: {what}", where=where) from None
 
 
 def check_element(element: Element, anchor: str) -> None:

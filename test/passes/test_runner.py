@@ -53,9 +53,20 @@ class Spoil(Pass):
         last.operation.move_before(first.operation)
 
 
+@dataclass
+class Crawl(Pass):
+    """A pass that changes nothing."""
+
+    name: ClassVar[str] = "test-runner-crawl"
+    summary: ClassVar[str] = "leaves everything"
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        pass
+
+
 @pytest.fixture(autouse=True)
 def passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for cls in (Crash, Spoil):
+    for cls in (Crash, Spoil, Crawl):
         monkeypatch.setitem(registry.PASSES, cls.name, cls)
 
 
@@ -158,8 +169,18 @@ def test_invalid_ir_is_blamed_on_the_pass_that_left_it() -> None:
     assert path.read_text().startswith("// configuration: --pass-pipeline='builtin.module(test-runner-spoil,canonic")
 
 
-def test_verification_can_be_left_out() -> None:
-    run("builtin.module(test-runner-spoil)", verify_each=False)
+def test_a_stage_is_verified_at_its_end_and_its_error_traced_to_the_pass(tmp_path: Path) -> None:
+    text = "builtin.module(test-runner-spoil,test-runner-crawl)"
+    with pytest.raises(PassError, match="pass 'test-runner-spoil' left invalid IR") as caught:
+        run(text, verify_each=False, reproducer_dir=tmp_path)
+    assert caught.value.hint is not None and str(tmp_path) in caught.value.hint
+    text = (tmp_path / "reproducer.mlir").read_text()
+    assert text.startswith("// configuration: --pass-pipeline='builtin.module(test-runner-spoil,test-runner-crawl)'")
+
+
+def test_operations_are_counted_at_the_end_of_a_stage() -> None:
+    _, report = run("builtin.module(cse,canonicalize)", verify_each=False)
+    assert [record.operations is None for record in report.records] == [True, False]
 
 
 def test_an_upstream_pass_that_does_not_exist() -> None:
