@@ -36,6 +36,11 @@ def _keep(op: ir.Operation) -> Kernel:
     return (lambda source: source) if len(op.results) else (lambda source: None)
 
 
+@kernel("memref.prefetch")
+def _prefetch(op: ir.Operation) -> Kernel:
+    return lambda source, *indices: None
+
+
 @kernel("memref.load")
 def _load(op: ir.Operation) -> Kernel:
     return lambda source, *indices: load(source, indices)

@@ -73,7 +73,8 @@ def _layouts(cpu: CpuModel) -> list[str]:
 
 
 def _convolutions(cpu: CpuModel) -> str:
-    return f"vectorize-convolutions{{vector-bits={max(128, cpu.vector_bits)} registers={cpu.registers}}}"
+    bits = max(128, cpu.vector_bits)
+    return f"vectorize-convolutions{{registers={cpu.registers} vector-bits={bits} l2={cpu.l2_bytes}}}"
 
 
 def _contractions(cpu: CpuModel) -> str:

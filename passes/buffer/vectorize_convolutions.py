@@ -23,6 +23,7 @@ class VectorizeConvolutions(Pass):
     Options:
         vector_bits: width of a vector register.
         registers: number of vector registers.
+        l2: bytes of the second-level cache.
 
     An elementwise operation that reads the result first is done in registers, before the result is stored; a copy of
     it into a larger (padded) buffer becomes a second store, or the only one. Rows of pixels are parallel loops.
@@ -33,6 +34,7 @@ class VectorizeConvolutions(Pass):
 
     vector_bits: int = 256
     registers: int = 16
+    l2: int = 512 << 10
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         found = [
@@ -45,7 +47,7 @@ class VectorizeConvolutions(Pass):
                 continue
             assert site.position is not None
             element = str(ir.MemRefType(site.result.type).element_type)
-            registers = Registers(self.registers, max(2, self.vector_bits // _BITS[element]))
+            registers = Registers(self.registers, max(2, self.vector_bits // _BITS[element]), self.l2)
             nest = ChannelwiseNest if is_channelwise(convolution) else DenseNest
             with ir.InsertionPoint(site.position), convolution.location:
                 nest(site, registers).emit()

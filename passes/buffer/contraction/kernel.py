@@ -2,6 +2,8 @@
 
 Accumulators of ``rows x lanes`` stay in vector registers over a block of the reduction; each step broadcasts one
 scalar of ``left`` per row against the vectors of ``right`` (Goto and van de Geijn, 2008; ``left`` is not packed).
+Where ``right`` is large, met by many rows and not packed ahead of time, the first tile of rows copies the vectors that
+it loads into a panel, which the others read: rows that lie a page apart compete for one set of the cache.
 Blocks of the result that share nothing are the iterations of one ``scf.parallel``. Ragged edges are tiles of their
 own: what is left of a static number of rows runs with fewer rows, of a dynamic one with rows that repeat the last;
 vectors that stick out of a row are masked.
@@ -17,7 +19,7 @@ from torch_mlir.dialects import arith, memref, scf, vector
 from stepwell.passes.buffer.contraction.epilogue import Epilogue
 from stepwell.passes.buffer.contraction.roles import Contraction
 from stepwell.passes.buffer.contraction.shape import KernelShape
-from stepwell.passes.buffer.contraction.tile import Indices, Piece, Steps, Tile
+from stepwell.passes.buffer.contraction.tile import Indices, Panels, Piece, Steps, Tile
 from stepwell.passes.buffer.parallel import build_parallel
 
 #: Rows of the tile for what is left of a dynamic number of rows.
@@ -46,6 +48,7 @@ class ContractionKernel:
         self._anchor = arith.constant(self.index, 0)
         self._constants: dict[int, ir.Value] = {0: self._anchor}
         self._sizes: dict[int, ir.Value] = {}
+        self._panels: ir.Value | None = None
 
     def emit(self) -> None:
         """Build the nest at the insertion point that the kernel was made at."""
@@ -57,6 +60,7 @@ class ContractionKernel:
 
         def block(at: list[ir.Value]) -> None:
             *batch, lane, row = at
+            self._panels = self._allocate_panels() if self.shape.copies else None
             self._blocks(dict(zip(self.c.batch, batch, strict=True)), lane, row)
 
         build_parallel([zero] * len(uppers), uppers, steps, block)
@@ -84,22 +88,48 @@ class ContractionKernel:
     def _tiles(self, steps: Steps, at: Indices, lane: ir.Value, row: ir.Value) -> None:
         """Lane tiles, and row tiles inside of them: a panel of ``right`` stays in cache for all rows."""
 
-        def with_lanes(lane: ir.Value, pieces: list[Piece]) -> None:
-            def with_rows(rows: list[ir.Value | None]) -> None:
-                Tile(self, {**at, self.c.lane: lane}, rows, pieces, steps).emit()
+        def tiles(rows: list[ir.Value | None], first: ir.Value, pieces: list[Piece], panels: Panels | None) -> None:
+            Tile(self, {**at, self.c.lane: first}, rows, pieces, steps, panels).emit()
 
-            self._split_rows(row, with_rows)
+        end = self._row_end(row)
+        if self._panels is None:
+            self._split_lanes(
+                lane, lambda first, pieces: self._split_rows(row, end, lambda rows: tiles(rows, first, pieces, None))
+            )
+            return
+        top: list[ir.Value | None] = [self.plus(row, offset) for offset in range(self.shape.rows)]
+        filled, read = (Panels(self._panels, lane, fills) for fills in (True, False))
+        self._split_lanes(lane, lambda first, pieces: tiles(top, first, pieces, filled))
+        step = self.constant(self.shape.cached_rows)
 
-        self._split_lanes(lane, with_lanes)
+        def cached(start: ir.Value) -> None:
+            stop = arith.minsi(arith.addi(start, step), end)
+            self._split_lanes(
+                lane, lambda first, pieces: self._split_rows(start, stop, lambda rows: tiles(rows, first, pieces, read))
+            )
 
-    def _split_rows(self, start: ir.Value, body: Callable[[list[ir.Value | None]], None]) -> None:
+        self.loop(self.plus(row, self.shape.rows), end, step, cached)
+
+    def _row_end(self, start: ir.Value) -> ir.Value:
+        if self.c.row is None:
+            return self.constant(1)
+        return arith.minsi(arith.addi(start, self.constant(self.shape.row_block)), self.size(self.c.row))
+
+    def _allocate_panels(self) -> ir.Value:
+        """Memory for the panels of a block, of static size; each iteration of the nest has its own."""
+        size, shape = self.c.sizes[self.c.reduced[0]], self.shape
+        steps = shape.block if size is None else min(size, shape.block)
+        kind = ir.MemRefType.get([shape.lane_block // shape.lanes, steps, shape.lanes], self.c.element)
+        alignment = ir.IntegerAttr.get(ir.IntegerType.get_signless(64), 64)
+        return memref.alloc(kind, [], [], alignment=alignment)
+
+    def _split_rows(self, start: ir.Value, end: ir.Value, body: Callable[[list[ir.Value | None]], None]) -> None:
         dim = self.c.row
         if dim is None:
             body([None])
             return
         size, rows = self.c.sizes[dim], self.shape.rows
         total = self.size(dim)
-        end = arith.minsi(arith.addi(start, self.constant(self.shape.row_block)), total)
 
         def several(count: int) -> Callable[[ir.Value], None]:
             return lambda row: body([self.plus(row, offset) for offset in range(count)])

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import gcd, prod
 
+from torch_mlir import ir
+
 from stepwell.passes.buffer.contraction.roles import Contraction
+from stepwell.passes.buffer.prefetch import steps_ahead
 
 #: Multiply-adds in flight that hide their latency: two units, four cycles.
 _IN_FLIGHT = 8
@@ -18,6 +21,14 @@ _LARGEST = 256
 #: Blocks that keep some threads busy to the end, as long as each has this many multiply-adds.
 _BLOCKS = 8
 _LEAST_WORK = 1 << 19
+#: Tiles of rows from which on a copy of the right operand pays, and bytes of it that the first cache holds without.
+_COPIED_TILES = 3
+_COPIED_BYTES = 64 << 10
+#: Rows of an operand that hardware follows at a time, and elements of each that are read before the next rows are.
+_STREAMS = 8
+_STREAMED_LANES = 512
+#: Steps of the reduction that are copied at a time, so that many lanes and rows of them fit into a quarter of L2 each.
+_COPIED_STEPS = 1024
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,9 @@ class KernelShape:
         depth: steps of the innermost reduced dimension in one iteration.
         block: steps of it between loading and storing accumulators.
         row_block, lane_block: rows and elements of a row that one thread computes at a time, whole tiles.
+        cached_rows: rows of these that meet all lanes of the block before the next ones do.
+        ahead: steps of the innermost reduced dimension that the right operand is asked for ahead of its use, or 0.
+        copies: whether the first tile of rows copies the right operand into a panel for the others.
     """
 
     rows: int
@@ -56,7 +70,10 @@ class KernelShape:
     depth: int
     block: int
     row_block: int
+    cached_rows: int
     lane_block: int
+    ahead: int
+    copies: bool
 
     @property
     def lanes(self) -> int:
@@ -75,35 +92,71 @@ def choose_shape(contraction: Contraction, machine: Machine) -> KernelShape:
     if contraction.panel:
         vector = gcd(vector, contraction.panel)
     count = contraction.sizes[contraction.row] if contraction.row is not None else 1
+    if count == 1 and _is_streamed(contraction):
+        return KernelShape(1, vector, 4, _STREAMS, _STREAMS, 1, 1, _STREAMED_LANES, 0, copies=False)
     pieces = _pieces(contraction, machine.registers, vector, count)
     # One register for the broadcast; of 32 two more, or LLVM, which loads ahead, spills accumulators.
     rows = max(1, (machine.registers - pieces - machine.registers // 10) // pieces)
     if count is not None:
         rows = -(-count // -(-count // rows))  # tiles of even height
     depth = machine.depth
-    block = max(_LEAST_DEPTH, machine.l2 // 8 // (vector * pieces * contraction.bits // 8) // depth * depth)
+    block = machine.l2 // 8 // (vector * pieces * contraction.bits // 8)
+    copies = _copies(contraction, rows)
+    if copies:
+        block = min(block, _COPIED_STEPS)
+    block = max(_LEAST_DEPTH, block // depth * depth)
     inner = contraction.sizes[contraction.reduced[-1]] if contraction.reduced else 1
     most = machine.l2 // 4 // (min(block, inner or block) * contraction.bits // 8)
-    row_block, lane_block = _split(contraction, rows, vector * pieces, most)
-    return KernelShape(rows, vector, pieces, depth, block, row_block, lane_block)
+    cached, row_block, lane_block = _split(contraction, rows, vector * pieces, most, copies)
+    # Rows of an operand that is not packed lie a stride apart: what is asked for early would push out its neighbours.
+    ahead = steps_ahead(contraction.panel * contraction.bits // 8, inner) if contraction.panel else 0
+    return KernelShape(rows, vector, pieces, depth, block, row_block, cached, lane_block, ahead, copies)
 
 
-def _split(contraction: Contraction, rows: int, lanes: int, most: int) -> tuple[int, int]:
-    """Rows and elements of a row of one block: at most ``most``, and fewer where that leaves threads without work."""
+def _is_streamed(contraction: Contraction) -> bool:
+    """Whether one row meets long rows of a large operand that is not packed: they are then read a few at a time."""
+    if contraction.panel or len(contraction.reduced) != 1:
+        return False
+    width, depth = contraction.sizes[contraction.lane], contraction.sizes[contraction.reduced[0]]
+    return width is not None and width >= _STREAMED_LANES and depth is not None and depth >= _LEAST_DEPTH
+
+
+def _copies(contraction: Contraction, rows: int) -> bool:
+    """Whether rows that lie apart are read often enough to pay for a copy, and too many for the first cache."""
+    if contraction.panel or len(contraction.reduced) != 1 or contraction.row is None:
+        return False
+    if not all(isinstance(result, ir.AffineDimExpr) for result in contraction.right_map.results):
+        return False
+    count, width, depth = (
+        contraction.sizes[dim] for dim in (contraction.row, contraction.lane, contraction.reduced[0])
+    )
+    if count is None or width is None or depth is None:
+        return False
+    return count > _COPIED_TILES * rows and width * depth * contraction.bits // 8 > _COPIED_BYTES
+
+
+def _split(contraction: Contraction, rows: int, lanes: int, most: int, whole: bool) -> tuple[int, int, int]:
+    """Rows and elements of a row of one block: at most ``most``, and fewer where that leaves threads without work.
+
+    Rows are not cut where ``whole``: what is copied for a block is then copied once.
+
+    Returns:
+        Rows that stay in cache, rows of a block, elements of a row of a block.
+    """
     sizes = contraction.sizes
     count = (sizes[contraction.row] if contraction.row is not None else 1) or _TYPICAL
     width = sizes[contraction.lane] or _TYPICAL
     depth = prod(sizes[dim] or _TYPICAL for dim in contraction.reduced)
     batch = prod(sizes[dim] or 1 for dim in contraction.batch)
     high, wide = (max(1, min(most, _LARGEST, size) // tile) for size, tile in ((count, rows), (width, lanes)))
-    while (high > 1 or wide > 1) and high * rows * wide * lanes * depth > _LEAST_WORK:
+    while (wide > 1 or (high > 1 and not whole)) and high * rows * wide * lanes * depth > _LEAST_WORK:
         if batch * -(-count // (high * rows)) * -(-width // (wide * lanes)) >= _BLOCKS:
             break
-        if (high * rows > wide * lanes and high > 1) or wide == 1:
+        if not whole and ((high * rows > wide * lanes and high > 1) or wide == 1):
             high = -(-high // 2)
         else:
             wide = -(-wide // 2)
-    return high * rows, wide * lanes
+    return high * rows, -(-count // rows) * rows if whole else high * rows, wide * lanes
 
 
 def _pieces(contraction: Contraction, registers: int, vector: int, rows: int | None) -> int:

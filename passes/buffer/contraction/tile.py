@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torch_mlir import ir
 from torch_mlir.dialects import arith, memref, scf, vector
 
+from stepwell.passes.buffer.contraction.ahead import ask_ahead, ask_for_next
 from stepwell.passes.buffer.contraction.epilogue import Epilogue, Operand
 
 if TYPE_CHECKING:
@@ -27,6 +28,19 @@ class Piece:
 
     offset: int
     mask: ir.Value | None
+
+
+@dataclass(frozen=True)
+class Panels:
+    """A copy of the right operand for a block of lanes, memref<tiles x steps x lanes>, that a tile fills or reads.
+
+    Attributes:
+        lane: where the block starts.
+    """
+
+    buffer: ir.Value
+    lane: ir.Value
+    fills: bool
 
 
 @dataclass(frozen=True)
@@ -57,10 +71,17 @@ class Tile:
         rows: index of each row, ``[None]`` where there is no row dimension.
         pieces: the vectors of a row.
         steps: what to reduce.
+        panels: a copy of the right operand to fill, or to read in its place.
     """
 
     def __init__(
-        self, kernel: ContractionKernel, at: Indices, rows: list[ir.Value | None], pieces: list[Piece], steps: Steps
+        self,
+        kernel: ContractionKernel,
+        at: Indices,
+        rows: list[ir.Value | None],
+        pieces: list[Piece],
+        steps: Steps,
+        panels: Panels | None = None,
     ) -> None:
         self.k = kernel
         self.c = kernel.c
@@ -68,6 +89,7 @@ class Tile:
         self.rows = rows
         self.pieces = pieces
         self.steps = steps
+        self.panels = panels
         self.kind = ir.VectorType.get([kernel.shape.vector], kernel.c.element)
 
     def emit(self) -> None:
@@ -92,7 +114,7 @@ class Tile:
             ]
             out, out_map = epilogue.out.value, epilogue.out.indexing
         for (row, piece), value in zip(self._places(), values, strict=True):
-            indices = self._indices(out_map, row, piece, self.at)
+            indices = self.indices(out_map, row, piece, self.at)
             if piece.mask is None:
                 vector.store(value, out, indices)
             else:
@@ -124,7 +146,7 @@ class Tile:
         return vector_of(end.operands[0])
 
     def _epilogue_operand(self, operand: Operand, row: ir.Value | None, piece: Piece) -> ir.Value:
-        indices = self._indices(operand.indexing, row, piece, self.at)
+        indices = self.indices(operand.indexing, row, piece, self.at)
         kind = self._vector(ir.MemRefType(operand.value.type).element_type)
         results = list(operand.indexing.results)
         if results and results[-1] == ir.AffineDimExpr.get(self.c.lane):
@@ -152,7 +174,7 @@ class Tile:
 
     def _loaded(self) -> Values:
         return [
-            self._load(self.c.out, self._indices(self.c.out_map, row, piece, self.at), piece.mask)
+            self._load(self.c.out, self.indices(self.c.out_map, row, piece, self.at), piece.mask)
             for row, piece in self._places()
         ]
 
@@ -185,6 +207,7 @@ class Tile:
         step = self.k.constant(depth)
 
         def several(index: ir.Value, carried: Values) -> Values:
+            ask_for_next(self, inner, index)
             for offset in range(depth):
                 carried = self._step({**at, inner: self.k.plus(index, offset)}, carried)
             return carried
@@ -212,16 +235,28 @@ class Tile:
         return list(loop.results)
 
     def _step(self, at: Indices, values: Values) -> Values:
-        rights = []
-        for piece in self.pieces:
-            mask = None if self.c.panel else piece.mask  # panels are padded
-            rights.append(self._load(self.c.right, self._indices(self.c.right_map, None, piece, at), mask))
+        ask_ahead(self, at)
+        rights = [self._right(piece, at) for piece in self.pieces]
         stepped: Values = []
         for row in self.rows:
-            scalar = memref.load(self.c.left, self._indices(self.c.left_map, row, None, at))
+            scalar = memref.load(self.c.left, self.indices(self.c.left_map, row, None, at))
             spread = vector.broadcast(self.kind, scalar)
             stepped += [vector.fma(spread, right, values[len(stepped) + i]) for i, right in enumerate(rights)]
         return stepped
+
+    def _right(self, piece: Piece, at: Indices) -> ir.Value:
+        copy: list[ir.Value] = []
+        if self.panels is not None:
+            assert self.steps.inner is not None
+            tile = arith.divui(arith.subi(at[self.c.lane], self.panels.lane), self.k.constant(self.k.shape.lanes))
+            copy = [tile, arith.subi(at[self.steps.inner], self.steps.start), self.k.constant(piece.offset)]
+            if not self.panels.fills:
+                return vector.load(self.kind, self.panels.buffer, copy)
+        mask = None if self.c.panel else piece.mask  # panels are padded
+        value = self._load(self.c.right, self.indices(self.c.right_map, None, piece, at), mask)
+        if self.panels is not None:
+            vector.store(value, self.panels.buffer, copy)
+        return value
 
     def _load(
         self, source: ir.Value, indices: list[ir.Value], mask: ir.Value | None, kind: ir.VectorType | None = None
@@ -231,9 +266,8 @@ class Tile:
             return vector.load(kind, source, indices)
         return vector.maskedload(kind, source, indices, mask, self._zero(kind))
 
-    def _indices(
-        self, indexing: ir.AffineMap, row: ir.Value | None, piece: Piece | None, at: Indices
-    ) -> list[ir.Value]:
+    def indices(self, indexing: ir.AffineMap, row: ir.Value | None, piece: Piece | None, at: Indices) -> list[ir.Value]:
+        """Where an operand is read at ``at``: of a row and a vector of the tile, where it has them."""
         here = dict(at)
         if self.c.row is not None and row is not None:
             here[self.c.row] = row

@@ -8,13 +8,15 @@ so that it stays in cache for all pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, memref, vector
 
 from stepwell.passes.buffer.convolution.epilogue import WriteBack
-from stepwell.passes.buffer.convolution.nest import Extent, Nest, even_tile
+from stepwell.passes.buffer.convolution.nest import Nest, even_tile
 from stepwell.passes.buffer.convolution.site import Site
+from stepwell.passes.buffer.prefetch import CACHE_LINE, MOST_TILES, steps_ahead
 
 _FULL_UNROLL = 8
 # Multiply-adds in one iteration: enough to hide the loop, few enough for the instruction cache.
@@ -24,10 +26,11 @@ _NARROW = 8
 
 @dataclass(frozen=True)
 class Registers:
-    """Vector registers: how many, and how many elements each holds."""
+    """Vector registers: how many, and how many elements each holds; and the bytes of the second-level cache."""
 
     count: int
     lanes: int
+    l2: int = 512 << 10
 
 
 def is_packed_convolution(op: ir.Operation) -> bool:
@@ -80,25 +83,26 @@ class DenseNest:
         if isinstance(width, int) and isinstance(height, int) and width <= _NARROW:
             wide = min(width, most)
             high = even_tile(height, max(1, most // wide)) if wide == width else 1
-        for lower, upper, step in self.nest.segments(height, high):
+        segments = self.nest.segments(height, high)
 
-            def body(at: list[ir.Value], rows: int = step) -> None:
-                group, n, h = at
+        def rows(group: ir.Value, n: ir.Value, h: ir.Value, count: int) -> None:
+            for left, right, tile in self.nest.segments(width, wide):
+                pixels = [(y, x) for y in range(count) for x in range(tile)]
+                self.nest.loop(left, right, tile, partial(self._row_tile, group, n, h, pixels, lanes))
 
-                def columns(left: Extent, right: Extent, tile: int) -> None:
-                    self.nest.loop(
-                        left,
-                        right,
-                        tile,
-                        lambda w: self._tile(
-                            [n, h, w], group, [(y, x) for y in range(rows) for x in range(tile)], lanes
-                        ),
-                    )
+        if high > 1 and len(segments) > 1:
+            # Few pixels and a large filter: a block of it is read once for all of them.
 
-                for segment in self.nest.segments(width, wide):
-                    columns(*segment)
+            def image(at: list[ir.Value]) -> None:
+                group, n = at
+                for lower, upper, step in segments:
+                    self.nest.loop(lower, upper, step, partial(rows, group, n, count=step))
 
-            self.nest.parallel([(first, end, 1), (0, batch, 1), (lower, upper, step)], body)
+            self.nest.parallel([(first, end, 1), (0, batch, 1)], image)
+            return
+        for lower, upper, step in segments:
+            ranges = [(first, end, 1), (0, batch, 1), (lower, upper, step)]
+            self.nest.parallel(ranges, lambda at, step=step: rows(*at, count=step))  # type: ignore[misc]
 
     def _vectors(self, lanes: int) -> list[tuple[int, int, int]]:
         """(offset, width, lanes that count) of the vectors that cover ``lanes``; widths are powers of two or whole."""
@@ -112,6 +116,11 @@ class DenseNest:
                 width = self.block - offset
             found.append((offset, width, count))
         return found
+
+    def _row_tile(
+        self, group: ir.Value, n: ir.Value, h: ir.Value, pixels: list[tuple[int, int]], lanes: int, w: ir.Value
+    ) -> None:
+        self._tile([n, h, w], group, pixels, lanes)
 
     def _tile(self, corner: list[ir.Value], group: ir.Value, pixels: list[tuple[int, int]], lanes: int) -> None:
         vectors = self._vectors(lanes)
@@ -136,6 +145,7 @@ class DenseNest:
         start: list[ir.Value],
     ) -> list[ir.Value]:
         def step(i: ir.Value, j: ir.Value, c: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
+            self._prefetch([group, i, j, c], vectors)
             row = []
             for offset, width, _ in vectors:
                 kind = ir.VectorType.get([width], self.element)
@@ -150,6 +160,8 @@ class DenseNest:
                     result.append(vector.fma(spread, weights, values[p * len(vectors) + v]))
             return result
 
+        share = self._share_of_next(corner, len(pixels))
+
         def channels(i: ir.Value, j: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
             unroll = max(1, min(4, _STEPS // len(values)))
             if self.depth <= _FULL_UNROLL:
@@ -157,6 +169,8 @@ class DenseNest:
             main = self.depth - self.depth % unroll
 
             def several(c: ir.Value, carried: list[ir.Value]) -> list[ir.Value]:
+                if share is not None:
+                    self._prefetch_next(group, [i, j, c], share, unroll * len(pixels), vectors)
                 for offset in range(unroll):
                     carried = step(i, j, self.nest.add(c, offset), carried)
                 return carried
@@ -170,6 +184,55 @@ class DenseNest:
             return self.nest.carry(self.taps_wide, 1, values, lambda j, carried: channels(i, j, carried))
 
         return self.nest.carry(self.taps_high, 1, start, columns)
+
+    def _prefetch(self, at: list[ir.Value], vectors: list[tuple[int, int, int]]) -> None:
+        """Ask for the filter's vectors of some channels ahead; taps and blocks lie behind one another."""
+        size = ir.FloatType(self.element).width // 8
+        ahead = steps_ahead(self.block * size, self.taps_high * self.taps_wide * self.depth)
+        if ahead:
+            later = [*at[:3], self.nest.add(at[3], ahead)]
+            for offset, _, _ in vectors:
+                if offset * size % CACHE_LINE == 0:
+                    memref.prefetch(self.filter, [*later, self.nest.constant(offset)], False, 3, True)
+
+    def _share_of_next(self, corner: list[ir.Value], pixels: int) -> tuple[ir.Value, int, int] | None:
+        """What of the next block of the filter a tile asks for, so that memory never rests: (pixels before the tile,
+        pixels of the tile, of the image); None where a block is used too often to matter, or two don't fit in L2."""
+        height, width = (self.nest.size(self.out, axis) for axis in (1, 2))
+        if not isinstance(height, int) or not isinstance(width, int):
+            return None
+        bytes_of_block = (
+            self.taps_high * self.taps_wide * self.depth * self.block * ir.FloatType(self.element).width // 8
+        )
+        tiles = -(-height * width // pixels)
+        if not 1 < tiles <= MOST_TILES or 2 * bytes_of_block > self.registers.l2:
+            return None
+        _, h, w = corner
+        return arith.addi(arith.muli(h, self.nest.constant(width)), w), pixels, height * width
+
+    def _prefetch_next(
+        self,
+        group: ir.Value,
+        at: list[ir.Value],
+        share: tuple[ir.Value, int, int],
+        done: int,
+        vectors: list[tuple[int, int, int]],
+    ) -> None:
+        before, pixels, total = share
+        steps = self.taps_high * self.taps_wide * self.depth
+        i, j, c = at
+        tap = arith.addi(arith.muli(i, self.nest.constant(self.taps_wide)), j)
+        step = arith.addi(arith.muli(tap, self.nest.constant(self.depth)), c)
+        part = arith.muli(before, self.nest.constant(steps))
+        part = arith.addi(part, arith.muli(step, self.nest.constant(pixels)))
+        position = arith.divui(part, self.nest.constant(total))
+        size = ir.FloatType(self.element).width // 8
+        zero = self.nest.constant(0)
+        for ahead in range(-(-done // total) + 1):
+            place = [self.nest.add(group, 1), zero, zero, self.nest.add(position, ahead)]
+            for offset, _, _ in vectors:
+                if offset * size % CACHE_LINE == 0:
+                    memref.prefetch(self.filter, [*place, self.nest.constant(offset)], False, 2, True)
 
     def _index(self, expression: ir.AffineExpr, at: dict[int, ir.Value]) -> ir.Value:
         if isinstance(expression, ir.AffineDimExpr):

@@ -215,3 +215,37 @@ func.func @overwritten(%a: memref<4x64xf32>, %b: memref<64x16xf32>, %out: memref
   }
   return
 }
+
+// -----
+
+// The right operand is asked for ahead of its use, and row tiles share the work of asking for the next lanes, into L2.
+// CHECK-LABEL: func.func @ahead
+// CHECK: scf.for {{.*}} iter_args
+// CHECK-COUNT-3: memref.prefetch %arg1[{{.*}}], read, locality<2>, data : memref<256x128xf32>
+// CHECK: memref.prefetch %arg1[{{.*}}], read, locality<3>, data : memref<256x128xf32>
+// CHECK: vector.fma
+func.func @ahead(%a: memref<12x256xf32>, %b: memref<256x128xf32>, %c: memref<12x128xf32>) {
+  linalg.matmul ins(%a, %b : memref<12x256xf32>, memref<256x128xf32>) outs(%c : memref<12x128xf32>)
+  return
+}
+
+// -----
+
+// One tile of rows has no time to spare for the next lanes.
+// CHECK-LABEL: func.func @one_tile
+// CHECK-NOT: locality<2>
+// CHECK: memref.prefetch {{.*}} locality<3>
+func.func @one_tile(%a: memref<4x256xf32>, %b: memref<256x128xf32>, %c: memref<4x128xf32>) {
+  linalg.matmul ins(%a, %b : memref<4x256xf32>, memref<256x128xf32>) outs(%c : memref<4x128xf32>)
+  return
+}
+
+// -----
+
+// CHECK-LABEL: func.func @too_short_to_ask
+// CHECK-NOT: memref.prefetch
+// CHECK: return
+func.func @too_short_to_ask(%a: memref<12x16xf32>, %b: memref<16x128xf32>, %c: memref<12x128xf32>) {
+  linalg.matmul ins(%a, %b : memref<12x16xf32>, memref<16x128xf32>) outs(%c : memref<12x128xf32>)
+  return
+}

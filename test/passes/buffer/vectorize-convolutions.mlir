@@ -92,3 +92,31 @@ func.func @left_alone(%x: memref<1x6x6x8xf32>, %w: memref<3x3x8xf32>, %out: memr
       ins(%y, %v : memref<1x6x6x8xi32>, memref<3x3xi32>) outs(%low : memref<1x4x4x8xi32>)
   return
 }
+
+// -----
+
+#image = affine_map<(n, h, w, f, i, j, c, l) -> (n, h + i, w + j, c)>
+#filter = affine_map<(n, h, w, f, i, j, c, l) -> (f, i, j, c, l)>
+#blocks = affine_map<(n, h, w, f, i, j, c, l) -> (n, h, w, f, l)>
+
+// Few pixels and a large filter: all pixels of an image meet one block of the filter before the next block is read,
+// which they share the work of asking for.
+// CHECK-LABEL: func.func @small_image
+// CHECK: scf.parallel
+// CHECK-NOT: scf.parallel
+// CHECK: memref.prefetch %arg1[{{.*}}], read, locality<2>, data : memref<4x3x3x64x16xf32>
+// CHECK: memref.prefetch %arg1[{{.*}}], read, locality<3>, data : memref<4x3x3x64x16xf32>
+// CHECK-NOT: scf.parallel
+// CHECK: return
+func.func @small_image(%x: memref<1x5x5x64xf32>, %w: memref<4x3x3x64x16xf32>, %out: memref<1x3x3x4x16xf32>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%out : memref<1x3x3x4x16xf32>)
+  linalg.generic {indexing_maps = [#image, #filter, #blocks], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction", "parallel"]}
+      ins(%x, %w : memref<1x5x5x64xf32>, memref<4x3x3x64x16xf32>) outs(%out : memref<1x3x3x4x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  }
+  return
+}
