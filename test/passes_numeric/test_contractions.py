@@ -65,6 +65,24 @@ def test_products(kernel: str, dynamic: str, element: str) -> None:
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize(("m", "k", "n"), [(30, 150, 140), (16, 1100, 47), (14, 90, 193), (1, 70, 1100), (1, 64, 520)])
+def test_products_of_operands_that_are_copied_or_streamed(kernel: str, m: int, k: int, n: int) -> None:
+    rng = np.random.default_rng(7)
+    text = """
+func.func @main(%a: tensor<{m}x{k}xf32> {{stepwell.input = "a"}}, %b: tensor<{k}x{n}xf32> {{stepwell.input = "b"}})
+    -> tensor<{m}x{n}xf32> {{
+  %zero = arith.constant 0.0 : f32
+  %0 = tensor.empty() : tensor<{m}x{n}xf32>
+  %1 = linalg.fill ins(%zero : f32) outs(%0 : tensor<{m}x{n}xf32>) -> tensor<{m}x{n}xf32>
+  %2 = linalg.matmul ins(%a, %b : tensor<{m}x{k}xf32>, tensor<{k}x{n}xf32>) outs(%1 : tensor<{m}x{n}xf32>)
+      -> tensor<{m}x{n}xf32>
+  return %2 : tensor<{m}x{n}xf32>
+}}"""
+    inputs = [random_array(rng, (m, k)), random_array(rng, (k, n))]
+    check_pipeline(text.format(m=m, k=k, n=n), _buffers(kernel), inputs)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("dynamic", [False, True])
 @pytest.mark.parametrize("panels", ["", "{vector-bits=512 registers=32}"])
 def test_packed_products(kernel: str, dynamic: bool, panels: str) -> None:

@@ -22,11 +22,11 @@ _LARGEST = 256
 _BLOCKS = 8
 _LEAST_WORK = 1 << 19
 #: Tiles of rows from which on a copy of the right operand pays, and bytes of it that the first cache holds without.
-_COPIED_TILES = 3
+_COPIED_TILES = 1
 _COPIED_BYTES = 64 << 10
 #: Rows of an operand that hardware follows at a time, and elements of each that are read before the next rows are.
 _STREAMS = 8
-_STREAMED_LANES = 512
+_STREAMED_LANES = 1024
 #: Steps of the reduction that are copied at a time, so that many lanes and rows of them fit into a quarter of L2 each.
 _COPIED_STEPS = 1024
 
@@ -118,7 +118,7 @@ def _is_streamed(contraction: Contraction) -> bool:
     if contraction.panel or len(contraction.reduced) != 1:
         return False
     width, depth = contraction.sizes[contraction.lane], contraction.sizes[contraction.reduced[0]]
-    return width is not None and width >= _STREAMED_LANES and depth is not None and depth >= _LEAST_DEPTH
+    return width is not None and width >= _STREAMED_LANES // 2 and depth is not None and depth >= _LEAST_DEPTH
 
 
 def _copies(contraction: Contraction, rows: int) -> bool:

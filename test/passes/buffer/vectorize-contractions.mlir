@@ -42,8 +42,8 @@ func.func @packed(%a: memref<2x64xf32>, %b: memref<2x64x16xf32>, %c: memref<2x27
 // CHECK-LABEL: func.func @blocks
 // CHECK: scf.parallel (%{{.*}}, %{{.*}}, %{{.*}}) = (%{{.*}}) to (%{{.*}}) step (%c1
 // CHECK-NOT: scf.parallel
-func.func @blocks(%a: memref<3x256x64xf32>, %b: memref<3x64x512xf32>, %c: memref<3x256x512xf32>) {
-  linalg.batch_matmul ins(%a, %b : memref<3x256x64xf32>, memref<3x64x512xf32>) outs(%c : memref<3x256x512xf32>)
+func.func @blocks(%a: memref<3x512x32xf32>, %b: memref<3x32x512xf32>, %c: memref<3x512x512xf32>) {
+  linalg.batch_matmul ins(%a, %b : memref<3x512x32xf32>, memref<3x32x512xf32>) outs(%c : memref<3x512x512xf32>)
   return
 }
 
@@ -218,14 +218,23 @@ func.func @overwritten(%a: memref<4x64xf32>, %b: memref<64x16xf32>, %out: memref
 
 // -----
 
-// The right operand is asked for ahead of its use, and row tiles share the work of asking for the next lanes, into L2.
+// A packed operand is asked for ahead of its use, and row tiles share the work of asking for the next lanes, into L2.
 // CHECK-LABEL: func.func @ahead
 // CHECK: scf.for {{.*}} iter_args
-// CHECK-COUNT-3: memref.prefetch %arg1[{{.*}}], read, locality<2>, data : memref<256x128xf32>
-// CHECK: memref.prefetch %arg1[{{.*}}], read, locality<3>, data : memref<256x128xf32>
+// CHECK-COUNT-3: memref.prefetch %arg1[{{.*}}], read, locality<2>, data : memref<8x256x16xf32>
+// CHECK: memref.prefetch %arg1[{{.*}}], read, locality<3>, data : memref<8x256x16xf32>
 // CHECK: vector.fma
-func.func @ahead(%a: memref<12x256xf32>, %b: memref<256x128xf32>, %c: memref<12x128xf32>) {
-  linalg.matmul ins(%a, %b : memref<12x256xf32>, memref<256x128xf32>) outs(%c : memref<12x128xf32>)
+#rows = affine_map<(m, n, k) -> (m, k)>
+#panels = affine_map<(m, n, k) -> (n floordiv 16, k, n mod 16)>
+#whole = affine_map<(m, n, k) -> (m, n)>
+func.func @ahead(%a: memref<12x256xf32>, %b: memref<8x256x16xf32>, %c: memref<12x128xf32>) {
+  linalg.generic {indexing_maps = [#rows, #panels, #whole], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : memref<12x256xf32>, memref<8x256x16xf32>) outs(%c : memref<12x128xf32>) {
+  ^bb0(%x: f32, %y: f32, %z: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %z, %p : f32
+    linalg.yield %s : f32
+  }
   return
 }
 
@@ -235,17 +244,62 @@ func.func @ahead(%a: memref<12x256xf32>, %b: memref<256x128xf32>, %c: memref<12x
 // CHECK-LABEL: func.func @one_tile
 // CHECK-NOT: locality<2>
 // CHECK: memref.prefetch {{.*}} locality<3>
-func.func @one_tile(%a: memref<4x256xf32>, %b: memref<256x128xf32>, %c: memref<4x128xf32>) {
-  linalg.matmul ins(%a, %b : memref<4x256xf32>, memref<256x128xf32>) outs(%c : memref<4x128xf32>)
+// CHECK-NOT: locality<2>
+// CHECK: return
+#rows = affine_map<(m, n, k) -> (m, k)>
+#panels = affine_map<(m, n, k) -> (n floordiv 16, k, n mod 16)>
+#whole = affine_map<(m, n, k) -> (m, n)>
+func.func @one_tile(%a: memref<4x256xf32>, %b: memref<8x256x16xf32>, %c: memref<4x128xf32>) {
+  linalg.generic {indexing_maps = [#rows, #panels, #whole], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : memref<4x256xf32>, memref<8x256x16xf32>) outs(%c : memref<4x128xf32>) {
+  ^bb0(%x: f32, %y: f32, %z: f32):
+    %p = arith.mulf %x, %y : f32
+    %s = arith.addf %z, %p : f32
+    linalg.yield %s : f32
+  }
   return
 }
 
 // -----
 
-// CHECK-LABEL: func.func @too_short_to_ask
+// Rows that lie apart are copied into panels by the first tile; the other tiles read the panels.
+// CHECK-LABEL: func.func @copied
+// CHECK: %[[PANELS:.*]] = memref.alloc() {alignment = 64 : i64} : memref<{{[0-9]+}}x256x16xf32>
+// CHECK: memref.prefetch %arg1
+// CHECK: %[[VECTOR:.*]] = vector.load %arg1
+// CHECK: vector.store %[[VECTOR]], %[[PANELS]]
+// CHECK: vector.fma
+// CHECK: vector.load %[[PANELS]]
+// CHECK-NOT: vector.load %arg1
+// CHECK: return
+func.func @copied(%a: memref<12x256xf32>, %b: memref<256x128xf32>, %c: memref<12x128xf32>) {
+  linalg.matmul ins(%a, %b : memref<12x256xf32>, memref<256x128xf32>) outs(%c : memref<12x128xf32>)
+  return
+}
+
+// -----
+
+// What the first cache holds, and what too few rows meet, is read where it is.
+// CHECK-LABEL: func.func @not_copied
+// CHECK-NOT: memref.alloc
 // CHECK-NOT: memref.prefetch
 // CHECK: return
-func.func @too_short_to_ask(%a: memref<12x16xf32>, %b: memref<16x128xf32>, %c: memref<12x128xf32>) {
+func.func @not_copied(%a: memref<12x16xf32>, %b: memref<16x128xf32>, %c: memref<12x128xf32>,
+                      %d: memref<4x256xf32>, %e: memref<256x128xf32>, %f: memref<4x128xf32>) {
   linalg.matmul ins(%a, %b : memref<12x16xf32>, memref<16x128xf32>) outs(%c : memref<12x128xf32>)
+  linalg.matmul ins(%d, %e : memref<4x256xf32>, memref<256x128xf32>) outs(%f : memref<4x128xf32>)
+  return
+}
+
+// -----
+
+// A single row meets eight long rows at a time, with all of their elements before the next eight.
+// CHECK-LABEL: func.func @streamed
+// CHECK: %[[EIGHT:.*]] = arith.constant 8 : index
+// CHECK: scf.for {{.*}} step %[[EIGHT]]
+// CHECK: scf.for
+// CHECK-COUNT-32: vector.fma
+func.func @streamed(%a: memref<1x256xf32>, %b: memref<256x2048xf32>, %c: memref<1x2048xf32>) {
+  linalg.matmul ins(%a, %b : memref<1x256xf32>, memref<256x2048xf32>) outs(%c : memref<1x2048xf32>)
   return
 }
