@@ -185,8 +185,6 @@ constexpr uint32_t kHooksVersion = 2;
 // Runs a loop (see stepwell_parallel_for) on behalf of `call`, which may be NULL; false where a body failed.
 bool run_loop(Call *call, int64_t begin, int64_t end, int64_t grain, void (*body)(int64_t, int64_t, void *),
               void *argument);
-// A call begins (1) or ends (-1): threads stay awake between loops only while calls run.
-void calls_changed(int32_t by);
 // Fails where there can't be `count` threads.
 int check_threads(int32_t count);
 

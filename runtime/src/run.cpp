@@ -13,7 +13,6 @@ int enter(sw_session *session, Frame *frame, Landing *landing) {
   call.status = SW_OK;
   call.run_loop = run_loop;
   landing->call = &call;
-  calls_changed(1);
   Landing *previous = session->model->hooks->set_landing(landing);
   if (_setjmp(landing->target) == 0) {
     const int32_t code = frame->entry->call(frame->descriptors);
@@ -23,7 +22,6 @@ int enter(sw_session *session, Frame *frame, Landing *landing) {
     }
   }
   session->model->hooks->set_landing(previous);
-  calls_changed(-1);
   heap_end_call(&session->heap);
   return call.status;
 }

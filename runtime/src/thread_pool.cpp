@@ -13,8 +13,8 @@ namespace {
 
 constexpr int32_t kMostThreads = 256;
 constexpr int kChunksPerThread = 4;  // so that a thread that comes late does not hold up the others
-// Waking a thread takes system calls on both sides, so an idle one looks out for the next loop for this long, though
-// only while a call runs; and the caller waits as long for the others' last chunks before it sleeps.
+// Waking a thread takes system calls on both sides, so an idle one looks out for the next loop for this long (the next
+// call's first one, too); and the caller waits as long for the others' last chunks before it sleeps.
 constexpr int64_t kSpinNanoseconds = 50000;
 
 struct Loop {
@@ -37,7 +37,6 @@ struct Pool {
   int32_t n_workers;
   int32_t size;  // 0: not chosen yet
   int32_t working;
-  int32_t calls;  // running ones
   uint32_t generation;
   bool stop;
   Loop *loop;
@@ -46,7 +45,7 @@ struct Pool {
 Pool pool = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
              PTHREAD_COND_INITIALIZER,  {},                        0,
              0,                         0,                         0,
-             0,                         false,                     nullptr};
+             false,                     nullptr};
 thread_local bool inside_loop;
 
 int64_t nanoseconds() {
@@ -104,8 +103,7 @@ void *worker(void *) {
   uint32_t seen = 0;
   for (;;) {
     spin_until([seen] {
-      return __atomic_load_n(&pool.generation, __ATOMIC_RELAXED) != seen ||
-             __atomic_load_n(&pool.calls, __ATOMIC_RELAXED) <= 0;
+      return __atomic_load_n(&pool.generation, __ATOMIC_RELAXED) != seen;
     });
     pthread_mutex_lock(&pool.lock);
     while (pool.generation == seen && !pool.stop) pthread_cond_wait(&pool.wake, &pool.lock);
@@ -137,10 +135,27 @@ int32_t available_cores() {
   return count < 1 ? 1 : count > kMostThreads ? kMostThreads : count;
 }
 
+// A worker for every core but one: each gets a core of its own. The kernel would often wake a worker on the caller's
+// core, where it waits for the caller that waits for it.
+void keep_apart(pthread_t thread, int32_t number, int32_t count) {
+  cpu_set_t cores, own;
+  CPU_ZERO(&cores);
+  if (sched_getaffinity(0, sizeof cores, &cores) != 0 || CPU_COUNT(&cores) != count + 1) return;
+  int32_t passed = 0;
+  for (int core = CPU_SETSIZE - 1; core >= 0; --core) {
+    if (!CPU_ISSET(core, &cores) || passed++ < number) continue;
+    CPU_ZERO(&own);
+    CPU_SET(core, &own);
+    pthread_setaffinity_np(thread, sizeof own, &own);
+    return;
+  }
+}
+
 // Call with `owner` held. Fewer workers than asked for are no failure: the loops still run.
 void start_workers(int32_t count) {
   while (pool.n_workers < count) {
     if (pthread_create(&pool.threads[pool.n_workers], nullptr, worker, nullptr) != 0) break;
+    keep_apart(pool.threads[pool.n_workers], pool.n_workers, count);
     pool.n_workers++;
   }
 }
@@ -178,7 +193,7 @@ void forget_workers() {
   pthread_mutex_init(&pool.lock, nullptr);
   pthread_cond_init(&pool.wake, nullptr);
   pthread_cond_init(&pool.idle, nullptr);
-  pool.n_workers = pool.working = pool.calls = 0;
+  pool.n_workers = pool.working = 0;
   pool.generation = 0;
   pool.loop = nullptr;
 }
@@ -199,8 +214,6 @@ int32_t threads_for(const Call *call) {
 }
 
 }  // namespace
-
-void calls_changed(int32_t by) { __atomic_add_fetch(&pool.calls, by, __ATOMIC_RELAXED); }
 
 bool run_loop(Call *call, int64_t begin, int64_t end, int64_t grain, void (*body)(int64_t, int64_t, void *),
               void *argument) {
