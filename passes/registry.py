@@ -26,6 +26,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "split-prepare": "stepwell.passes.tensor.split_prepare:SplitPrepare",
     "propagate-layouts": "stepwell.passes.tensor.propagate_layouts:PropagateLayouts",
     "fuse": "stepwell.passes.tensor.fuse:Fuse",
+    "flush-softmax": "stepwell.passes.tensor.flush_softmax:FlushSoftmax",
     "tile": "stepwell.passes.tensor.tile:Tile",
     "vectorize": "stepwell.passes.tensor.vectorize:Vectorize",
     "pack": "stepwell.passes.tensor.pack:Pack",

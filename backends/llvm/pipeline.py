@@ -18,7 +18,9 @@ def cpu_pipeline(fp: str, cpu: CpuModel) -> Pipeline:
     """
     graph, buffer = graph_stage(), buffer_stage()
     prepare = _stage("prepare", "tensor", "split-prepare", "detach-prepare")
+    schedule = _stage("schedule", "tensor", *_schedule())
     if fp != "strict":
+        schedule.elements.insert(-2, parse_element("flush-softmax"))
         graph.elements.append(parse_element("fold-batch-norm"))
         # Weights are laid out ahead of fusion, which rewrites products by the reshapes around them.
         prepare.elements = [parse_element(text) for text in _layouts(cpu)] + prepare.elements
@@ -30,7 +32,7 @@ def cpu_pipeline(fp: str, cpu: CpuModel) -> Pipeline:
             graph,
             tensor_stage(),
             prepare,
-            _stage("schedule", "tensor", *_schedule()),
+            schedule,
             buffer,
             backend_stage(fp, cpu),
         ]

@@ -40,6 +40,7 @@ CASES = [
     Case("lower-tm-tensor", "indexed", swap("arith.addf", "arith.subf", 0)),
     Case("check-shapes", "dense", swap("math.tanh", "math.exp")),
     Case("fuse", "dense", swap("math.tanh", "math.exp"), insert=(("check-shapes", "fuse"),)),
+    Case("flush-softmax", "dense", swap("math.tanh", "math.exp")),
     Case("tile", "dense", shorten_loop, insert=(("check-shapes", "tile{sizes=2,2,2}"),)),
     Case("vectorize", "dense", SUB, insert=(("check-shapes", "vectorize"),)),
     Case("pack", "dense", SUB),
