@@ -27,6 +27,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "propagate-layouts": "stepwell.passes.tensor.propagate_layouts:PropagateLayouts",
     "fuse": "stepwell.passes.tensor.fuse:Fuse",
     "flush-softmax": "stepwell.passes.tensor.flush_softmax:FlushSoftmax",
+    "fuse-attention": "stepwell.passes.tensor.fuse_attention:FuseAttention",
     "tile": "stepwell.passes.tensor.tile:Tile",
     "vectorize": "stepwell.passes.tensor.vectorize:Vectorize",
     "pack": "stepwell.passes.tensor.pack:Pack",

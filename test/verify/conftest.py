@@ -74,6 +74,11 @@ class Integer(nn.Module):
         return x.to(torch.int32) @ self.weight.to(torch.int32).t() + self.bias
 
 
+class Attention(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.softmax(x @ x.transpose(-2, -1), -1) @ x
+
+
 class Bytes(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x * 200
@@ -108,6 +113,7 @@ def _examples() -> dict[str, tuple[nn.Module, tuple[Any, ...], Any]]:
         "indexed": (Indexed(), (torch.randn(2, 4, 3), torch.tensor([1, 2])), (rows, None)),
         "chain": (Chain(), (torch.randn(4, 8), torch.randn(4, 8)), None),
         "rows": (Rows(), (torch.randn(4, 8),), None),
+        "attention": (Attention(), (torch.randn(2, 3, 4),), None),
         "bytes": (Bytes(), (torch.zeros(3, dtype=torch.uint8),), None),
         "integer": (Integer(), (torch.zeros(4, 4, dtype=torch.int8),), None),
     }

@@ -41,6 +41,7 @@ CASES = [
     Case("check-shapes", "dense", swap("math.tanh", "math.exp")),
     Case("fuse", "dense", swap("math.tanh", "math.exp"), insert=(("check-shapes", "fuse"),)),
     Case("flush-softmax", "dense", swap("math.tanh", "math.exp")),
+    Case("fuse-attention", "attention", swap("arith.divf", "arith.mulf")),
     Case("tile", "dense", shorten_loop, insert=(("check-shapes", "tile{sizes=2,2,2}"),)),
     Case("vectorize", "dense", SUB, insert=(("check-shapes", "vectorize"),)),
     Case("pack", "dense", SUB),
@@ -98,7 +99,7 @@ def test_names_the_pass(case: Case, model_file: Callable[[str], Path]) -> None:
     assert named == expected, report.table()
 
 
-@pytest.mark.parametrize("model", ["dense", "convolution", "indexed", "checked", "chain", "integer"])
+@pytest.mark.parametrize("model", ["dense", "convolution", "indexed", "checked", "chain", "integer", "attention"])
 def test_passes_without_a_mistake(model: str, model_file: Callable[[str], Path]) -> None:
     report = stepwell.verify(model_file(model), target=TARGETS.get(model, CPU))
     assert report.passed and report.first_pass is None, report.table()

@@ -51,7 +51,7 @@ class Contraction:
 
 def match_contraction(op: ir.Operation) -> Contraction | None:
     """The roles in ``op``, or None if it is no float contraction on buffers that has a lane dimension."""
-    maps = _indexing_maps(op)
+    maps = contraction_maps(op)
     if maps is None or len(op.results):
         return None
     operands = list(op.operands)
@@ -112,7 +112,8 @@ def _panel(indexing: ir.AffineMap, lane: int) -> int | None:
     return ir.AffineConstantExpr(last.rhs).value if isinstance(last.rhs, ir.AffineConstantExpr) else None
 
 
-def _indexing_maps(op: ir.Operation) -> list[ir.AffineMap] | None:
+def contraction_maps(op: ir.Operation) -> list[ir.AffineMap] | None:
+    """The maps of an operation that multiplies and adds, on tensors or buffers; None for all others."""
     if op.name not in ("linalg.matmul", "linalg.batch_matmul", "linalg.generic"):
         return None
     if op.name == "linalg.generic" and not _multiplies_and_adds(op):

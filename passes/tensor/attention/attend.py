@@ -1,0 +1,119 @@
+"""A loop over blocks of rows with the operations of a cone inside."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch_mlir import ir
+from torch_mlir.dialects import affine, arith, linalg, scf, tensor
+
+from stepwell.passes.tensor.attention.block import Block, elements, generic
+from stepwell.passes.tensor.attention.cone import Cone
+from stepwell.passes.tensor.attention.labels import Labels, is_kept
+from stepwell.passes.tensor.attention.softmax import Softmax, unless
+from stepwell.passes.tensor.build import Size, extract_slice, index, size_of
+from stepwell.passes.tensor.structured import loops_of
+
+
+@dataclass(frozen=True)
+class RowRange:
+    """Rows ``first`` to ``end``, ``count`` in a block; the last block may be shorter where ``end`` is not static."""
+
+    first: int
+    count: int
+    end: Size
+
+    @property
+    def single(self) -> bool:
+        """Whether one block is all."""
+        return isinstance(self.end, int) and self.end - self.first <= self.count
+
+
+def beneath_fill(value: ir.Value) -> ir.Value:
+    """The tensor that a filled one was filled into."""
+    op = value.owner.operation
+    return op.operands[1] if op.name == "linalg.fill" else value
+
+
+def attend(cone: Cone, softmax: Softmax | None, out: ir.Value, rows: RowRange) -> ir.Value:
+    """``out`` with the rows of ``rows`` computed, in front of the last product."""
+    loops = loops_of(cone.final)
+    uppers: list[Size] = [_static(loops[dim].size, out, cone.axis(dim)) for dim in cone.loops]
+    lowers: list[Size] = [0] * len(uppers)
+    steps: list[Size] = [1] * len(uppers)
+    if not rows.single:
+        lowers.append(rows.first)
+        uppers.append(rows.end)
+        steps.append(rows.count)
+    made = scf.ForallOp(lowers, uppers, steps, [out])
+    *indices, shared = made.body.arguments
+    with ir.InsertionPoint(made.body):
+        first: Size = rows.first if rows.single else indices[-1]
+        block = Block(cone, indices[: len(cone.loops)], first, _count(rows, first))
+        labels = cone.labels[cone.final.results[0]]
+        offsets, sizes = block.place(shared, labels)
+        kept = [axis for axis, label in enumerate(labels) if is_kept(label)]
+        result = _block(block, softmax, extract_slice(shared, offsets, sizes, kept))
+        end = scf.InParallelOp()
+        with ir.InsertionPoint(end.block):
+            _insert(result, shared, offsets, sizes)
+    return made.results[0]
+
+
+def _static(size: int | None, value: ir.Value, axis: int) -> Size:
+    return size if size is not None else size_of(value, axis)
+
+
+def _count(rows: RowRange, first: Size) -> Size:
+    if isinstance(rows.end, int):
+        return rows.count
+    d, s = ir.AffineDimExpr.get(0), ir.AffineDimExpr.get(1)
+    left = ir.AffineMap.get(2, 0, [ir.AffineConstantExpr.get(rows.count), s - d])
+    return affine.AffineMinOp(ir.AffineMapAttr.get(left), [index(first), rows.end]).result
+
+
+def _block(block: Block, softmax: Softmax | None, out: ir.Value) -> ir.Value:
+    cone = block.cone
+    if softmax is None:
+        return block.build(cone.final, into=out)
+    if softmax.shifted is not None:
+        # A row that is -inf throughout keeps weights of 0.
+        shift = {softmax.shifted: lambda largest: unless(largest, -math.inf, 0.0)}
+        block.set(softmax.exponentials, block.build(softmax.exponentials.owner.operation, change=shift))
+    # The sum stands next to the exponentials, so that a row is read once for both.
+    exponentials, total = block.value(softmax.exponentials), block.value(softmax.total)
+    product = block.build(cone.final, instead={cone.weights: exponentials})
+    return _quotient(cone, product, total, softmax.total, out)
+
+
+def _quotient(cone: Cone, product: ir.Value, total: ir.Value, value: ir.Value, out: ir.Value) -> ir.Value:
+    """``product`` by the sum of its row, and by 1 where nothing was summed."""
+    labels: Labels = cone.labels[cone.final.results[0]]
+    kept = [label for label in labels if is_kept(label)]
+    rank = len(kept)
+    rows = [axis for axis, label in enumerate(kept) if label is not None][: ir.RankedTensorType(total.type).rank]
+    every = ir.AffineMap.get_identity(rank)
+    row = ir.AffineMap.get(rank, 0, [ir.AffineDimExpr.get(axis) for axis in rows])
+    made = generic([product, total], out, [every, row, every], ["parallel"] * rank)
+    location = value.owner.operation.location
+    kinds = elements([product, total, out])
+    body = made.regions[0].blocks.append(*kinds, arg_locs=[location] * len(kinds))
+    with ir.InsertionPoint(body), location:
+        sum_ = unless(body.arguments[1], 0.0, 1.0)
+        linalg.YieldOp([arith.divf(body.arguments[0], sum_)])
+    return made.results[0]
+
+
+def _insert(source: ir.Value, into: ir.Value, offsets: list[Size], sizes: list[Size]) -> None:
+    dynamic = ir.ShapedType.get_dynamic_size()
+    tensor.ParallelInsertSliceOp(
+        source,
+        into,
+        [offset for offset in offsets if not isinstance(offset, int)],
+        [size for size in sizes if not isinstance(size, int)],
+        [],
+        [offset if isinstance(offset, int) else dynamic for offset in offsets],
+        [size if isinstance(size, int) else dynamic for size in sizes],
+        [1] * len(offsets),
+    )

@@ -1,0 +1,206 @@
+"""The operations of a cone for one block of rows: the same bodies on the part of each operand that the block needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from torch_mlir import ir
+from torch_mlir.dialects import arith, linalg
+
+from stepwell.passes.tensor.attention.cone import (
+    RESHAPES,
+    Cone,
+    dim_labels,
+    fill_of,
+    maps_of,
+    operand_labels,
+    uses_old_value,
+)
+from stepwell.passes.tensor.attention.labels import ROWS, Index, Joined, Labels, Loop, Part, is_kept, narrowed
+from stepwell.passes.tensor.build import Size, empty, extract_slice, index, size_of
+from stepwell.passes.tensor.structured import input_count
+
+#: Changes an argument at the head of the copy of a body.
+Change = Callable[[ir.Value], ir.Value]
+
+
+class Block:
+    """Builds what a block needs at the insertion point, each value once.
+
+    Args:
+        cone: what to build from.
+        at: indices of the loops around the block.
+        first, count: the first of its rows, and how many there are.
+    """
+
+    def __init__(self, cone: Cone, at: Sequence[Size], first: Size, count: Size) -> None:
+        self.cone = cone
+        self._at = at
+        self._first = first
+        self._count = count
+        self._values: dict[ir.Value, ir.Value] = {}
+
+    def value(self, value: ir.Value, labels: Labels | None = None) -> ir.Value:
+        """The part of ``value`` that the block needs, without the axes at a single index."""
+        if not self.cone.holds(value):
+            assert labels is not None
+            return self._slice(value, narrowed(value, labels))
+        if value not in self._values:
+            op = value.owner.operation
+            self._values[value] = self.value(op.operands[0]) if op.name in RESHAPES else self.build(op)
+        return self._values[value]
+
+    def set(self, value: ir.Value, part: ir.Value) -> None:
+        """Take ``part`` for what the block needs of ``value``."""
+        self._values[value] = part
+
+    def build(
+        self,
+        op: ir.Operation,
+        instead: Mapping[int, ir.Value] = {},
+        change: Mapping[int, Change] = {},
+        into: ir.Value | None = None,
+    ) -> ir.Value:
+        """``op`` for the block.
+
+        Args:
+            op: the operation.
+            instead: parts to use for some of its inputs.
+            change: what to do to arguments of its body.
+            into: where the result goes; a new tensor without.
+        """
+        inputs = list(op.operands)[: input_count(op)]
+        dims, maps = dim_labels(op, self.cone.labels[op.results[0]]), maps_of(op)
+        parts = [
+            instead[n] if n in instead else self.value(v, operand_labels(v, m, dims))
+            for n, (v, m) in enumerate(zip(inputs, maps, strict=False))
+        ]
+        kept = [dim for dim, label in enumerate(dims) if is_kept(label)]
+        made_maps = [_kept_map(v, m, dims, kept) for v, m in zip([*inputs, op.results[0]], maps, strict=True)]
+        with op.location:
+            out = into or self._place(op, parts, made_maps, [dims[dim] == ROWS for dim in kept])
+            start = fill_of(op.operands[len(inputs)]) if uses_old_value(op) else None
+            out = linalg.fill(start, outs=[out]) if start is not None else out
+            made = generic(parts, out, made_maps, [_kind(maps[-1], dim) for dim in kept])
+            block = made.regions[0].blocks.append(*elements([*parts, out]), arg_locs=[op.location] * (len(parts) + 1))
+            with ir.InsertionPoint(block):
+                self._copy_body(op, block, dims, kept, change)
+        return made.results[0]
+
+    def _place(self, op: ir.Operation, parts: list[ir.Value], maps: list[ir.AffineMap], rows: list[bool]) -> ir.Value:
+        """Where the result goes: an input that nothing else needs element by element, or a new tensor."""
+        old = op.operands[len(parts)]
+        element = ir.RankedTensorType(old.type).element_type
+        if not uses_old_value(op):
+            for number, (part, map_) in enumerate(zip(parts, maps, strict=False)):
+                same = map_ == maps[-1] and ir.RankedTensorType(part.type).element_type == element
+                if same and self.cone.holds(op.operands[number]):
+                    return part
+        axes = [axis for axis, label in enumerate(self.cone.labels[op.results[0]]) if is_kept(label)]
+        dims = [ir.AffineDimExpr(result).position for result in maps[-1].results]
+        sizes = [
+            self._count if rows[dim] else _extent(dim, parts, maps) or size_of(old, axis)
+            for dim, axis in zip(dims, axes, strict=True)
+        ]
+        return empty(sizes, element)
+
+    def _slice(self, value: ir.Value, labels: Labels) -> ir.Value:
+        if all(label is None for label in labels):
+            return value
+        offsets, sizes = self.place(value, labels)
+        return extract_slice(value, offsets, sizes, [axis for axis, label in enumerate(labels) if is_kept(label)])
+
+    def place(self, value: ir.Value, labels: Labels) -> tuple[list[Size], list[Size]]:
+        """Offsets and sizes of the part of ``value`` that ``labels`` stand for."""
+        offsets: list[Size] = []
+        sizes: list[Size] = []
+        for axis, label in enumerate(labels):
+            if label is None:
+                offsets.append(0)
+                sizes.append(size_of(value, axis))
+            elif label == ROWS:
+                offsets.append(self._first)
+                sizes.append(self._count)
+            else:
+                offsets.append(self.index(label))
+                sizes.append(1)
+        return offsets, sizes
+
+    def index(self, label: Index) -> Size:
+        """The index that ``label`` stands for in this block."""
+        if isinstance(label, Loop):
+            return self._at[label.number]
+        if isinstance(label, Joined):
+            outer = arith.muli(index(self.index(label.outer)), index(label.size))
+            return arith.addi(outer, index(self.index(label.inner)))
+        if isinstance(label, Part):
+            part = arith.divui(index(self.index(label.of)), index(label.divisor))
+            return part if label.modulus is None else arith.remui(part, index(label.modulus))
+        return 0
+
+    def _copy_body(
+        self, op: ir.Operation, block: ir.Block, dims: Labels, kept: list[int], change: Mapping[int, Change]
+    ) -> None:
+        source = op.regions[0].blocks[0]
+        values: dict[ir.Value, ir.Value] = dict(zip(source.arguments, block.arguments, strict=True))
+        for position, changed in change.items():
+            values[source.arguments[position]] = changed(block.arguments[position])
+        for inner in source.operations:
+            operation = inner.operation
+            if operation.name == "linalg.index":
+                dim = ir.IntegerAttr(operation.attributes["dim"]).value
+                values[operation.results[0]] = self._loop_index(dims[dim], kept.index(dim) if dim in kept else 0)
+                continue
+            copy = operation.clone(ir.InsertionPoint.current).operation
+            for number, operand in enumerate(operation.operands):
+                if operand in values:
+                    copy.operands[number] = values[operand]
+            values.update(zip(operation.results, copy.results, strict=True))
+
+    def _loop_index(self, label: object, position: int) -> ir.Value:
+        if label is None:
+            return linalg.IndexOp(position).result
+        if label == ROWS:
+            return arith.addi(linalg.IndexOp(position).result, index(self._first))
+        return index(self.index(label))  # type: ignore[arg-type]
+
+
+def _kept_map(value: ir.Value, indexing: ir.AffineMap, dims: Labels, kept: list[int]) -> ir.AffineMap:
+    labels = operand_labels(value, indexing, dims)
+    results = [result for result, label in zip(indexing.results, labels, strict=True) if is_kept(label)]
+    positions = [kept.index(ir.AffineDimExpr(result).position) for result in results]
+    return ir.AffineMap.get(len(kept), 0, [ir.AffineDimExpr.get(position) for position in positions])
+
+
+def _kind(out: ir.AffineMap, dim: int) -> str:
+    return "parallel" if ir.AffineDimExpr.get(dim) in list(out.results) else "reduction"
+
+
+def _extent(dim: int, parts: list[ir.Value], maps: list[ir.AffineMap]) -> Size | None:
+    """The size of a loop, static if that of any operand is; None where no operand knows."""
+    places = [
+        (part, axis)
+        for part, map_ in zip(parts, maps, strict=False)
+        for axis, result in enumerate(map_.results)
+        if ir.AffineDimExpr(result).position == dim
+    ]
+    static = [place for place in places if not ir.RankedTensorType(place[0].type).is_dynamic_dim(place[1])]
+    return size_of(*(static or places)[0]) if places else None
+
+
+def elements(values: Sequence[ir.Value]) -> list[ir.Type]:
+    """The element type of each value."""
+    return [ir.RankedTensorType(value.type).element_type for value in values]
+
+
+def generic(
+    parts: Sequence[ir.Value], out: ir.Value, maps: Sequence[ir.AffineMap], kinds: Sequence[str]
+) -> linalg.GenericOp:
+    """A ``linalg.generic`` without its body."""
+    return linalg.GenericOp(
+        [out.type],
+        list(parts),
+        [out],
+        ir.ArrayAttr.get([ir.AffineMapAttr.get(map_) for map_ in maps]),
+        ir.ArrayAttr.get([ir.Attribute.parse(f"#linalg.iterator_type<{kind}>") for kind in kinds]),
+    )

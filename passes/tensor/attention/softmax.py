@@ -1,0 +1,179 @@
+"""The quotient of a softmax behind the product with the values, where it is one division for each element of a row."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch_mlir import ir
+from torch_mlir.dialects import arith
+
+from stepwell.passes.tensor.attention.cone import RESHAPES, Cone, dim_labels, maps_of, operand_labels
+from stepwell.passes.tensor.attention.labels import Labels, Zero
+from stepwell.passes.tensor.structured import input_count, loops_of
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """Weights that are exponentials over their sum.
+
+    Attributes:
+        exponentials, total: the two values.
+        shifted: position of the row's maximum among the inputs of the operation that makes the exponentials, where
+            rows that are -inf throughout shall give 0; None where they give NaN.
+    """
+
+    exponentials: ir.Value
+    total: ir.Value
+    shifted: int | None
+
+
+def match_softmax(cone: Cone) -> Softmax | None:
+    """The softmax that makes the weights of ``cone``, None where they are something else."""
+    weights = _source(cone.final.operands[cone.weights])
+    op = weights.owner.operation
+    if op.name != "linalg.generic" or not all(loop.parallel for loop in loops_of(op)):
+        return None
+    block = op.regions[0].blocks[0]
+    result = list(block.operations)[-1].operation.operands[0]
+    closed = None
+    if _is(result, "arith.select"):
+        closed, zero, result = result.owner.operation.operands
+        if constant(zero) != 0.0:
+            return None
+    if not _is(result, "arith.divf"):
+        return None
+    inputs = [_input(op, operand) for operand in result.owner.operation.operands]
+    if None in inputs:
+        return None
+    exponentials, total = (op.operands[n] for n in inputs if n is not None)
+    if not cone.holds(exponentials) or not cone.holds(total) or _is_whole(cone, op, inputs[1]):
+        return None
+    if cone.labels[exponentials] != cone.labels[op.results[0]]:
+        return None
+    if closed is None:
+        return Softmax(exponentials, total, None)
+    position = _input(op, closed)
+    shifted = _shift(cone, exponentials)
+    if position is None or shifted is None:
+        return None
+    largest = exponentials.owner.operation.operands[shifted]
+    if not _all_closed(cone, op.operands[position], _source(largest)):
+        return None
+    return Softmax(exponentials, total, shifted)
+
+
+def unless(value: ir.Value, unwanted: float, instead: float) -> ir.Value:
+    """``value``, or ``instead`` where it equals ``unwanted``."""
+    bad, good = (arith.constant(value.type, number) for number in (unwanted, instead))
+    return arith.select(arith.cmpf(arith.CmpFPredicate.OEQ, value, bad), good, value)
+
+
+def constant(value: ir.Value) -> float | None:
+    """The number that ``value`` is, None where it is no float constant."""
+    if not _is(value, "arith.constant") or not isinstance(value.type, ir.FloatType):
+        return None
+    return float(ir.FloatAttr(value.owner.operation.attributes["value"]).value)
+
+
+def _is(value: ir.Value, name: str) -> bool:
+    return isinstance(value, ir.OpResult) and value.owner.operation.name == name
+
+
+def _source(value: ir.Value) -> ir.Value:
+    while isinstance(value, ir.OpResult) and value.owner.operation.name in RESHAPES:
+        value = value.owner.operation.operands[0]
+    return value
+
+
+def _input(op: ir.Operation, argument: ir.Value) -> int | None:
+    """The position of the input that ``argument`` is an element of, None where it is something else."""
+    arguments = list(op.regions[0].blocks[0].arguments)[: input_count(op)]
+    return arguments.index(argument) if argument in arguments else None
+
+
+def _is_whole(cone: Cone, op: ir.Operation, position: int | None) -> bool:
+    """Whether an input varies along a row."""
+    assert position is not None
+    dims = dim_labels(op, cone.labels[op.results[0]])
+    return None in operand_labels(op.operands[position], maps_of(op)[position], dims)
+
+
+def _shift(cone: Cone, exponentials: ir.Value) -> int | None:
+    """Which input of the operation behind ``exponentials`` is the row's maximum, subtracted before the exponential."""
+    op = exponentials.owner.operation
+    if op.name != "linalg.generic":
+        return None
+    result = list(op.regions[0].blocks[0].operations)[-1].operation.operands[0]
+    if not _is(result, "math.exp") or not _is(result.owner.operation.operands[0], "arith.subf"):
+        return None
+    position = _input(op, result.owner.operation.operands[0].owner.operation.operands[1])
+    if position is None or not cone.holds(op.operands[position]) or _is_whole(cone, op, position):
+        return None
+    return position
+
+
+def _all_closed(cone: Cone, closed: ir.Value, largest: ir.Value) -> bool:
+    """Whether ``closed`` says that all numbers are -inf whose maximum is ``largest``."""
+    every, maximum = _source(closed).owner.operation, largest.owner.operation
+    if every.name != "linalg.generic" or maximum.name != "linalg.generic":
+        return False
+    compared = _reduced(every, "arith.andi")
+    most = _reduced(maximum, "arith.maximumf")
+    if compared is None or most is None or not _is(compared, "arith.cmpf"):
+        return False
+    comparison = compared.owner.operation
+    if ir.IntegerAttr(comparison.attributes["predicate"]).value != int(arith.CmpFPredicate.OEQ):
+        return False
+    value, bound = comparison.operands
+    if constant(bound) != -math.inf:
+        return False
+    if _is(value, "arith.extf"):
+        value = value.owner.operation.operands[0]
+    return _Same(cone, every, maximum).same(value, most)
+
+
+def _reduced(op: ir.Operation, name: str) -> ir.Value | None:
+    """The term that ``op`` reduces by the operation ``name``."""
+    block = op.regions[0].blocks[0]
+    result = list(block.operations)[-1].operation.operands[0]
+    if not _is(result, name):
+        return None
+    accumulator = block.arguments[input_count(op)]
+    operands = list(result.owner.operation.operands)
+    if accumulator not in operands:
+        return None
+    return operands[1 - operands.index(accumulator)]
+
+
+class _Same:
+    """Compares what the bodies of two operations of the cone compute."""
+
+    def __init__(self, cone: Cone, one: ir.Operation, other: ir.Operation) -> None:
+        self.cone = cone
+        self.ops = (one, other)
+
+    def same(self, one: ir.Value, other: ir.Value) -> bool:
+        """Whether two values of the bodies are the same function of the same elements."""
+        inputs = [_input(op, value) for op, value in zip(self.ops, (one, other), strict=True)]
+        if None not in inputs:
+            return self._element(0, inputs[0]) == self._element(1, inputs[1])
+        if not isinstance(one, ir.OpResult) or not isinstance(other, ir.OpResult):
+            return False
+        made, also = one.owner.operation, other.owner.operation
+        if made == also:
+            return True
+        if made.name != also.name or made.name == "linalg.index" or dict(_attributes(made)) != dict(_attributes(also)):
+            return False
+        return all(self.same(a, b) for a, b in zip(made.operands, also.operands, strict=True))
+
+    def _element(self, which: int, position: int | None) -> tuple[ir.Value, Labels]:
+        assert position is not None
+        op = self.ops[which]
+        dims = dim_labels(op, self.cone.labels[op.results[0]])
+        labels = operand_labels(op.operands[position], maps_of(op)[position], dims)
+        return _source(op.operands[position]), tuple(label for label in labels if not isinstance(label, Zero))
+
+
+def _attributes(op: ir.Operation) -> list[tuple[str, ir.Attribute]]:
+    return [(name, op.attributes[name]) for name in op.attributes]

@@ -1,0 +1,169 @@
+// RUN: stepwell-opt %s --fuse-attention=scratch=4096 --split-input-file | FileCheck %s
+// RUN: stepwell-opt %s --fuse-attention=scratch=1048576 --split-input-file | FileCheck %s --check-prefix=WHOLE
+
+#left = affine_map<(b, r, n, k) -> (b, r, k)>
+#right = affine_map<(b, r, n, k) -> (b, k, n)>
+#out = affine_map<(b, r, n, k) -> (b, r, n)>
+#id = affine_map<(b, r, n) -> (b, r, n)>
+#row = affine_map<(b, r, n) -> (b, r)>
+
+// Blocks of rows whose scores fit into the scratch, and the rows left over; the quotient is taken of the product.
+// CHECK-LABEL: func.func @attention
+// CHECK-NOT: tensor<8x100x64xf32>
+// CHECK: scf.forall (%{{.*}}, %{{.*}}) = (0, 0) to (8, 90) step (1, 15)
+// CHECK: scf.forall
+// WHOLE-LABEL: func.func @attention
+// WHOLE-NOT: tensor<8x100x64xf32>
+// WHOLE: scf.forall (%[[B:.*]]) in (8)
+// WHOLE: linalg.fill {{.*}} -> tensor<100x64xf32>
+// WHOLE: %[[SCORES:.*]] = linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]
+// WHOLE: arith.maximumf
+// WHOLE: linalg.generic {{.*}} outs(%[[SCORES]] : tensor<100x64xf32>)
+// WHOLE: math.exp
+// WHOLE: arith.addf
+// WHOLE: linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "reduction"]
+// WHOLE: linalg.generic {{.*}} iterator_types = ["parallel", "parallel"]
+// WHOLE: arith.divf
+// WHOLE: tensor.parallel_insert_slice
+// WHOLE-NOT: linalg
+func.func @attention(%q: tensor<8x100x16xf32>, %k: tensor<8x16x64xf32>, %v: tensor<8x64x16xf32>)
+    -> tensor<8x100x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %low = arith.constant 0xFF800000 : f32
+  %e = tensor.empty() : tensor<8x100x64xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<8x100x64xf32>) -> tensor<8x100x64xf32>
+  %s = linalg.batch_matmul ins(%q, %k : tensor<8x100x16xf32>, tensor<8x16x64xf32>)
+                           outs(%z : tensor<8x100x64xf32>) -> tensor<8x100x64xf32>
+  %re = tensor.empty() : tensor<8x100xf32>
+  %rl = linalg.fill ins(%low : f32) outs(%re : tensor<8x100xf32>) -> tensor<8x100xf32>
+  %m = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%s : tensor<8x100x64xf32>) outs(%rl : tensor<8x100xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.maximumf %a, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<8x100xf32>
+  %x = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%s, %m : tensor<8x100x64xf32>, tensor<8x100xf32>) outs(%e : tensor<8x100x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.subf %a, %b : f32
+    %1 = math.exp %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<8x100x64xf32>
+  %rz = linalg.fill ins(%zero : f32) outs(%re : tensor<8x100xf32>) -> tensor<8x100xf32>
+  %t = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x : tensor<8x100x64xf32>) outs(%rz : tensor<8x100xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<8x100xf32>
+  %w = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%x, %t : tensor<8x100x64xf32>, tensor<8x100xf32>) outs(%e : tensor<8x100x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.divf %a, %b : f32
+    linalg.yield %0 : f32
+  } -> tensor<8x100x64xf32>
+  %oe = tensor.empty() : tensor<8x100x16xf32>
+  %oz = linalg.fill ins(%zero : f32) outs(%oe : tensor<8x100x16xf32>) -> tensor<8x100x16xf32>
+  %r = linalg.generic {indexing_maps = [#left, #right, #out],
+                       iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%w, %v : tensor<8x100x64xf32>, tensor<8x64x16xf32>) outs(%oz : tensor<8x100x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %o, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<8x100x16xf32>
+  return %r : tensor<8x100x16xf32>
+}
+
+// -----
+
+#id = affine_map<(r, n) -> (r, n)>
+
+// Any number of rows and keys; weights that are no quotient stay what they are. The last block may be short.
+// CHECK-LABEL: func.func @dynamic
+// CHECK: scf.forall
+// CHECK: affine.min
+// CHECK: math.exp
+// CHECK-NOT: arith.divf
+// CHECK: return
+// WHOLE-LABEL: func.func @dynamic
+// WHOLE: scf.forall (%{{.*}}) = (0) to (%{{.*}}) step (48)
+func.func @dynamic(%q: tensor<?x16xf32>, %k: tensor<16x?xf32>, %v: tensor<?x16xf32>, %rows: index, %keys: index)
+    -> tensor<?x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty(%rows, %keys) : tensor<?x?xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<?x?xf32>) -> tensor<?x?xf32>
+  %s = linalg.matmul ins(%q, %k : tensor<?x16xf32>, tensor<16x?xf32>) outs(%z : tensor<?x?xf32>) -> tensor<?x?xf32>
+  %re = tensor.empty(%rows) : tensor<?xf32>
+  %rz = linalg.fill ins(%zero : f32) outs(%re : tensor<?xf32>) -> tensor<?xf32>
+  %t = linalg.generic {indexing_maps = [#id, affine_map<(r, n) -> (r)>], iterator_types = ["parallel", "reduction"]}
+      ins(%s : tensor<?x?xf32>) outs(%rz : tensor<?xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<?xf32>
+  %x = linalg.generic {indexing_maps = [#id, affine_map<(r, n) -> (r)>, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%s, %t : tensor<?x?xf32>, tensor<?xf32>) outs(%e : tensor<?x?xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.subf %a, %b : f32
+    %1 = math.exp %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<?x?xf32>
+  %oe = tensor.empty(%rows) : tensor<?x16xf32>
+  %oz = linalg.fill ins(%zero : f32) outs(%oe : tensor<?x16xf32>) -> tensor<?x16xf32>
+  %r = linalg.matmul ins(%x, %v : tensor<?x?xf32>, tensor<?x16xf32>) outs(%oz : tensor<?x16xf32>) -> tensor<?x16xf32>
+  return %r : tensor<?x16xf32>
+}
+
+// -----
+
+#id = affine_map<(r, n) -> (r, n)>
+
+// No softmax between the products (nothing reduced), and one whose scores are a result too: left alone.
+// CHECK-LABEL: func.func @perceptron
+// CHECK-NOT: scf.forall
+// CHECK-LABEL: func.func @scores_returned
+// CHECK-NOT: scf.forall
+func.func @perceptron(%q: tensor<32x16xf32>, %k: tensor<16x64xf32>, %v: tensor<64x16xf32>) -> tensor<32x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<32x64xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<32x64xf32>) -> tensor<32x64xf32>
+  %s = linalg.matmul ins(%q, %k : tensor<32x16xf32>, tensor<16x64xf32>) outs(%z : tensor<32x64xf32>) -> tensor<32x64xf32>
+  %x = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%s : tensor<32x64xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = math.exp %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  %oe = tensor.empty() : tensor<32x16xf32>
+  %oz = linalg.fill ins(%zero : f32) outs(%oe : tensor<32x16xf32>) -> tensor<32x16xf32>
+  %r = linalg.matmul ins(%x, %v : tensor<32x64xf32>, tensor<64x16xf32>) outs(%oz : tensor<32x16xf32>) -> tensor<32x16xf32>
+  return %r : tensor<32x16xf32>
+}
+
+func.func @scores_returned(%q: tensor<32x16xf32>, %k: tensor<16x64xf32>, %v: tensor<64x16xf32>)
+    -> (tensor<32x16xf32>, tensor<32x64xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<32x64xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<32x64xf32>) -> tensor<32x64xf32>
+  %s = linalg.matmul ins(%q, %k : tensor<32x16xf32>, tensor<16x64xf32>) outs(%z : tensor<32x64xf32>) -> tensor<32x64xf32>
+  %re = tensor.empty() : tensor<32xf32>
+  %rz = linalg.fill ins(%zero : f32) outs(%re : tensor<32xf32>) -> tensor<32xf32>
+  %t = linalg.generic {indexing_maps = [#id, affine_map<(r, n) -> (r)>], iterator_types = ["parallel", "reduction"]}
+      ins(%s : tensor<32x64xf32>) outs(%rz : tensor<32xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<32xf32>
+  %x = linalg.generic {indexing_maps = [#id, affine_map<(r, n) -> (r)>, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%s, %t : tensor<32x64xf32>, tensor<32xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.subf %a, %b : f32
+    %1 = math.exp %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<32x64xf32>
+  %oe = tensor.empty() : tensor<32x16xf32>
+  %oz = linalg.fill ins(%zero : f32) outs(%oe : tensor<32x16xf32>) -> tensor<32x16xf32>
+  %r = linalg.matmul ins(%x, %v : tensor<32x64xf32>, tensor<64x16xf32>) outs(%oz : tensor<32x16xf32>) -> tensor<32x16xf32>
+  return %r, %s : tensor<32x16xf32>, tensor<32x64xf32>
+}

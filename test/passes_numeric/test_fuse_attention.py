@@ -1,0 +1,179 @@
+"""Attention in blocks of queries computes what PyTorch does in f64, and its plan of memory has no matrix of scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.export import Dim
+
+import stepwell
+from stepwell.passes.base import PassContext
+from stepwell.passes.pipeline import Pipeline
+from stepwell.passes.runner import run_pipeline
+
+_INF = float("inf")
+
+
+class _Attention(torch.nn.Module):
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.options = options
+
+    def forward(
+        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        return torch.nn.functional.scaled_dot_product_attention(q, k, v, mask, **self.options)
+
+
+class _ByHand(torch.nn.Module):
+    """As in models that write it out: any shapes, a mask that is added, no check for rows that are closed."""
+
+    def forward(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return torch.softmax(q @ k.transpose(-2, -1) / 3.0 + mask, -1) @ v
+
+
+def _qkv(*shape: int, keys: int | None = None, heads: int | None = None) -> tuple[torch.Tensor, ...]:
+    q = torch.randn(*shape)
+    other = [*shape[:-2], keys if keys is not None else shape[-2], shape[-1]]
+    if heads is not None:
+        other[-3] = heads
+    return q, torch.randn(other), torch.randn(other)
+
+
+def _check(model: torch.nn.Module, args: tuple[torch.Tensor, ...], compiled: Any) -> None:
+    want = model(*[arg.double() if arg.is_floating_point() else arg for arg in args])
+    torch.testing.assert_close(compiled(*args).double(), want, rtol=1e-5, atol=1e-5, equal_nan=True)
+
+
+def _report(model: torch.nn.Module, args: tuple[Any, ...], target: str = "cpu", shapes: Any = None) -> dict[str, Any]:
+    """What the passes of ``target`` say from the schedule to buffers."""
+    stages = stepwell.pipeline(target).stages
+    start = [stage.name for stage in stages].index("schedule")
+    module = stepwell.lower(
+        model, args, to="tensor", target=target, dynamic_shapes=shapes, pipeline=Pipeline(stages[:start])
+    )
+    context = PassContext()
+    with module.context, module.operation.location:
+        run_pipeline(Pipeline(stages[start : start + 2]), module, context)
+    return context.report
+
+
+def _fused(model: torch.nn.Module, args: tuple[Any, ...], target: str = "cpu", shapes: Any = None) -> int:
+    """How many attentions the pipeline of ``target`` fuses; 0 where it has no such pass."""
+    return int(_report(model, args, target, shapes).get("fuse-attention", {}).get("attentions", 0))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 20, 8), (1, 1, 1, 1), (1, 2, 197, 16), (3, 5, 4), (7, 4), (2, 1, 2, 33, 12)])
+def test_shapes(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    model, args = _Attention(), _qkv(*shape)
+    _check(model, args, stepwell.compile(model, args))
+    assert _fused(model, args) == 1
+
+
+@pytest.mark.parametrize("rows", [1, 2, 40, 700])
+@pytest.mark.parametrize("keys", [1, 2, 63, 3000])
+def test_other_numbers_of_keys(rows: int, keys: int) -> None:
+    torch.manual_seed(0)
+    model, args = _Attention(), _qkv(1, 3, rows, 8, keys=keys)
+    _check(model, args, stepwell.compile(model, args))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 50), (2, 1, 1, 50), (2, 4, 20, 50), (20, 50), (1, 4, 20, 1)])
+@pytest.mark.parametrize("kind", ["bool", "float"])
+def test_masks(shape: tuple[int, ...], kind: str) -> None:
+    torch.manual_seed(0)
+    mask = torch.rand(shape) > 0.4 if kind == "bool" else torch.randn(shape)
+    model, args = _Attention(), (*_qkv(2, 4, 20, 8, keys=50), mask)
+    _check(model, args, stepwell.compile(model, args))
+    assert _fused(model, args) == 1
+
+
+def test_rows_that_are_closed() -> None:
+    torch.manual_seed(0)
+    mask = torch.rand(2, 1, 20, 50) > 0.4
+    mask[0, 0, 3] = False
+    mask[1] = False
+    model, args = _Attention(), (*_qkv(2, 4, 20, 8, keys=50), mask)
+    f = stepwell.compile(model, args)
+    _check(model, args, f)
+    assert not f(*args)[1].any()
+    added = torch.zeros(20, 50).masked_fill(~mask[0, 0], -_INF)
+    _check(_ByHand(), (*args[:3], added), stepwell.compile(_ByHand(), (*args[:3], added)))
+
+
+@pytest.mark.parametrize("value", [float("nan"), _INF, -_INF])
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_values_that_are_no_numbers(where: int, value: float) -> None:
+    torch.manual_seed(0)
+    args = (*_qkv(1, 2, 20, 8, keys=30), torch.randn(20, 30))
+    args[where][0, 1, 5, 2] = value
+    _check(_ByHand(), args, stepwell.compile(_ByHand(), args))
+
+
+@pytest.mark.parametrize(("rows", "keys"), [(70, 70), (20, 50), (50, 20), (1, 9)])
+def test_causal(rows: int, keys: int) -> None:
+    torch.manual_seed(0)
+    model, args = _Attention(is_causal=True), _qkv(2, 2, rows, 8, keys=keys)
+    _check(model, args, stepwell.compile(model, args))
+    assert _fused(model, args) == 1
+
+
+def test_dynamic_sizes_and_none() -> None:
+    torch.manual_seed(0)
+    batch, rows, keys = Dim("batch"), Dim("rows"), Dim("keys")
+    model, args = _Attention(), _qkv(2, 4, 20, 8, keys=50)
+    shapes = {"q": {0: batch, 2: rows}, "k": {0: batch, 2: keys}, "v": {0: batch, 2: keys}}
+    f = stepwell.compile(model, args, dynamic_shapes=shapes)
+    for sizes in [(2, 20, 50), (1, 1, 1), (1, 1, 300), (3, 101, 7), (1, 2, 0), (1, 0, 5), (0, 4, 5)]:
+        q, k, v = _qkv(sizes[0], 4, sizes[1], 8, keys=sizes[2])
+        _check(model, (q, k, v), f)
+    assert _fused(model, args, shapes=shapes) == 1
+
+
+@pytest.mark.parametrize("mask", [False, True])
+def test_grouped_queries_of_dynamic_sizes(mask: bool) -> None:
+    torch.manual_seed(0)
+    batch, rows, keys = Dim("batch"), Dim("rows"), Dim("keys")
+    model: torch.nn.Module = _Attention(enable_gqa=True)
+    args = _qkv(2, 6, 20, 8, keys=50, heads=2)
+    shapes = {"q": {0: batch, 2: rows}, "k": {0: batch, 2: keys}, "v": {0: batch, 2: keys}}
+    if mask:
+        args, shapes["mask"] = (*args, torch.rand(2, 1, 20, 50) > 0.3), {0: batch, 2: rows, 3: keys}
+    f = stepwell.compile(model, args, dynamic_shapes=shapes)
+    for sizes in [(2, 20, 50), (1, 1, 1), (3, 70, 7)]:
+        new = _qkv(sizes[0], 6, sizes[1], 8, keys=sizes[2], heads=2)
+        new += (torch.rand(sizes[0], 1, sizes[1], sizes[2]) > 0.3,) if mask else ()
+        _check(model, new, f)
+    assert _fused(model, args, shapes=shapes) == 1
+
+
+def test_results_do_not_depend_on_threads() -> None:
+    torch.manual_seed(0)
+    model, args = _Attention(), _qkv(1, 3, 197, 64)
+    f = stepwell.compile(model, args)
+    before = stepwell.threads()
+    try:
+        results = []
+        for threads in (1, 2, 3):
+            stepwell.set_threads(threads)
+            results.append(f(*args))
+    finally:
+        stepwell.set_threads(before)
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+
+
+def test_strict_arithmetic_is_left_alone() -> None:
+    model, args = _Attention(), _qkv(2, 3, 20, 8)
+    assert _fused(model, args, "cpu,fp=strict") == 0
+
+
+def test_no_scores_in_the_plan_of_memory() -> None:
+    model, args = _Attention(), _qkv(1, 8, 256, 32)
+    scores = 8 * 256 * 256 * 4
+    planned, strict = (_report(model, args, target)["plan-memory"]["main"] for target in ("cpu", "cpu,fp=strict"))
+    assert strict["peak_bytes"] >= scores
+    assert planned["sum_bytes"] < scores
