@@ -15,6 +15,7 @@ from stepwell.passes.runner import run_element
 from stepwell.passes.tensor.attention.attend import RowRange, attend, beneath_fill
 from stepwell.passes.tensor.attention.cone import Cone, find_cone
 from stepwell.passes.tensor.attention.softmax import match_softmax
+from stepwell.passes.tensor.attention.sources import find_sources
 from stepwell.passes.tensor.build import size_of
 from stepwell.passes.tensor.structured import loops_of, structured_ops
 
@@ -52,7 +53,7 @@ class FuseAttention(Pass):
             if cone is not None:
                 self._fuse(cone)
                 fused += 1
-        for text in ("canonicalize", "cse") if fused else ():
+        for text in ("cse", "convert-elementwise-to-linalg", "canonicalize", "cse") if fused else ():
             run_element(parse_element(text), op, context)
         context.note(self.name, attentions=fused)
 
@@ -61,8 +62,9 @@ class FuseAttention(Pass):
         softmax = match_softmax(cone)
         with ir.InsertionPoint(final), final.location:
             result = beneath_fill(final.operands[2])
+            sources = find_sources(cone)
             for rows in self._ranges(cone, result):
-                result = attend(cone, softmax, result, rows)
+                result = attend(cone, sources, softmax, result, rows)
         final.results[0].replace_all_uses_with(result)
         for done in [final, *reversed(cone.members)]:
             if not any(True for _ in done.results[0].uses):

@@ -12,6 +12,7 @@ from stepwell.passes.tensor.attention.block import Block, elements, generic
 from stepwell.passes.tensor.attention.cone import Cone
 from stepwell.passes.tensor.attention.labels import Labels, is_kept
 from stepwell.passes.tensor.attention.softmax import Softmax, unless
+from stepwell.passes.tensor.attention.sources import Sources
 from stepwell.passes.tensor.build import Size, extract_slice, index, size_of
 from stepwell.passes.tensor.structured import loops_of
 
@@ -36,7 +37,7 @@ def beneath_fill(value: ir.Value) -> ir.Value:
     return op.operands[1] if op.name == "linalg.fill" else value
 
 
-def attend(cone: Cone, softmax: Softmax | None, out: ir.Value, rows: RowRange) -> ir.Value:
+def attend(cone: Cone, sources: Sources, softmax: Softmax | None, out: ir.Value, rows: RowRange) -> ir.Value:
     """``out`` with the rows of ``rows`` computed, in front of the last product."""
     loops = loops_of(cone.final)
     uppers: list[Size] = [_static(loops[dim].size, out, cone.axis(dim)) for dim in cone.loops]
@@ -50,7 +51,7 @@ def attend(cone: Cone, softmax: Softmax | None, out: ir.Value, rows: RowRange) -
     *indices, shared = made.body.arguments
     with ir.InsertionPoint(made.body):
         first: Size = rows.first if rows.single else indices[-1]
-        block = Block(cone, indices[: len(cone.loops)], first, _count(rows, first))
+        block = Block(cone, sources, indices[: len(cone.loops)], first, _count(rows, first))
         labels = cone.labels[cone.final.results[0]]
         offsets, sizes = block.place(shared, labels)
         kept = [axis for axis, label in enumerate(labels) if is_kept(label)]

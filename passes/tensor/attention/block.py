@@ -16,7 +16,8 @@ from stepwell.passes.tensor.attention.cone import (
     operand_labels,
     uses_old_value,
 )
-from stepwell.passes.tensor.attention.labels import ROWS, Index, Joined, Labels, Loop, Part, is_kept, narrowed
+from stepwell.passes.tensor.attention.labels import ROWS, Index, Joined, Kept, Labels, Loop, Part, is_kept
+from stepwell.passes.tensor.attention.sources import Sources
 from stepwell.passes.tensor.build import Size, empty, extract_slice, index, size_of
 from stepwell.passes.tensor.structured import input_count
 
@@ -29,22 +30,21 @@ class Block:
 
     Args:
         cone: what to build from.
+        sources: where its operands are read.
         at: indices of the loops around the block.
         first, count: the first of its rows, and how many there are.
     """
 
-    def __init__(self, cone: Cone, at: Sequence[Size], first: Size, count: Size) -> None:
+    def __init__(self, cone: Cone, sources: Sources, at: Sequence[Size], first: Size, count: Size) -> None:
         self.cone = cone
+        self._sources = sources
         self._at = at
         self._first = first
         self._count = count
         self._values: dict[ir.Value, ir.Value] = {}
 
-    def value(self, value: ir.Value, labels: Labels | None = None) -> ir.Value:
-        """The part of ``value`` that the block needs, without the axes at a single index."""
-        if not self.cone.holds(value):
-            assert labels is not None
-            return self._slice(value, narrowed(value, labels))
+    def value(self, value: ir.Value) -> ir.Value:
+        """The part that the block needs of a value of the cone, without the axes at a single index."""
         if value not in self._values:
             op = value.owner.operation
             self._values[value] = self.value(op.operands[0]) if op.name in RESHAPES else self.build(op)
@@ -71,12 +71,19 @@ class Block:
         """
         inputs = list(op.operands)[: input_count(op)]
         dims, maps = dim_labels(op, self.cone.labels[op.results[0]]), maps_of(op)
-        parts = [
-            instead[n] if n in instead else self.value(v, operand_labels(v, m, dims))
-            for n, (v, m) in enumerate(zip(inputs, maps, strict=False))
-        ]
         kept = [dim for dim, label in enumerate(dims) if is_kept(label)]
         made_maps = [_kept_map(v, m, dims, kept) for v, m in zip([*inputs, op.results[0]], maps, strict=True)]
+        changes, parts = dict(change), []
+        for number, value in enumerate(inputs):
+            source = self._sources.get((op.results[0], number))
+            if source is None:
+                parts.append(instead[number] if number in instead else self.value(value))
+                continue
+            parts.append(self._slice(source.value, source.labels))
+            results = list(made_maps[number].results)
+            made_maps[number] = ir.AffineMap.get(len(kept), 0, [results[axis] for axis in source.order])
+            if source.bits:
+                changes[number] = _bit
         with op.location:
             out = into or self._place(op, parts, made_maps, [dims[dim] == ROWS for dim in kept])
             start = fill_of(op.operands[len(inputs)]) if uses_old_value(op) else None
@@ -84,7 +91,7 @@ class Block:
             made = generic(parts, out, made_maps, [_kind(maps[-1], dim) for dim in kept])
             block = made.regions[0].blocks.append(*elements([*parts, out]), arg_locs=[op.location] * (len(parts) + 1))
             with ir.InsertionPoint(block):
-                self._copy_body(op, block, dims, kept, change)
+                self._copy_body(op, block, dims, kept, changes)
         return made.results[0]
 
     def _place(self, op: ir.Operation, parts: list[ir.Value], maps: list[ir.AffineMap], rows: list[bool]) -> ir.Value:
@@ -122,6 +129,7 @@ class Block:
                 offsets.append(self._first)
                 sizes.append(self._count)
             else:
+                assert not isinstance(label, Kept)
                 offsets.append(self.index(label))
                 sizes.append(1)
         return offsets, sizes
@@ -163,6 +171,10 @@ class Block:
         if label == ROWS:
             return arith.addi(linalg.IndexOp(position).result, index(self._first))
         return index(self.index(label))  # type: ignore[arg-type]
+
+
+def _bit(byte: ir.Value) -> ir.Value:
+    return arith.cmpi(arith.CmpIPredicate.ne, byte, arith.constant(byte.type, 0))
 
 
 def _kept_map(value: ir.Value, indexing: ir.AffineMap, dims: Labels, kept: list[int]) -> ir.AffineMap:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeGuard
 
 from torch_mlir import ir
 
@@ -42,9 +42,16 @@ class Part:
     modulus: int | None
 
 
+@dataclass(frozen=True)
+class Kept:
+    """All that a block needs of an axis, which is number ``axis`` in its part of some other value."""
+
+    axis: int
+
+
 Index: TypeAlias = "Loop | Zero | Joined | Part"
 #: One index, the block's rows, or None for all of an axis.
-Label: TypeAlias = "Index | Literal['rows'] | None"
+Label: TypeAlias = "Index | Kept | Literal['rows'] | None"
 Labels: TypeAlias = tuple[Label, ...]
 
 ROWS: Literal["rows"] = "rows"
@@ -93,7 +100,7 @@ def _joined(value: ir.Value, labels: Labels, group: list[int]) -> Label:
     index: Label = labels[long[0]]
     for axis in long[1:]:
         label = labels[axis]
-        if isinstance(index, str | None) or isinstance(label, str | None) or _is_dynamic(value, axis):
+        if not _is_index(index) or not _is_index(label) or _is_dynamic(value, axis):
             raise UnnamedError
         index = Joined(index, label, shape[axis])
     return index
@@ -104,7 +111,7 @@ def _parted(value: ir.Value, label: Label, group: list[int]) -> list[Label]:
     long = [axis for axis in group if shape[axis] != 1]
     if len(long) <= 1:
         return [label if axis in long else Zero() for axis in group]
-    if isinstance(label, str | None) or any(_is_dynamic(value, axis) for axis in long[1:]):
+    if not _is_index(label) or any(_is_dynamic(value, axis) for axis in long[1:]):
         raise UnnamedError
     parts: dict[int, Label] = {}
     divisor = 1
@@ -112,6 +119,10 @@ def _parted(value: ir.Value, label: Label, group: list[int]) -> list[Label]:
         parts[axis] = Part(label, divisor, shape[axis] if axis != long[0] else None)
         divisor *= shape[axis]
     return [parts.get(axis, Zero()) for axis in group]
+
+
+def _is_index(label: Label) -> TypeGuard[Index]:
+    return isinstance(label, Loop | Zero | Joined | Part)
 
 
 def _is_dynamic(value: ir.Value, axis: int) -> bool:
