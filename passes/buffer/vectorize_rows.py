@@ -74,8 +74,11 @@ class VectorizeRows(Pass):
         return True
 
     def _lanes(self, row: RowOp, inner: int) -> int:
-        widest = max(_bits(access.type.element_type) for access in row.accesses if inner in access.dims)
-        return self.vector_bits // widest
+        """Elements of a vector: as many as a register holds of the results; wider operands take several."""
+        using = [access for access in row.accesses if inner in access.dims]
+        results = [_bits(access.type.element_type) for access in using if access in row.outputs]
+        widest = max(_bits(access.type.element_type) for access in using)
+        return self.vector_bits // max([*results, min(32, widest)])
 
     def _unroll(self, row: RowOp, lanes: int, inner: int) -> int:
         size = row.sizes[inner]

@@ -12,11 +12,12 @@ from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.types import element_bytes
 from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
-from stepwell.passes.tensor.attention.attend import RowRange, attend, beneath_fill
-from stepwell.passes.tensor.attention.cone import Cone, find_cone
+from stepwell.passes.tensor.attention.attend import Growing, RowRange, attend, beneath_fill
+from stepwell.passes.tensor.attention.cone import Cone, find_cone, maps_of
+from stepwell.passes.tensor.attention.keys import closed_after, label_keys
 from stepwell.passes.tensor.attention.softmax import match_softmax
 from stepwell.passes.tensor.attention.sources import find_sources
-from stepwell.passes.tensor.build import size_of
+from stepwell.passes.tensor.build import Size, size_of
 from stepwell.passes.tensor.structured import loops_of, structured_ops
 
 #: What a dynamic number of keys is taken for.
@@ -27,6 +28,8 @@ _ROWS = 48
 _BLOCKS = 8
 #: Rows that make a block worth its while.
 _FEW = 16
+#: Parts of the rows that see keys up to their own number.
+_PARTS = 4
 
 
 @dataclass
@@ -51,6 +54,7 @@ class FuseAttention(Pass):
         for candidate in structured_ops(op):
             cone = find_cone(candidate)
             if cone is not None:
+                label_keys(cone)
                 self._fuse(cone)
                 fused += 1
         for text in ("cse", "convert-elementwise-to-linalg", "canonicalize", "cse") if fused else ():
@@ -60,28 +64,62 @@ class FuseAttention(Pass):
     def _fuse(self, cone: Cone) -> None:
         final = cone.final
         softmax = match_softmax(cone)
+        more = closed_after(cone, softmax) if softmax is not None else None
         with ir.InsertionPoint(final), final.location:
             result = beneath_fill(final.operands[2])
             sources = find_sources(cone)
-            for rows in self._ranges(cone, result):
+            for rows in self._ranges(cone, result, more):
                 result = attend(cone, sources, softmax, result, rows)
         final.results[0].replace_all_uses_with(result)
         for done in [final, *reversed(cone.members)]:
             if not any(True for _ in done.results[0].uses):
                 done.erase()
 
-    def _ranges(self, cone: Cone, out: ir.Value) -> list[RowRange]:
-        """The rows in blocks of the same size, and what is left of a static number as a block of its own."""
-        loops = loops_of(cone.final)
+    def _ranges(self, cone: Cone, out: ir.Value, more: int | None) -> list[RowRange]:
+        """The rows in blocks of the same size, and what is left of a static number as a block of its own.
+
+        Where a row sees the keys up to its own number plus ``more``, blocks compute no others; static numbers of rows
+        are cut into a few parts of which each sees as many keys as its last row, so that all sizes stay static.
+        """
         if cone.rows is None:
             return [RowRange(0, 1, 1)]
+        size, count = loops_of(cone.final)[cone.rows].size, self._count(cone, out)
+        growing = Growing(_keys(cone), more) if more is not None else None
+        if size is None:
+            return [RowRange(0, count, size_of(out, cone.axis(cone.rows)), growing)]
+        if growing is None or not isinstance(growing.total, int):
+            ends = [size - size % count, size]
+        else:
+            count = min(count, max(_FEW, -(-size // _PARTS)))
+            part = -(-size // count // _PARTS) * count
+            ends = [*range(part, size - size % count, part), size - size % count, size]
+        ranges, first = [], 0
+        for end in ends:
+            if end > first:
+                seen = growing.seen(0, end) if growing is not None and isinstance(growing.total, int) else None
+                keys = seen if isinstance(seen, int) else growing
+                ranges.append(RowRange(first, min(count, end - first), end, keys))
+                first = end
+        return ranges
+
+    def _count(self, cone: Cone, out: ir.Value) -> int:
+        """How many rows a block has."""
+        assert cone.rows is not None
+        loops = loops_of(cone.final)
         keys = prod(loop.size or _TYPICAL for loop in loops if not loop.parallel)
         most = max(1, self.scratch // (keys * element_bytes(ir.RankedTensorType(out.type).element_type)))
         size = loops[cone.rows].size
         if size is None:
-            return [RowRange(0, min(most, _ROWS), size_of(out, cone.axis(cone.rows)))]
+            return min(most, _ROWS)
         others = prod(loops[dim].size or 1 for dim in cone.loops)
         wanted = min(-(-_BLOCKS // others), -(-size // _FEW)) if others else 1
-        count = -(-size // max(-(-size // most), wanted))
-        whole = size - size % count
-        return [RowRange(0, count, whole)] + ([RowRange(whole, size - whole, size)] if whole < size else [])
+        return -(-size // max(-(-size // most), wanted))
+
+
+def _keys(cone: Cone) -> Size:
+    """How many keys there are."""
+    dim = cone.keys[cone.final.results[0]]
+    values = cone.final.operands[cone.values]
+    size = loops_of(cone.final)[dim].size
+    axes = list(maps_of(cone.final)[cone.values].results)
+    return size if size is not None else size_of(values, axes.index(ir.AffineDimExpr.get(dim)))

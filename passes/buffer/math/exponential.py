@@ -31,9 +31,10 @@ _EXP = (
 
 def exp(e: Emitter, x: ir.Value) -> ir.Value:
     """e^x: 0 below -104, infinity above 89."""
-    x = e.at_most(e.at_least(x, -104.0), 89.0)
-    rounded, r = _reduce(e, x)
-    return _scale(e, e.add(_minus_one(e, r), e.real(1.0)), rounded)
+    # Masked scores are -inf: a product that underflows to 0 takes processors over a hundred cycles.
+    none, zero = e.less(x, e.real(-104.0)), e.real(0.0)
+    rounded, r = _reduce(e, e.at_most(e.select(none, zero, x), 89.0))
+    return e.select(none, zero, _scale(e, e.add(_minus_one(e, r), e.real(1.0)), rounded))
 
 
 def exp2(e: Emitter, x: ir.Value) -> ir.Value:

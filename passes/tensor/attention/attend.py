@@ -18,12 +18,31 @@ from stepwell.passes.tensor.structured import loops_of
 
 
 @dataclass(frozen=True)
+class Growing:
+    """Of ``total`` keys a row sees those up to its own number plus ``more``."""
+
+    total: Size
+    more: int
+
+    def seen(self, first: Size, count: Size) -> Size:
+        """How many keys a block of rows sees."""
+        if isinstance(self.total, int) and isinstance(first, int) and isinstance(count, int):
+            return min(self.total, first + count + self.more)
+        end = arith.addi(arith.addi(index(first), index(count)), index(self.more))
+        return arith.minsi(end, index(self.total))
+
+
+@dataclass(frozen=True)
 class RowRange:
-    """Rows ``first`` to ``end``, ``count`` in a block; the last block may be shorter where ``end`` is not static."""
+    """Rows ``first`` to ``end``, ``count`` in a block; the last block may be shorter where ``end`` is not static.
+
+    ``keys`` says how many keys the rows see, None for all.
+    """
 
     first: int
     count: int
     end: Size
+    keys: int | Growing | None = None
 
     @property
     def single(self) -> bool:
@@ -51,7 +70,9 @@ def attend(cone: Cone, sources: Sources, softmax: Softmax | None, out: ir.Value,
     *indices, shared = made.body.arguments
     with ir.InsertionPoint(made.body):
         first: Size = rows.first if rows.single else indices[-1]
-        block = Block(cone, sources, indices[: len(cone.loops)], first, _count(rows, first))
+        count = _count(rows, first)
+        keys = rows.keys if isinstance(rows.keys, int | None) else rows.keys.seen(first, count)
+        block = Block(cone, sources, indices[: len(cone.loops)], first, count, keys)
         labels = cone.labels[cone.final.results[0]]
         offsets, sizes = block.place(shared, labels)
         kept = [axis for axis, label in enumerate(labels) if is_kept(label)]
@@ -78,9 +99,9 @@ def _block(block: Block, softmax: Softmax | None, out: ir.Value) -> ir.Value:
     cone = block.cone
     if softmax is None:
         return block.build(cone.final, into=out)
-    if softmax.shifted is not None:
+    if softmax.closed and softmax.largest is not None:
         # A row that is -inf throughout keeps weights of 0.
-        shift = {softmax.shifted: lambda largest: unless(largest, -math.inf, 0.0)}
+        shift = {softmax.largest: lambda largest: unless(largest, -math.inf, 0.0)}
         block.set(softmax.exponentials, block.build(softmax.exponentials.owner.operation, change=shift))
     # The sum stands next to the exponentials, so that a row is read once for both.
     exponentials, total = block.value(softmax.exponentials), block.value(softmax.total)

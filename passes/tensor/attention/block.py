@@ -10,13 +10,12 @@ from torch_mlir.dialects import arith, linalg
 from stepwell.passes.tensor.attention.cone import (
     RESHAPES,
     Cone,
-    dim_labels,
     fill_of,
     maps_of,
     operand_labels,
     uses_old_value,
 )
-from stepwell.passes.tensor.attention.labels import ROWS, Index, Joined, Kept, Labels, Loop, Part, is_kept
+from stepwell.passes.tensor.attention.labels import KEYS, ROWS, Index, Joined, Kept, Label, Labels, Loop, Part, is_kept
 from stepwell.passes.tensor.attention.sources import Sources
 from stepwell.passes.tensor.build import Size, empty, extract_slice, index, size_of
 from stepwell.passes.tensor.structured import input_count
@@ -33,14 +32,18 @@ class Block:
         sources: where its operands are read.
         at: indices of the loops around the block.
         first, count: the first of its rows, and how many there are.
+        keys: how many keys they see, None for all.
     """
 
-    def __init__(self, cone: Cone, sources: Sources, at: Sequence[Size], first: Size, count: Size) -> None:
+    def __init__(
+        self, cone: Cone, sources: Sources, at: Sequence[Size], first: Size, count: Size, keys: Size | None
+    ) -> None:
         self.cone = cone
         self._sources = sources
         self._at = at
         self._first = first
         self._count = count
+        self._keys = keys
         self._values: dict[ir.Value, ir.Value] = {}
 
     def value(self, value: ir.Value) -> ir.Value:
@@ -70,7 +73,7 @@ class Block:
             into: where the result goes; a new tensor without.
         """
         inputs = list(op.operands)[: input_count(op)]
-        dims, maps = dim_labels(op, self.cone.labels[op.results[0]]), maps_of(op)
+        dims, maps = self.cone.dims(op), maps_of(op)
         kept = [dim for dim, label in enumerate(dims) if is_kept(label)]
         made_maps = [_kept_map(v, m, dims, kept) for v, m in zip([*inputs, op.results[0]], maps, strict=True)]
         changes, parts = dict(change), []
@@ -85,7 +88,7 @@ class Block:
             if source.bits:
                 changes[number] = _bit
         with op.location:
-            out = into or self._place(op, parts, made_maps, [dims[dim] == ROWS for dim in kept])
+            out = into or self._place(op, parts, made_maps, [dims[dim] for dim in kept])
             start = fill_of(op.operands[len(inputs)]) if uses_old_value(op) else None
             out = linalg.fill(start, outs=[out]) if start is not None else out
             made = generic(parts, out, made_maps, [_kind(maps[-1], dim) for dim in kept])
@@ -94,7 +97,9 @@ class Block:
                 self._copy_body(op, block, dims, kept, changes)
         return made.results[0]
 
-    def _place(self, op: ir.Operation, parts: list[ir.Value], maps: list[ir.AffineMap], rows: list[bool]) -> ir.Value:
+    def _place(
+        self, op: ir.Operation, parts: list[ir.Value], maps: list[ir.AffineMap], labels: list[Label]
+    ) -> ir.Value:
         """Where the result goes: an input that nothing else needs element by element, or a new tensor."""
         old = op.operands[len(parts)]
         element = ir.RankedTensorType(old.type).element_type
@@ -106,13 +111,16 @@ class Block:
         axes = [axis for axis, label in enumerate(self.cone.labels[op.results[0]]) if is_kept(label)]
         dims = [ir.AffineDimExpr(result).position for result in maps[-1].results]
         sizes = [
-            self._count if rows[dim] else _extent(dim, parts, maps) or size_of(old, axis)
+            self._extent(labels[dim]) or _extent(dim, parts, maps) or size_of(old, axis)
             for dim, axis in zip(dims, axes, strict=True)
         ]
         return empty(sizes, element)
 
+    def _extent(self, label: Label) -> Size | None:
+        return self._count if label == ROWS else self._keys if label == KEYS else None
+
     def _slice(self, value: ir.Value, labels: Labels) -> ir.Value:
-        if all(label is None for label in labels):
+        if all(label is None or (label == KEYS and self._keys is None) for label in labels):
             return value
         offsets, sizes = self.place(value, labels)
         return extract_slice(value, offsets, sizes, [axis for axis, label in enumerate(labels) if is_kept(label)])
@@ -122,7 +130,10 @@ class Block:
         offsets: list[Size] = []
         sizes: list[Size] = []
         for axis, label in enumerate(labels):
-            if label is None:
+            if label == KEYS and self._keys is not None:
+                offsets.append(0)
+                sizes.append(self._keys)
+            elif label is None or label == KEYS:
                 offsets.append(0)
                 sizes.append(size_of(value, axis))
             elif label == ROWS:
@@ -166,7 +177,7 @@ class Block:
             values.update(zip(operation.results, copy.results, strict=True))
 
     def _loop_index(self, label: object, position: int) -> ir.Value:
-        if label is None:
+        if label is None or label == KEYS:
             return linalg.IndexOp(position).result
         if label == ROWS:
             return arith.addi(linalg.IndexOp(position).result, index(self._first))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from torch_mlir import ir
 
 from stepwell.passes.buffer.contraction.roles import contraction_maps
-from stepwell.passes.tensor.attention.labels import ROWS, Labels, Loop, UnnamedError, Zero, join, narrowed, split
+from stepwell.passes.tensor.attention.labels import KEYS, ROWS, Labels, Loop, UnnamedError, Zero, join, narrowed, split
 from stepwell.passes.tensor.structured import input_count, loops_of
 
 RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
@@ -23,6 +23,7 @@ class Cone:
         labels: the part of each value in the cone, and of the operands of ``final``, that a block needs.
         loops: for each loop around a block the dimension of ``final`` that it runs over.
         rows: the dimension of ``final`` that is cut into blocks, None where there is one row.
+        keys: by the result of each operation its dimension that runs over what ``final`` reduces.
         members: the operations in between, and the first product, in program order.
     """
 
@@ -32,8 +33,14 @@ class Cone:
     loops: list[int] = field(default_factory=list)
     rows: int | None = None
     labels: dict[ir.Value, Labels] = field(default_factory=dict)
+    keys: dict[ir.Value, int] = field(default_factory=dict)
     scores: list[ir.Operation] = field(default_factory=list)
     members: list[ir.Operation] = field(default_factory=list)
+
+    def dims(self, op: ir.Operation) -> Labels:
+        """The labels of the dimensions of an operation."""
+        labels, keys = dim_labels(op, self.labels[op.results[0]]), self.keys.get(op.results[0])
+        return tuple(KEYS if dim == keys and label is None else label for dim, label in enumerate(labels))
 
     def axis(self, dim: int) -> int:
         """The axis of the result of ``final`` that its dimension ``dim`` indexes."""

@@ -50,16 +50,17 @@ class Kept:
 
 
 Index: TypeAlias = "Loop | Zero | Joined | Part"
-#: One index, the block's rows, or None for all of an axis.
-Label: TypeAlias = "Index | Kept | Literal['rows'] | None"
+#: One index, the block's rows, the keys that they see, or None for all of an axis.
+Label: TypeAlias = "Index | Kept | Literal['rows', 'keys'] | None"
 Labels: TypeAlias = tuple[Label, ...]
 
 ROWS: Literal["rows"] = "rows"
+KEYS: Literal["keys"] = "keys"
 
 
 def is_kept(label: Label) -> bool:
     """Whether an axis with this label is there in the block."""
-    return label is None or label == ROWS
+    return label is None or label in (ROWS, KEYS)
 
 
 def narrowed(value: ir.Value, labels: Labels) -> Labels:

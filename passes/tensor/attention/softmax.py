@@ -19,31 +19,32 @@ class Softmax:
 
     Attributes:
         exponentials, total: the two values.
-        shifted: position of the row's maximum among the inputs of the operation that makes the exponentials, where
-            rows that are -inf throughout shall give 0; None where they give NaN.
+        largest: position of what is subtracted before the exponential, None where nothing is.
+        closed: whether rows that are -inf throughout shall give 0; they give NaN otherwise.
     """
 
     exponentials: ir.Value
     total: ir.Value
-    shifted: int | None
+    largest: int | None
+    closed: bool
 
 
 def match_softmax(cone: Cone) -> Softmax | None:
     """The softmax that makes the weights of ``cone``, None where they are something else."""
-    weights = _source(cone.final.operands[cone.weights])
+    weights = source_of(cone.final.operands[cone.weights])
     op = weights.owner.operation
     if op.name != "linalg.generic" or not all(loop.parallel for loop in loops_of(op)):
         return None
     block = op.regions[0].blocks[0]
     result = list(block.operations)[-1].operation.operands[0]
     closed = None
-    if _is(result, "arith.select"):
+    if is_made_by(result, "arith.select"):
         closed, zero, result = result.owner.operation.operands
         if constant(zero) != 0.0:
             return None
-    if not _is(result, "arith.divf"):
+    if not is_made_by(result, "arith.divf"):
         return None
-    inputs = [_input(op, operand) for operand in result.owner.operation.operands]
+    inputs = [input_of(op, operand) for operand in result.owner.operation.operands]
     if None in inputs:
         return None
     exponentials, total = (op.operands[n] for n in inputs if n is not None)
@@ -51,16 +52,16 @@ def match_softmax(cone: Cone) -> Softmax | None:
         return None
     if cone.labels[exponentials] != cone.labels[op.results[0]]:
         return None
-    if closed is None:
-        return Softmax(exponentials, total, None)
-    position = _input(op, closed)
     shifted = _shift(cone, exponentials)
+    if closed is None:
+        return Softmax(exponentials, total, shifted, closed=False)
+    position = input_of(op, closed)
     if position is None or shifted is None:
         return None
     largest = exponentials.owner.operation.operands[shifted]
-    if not _all_closed(cone, op.operands[position], _source(largest)):
+    if not _all_closed(cone, op.operands[position], source_of(largest)):
         return None
-    return Softmax(exponentials, total, shifted)
+    return Softmax(exponentials, total, shifted, closed=True)
 
 
 def unless(value: ir.Value, unwanted: float, instead: float) -> ir.Value:
@@ -71,22 +72,24 @@ def unless(value: ir.Value, unwanted: float, instead: float) -> ir.Value:
 
 def constant(value: ir.Value) -> float | None:
     """The number that ``value`` is, None where it is no float constant."""
-    if not _is(value, "arith.constant") or not isinstance(value.type, ir.FloatType):
+    if not is_made_by(value, "arith.constant") or not isinstance(value.type, ir.FloatType):
         return None
     return float(ir.FloatAttr(value.owner.operation.attributes["value"]).value)
 
 
-def _is(value: ir.Value, name: str) -> bool:
+def is_made_by(value: ir.Value, name: str) -> bool:
+    """Whether ``value`` is the result of an operation called ``name``."""
     return isinstance(value, ir.OpResult) and value.owner.operation.name == name
 
 
-def _source(value: ir.Value) -> ir.Value:
+def source_of(value: ir.Value) -> ir.Value:
+    """What ``value`` is a reshaped form of."""
     while isinstance(value, ir.OpResult) and value.owner.operation.name in RESHAPES:
         value = value.owner.operation.operands[0]
     return value
 
 
-def _input(op: ir.Operation, argument: ir.Value) -> int | None:
+def input_of(op: ir.Operation, argument: ir.Value) -> int | None:
     """The position of the input that ``argument`` is an element of, None where it is something else."""
     arguments = list(op.regions[0].blocks[0].arguments)[: input_count(op)]
     return arguments.index(argument) if argument in arguments else None
@@ -105,9 +108,9 @@ def _shift(cone: Cone, exponentials: ir.Value) -> int | None:
     if op.name != "linalg.generic":
         return None
     result = list(op.regions[0].blocks[0].operations)[-1].operation.operands[0]
-    if not _is(result, "math.exp") or not _is(result.owner.operation.operands[0], "arith.subf"):
+    if not is_made_by(result, "math.exp") or not is_made_by(result.owner.operation.operands[0], "arith.subf"):
         return None
-    position = _input(op, result.owner.operation.operands[0].owner.operation.operands[1])
+    position = input_of(op, result.owner.operation.operands[0].owner.operation.operands[1])
     if position is None or not cone.holds(op.operands[position]) or _is_whole(cone, op, position):
         return None
     return position
@@ -115,12 +118,12 @@ def _shift(cone: Cone, exponentials: ir.Value) -> int | None:
 
 def _all_closed(cone: Cone, closed: ir.Value, largest: ir.Value) -> bool:
     """Whether ``closed`` says that all numbers are -inf whose maximum is ``largest``."""
-    every, maximum = _source(closed).owner.operation, largest.owner.operation
+    every, maximum = source_of(closed).owner.operation, largest.owner.operation
     if every.name != "linalg.generic" or maximum.name != "linalg.generic":
         return False
-    compared = _reduced(every, "arith.andi")
-    most = _reduced(maximum, "arith.maximumf")
-    if compared is None or most is None or not _is(compared, "arith.cmpf"):
+    compared = reduced(every, "arith.andi")
+    most = reduced(maximum, "arith.maximumf")
+    if compared is None or most is None or not is_made_by(compared, "arith.cmpf"):
         return False
     comparison = compared.owner.operation
     if ir.IntegerAttr(comparison.attributes["predicate"]).value != int(arith.CmpFPredicate.OEQ):
@@ -128,22 +131,27 @@ def _all_closed(cone: Cone, closed: ir.Value, largest: ir.Value) -> bool:
     value, bound = comparison.operands
     if constant(bound) != -math.inf:
         return False
-    if _is(value, "arith.extf"):
+    if is_made_by(value, "arith.extf"):
         value = value.owner.operation.operands[0]
-    return _Same(cone, every, maximum).same(value, most)
+    return same(cone, every, value, maximum, most)
 
 
-def _reduced(op: ir.Operation, name: str) -> ir.Value | None:
+def reduced(op: ir.Operation, name: str) -> ir.Value | None:
     """The term that ``op`` reduces by the operation ``name``."""
     block = op.regions[0].blocks[0]
     result = list(block.operations)[-1].operation.operands[0]
-    if not _is(result, name):
+    if not is_made_by(result, name):
         return None
     accumulator = block.arguments[input_count(op)]
     operands = list(result.owner.operation.operands)
     if accumulator not in operands:
         return None
     return operands[1 - operands.index(accumulator)]
+
+
+def same(cone: Cone, one: ir.Operation, value: ir.Value, other: ir.Operation, also: ir.Value) -> bool:
+    """Whether a value in the body of ``one`` is the same function of the same elements as one in that of ``other``."""
+    return _Same(cone, one, other).same(value, also)
 
 
 class _Same:
@@ -155,7 +163,7 @@ class _Same:
 
     def same(self, one: ir.Value, other: ir.Value) -> bool:
         """Whether two values of the bodies are the same function of the same elements."""
-        inputs = [_input(op, value) for op, value in zip(self.ops, (one, other), strict=True)]
+        inputs = [input_of(op, value) for op, value in zip(self.ops, (one, other), strict=True)]
         if None not in inputs:
             return self._element(0, inputs[0]) == self._element(1, inputs[1])
         if not isinstance(one, ir.OpResult) or not isinstance(other, ir.OpResult):
@@ -172,7 +180,7 @@ class _Same:
         op = self.ops[which]
         dims = dim_labels(op, self.cone.labels[op.results[0]])
         labels = operand_labels(op.operands[position], maps_of(op)[position], dims)
-        return _source(op.operands[position]), tuple(label for label in labels if not isinstance(label, Zero))
+        return source_of(op.operands[position]), tuple(label for label in labels if not isinstance(label, Zero))
 
 
 def _attributes(op: ir.Operation) -> list[tuple[str, ir.Attribute]]:

@@ -44,7 +44,7 @@ def find_sources(cone: Cone) -> Sources:
     for op in [*cone.members, cone.final]:
         if op.name in RESHAPES:
             continue
-        dims, maps = dim_labels(op, cone.labels[op.results[0]]), maps_of(op)
+        dims, maps = cone.dims(op), maps_of(op)
         for number, value in enumerate(list(op.operands)[: input_count(op)]):
             if not cone.holds(value):
                 labels = operand_labels(value, maps[number], dims)
