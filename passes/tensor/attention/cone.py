@@ -24,6 +24,7 @@ class Cone:
         loops: for each loop around a block the dimension of ``final`` that it runs over.
         rows: the dimension of ``final`` that is cut into blocks, None where there is one row.
         keys: by the result of each operation its dimension that runs over what ``final`` reduces.
+        queries: elementwise operations ahead of the first product that are done on a block.
         members: the operations in between, and the first product, in program order.
     """
 
@@ -35,6 +36,7 @@ class Cone:
     labels: dict[ir.Value, Labels] = field(default_factory=dict)
     keys: dict[ir.Value, int] = field(default_factory=dict)
     scores: list[ir.Operation] = field(default_factory=list)
+    queries: list[ir.Operation] = field(default_factory=list)
     members: list[ir.Operation] = field(default_factory=list)
 
     def dims(self, op: ir.Operation) -> Labels:
@@ -174,6 +176,9 @@ class _Walk:
             for operand, indexing in zip(op.operands, maps_of(op), strict=True):
                 operand_labels(operand, indexing, dim_labels(op, labels))
             self.cone.scores.append(op)
+            dims = dim_labels(op, labels)
+            for operand, indexing in zip(list(op.operands)[:2], maps_of(op), strict=False):
+                self._take_queries(operand, operand_labels(operand, indexing, dims))
             return True
         if op.name != "linalg.generic" or len(op.results) != 1:
             return False
@@ -186,6 +191,27 @@ class _Walk:
             raise UnnamedError
         return True
 
+    def _take_queries(self, value: ir.Value, labels: Labels) -> None:
+        """Make ``value`` part of the cone if it is elementwise work on queries, which no two blocks share."""
+        cone = self.cone
+        if not isinstance(value, ir.OpResult) or (cone.rows is not None and ROWS not in labels):
+            return
+        op = value.owner.operation
+        if op.name != "linalg.generic" or len(op.results) != 1 or uses_old_value(op) or op.block != cone.final.block:
+            return
+        shared = any(Loop(number) not in labels for number in range(len(cone.loops)))
+        if shared or len(list(value.uses)) != 1 or not all(loop.parallel for loop in loops_of(op)):
+            return
+        dims = dim_labels(op, labels)
+        try:
+            for operand, indexing in zip(op.operands, maps_of(op), strict=True):
+                operand_labels(operand, indexing, dims)
+        except UnnamedError:
+            return
+        cone.queries.append(op)
+        cone.members.append(op)
+        cone.labels[value] = labels
+
 
 def uses_old_value(op: ir.Operation) -> bool:
     """Whether the body of ``op`` reads what its result starts from."""
@@ -194,7 +220,7 @@ def uses_old_value(op: ir.Operation) -> bool:
 
 def _has_softmax(cone: Cone) -> bool:
     """Whether numbers of a row are reduced and exponentials taken, as without them a block gains nothing."""
-    between = [op for op in cone.members if op.name == "linalg.generic" and op not in cone.scores]
+    between = [op for op in cone.members if op.name == "linalg.generic" and op not in (*cone.scores, *cone.queries)]
     names = {inner.operation.name for op in between for inner in op.regions[0].blocks[0].operations}
     return any(not loop.parallel for op in between for loop in loops_of(op)) and "math.exp" in names
 

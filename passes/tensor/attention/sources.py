@@ -48,7 +48,7 @@ def find_sources(cone: Cone) -> Sources:
         for number, value in enumerate(list(op.operands)[: input_count(op)]):
             if not cone.holds(value):
                 labels = operand_labels(value, maps[number], dims)
-                product = op == cone.final or op in cone.scores
+                product = op == cone.final or op in (*cone.scores, *cone.queries)
                 found[op.results[0], number] = _of_product(value, labels, few) if product else _of_mask(value, labels)
     return found
 
