@@ -113,12 +113,30 @@ def test_values_that_are_no_numbers(where: int, value: float) -> None:
     _check(_ByHand(), args, stepwell.compile(_ByHand(), args))
 
 
-@pytest.mark.parametrize(("rows", "keys"), [(70, 70), (20, 50), (50, 20), (1, 9)])
+@pytest.mark.parametrize(("rows", "keys"), [(70, 70), (20, 50), (50, 20), (1, 9), (301, 301)])
 def test_causal(rows: int, keys: int) -> None:
     torch.manual_seed(0)
     model, args = _Attention(is_causal=True), _qkv(2, 2, rows, 8, keys=keys)
     _check(model, args, stepwell.compile(model, args))
     assert _fused(model, args) == 1
+
+
+def test_causal_blocks_compute_no_keys_that_they_do_not_see() -> None:
+    torch.manual_seed(0)
+    model, (q, k, v) = _Attention(is_causal=True), _qkv(1, 2, 400, 8)
+    want = model(q.double(), k.double(), v.double())
+    v[:, :, 300:] = _INF
+    got = stepwell.compile(model, (q, k, v))(q, k, v)
+    torch.testing.assert_close(got[:, :, :100].double(), want[:, :, :100], rtol=1e-5, atol=1e-5)
+
+
+def test_causal_dynamic_sizes() -> None:
+    torch.manual_seed(0)
+    rows, keys = Dim("rows"), Dim("keys")
+    model, args = _Attention(is_causal=True), _qkv(1, 2, 20, 8, keys=50)
+    f = stepwell.compile(model, args, dynamic_shapes={"q": {2: rows}, "k": {2: keys}, "v": {2: keys}})
+    for sizes in [(20, 50), (150, 150), (130, 40), (1, 1)]:
+        _check(model, _qkv(1, 2, sizes[0], 8, keys=sizes[1]), f)
 
 
 def test_dynamic_sizes_and_none() -> None:

@@ -9,7 +9,16 @@ from torch_mlir.dialects import arith
 
 from stepwell.passes.tensor.attention.cone import RESHAPES, Cone, groups_of, maps_of, operand_labels, source_labels
 from stepwell.passes.tensor.attention.labels import KEYS, ROWS, Label, Labels, UnnamedError
-from stepwell.passes.tensor.attention.softmax import Softmax, constant, input_of, is_made_by, reduced, same, source_of
+from stepwell.passes.tensor.attention.softmax import (
+    Softmax,
+    constant,
+    difference_of,
+    input_of,
+    is_made_by,
+    reduced,
+    same,
+    source_of,
+)
 from stepwell.passes.tensor.structured import input_count, loops_of
 
 _Axis = tuple[ir.Value, int]
@@ -47,11 +56,10 @@ def closed_after(cone: Cone, softmax: Softmax) -> int | None:
         return None
     maximum = source_of(op.operands[softmax.largest]).owner.operation
     most = reduced(maximum, "arith.maximumf") if maximum.name == "linalg.generic" else None
-    score = list(op.regions[0].blocks[0].operations)[-1].operation.operands[0]
-    score = score.owner.operation.operands[0].owner.operation.operands[0]
-    if most is None or not same(cone, op, score, maximum, most):
+    difference = difference_of(op)
+    if most is None or difference is None or not same(cone, op, difference.operands[0], maximum, most):
         return None
-    return _end_of(cone, op, score)
+    return _end_of(cone, op, difference.operands[0])
 
 
 def _end_of(cone: Cone, op: ir.Operation, score: ir.Value) -> int | None:

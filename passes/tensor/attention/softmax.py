@@ -102,15 +102,34 @@ def _is_whole(cone: Cone, op: ir.Operation, position: int | None) -> bool:
     return None in operand_labels(op.operands[position], maps_of(op)[position], dims)
 
 
+def difference_of(op: ir.Operation) -> ir.Operation | None:
+    """The subtraction whose exponential ``op`` yields, or 0 where that is too small to matter."""
+    result = list(op.regions[0].blocks[0].operations)[-1].operation.operands[0]
+    small = None
+    if is_made_by(result, "arith.select"):
+        small, zero, result = result.owner.operation.operands
+        if constant(zero) != 0.0 or not is_made_by(small, "arith.cmpf"):
+            return None
+    if not is_made_by(result, "math.exp") or not is_made_by(result.owner.operation.operands[0], "arith.subf"):
+        return None
+    difference = result.owner.operation.operands[0]
+    if small is not None and (
+        small.owner.operation.operands[0] != difference
+        or ir.IntegerAttr(small.owner.operation.attributes["predicate"]).value != int(arith.CmpFPredicate.OLT)
+    ):
+        return None
+    return difference.owner.operation
+
+
 def _shift(cone: Cone, exponentials: ir.Value) -> int | None:
     """Which input of the operation behind ``exponentials`` is the row's maximum, subtracted before the exponential."""
     op = exponentials.owner.operation
     if op.name != "linalg.generic":
         return None
-    result = list(op.regions[0].blocks[0].operations)[-1].operation.operands[0]
-    if not is_made_by(result, "math.exp") or not is_made_by(result.owner.operation.operands[0], "arith.subf"):
+    difference = difference_of(op)
+    if difference is None:
         return None
-    position = input_of(op, result.owner.operation.operands[0].owner.operation.operands[1])
+    position = input_of(op, difference.operands[1])
     if position is None or not cone.holds(op.operands[position]) or _is_whole(cone, op, position):
         return None
     return position

@@ -167,3 +167,75 @@ func.func @scores_returned(%q: tensor<32x16xf32>, %k: tensor<16x64xf32>, %v: ten
   %r = linalg.matmul ins(%x, %v : tensor<32x64xf32>, tensor<64x16xf32>) outs(%oz : tensor<32x16xf32>) -> tensor<32x16xf32>
   return %r, %s : tensor<32x16xf32>, tensor<32x64xf32>
 }
+
+// -----
+
+#id = affine_map<(r, n) -> (r, n)>
+#row = affine_map<(r, n) -> (r)>
+#key = affine_map<(r, n) -> (n)>
+#one = affine_map<(r) -> (r)>
+
+// Rows see the keys up to their own: four parts, each with the keys of its last row; the mask of bits is read as bytes.
+// WHOLE-LABEL: func.func @causal
+// WHOLE: arith.extui {{.*}} : i1 to i8
+// WHOLE: tensor.empty() : tensor<16x16xf32>
+// WHOLE: arith.cmpi ne, {{.*}} : i8
+// WHOLE: tensor.empty() : tensor<16x32xf32>
+// WHOLE: tensor.empty() : tensor<16x48xf32>
+// WHOLE: tensor.empty() : tensor<16x64xf32>
+func.func @causal(%q: tensor<64x16xf32>, %k: tensor<16x64xf32>, %v: tensor<64x16xf32>, %mask: tensor<64x64xi1>)
+    -> tensor<64x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %low = arith.constant 0xFF800000 : f32
+  %ie = tensor.empty() : tensor<64xi64>
+  %i = linalg.generic {indexing_maps = [#one], iterator_types = ["parallel"]} outs(%ie : tensor<64xi64>) {
+  ^bb0(%o: i64):
+    %0 = linalg.index 0 : index
+    %1 = arith.index_cast %0 : index to i64
+    linalg.yield %1 : i64
+  } -> tensor<64xi64>
+  %e = tensor.empty() : tensor<64x64xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<64x64xf32>) -> tensor<64x64xf32>
+  %d = linalg.matmul ins(%q, %k : tensor<64x16xf32>, tensor<16x64xf32>) outs(%z : tensor<64x64xf32>) -> tensor<64x64xf32>
+  %s = linalg.generic {indexing_maps = [#key, #row, #id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%i, %i, %mask, %d : tensor<64xi64>, tensor<64xi64>, tensor<64x64xi1>, tensor<64x64xf32>)
+      outs(%e : tensor<64x64xf32>) {
+  ^bb0(%n: i64, %r: i64, %b: i1, %a: f32, %o: f32):
+    %0 = arith.cmpi sle, %n, %r : i64
+    %1 = arith.andi %0, %b : i1
+    %2 = arith.select %1, %a, %low : f32
+    linalg.yield %2 : f32
+  } -> tensor<64x64xf32>
+  %re = tensor.empty() : tensor<64xf32>
+  %rl = linalg.fill ins(%low : f32) outs(%re : tensor<64xf32>) -> tensor<64xf32>
+  %m = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%s : tensor<64x64xf32>) outs(%rl : tensor<64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.maximumf %a, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<64xf32>
+  %x = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%s, %m : tensor<64x64xf32>, tensor<64xf32>) outs(%e : tensor<64x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.subf %a, %b : f32
+    %1 = math.exp %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<64x64xf32>
+  %rz = linalg.fill ins(%zero : f32) outs(%re : tensor<64xf32>) -> tensor<64xf32>
+  %t = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<64x64xf32>) outs(%rz : tensor<64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<64xf32>
+  %w = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %t : tensor<64x64xf32>, tensor<64xf32>) outs(%e : tensor<64x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.divf %a, %b : f32
+    linalg.yield %0 : f32
+  } -> tensor<64x64xf32>
+  %oe = tensor.empty() : tensor<64x16xf32>
+  %oz = linalg.fill ins(%zero : f32) outs(%oe : tensor<64x16xf32>) -> tensor<64x16xf32>
+  %r = linalg.matmul ins(%w, %v : tensor<64x64xf32>, tensor<64x16xf32>) outs(%oz : tensor<64x16xf32>) -> tensor<64x16xf32>
+  return %r : tensor<64x16xf32>
+}
