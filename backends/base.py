@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from stepwell.backends.target import Target
 from stepwell.passes.base import PassContext
 from stepwell.passes.pipeline import Pipeline
+from stepwell.passes.schedules.book import Schedules
 from stepwell.support.errors import UsageError
 from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import Signature
@@ -141,6 +142,14 @@ class Backend(ABC):
     @abstractmethod
     def pipeline(self, target: Target) -> Pipeline:
         """The stages from the imported graph level to the target's last level."""
+
+    def schedules(self, target: Target) -> Schedules:
+        """What passes ask how to shape code; from a database where ``target`` names one.
+
+        Raises:
+            ScheduleError: the database can't be understood.
+        """
+        return Schedules()
 
     @abstractmethod
     def emit(self, lowered: Lowered) -> Code:

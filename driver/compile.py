@@ -45,7 +45,7 @@ class Compilation:
         self.pipeline = pipeline_from(whole, program.module.operation, program.level)
         trusted = pipeline is None and dump_dir is None  # verified between stages; an error is traced to its pass
         self.config = RunConfig(dump_dir=dump_dir, verify_each=not trusted)
-        self.context = PassContext(parameters=program.parameters)
+        self.context = PassContext(parameters=program.parameters, schedules=backend.schedules(target))
         self.report = report or CompileReport()
 
     def observe(self, observer: Observer) -> None:
@@ -63,6 +63,8 @@ class Compilation:
             preflight.check(self.program, self.backend.capabilities(self.target), self.target.name)
         pipeline = self.pipeline.until(to) if to else self.pipeline
         self.report.passes = run_pipeline(pipeline, self.program.module, self.context, self.config)
+        if self.context.schedules.entries:
+            self.context.note("schedules", **self.context.schedules.facts())
         self.report.notes = self.context.report
         add_prepared(self.context.prepare, self.program.parameters)
 

@@ -63,7 +63,10 @@ def cache_key(exported: Sequence[Exported], backend: Backend, target: Target, pi
     graphs = [fingerprint(entry) for entry in exported]
     if None in graphs:
         return None
-    parts = (graphs, str(target), str(pipeline), versions(), sources(), sys.version_info[:2])
+    schedules = [
+        (str(entry.key), entry.cpu, sorted(entry.values.items())) for entry in backend.schedules(target).entries
+    ]
+    parts = (graphs, str(target), str(pipeline), sorted(schedules), versions(), sources(), sys.version_info[:2])
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 

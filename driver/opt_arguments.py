@@ -27,6 +27,7 @@ class Options:
     verify_level: str | None = None
     load: list[Path] = field(default_factory=list)
     parameters: Path | None = None
+    schedules: Path | None = None
     dump_ir: Path | None = None
     dump_pass_pipeline: bool = False
     time_passes: bool = False
@@ -97,6 +98,7 @@ FLAGS: dict[str, Flag] = {
     "verify-level": Flag("verify_level", "NAME", "check the result against the contract of a level", str),
     "load": Flag("load", "FILE.py", "load your passes and dialects; may come more than once", Path, append=True),
     "parameters": Flag("parameters", "FILE", "safetensors file with the values of the parameters", Path),
+    "schedules": Flag("schedules", "FILE", "schedule database; its entries are taken whatever CPU they name", Path),
     "dump-ir": Flag("dump_ir", "DIR", "write the IR after every pass to a numbered file there", Path),
     "dump-pass-pipeline": _switch("dump_pass_pipeline", "print the pipeline that is run"),
     "time-passes": _switch("time_passes", "print a table of the time each pass took"),

@@ -9,7 +9,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch_mlir import ir
@@ -129,6 +129,11 @@ def _run_passes(options: Options, pipeline: Pipeline, module: ir.Module) -> None
         from stepwell.support.parameter_file import open_file
 
         context.parameters = open_file(options.parameters)
+    if options.schedules is not None:
+        from stepwell.passes.schedules.book import Schedules
+        from stepwell.passes.schedules.database import read_database
+
+        context.schedules = Schedules(replace(entry, cpu="") for entry in read_database(options.schedules).entries)
     with _reproducer_folder(keep=options.verify_diagnostics is None) as folder:
         config = RunConfig(
             verify_each=options.verify_each,
@@ -139,6 +144,8 @@ def _run_passes(options: Options, pipeline: Pipeline, module: ir.Module) -> None
             reproducer_dir=folder,
         )
         report = run_pipeline(pipeline, module, context, config)
+    if context.schedules.entries:
+        context.note("schedules", **context.schedules.facts())
     if options.time_passes:
         print(report.timing_table(), file=sys.stderr)
     if options.print_report:

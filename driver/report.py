@@ -67,4 +67,8 @@ class CompileReport:
             lines.append(f"{stage:<14}{level:<10}{operations:>11}{milliseconds:>10.1f}")
         for phase, seconds in self.seconds.items():
             lines.append(f"{phase:<14}{'':<10}{'':>11}{seconds * 1e3:>10.1f}")
+        if "schedules" in self.notes:
+            facts = self.notes["schedules"]
+            lines.append(f"schedules: {facts['used']} of {facts['entries']} entries of the database used")
+            lines += [f"  unused: {entry}" for entry in facts["unused"]]
         return "\n".join(lines)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch_mlir import ir
 from torch_mlir.rewrite import RewritePatternSet, apply_patterns_and_fold_greedily
 
+from stepwell.passes.schedules.book import Schedules
 from stepwell.support.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ class PassContext:
     Attributes:
         parameters: values of the weights by name, or None where only IR is at hand (``stepwell-opt`` on a bare file).
         prepare: the functions that make prepared weights, once ``detach-prepare`` has taken them out of the module.
+        schedules: how code for operations is shaped, by their own measure or a database's.
         values_read: names of the parameters whose values a pass has read; their hashes belong in a cache key.
         report: what passes want the user to know, by pass name.
     """
 
     parameters: ParameterStore | None = None
     prepare: ir.Module | None = None
+    schedules: Schedules = field(default_factory=Schedules)
     values_read: set[str] = field(default_factory=set)
     report: dict[str, dict[str, Any]] = field(default_factory=dict)
 

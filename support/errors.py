@@ -87,6 +87,10 @@ class ArtifactError(Error):
     """An artifact or parameter file is missing, damaged, or made for something else."""
 
 
+class ScheduleError(Error):
+    """A schedule database can't be understood, or has a schedule that is not possible."""
+
+
 class CodegenError(Error):
     """A backend could not turn its IR into code."""
 

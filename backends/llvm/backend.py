@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnable
 from stepwell.backends.llvm.codegen import generate
 from stepwell.backends.llvm.cpu import Cpu, check_machine, host
-from stepwell.backends.llvm.cpu_levels import resolve_levels, schedule_model
+from stepwell.backends.llvm.cpu_levels import resolve_levels, schedule_cpu_text, schedule_model
 from stepwell.backends.llvm.describe import ParameterPlace, describe_model, read_entries, read_layout
 from stepwell.backends.llvm.foreign_runtime import runtime_archive
 from stepwell.backends.llvm.link import link_shared, make_archive
@@ -22,6 +22,8 @@ from stepwell.backends.llvm.toolchain import find_compiler, find_toolchain
 from stepwell.backends.target import Target
 from stepwell.passes.buffer.instrument import profile_state
 from stepwell.passes.pipeline import Pipeline
+from stepwell.passes.schedules.book import Schedules
+from stepwell.passes.schedules.database import read_database
 from stepwell.support import native
 from stepwell.support.dtypes import byte_size
 from stepwell.support.errors import ArtifactError, Error, UsageError
@@ -47,6 +49,7 @@ class CpuBackend(Backend):
         "fp": "strict, contract (default: fused multiply-add, reassociated reductions) or fast",
         "opt": "LLVM's optimisation level, 0 to 3 (default 3)",
         "threads": "threads for the loops of this model; by default as many as stepwell.set_threads says",
+        "schedules": "a file with schedules that stepwell tune found",
         "profile": "true: code that times its loop nests, for stepwell profile",
     }
     code_forms: ClassVar[tuple[str, ...]] = ("ll", "s", "o", "a", "so")
@@ -74,6 +77,11 @@ class CpuBackend(Backend):
         if target.get("profile") == "true":
             pipeline.insert_before("declare-entries", "instrument")
         return pipeline
+
+    def schedules(self, target: Target) -> Schedules:
+        file = target.get("schedules")
+        entries = read_database(Path(file)).entries if file else ()
+        return Schedules(entries, schedule_cpu_text(resolve_levels(target)))
 
     def emit(self, lowered: Lowered) -> Code:
         cpu, *better = resolve_levels(lowered.target)

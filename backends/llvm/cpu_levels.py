@@ -39,6 +39,18 @@ def resolve_levels(target: Target) -> list[Cpu]:
 
 
 def schedule_model(levels: list[Cpu]) -> CpuModel:
-    """What schedules are made for: the best CPU whose vectors all of today's machines of its kind have."""
+    """What schedules are made for, see :func:`schedule_cpu`."""
+    return cpu_model(schedule_cpu(levels))
+
+
+def schedule_cpu(levels: list[Cpu]) -> Cpu:
+    """The best CPU whose vectors all of today's machines of its kind have."""
     common = [cpu for cpu in levels if not cpu.has("avx512f")]
-    return cpu_model(common[-1] if common else levels[0])
+    return common[-1] if common else levels[0]
+
+
+def schedule_cpu_text(levels: list[Cpu]) -> str:
+    """What a schedule database calls a CPU: its name, and the registers that code for it may use."""
+    cpu = schedule_cpu(levels)
+    model = cpu_model(cpu)
+    return f"{cpu.name}, {model.registers} vectors of {model.vector_bits} bits"

@@ -13,6 +13,8 @@ from torch_mlir.dialects import arith, scf
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.loop_work import Amount, Amounts, Estimator, constant
 from stepwell.passes.buffer.parallel import body_operations, bounds, build_parallel, make_sequential
+from stepwell.passes.schedules.book import Schedules
+from stepwell.passes.schedules.parallel import ParallelSchedule, parallel_key
 from stepwell.support.walk import operations
 
 #: Innermost iterations are cut at multiples of this, so that two threads rarely write to one cache line.
@@ -50,7 +52,7 @@ class ParallelizeLoops(Pass):
         while waiting:
             loop = _fuse_perfect_nest(waiting.pop())
             inner = list(_outermost(loop))
-            if self._cut(loop):
+            if self._cut(loop, context.schedules):
                 kept += 1
                 for nested in inner:
                     _all_sequential(nested)
@@ -60,21 +62,24 @@ class ParallelizeLoops(Pass):
         _lift_stack_memory(op)
         context.note(self.name, parallel=kept)
 
-    def _cut(self, loop: ir.Operation) -> bool:
+    def _cut(self, loop: ir.Operation, schedules: Schedules) -> bool:
         """Cut ``loop`` into blocks; False, and nothing done, where that would not pay."""
-        if self.blocks == 1 or list(loop.results):
+        if list(loop.results):
             return False
         with ir.InsertionPoint(loop), loop.location:
             estimator = Estimator(loop)
             trips = [estimator.trips(*dim) for dim in zip(*bounds(loop), strict=True)]
             works = [_AMOUNTS.most(1, estimator.block(body_operations(loop)))]
+            schedule = self._schedule(trips, works[0], schedules)
+            if schedule.blocks == 1:
+                return False
             for count in reversed(trips):
                 works.insert(0, _AMOUNTS.times(works[0], count))
             total = works.pop(0)
-            if isinstance(total, int) and total < 2 * self.grain:
+            if isinstance(total, int) and total < 2 * schedule.grain:
                 return False
-            target = _AMOUNTS.most(self.grain, _AMOUNTS.over(total, self.blocks))
-            sizes = [self._block(target, work, count) for work, count in zip(works, trips, strict=True)]
+            target = _AMOUNTS.most(schedule.grain, _AMOUNTS.over(total, schedule.blocks))
+            sizes = [_block(schedule.grain, target, work, count) for work, count in zip(works, trips, strict=True)]
             if isinstance(works[-1], int) and works[-1] <= _SMALL:
                 sizes[-1] = _whole_lines(sizes[-1], trips[-1])
             if all(_is_whole(size, count) for size, count in zip(sizes, trips, strict=True)):
@@ -82,15 +87,20 @@ class ParallelizeLoops(Pass):
             _rebuild(loop, trips, sizes)
         return True
 
-    def _block(self, target: Amount, work: Amount, count: Amount) -> Amount:
-        """How many of ``count`` iterations of ``work`` make up ``target``; blocks of about the same size."""
-        if isinstance(work, int) and isinstance(count, int) and work * count <= self.grain:
-            return count  # the target is no smaller
-        size = _AMOUNTS.most(1, _AMOUNTS.least(_AMOUNTS.over(target, _AMOUNTS.most(1, work)), count))
-        if isinstance(size, int) and isinstance(count, int):
-            parts = -(-count // size)
-            return -(-count // parts)
-        return size
+    def _schedule(self, trips: list[Amount], work: Amount, schedules: Schedules) -> ParallelSchedule:
+        sizes = [amount if isinstance(amount, int) else None for amount in (*trips, work)]
+        return schedules.choose(parallel_key(sizes[:-1], sizes[-1]), ParallelSchedule(self.grain, self.blocks))
+
+
+def _block(grain: int, target: Amount, work: Amount, count: Amount) -> Amount:
+    """How many of ``count`` iterations of ``work`` make up ``target``; blocks of about the same size."""
+    if isinstance(work, int) and isinstance(count, int) and work * count <= grain:
+        return count  # the target is no smaller
+    size = _AMOUNTS.most(1, _AMOUNTS.least(_AMOUNTS.over(target, _AMOUNTS.most(1, work)), count))
+    if isinstance(size, int) and isinstance(count, int):
+        parts = -(-count // size)
+        return -(-count // parts)
+    return size
 
 
 def _whole_lines(size: Amount, count: Amount) -> Amount:

@@ -11,8 +11,14 @@ from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.contraction.epilogue import find_epilogue
 from stepwell.passes.buffer.contraction.fill import fill_before
 from stepwell.passes.buffer.contraction.kernel import ContractionKernel
-from stepwell.passes.buffer.contraction.roles import match_contraction
-from stepwell.passes.buffer.contraction.shape import Machine, choose_shape
+from stepwell.passes.buffer.contraction.roles import Contraction, match_contraction
+from stepwell.passes.schedules.book import Schedules
+from stepwell.passes.schedules.contraction import (
+    ContractionSchedule,
+    Machine,
+    contraction_key,
+    contraction_schedule,
+)
 from stepwell.support.walk import operations
 
 
@@ -51,7 +57,7 @@ class VectorizeContractions(Pass):
             epilogue = find_epilogue(contraction) if self.epilogues else None
             place = epilogue.op if epilogue is not None else contraction.op
             with ir.InsertionPoint(place), contraction.op.location:
-                shape = choose_shape(contraction, machine)
+                shape = _schedule(contraction, machine, context.schedules)
                 ContractionKernel(contraction, shape, fill is not None, epilogue).emit()
             for done in (contraction.op, fill, epilogue.op if epilogue is not None else None):
                 if done is not None:
@@ -60,6 +66,11 @@ class VectorizeContractions(Pass):
             fused += epilogue is not None
             _drop_unread(contraction.out)
         context.note(self.name, contractions=len(found), fills=fills, epilogues=fused)
+
+
+def _schedule(contraction: Contraction, machine: Machine, schedules: Schedules) -> ContractionSchedule:
+    default = contraction_schedule(contraction, machine)
+    return schedules.choose(contraction_key(contraction), default, lambda shape: shape.fault(contraction, machine))
 
 
 def _drop_unread(value: ir.Value) -> None:

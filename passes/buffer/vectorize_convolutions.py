@@ -50,7 +50,7 @@ class VectorizeConvolutions(Pass):
             registers = Registers(self.registers, max(2, self.vector_bits // _BITS[element]), self.l2)
             nest = ChannelwiseNest if is_channelwise(convolution) else DenseNest
             with ir.InsertionPoint(site.position), convolution.location:
-                nest(site, registers).emit()
+                nest(site, registers, context.schedules).emit()
             taken, fused, copied = taken + 1, fused + (site.epilogue is not None), copied + (site.copy is not None)
             site.erase()
         context.note(self.name, convolutions=taken, epilogues=fused, copies=copied)

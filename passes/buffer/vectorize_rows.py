@@ -12,6 +12,8 @@ from stepwell.passes.buffer.rows.body import vectorizable
 from stepwell.passes.buffer.rows.collapse import collapse
 from stepwell.passes.buffer.rows.emit import RowEmitter
 from stepwell.passes.buffer.rows.operation import COMBINERS, RowOp, match_row_op
+from stepwell.passes.schedules.book import Schedules
+from stepwell.passes.schedules.rows import rows_key, rows_schedule
 from stepwell.support.walk import operations
 
 _FLOAT_SUMS = ("arith.addf", "arith.mulf")
@@ -41,10 +43,10 @@ class VectorizeRows(Pass):
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         found = [candidate for candidate in operations(op) if candidate.name == "linalg.generic"]
-        count = sum(self._vectorize(generic) for generic in found)
+        count = sum(self._vectorize(generic, context.schedules) for generic in found)
         context.note(self.name, operations=len(found), vectorized=count)
 
-    def _vectorize(self, generic: ir.Operation) -> bool:
+    def _vectorize(self, generic: ir.Operation, schedules: Schedules) -> bool:
         row = match_row_op(generic)
         if row is None or not row.sizes or 0 in row.sizes or not vectorizable(generic.regions[0].blocks[0]):
             return False
@@ -62,8 +64,13 @@ class VectorizeRows(Pass):
             along = inner in row.reduced
             if combiner is None or (along and combiner.name in _FLOAT_SUMS and not self.reassociate):
                 return False
+        schedule = schedules.choose(
+            rows_key(row, inner),
+            rows_schedule(row, inner, lanes, self.unroll),
+            lambda schedule: schedule.fault(size, lanes),
+        )
         with ir.InsertionPoint(generic), generic.location:
-            emitter = RowEmitter(row, inner, lanes, self._unroll(row, lanes, inner))
+            emitter = RowEmitter(row, inner, schedule)
             if combiner is None:
                 emitter.elementwise()
             elif inner in row.reduced:
@@ -79,13 +86,6 @@ class VectorizeRows(Pass):
         results = [_bits(access.type.element_type) for access in using if access in row.outputs]
         widest = max(_bits(access.type.element_type) for access in using)
         return self.vector_bits // max([*results, min(32, widest)])
-
-    def _unroll(self, row: RowOp, lanes: int, inner: int) -> int:
-        size = row.sizes[inner]
-        unroll = self.unroll if row.reduced else 1
-        while size is not None and unroll > 1 and size < lanes * unroll:
-            unroll //= 2
-        return unroll
 
 
 def _inner(row: RowOp) -> int | None:

@@ -10,6 +10,8 @@ from torch_mlir.dialects import arith, linalg, tensor
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import arguments, entries
+from stepwell.passes.schedules.book import Schedules
+from stepwell.passes.schedules.packing import panel_key, panel_schedule
 from stepwell.passes.tensor.build import scalar
 from stepwell.passes.tensor.weight_only import WeightOnly
 
@@ -45,10 +47,10 @@ class Pack(Pass):
             analysis = WeightOnly(entry.operation.regions[0].blocks[0], arguments(entry))
             for product in analysis.operations:
                 if product.name == "linalg.matmul" and product.operands[1] in analysis.sources:
-                    packed += self._rewrite(product)
+                    packed += self._rewrite(product, context.schedules)
         context.note(self.name, packed=packed)
 
-    def _rewrite(self, product: ir.Operation) -> bool:
+    def _rewrite(self, product: ir.Operation, schedules: Schedules) -> bool:
         left, right, init = product.operands
         element = ir.RankedTensorType(right.type).element_type
         bits = _BITS.get(str(element))
@@ -57,9 +59,13 @@ class Pack(Pass):
         if bits is None or not plain or not static or not _is_plain_product(product):
             return False
         depth, width = ir.RankedTensorType(right.type).shape
-        panel = self._panel(width, bits)
+        if 0 in (depth, width):
+            return False
+        default = panel_schedule(width, max(1, self.vector_bits // bits), self.registers)
+        key = panel_key(depth, width, str(element))
+        panel = schedules.choose(key, default, lambda panel: panel.fault(width, self.max_growth)).width
         panels = -(-width // panel)
-        if 0 in (depth, width) or panels * panel > self.max_growth * width:
+        if panels * panel > self.max_growth * width:
             return False
         with ir.InsertionPoint(product), product.location:
             weight = _packed(right, panels, depth, panel)
@@ -67,15 +73,6 @@ class Pack(Pass):
         product.results[0].replace_all_uses_with(result)
         product.erase()
         return True
-
-    def _panel(self, width: int, bits: int) -> int:
-        """Elements of a row in a panel: whole vectors, such that panels come out even where they can."""
-        vector = max(1, self.vector_bits // bits)
-        whole = -(-width // vector)
-        counts = (3, 4, 2) if self.registers >= 32 else (2,)
-        if whole < min(counts):
-            return vector
-        return vector * next((count for count in counts if whole % count == 0), counts[0])
 
 
 def _is_plain_product(product: ir.Operation) -> bool:

@@ -9,14 +9,14 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, tensor
 
 from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.schedules.book import Schedules
+from stepwell.passes.schedules.packing import filter_key, filter_schedule
 from stepwell.passes.tensor.build import Size, empty, extract_slice, scalar, sizes_of
 from stepwell.passes.tensor.layout.rewrites import is_zero
 from stepwell.passes.tensor.layout.twins import LAST
 from stepwell.support.walk import operations
 
 _DYNAMIC = ir.ShapedType.get_dynamic_size()
-# A packed filter may be this much larger than it was.
-_MOST_PADDING = 1.3
 # Images of so few channels are read as they lie: a scalar is loaded from anywhere at the same price.
 _FEW_CHANNELS = 4
 
@@ -43,25 +43,10 @@ class PackConvolutions(Pass):
         ]
         for convolution in found:
             with ir.InsertionPoint(convolution), convolution.location:
-                result = _Rewrite(convolution, self.lanes).build()
+                result = _Rewrite(convolution, self.lanes, context.schedules).build()
             convolution.results[0].replace_all_uses_with(result)
             convolution.erase()
         context.note(self.name, packed=len(found))
-
-
-def block_of_channels(channels: int, vector: int) -> int:
-    """How many of ``channels`` to keep side by side: the fewest vector operations, little padding, two vectors."""
-    if channels <= 2 * vector:
-        return -(-channels // 4) * 4
-
-    def cost(block: int) -> tuple[float, int]:
-        full, rest = divmod(channels, block)
-        vectors = full * -(-block // vector) + -(-rest // vector)
-        # A single vector of channels loads a scalar for each multiply-add.
-        return vectors * (1.1 if block == vector else 1.0), abs(block - 2 * vector)
-
-    sizes = [half * vector // 2 for half in range(2, 7)]
-    return min((size for size in sizes if -(-channels // size) * size <= _MOST_PADDING * channels), key=cost)
 
 
 def _applies(op: ir.Operation) -> bool:
@@ -77,13 +62,17 @@ def _applies(op: ir.Operation) -> bool:
 
 
 class _Rewrite:
-    def __init__(self, op: ir.Operation, lanes: int) -> None:
+    def __init__(self, op: ir.Operation, lanes: int, schedules: Schedules) -> None:
         self.image, self.filter, self.init = op.operands
         self.strides, self.dilations = (_pair(op, name) for name in ("strides", "dilations"))
         *self.window, self.depth, self.channels = ir.RankedTensorType(self.filter.type).shape
         self.element = ir.RankedTensorType(self.filter.type).element_type
         wide = str(self.element) == "f64"
-        self.block = block_of_channels(self.channels, max(4, lanes // (4 if wide else 2)))
+        self.block = schedules.choose(
+            filter_key((self.window[0], self.window[1]), self.depth, self.channels, str(self.element)),
+            filter_schedule(self.channels, max(4, lanes // (4 if wide else 2))),
+            lambda schedule: schedule.fault(self.channels),
+        ).block
         self.blocks = -(-self.channels // self.block)
 
     def build(self) -> ir.Value:

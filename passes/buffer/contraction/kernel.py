@@ -18,9 +18,9 @@ from torch_mlir.dialects import arith, memref, scf, vector
 
 from stepwell.passes.buffer.contraction.epilogue import Epilogue
 from stepwell.passes.buffer.contraction.roles import Contraction
-from stepwell.passes.buffer.contraction.shape import KernelShape
 from stepwell.passes.buffer.contraction.tile import Indices, Panels, Piece, Steps, Tile
 from stepwell.passes.buffer.parallel import build_parallel
+from stepwell.passes.schedules.contraction import ContractionSchedule
 
 #: Rows of the tile for what is left of a dynamic number of rows.
 _REST = 4
@@ -37,7 +37,11 @@ class ContractionKernel:
     """
 
     def __init__(
-        self, contraction: Contraction, shape: KernelShape, zero: bool = False, epilogue: Epilogue | None = None
+        self,
+        contraction: Contraction,
+        shape: ContractionSchedule,
+        zero: bool = False,
+        epilogue: Epilogue | None = None,
     ) -> None:
         self.c = contraction
         self.shape = shape

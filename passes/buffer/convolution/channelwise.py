@@ -10,13 +10,14 @@ from torch_mlir.dialects import arith, vector
 
 from stepwell.passes.buffer.convolution.dense import Registers
 from stepwell.passes.buffer.convolution.epilogue import WriteBack
-from stepwell.passes.buffer.convolution.nest import Nest, even_tile
+from stepwell.passes.buffer.convolution.nest import Nest
 from stepwell.passes.buffer.convolution.site import Site
+from stepwell.passes.schedules.book import Schedules
+from stepwell.passes.schedules.convolution import channelwise_key, channelwise_schedule
 
 _OPS = frozenset({"linalg.depthwise_conv_2d_nhwc_hwc", "linalg.pooling_nhwc_max", "linalg.pooling_nhwc_sum"})
 # Rows of larger windows are a loop.
 _MOST_TAPS = 25
-_PIXELS = 8
 
 
 def is_channelwise(op: ir.Operation) -> bool:
@@ -39,7 +40,7 @@ def is_channelwise(op: ir.Operation) -> bool:
 class ChannelwiseNest:
     """Emits the nest of ``site`` at the insertion point."""
 
-    def __init__(self, site: Site, registers: Registers) -> None:
+    def __init__(self, site: Site, registers: Registers, schedules: Schedules) -> None:
         self.site = site
         self.nest = Nest()
         self.image, self.window, self.out = site.op.operands
@@ -49,7 +50,13 @@ class ChannelwiseNest:
         self.strides, self.dilations = (
             [int(v) for v in ir.DenseIntElementsAttr(site.op.attributes[name])] for name in ("strides", "dilations")
         )
-        self.lanes = registers.lanes
+        width = self.nest.size(self.out, 2)
+        self.schedule = schedules.choose(
+            channelwise_key(site.op.name.removeprefix("linalg."), list(site.op.operands)),
+            channelwise_schedule(width if isinstance(width, int) else None, registers.lanes),
+            lambda schedule: schedule.fault(self.channels, registers.count, registers.lanes),
+        )
+        self.lanes = self.schedule.vector
         self.write_back = WriteBack(site, self.nest, 1)
 
     def emit(self) -> None:
@@ -59,7 +66,7 @@ class ChannelwiseNest:
 
         def body(at: list[ir.Value]) -> None:
             n, h = at
-            for left, right, tile in self.nest.segments(width, even_tile(width, _PIXELS)):
+            for left, right, tile in self.nest.segments(width, self.schedule.pixels):
 
                 def columns(w: ir.Value, pixels: int = tile) -> None:
                     if whole:

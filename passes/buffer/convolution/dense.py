@@ -14,14 +14,13 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, memref, vector
 
 from stepwell.passes.buffer.convolution.epilogue import WriteBack
-from stepwell.passes.buffer.convolution.nest import Nest, even_tile
+from stepwell.passes.buffer.convolution.nest import Extent, Nest
 from stepwell.passes.buffer.convolution.site import Site
 from stepwell.passes.buffer.prefetch import CACHE_LINE, MOST_TILES, steps_ahead
+from stepwell.passes.schedules.book import Schedules
+from stepwell.passes.schedules.convolution import ConvolutionSchedule, convolution_key, convolution_schedule
 
 _FULL_UNROLL = 8
-# Multiply-adds in one iteration: enough to hide the loop, few enough for the instruction cache.
-_STEPS = 112
-_NARROW = 8
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,14 @@ class Registers:
     count: int
     lanes: int
     l2: int = 512 << 10
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Channels that are computed together, and multiply-adds of vectors in one iteration."""
+
+    lanes: int
+    steps: int
 
 
 def is_packed_convolution(op: ir.Operation) -> bool:
@@ -55,13 +62,14 @@ def is_packed_convolution(op: ir.Operation) -> bool:
 class DenseNest:
     """Emits the nest of ``site`` at the insertion point."""
 
-    def __init__(self, site: Site, registers: Registers) -> None:
+    def __init__(self, site: Site, registers: Registers, schedules: Schedules) -> None:
         self.site = site
         self.nest = Nest()
         self.image, self.filter, self.out = site.op.operands
         self.image_map = ir.AffineMapAttr(ir.ArrayAttr(site.op.attributes["indexing_maps"])[0]).value
         self.element = ir.MemRefType(self.out.type).element_type
         self.registers = registers
+        self.schedules = schedules
         self.groups, self.taps_high, self.taps_wide, self.depth, self.block = ir.MemRefType(self.filter.type).shape
         self.channels = _channels(site)
         self.write_back = WriteBack(site, self.nest, self.block)
@@ -75,22 +83,17 @@ class DenseNest:
             self._blocks(whole, whole + 1, rest)
 
     def _blocks(self, first: int, end: int, lanes: int) -> None:
-        vectors = self._vectors(lanes)
-        most = min(14, (self.registers.count - 2 - len(vectors)) // len(vectors))
         batch, height, width = (self.nest.size(self.out, axis) for axis in range(3))
-        wide = even_tile(width, most)
-        high = 1
-        if isinstance(width, int) and isinstance(height, int) and width <= _NARROW:
-            wide = min(width, most)
-            high = even_tile(height, max(1, most // wide)) if wide == width else 1
-        segments = self.nest.segments(height, high)
+        schedule = self._schedule(height, width, lanes)
+        part = _Part(lanes, schedule.steps)
+        segments = self.nest.segments(height, schedule.high)
 
         def rows(group: ir.Value, n: ir.Value, h: ir.Value, count: int) -> None:
-            for left, right, tile in self.nest.segments(width, wide):
+            for left, right, tile in self.nest.segments(width, schedule.wide):
                 pixels = [(y, x) for y in range(count) for x in range(tile)]
-                self.nest.loop(left, right, tile, partial(self._row_tile, group, n, h, pixels, lanes))
+                self.nest.loop(left, right, tile, partial(self._row_tile, group, n, h, pixels, part))
 
-        if high > 1 and len(segments) > 1:
+        if schedule.high > 1 and len(segments) > 1:
             # Few pixels and a large filter: a block of it is read once for all of them.
 
             def image(at: list[ir.Value]) -> None:
@@ -103,6 +106,15 @@ class DenseNest:
         for lower, upper, step in segments:
             ranges = [(first, end, 1), (0, batch, 1), (lower, upper, step)]
             self.nest.parallel(ranges, lambda at, step=step: rows(*at, count=step))  # type: ignore[misc]
+
+    def _schedule(self, height: Extent, width: Extent, lanes: int) -> ConvolutionSchedule:
+        vectors, registers = len(self._vectors(lanes)), self.registers.count
+        sizes = [extent if isinstance(extent, int) else None for extent in (height, width)]
+        return self.schedules.choose(
+            convolution_key(self.image, self.filter, self.out, lanes),
+            convolution_schedule(sizes[0], sizes[1], vectors, registers),
+            lambda schedule: schedule.fault(vectors, registers),
+        )
 
     def _vectors(self, lanes: int) -> list[tuple[int, int, int]]:
         """(offset, width, lanes that count) of the vectors that cover ``lanes``; widths are powers of two or whole."""
@@ -118,18 +130,18 @@ class DenseNest:
         return found
 
     def _row_tile(
-        self, group: ir.Value, n: ir.Value, h: ir.Value, pixels: list[tuple[int, int]], lanes: int, w: ir.Value
+        self, group: ir.Value, n: ir.Value, h: ir.Value, pixels: list[tuple[int, int]], part: _Part, w: ir.Value
     ) -> None:
-        self._tile([n, h, w], group, pixels, lanes)
+        self._tile([n, h, w], group, pixels, part)
 
-    def _tile(self, corner: list[ir.Value], group: ir.Value, pixels: list[tuple[int, int]], lanes: int) -> None:
-        vectors = self._vectors(lanes)
+    def _tile(self, corner: list[ir.Value], group: ir.Value, pixels: list[tuple[int, int]], part: _Part) -> None:
+        vectors = self._vectors(part.lanes)
         zero = ir.FloatAttr.get(self.element, 0.0)
         start = []
         for _, width, _ in vectors:
             kind = ir.VectorType.get([width], self.element)
             start.append(arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, zero)))
-        values = self._reduce(corner, group, pixels, vectors, start * len(pixels))
+        values = self._reduce(corner, group, pixels, vectors, start * len(pixels), part.steps)
         n, h, w = corner
         for p, (y, x) in enumerate(pixels):
             pixel = [n, self.nest.add(h, y), self.nest.add(w, x)]
@@ -143,6 +155,7 @@ class DenseNest:
         pixels: list[tuple[int, int]],
         vectors: list[tuple[int, int, int]],
         start: list[ir.Value],
+        steps: int,
     ) -> list[ir.Value]:
         def step(i: ir.Value, j: ir.Value, c: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
             self._prefetch([group, i, j, c], vectors)
@@ -163,7 +176,7 @@ class DenseNest:
         share = self._share_of_next(corner, len(pixels))
 
         def channels(i: ir.Value, j: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
-            unroll = max(1, min(4, _STEPS // len(values)))
+            unroll = max(1, min(4, steps // len(values)))
             if self.depth <= _FULL_UNROLL:
                 unroll = self.depth
             main = self.depth - self.depth % unroll

@@ -95,11 +95,3 @@ class Nest:
             return [part for part in parts if part[0] != part[1]]
         main_end = arith.muli(arith.divui(extent, self.constant(tile)), self.constant(tile))
         return [(0, main_end, tile), (main_end, extent, 1)]
-
-
-def even_tile(extent: Extent, most: int) -> int:
-    """The largest tile up to ``most`` that wastes least: an extent of 15 is 8 and 7 rather than 14 and 1."""
-    if not isinstance(extent, int):
-        return most
-    pieces = -(-extent // most)
-    return max(1, -(-extent // max(1, pieces)))

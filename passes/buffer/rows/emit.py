@@ -12,6 +12,7 @@ from stepwell.passes.buffer.liveness import PARALLEL
 from stepwell.passes.buffer.rows.body import Body
 from stepwell.passes.buffer.rows.loops import constant, loop, nested, parallel
 from stepwell.passes.buffer.rows.operation import Access, RowOp
+from stepwell.passes.schedules.rows import RowsSchedule
 
 _KINDS = {
     "arith.addf": "add", "arith.mulf": "mul", "arith.maximumf": "maximumf", "arith.minimumf": "minimumf",
@@ -19,9 +20,6 @@ _KINDS = {
     "arith.maxsi": "maxsi", "arith.minsi": "minsi", "arith.maxui": "maxui", "arith.minui": "minui",
     "arith.andi": "and", "arith.ori": "or",
 }  # fmt: skip
-
-_BLOCK = 4096
-"""Elements of a one-dimensional operation that one iteration of its parallel loop takes."""
 
 
 def neutral(combiner: str, element: ir.Type) -> ir.Attribute:
@@ -44,11 +42,12 @@ def neutral(combiner: str, element: ir.Type) -> ir.Attribute:
 class RowEmitter:
     """Emits ``row`` in front of its operation; ``inner`` is the dimension that vectors run along."""
 
-    def __init__(self, row: RowOp, inner: int, lanes: int, unroll: int) -> None:
+    def __init__(self, row: RowOp, inner: int, schedule: RowsSchedule) -> None:
         self.row = row
         self.inner = inner
-        self.lanes = lanes
-        self.unroll = unroll
+        self.lanes = schedule.vector
+        self.unroll = schedule.unroll
+        self.piece = schedule.block
         self.block = row.op.regions[0].blocks[0]
         self.sizes = [self._size(dim) for dim in range(len(row.sizes))]
 
@@ -66,10 +65,10 @@ class RowEmitter:
         total = self.sizes[self.inner]
 
         def piece(indices: list[ir.Value]) -> None:
-            end = arith.minsi(arith.addi(indices[0], constant(_BLOCK)), total)
+            end = arith.minsi(arith.addi(indices[0], constant(self.piece)), total)
             self._line({}, indices[0], end)
 
-        parallel([total], piece, [_BLOCK])
+        parallel([total], piece, [self.piece])
 
     def reduce_along(self, combiner: ir.Operation) -> None:
         """A reduction along ``inner`` (and before it along the other reduced dimensions)."""

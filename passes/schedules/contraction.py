@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import gcd, prod
+from typing import ClassVar
 
 from torch_mlir import ir
 
 from stepwell.passes.buffer.contraction.roles import Contraction
 from stepwell.passes.buffer.prefetch import steps_ahead
+from stepwell.passes.schedules.base import Key, Schedule, elements, is_power_of_two, spell
 
 #: Multiply-adds in flight that hide their latency: two units, four cycles.
 _IN_FLIGHT = 8
@@ -49,7 +51,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class KernelShape:
+class ContractionSchedule(Schedule):
     """The blocking.
 
     Attributes:
@@ -61,8 +63,11 @@ class KernelShape:
         row_block, lane_block: rows and elements of a row that one thread computes at a time, whole tiles.
         cached_rows: rows of these that meet all lanes of the block before the next ones do.
         ahead: steps of the innermost reduced dimension that the right operand is asked for ahead of its use, or 0.
-        copies: whether the first tile of rows copies the right operand into a panel for the others.
+        copies: 1 where the first tile of rows copies the right operand into a panel for the others, else 0.
     """
+
+    kind: ClassVar[str] = "contraction"
+    zeros: ClassVar[frozenset[str]] = frozenset({"ahead", "copies"})
 
     rows: int
     vector: int
@@ -73,15 +78,57 @@ class KernelShape:
     cached_rows: int
     lane_block: int
     ahead: int
-    copies: bool
+    copies: int
 
     @property
     def lanes(self) -> int:
         """Elements of a row in registers."""
         return self.vector * self.pieces
 
+    def fault(self, contraction: Contraction, machine: Machine) -> str:
+        """Why this can't be the blocking of ``contraction``; empty if it can."""
+        registers = (self.rows + 1) * self.pieces * -(-self.vector * contraction.bits // machine.vector_bits) + 1
+        panel = contraction.panel
+        if contraction.row is None and self.rows > 1:
+            return "the operation has no rows"
+        if not is_power_of_two(self.vector):
+            return f"vector {self.vector} is no power of two"
+        if panel and self.lanes % panel:
+            return f"vector {self.vector} times pieces {self.pieces} is no multiple of the panel {panel}"
+        if self.row_block % self.rows:
+            return f"row-block {self.row_block} is no multiple of rows {self.rows}"
+        if self.lane_block % self.lanes:
+            return f"lane-block {self.lane_block} is no multiple of vector times pieces, {self.lanes}"
+        if self.cached_rows % self.rows:
+            return f"cached-rows {self.cached_rows} is no multiple of rows {self.rows}"
+        if self.copies and not self._may_copy(contraction):
+            return (
+                "copies takes a right operand in rows, and all rows of the result, more than a tile, in one row-block"
+            )
+        if registers > machine.registers:
+            return f"it takes {registers} vector registers, there are {machine.registers}"
+        return ""
 
-def choose_shape(contraction: Contraction, machine: Machine) -> KernelShape:
+    def _may_copy(self, contraction: Contraction) -> bool:
+        count = contraction.sizes[contraction.row] if contraction.row is not None else None
+        return _has_rows(contraction) and count is not None and self.rows < count <= self.row_block
+
+
+def contraction_key(contraction: Contraction) -> Key:
+    """What a database knows ``contraction`` by."""
+    sizes = contraction.sizes
+    row = () if contraction.row is None else (sizes[contraction.row],)
+    text = spell(
+        batch=[sizes[dim] for dim in contraction.batch],
+        rows=row,
+        lanes=sizes[contraction.lane],
+        reduced=[sizes[dim] for dim in contraction.reduced],
+        panel=() if contraction.panel is None else (contraction.panel,),
+    )
+    return Key("contraction", text, elements((contraction.left, contraction.right, contraction.out)))
+
+
+def contraction_schedule(contraction: Contraction, machine: Machine) -> ContractionSchedule:
     """The blocking for ``contraction``: registers hold a tile of the result, L2 the blocks that tiles are made from.
 
     The reduction is cut so that a panel of the right operand takes an eighth of L2 (cut for L1, a product of 1024 ran
@@ -93,7 +140,7 @@ def choose_shape(contraction: Contraction, machine: Machine) -> KernelShape:
         vector = gcd(vector, contraction.panel)
     count = contraction.sizes[contraction.row] if contraction.row is not None else 1
     if count == 1 and _is_streamed(contraction):
-        return KernelShape(1, vector, 4, _STREAMS, _STREAMS, 1, 1, _STREAMED_LANES, 0, copies=False)
+        return ContractionSchedule(1, vector, 4, _STREAMS, _STREAMS, 1, 1, _STREAMED_LANES, 0, 0)
     pieces = _pieces(contraction, machine.registers, vector, count)
     # One register for the broadcast; of 32 two more, or LLVM, which loads ahead, spills accumulators.
     rows = max(1, (machine.registers - pieces - machine.registers // 10) // pieces)
@@ -110,7 +157,7 @@ def choose_shape(contraction: Contraction, machine: Machine) -> KernelShape:
     cached, row_block, lane_block = _split(contraction, rows, vector * pieces, most, copies)
     # Rows of an operand that is not packed lie a stride apart: what is asked for early would push out its neighbours.
     ahead = steps_ahead(contraction.panel * contraction.bits // 8, inner) if contraction.panel else 0
-    return KernelShape(rows, vector, pieces, depth, block, row_block, cached, lane_block, ahead, copies)
+    return ContractionSchedule(rows, vector, pieces, depth, block, row_block, cached, lane_block, ahead, int(copies))
 
 
 def _is_streamed(contraction: Contraction) -> bool:
@@ -123,9 +170,7 @@ def _is_streamed(contraction: Contraction) -> bool:
 
 def _copies(contraction: Contraction, rows: int) -> bool:
     """Whether rows that lie apart are read often enough to pay for a copy, and too many for the first cache."""
-    if contraction.panel or len(contraction.reduced) != 1 or contraction.row is None:
-        return False
-    if not all(isinstance(result, ir.AffineDimExpr) for result in contraction.right_map.results):
+    if contraction.row is None or not _has_rows(contraction):
         return False
     count, width, depth = (
         contraction.sizes[dim] for dim in (contraction.row, contraction.lane, contraction.reduced[0])
@@ -133,6 +178,12 @@ def _copies(contraction: Contraction, rows: int) -> bool:
     if count is None or width is None or depth is None:
         return False
     return count > _COPIED_TILES * rows and width * depth * contraction.bits // 8 > _COPIED_BYTES
+
+
+def _has_rows(contraction: Contraction) -> bool:
+    """Whether the right operand is a matrix, or several, as it was."""
+    plain = all(isinstance(result, ir.AffineDimExpr) for result in contraction.right_map.results)
+    return plain and not contraction.panel and len(contraction.reduced) == 1
 
 
 def _split(contraction: Contraction, rows: int, lanes: int, most: int, whole: bool) -> tuple[int, int, int]:

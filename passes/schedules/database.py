@@ -1,0 +1,206 @@
+"""The file with measured schedules: JSON for people and programs, checked as it is read, written whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stepwell.passes.schedules.base import Key, Schedule
+from stepwell.passes.schedules.book import Entry
+from stepwell.passes.schedules.contraction import ContractionSchedule
+from stepwell.passes.schedules.convolution import ChannelwiseSchedule, ConvolutionSchedule
+from stepwell.passes.schedules.packing import FilterSchedule, PanelSchedule
+from stepwell.passes.schedules.parallel import ParallelSchedule
+from stepwell.passes.schedules.rows import RowsSchedule
+from stepwell.support.atomic import write_text
+from stepwell.support.errors import ScheduleError
+
+VERSION = 1
+
+KINDS: Mapping[str, type[Schedule]] = {
+    kind.kind: kind
+    for kind in (
+        ContractionSchedule, ConvolutionSchedule, ChannelwiseSchedule, RowsSchedule, ParallelSchedule, PanelSchedule,
+        FilterSchedule,
+    )
+}  # fmt: skip
+
+_ENTRY = ("kind", "sizes", "element", "cpu", "schedule")
+_TRIAL = (*_ENTRY, "threads")
+_AGAIN = "correct the file, or take it away and tune again"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A schedule that was tried.
+
+    Attributes:
+        key, cpu: what for, and what on.
+        values: the fields in which it differs from the operation's own schedule.
+        threads: of the parallel loops.
+        seconds, own: what the operation took with it, and in turns with its own schedule; None where it failed.
+        failure: what went wrong.
+    """
+
+    key: Key
+    cpu: str
+    values: Mapping[str, int]
+    threads: int
+    seconds: float | None = None
+    own: float | None = None
+    failure: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """Its time over that of the operation's own schedule; infinite where it failed."""
+        return self.seconds / self.own if self.seconds is not None and self.own else float("inf")
+
+
+@dataclass
+class Database:
+    """Entries, which compilations use, and trials, which only tuning looks at."""
+
+    entries: list[Entry] = field(default_factory=list)
+    trials: list[Trial] = field(default_factory=list)
+
+    def put(self, entries: Sequence[Entry]) -> None:
+        """Add ``entries`` in the place of those for the same operations."""
+        new = {(entry.key, entry.cpu) for entry in entries}
+        self.entries = [entry for entry in self.entries if (entry.key, entry.cpu) not in new] + list(entries)
+
+    def text(self) -> str:
+        """The file: a line for each entry and trial."""
+        parts = [f'"version": {VERSION}', _list("entries", [_entry_data(entry) for entry in self.entries])]
+        if self.trials:
+            parts.append(_list("trials", [_trial_data(trial) for trial in self.trials]))
+        return "{\n" + ",\n".join(parts) + "\n}\n"
+
+    def write(self, path: Path) -> None:
+        """Write the file whole.
+
+        Raises:
+            ArtifactError: the folder can't be written.
+        """
+        write_text(path, self.text())
+
+
+def read_database(path: Path) -> Database:
+    """The database in ``path``.
+
+    Raises:
+        ScheduleError: it can't be read, or something in it is not what it should be.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as failure:
+        reason = failure.strerror if isinstance(failure, OSError) else "it is no text"
+        raise ScheduleError(
+            f"can't read the schedule database '{path}': {reason}", hint="stepwell tune writes one"
+        ) from None
+    return parse_database(text, str(path))
+
+
+def parse_database(text: str, origin: str) -> Database:
+    """The database that ``text``, the content of ``origin``, is."""
+    try:
+        data = json.loads(text)
+    except ValueError as failure:
+        raise ScheduleError(f"the schedule database is no JSON: {failure}", where=origin, hint=_AGAIN) from None
+    if not isinstance(data, dict) or "version" not in data:
+        raise ScheduleError("the file is no schedule database", where=origin, hint="stepwell tune writes one")
+    if data["version"] != VERSION:
+        raise ScheduleError(
+            f"the schedule database has version {data['version']}, this one reads {VERSION}", where=origin, hint=_AGAIN
+        )
+    unknown = sorted(data.keys() - {"version", "entries", "trials"})
+    if unknown:
+        raise ScheduleError(f"a schedule database has no '{unknown[0]}'", where=origin, hint=_AGAIN)
+    database = Database()
+    places: dict[tuple[Key, str], str] = {}
+    for number, item in enumerate(_items(data, "entries", origin), 1):
+        where = f"{origin}, entry {number}"
+        _check_names(item, _ENTRY, (), where)
+        entry = Entry(_key(item, where), _text(item, "cpu", where), _values(item, where), where)
+        first = places.setdefault((entry.key, entry.cpu), where)
+        if first != where:
+            raise ScheduleError(f"'{entry.key}' has two entries", where=f"{first} and {number}", hint=_AGAIN)
+        database.entries.append(entry)
+    for number, item in enumerate(_items(data, "trials", origin), 1):
+        database.trials.append(_trial(item, f"{origin}, trial {number}"))
+    return database
+
+
+def _trial(item: Mapping[str, Any], where: str) -> Trial:
+    _check_names(item, _TRIAL, ("microseconds", "own", "failure"), where)
+    key, cpu, values = _key(item, where), _text(item, "cpu", where), _values(item, where)
+    times = [item.get("microseconds"), item.get("own")]
+    if not all(time is None or (isinstance(time, int | float) and time > 0) for time in times):
+        raise ScheduleError("a time is a positive number", where=where, hint=_AGAIN)
+    seconds, own = (None if time is None else time * 1e-6 for time in times)
+    return Trial(key, cpu, values, int(item["threads"]), seconds, own, str(item.get("failure", "")))
+
+
+def _items(data: Mapping[str, Any], name: str, origin: str) -> list[Mapping[str, Any]]:
+    items = data.get(name, [])
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ScheduleError(f"'{name}' is no list of objects", where=origin, hint=_AGAIN)
+    return items
+
+
+def _check_names(item: Mapping[str, Any], needed: Sequence[str], possible: Sequence[str], where: str) -> None:
+    missing = [name for name in needed if name not in item]
+    unknown = sorted(item.keys() - {*needed, *possible})
+    if missing or unknown:
+        what = f"'{missing[0]}' is missing" if missing else f"'{unknown[0]}' is unknown"
+        raise ScheduleError(what, where=where, hint=f"it has {', '.join((*needed, *possible))}")
+
+
+def _key(item: Mapping[str, Any], where: str) -> Key:
+    kind = _text(item, "kind", where)
+    if kind not in KINDS:
+        raise ScheduleError(f"there is no kind '{kind}'", where=where, hint=f"the kinds: {', '.join(KINDS)}")
+    return Key(kind, _text(item, "sizes", where), _text(item, "element", where))
+
+
+def _text(item: Mapping[str, Any], name: str, where: str) -> str:
+    value = item[name]
+    if not isinstance(value, str):
+        raise ScheduleError(f"'{name}' is text, not {json.dumps(value)}", where=where, hint=_AGAIN)
+    return value
+
+
+def _values(item: Mapping[str, Any], where: str) -> dict[str, int]:
+    values, names = item["schedule"], KINDS[item["kind"]].names()
+    if not isinstance(values, dict):
+        raise ScheduleError("'schedule' is an object", where=where, hint=f"its fields: {', '.join(names)}")
+    for name, value in values.items():
+        if name not in names:
+            raise ScheduleError(
+                f"a schedule of kind '{item['kind']}' has no '{name}'", where=where, hint=f"it has {', '.join(names)}"
+            )
+        least = 0 if name in KINDS[item["kind"]].zeros else 1
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            wanted = "a positive whole number" if least else "a whole number"
+            raise ScheduleError(f"'{name}' is {wanted}, not {json.dumps(value)}", where=where)
+    return dict(values)
+
+
+def _list(name: str, items: Sequence[Mapping[str, Any]]) -> str:
+    lines = ",\n".join(f"  {json.dumps(item)}" for item in items)
+    return f'"{name}": [\n{lines}\n]' if items else f'"{name}": []'
+
+
+def _entry_data(entry: Entry | Trial) -> dict[str, Any]:
+    key = entry.key
+    words = {"kind": key.kind, "sizes": key.sizes, "element": key.element, "cpu": entry.cpu}
+    return {**words, "schedule": dict(entry.values)}
+
+
+def _trial_data(trial: Trial) -> dict[str, Any]:
+    data = {**_entry_data(trial), "threads": trial.threads}
+    if trial.seconds is not None and trial.own is not None:
+        data |= {"microseconds": round(trial.seconds * 1e6, 3), "own": round(trial.own * 1e6, 3)}
+    return data | ({"failure": trial.failure} if trial.failure else {})
