@@ -122,6 +122,8 @@ class Backend(ABC):
     """Option name -> help text."""
     code_forms: ClassVar[tuple[str, ...]] = ()
     """What :meth:`code_form` can give (``ll``, ``s``, ``ptx``, ``sv``)."""
+    kept_stage: ClassVar[str] = ""
+    """The stage of the pipeline behind which an artifact keeps the program, to be compiled again from there."""
 
     def resolve(self, target: Target) -> Target:
         """Check the options and make implied ones explicit (``cpu=host`` becomes a CPU and its features).

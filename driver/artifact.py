@@ -12,7 +12,7 @@ from typing import Any
 
 from stepwell.backends.base import Code
 from stepwell.backends.registry import backend as find_backend
-from stepwell.driver.executable import Executable
+from stepwell.driver.executable import PROGRAM, SCHEDULES, Executable
 from stepwell.driver.header import c_header
 from stepwell.driver.manifest import NAME as MANIFEST
 from stepwell.driver.manifest import read_manifest, write_manifest
@@ -48,7 +48,7 @@ def save_artifact(executable: Executable, folder: Path) -> None:
         executable.plan(entry).check_named()
     backend = find_backend(executable.target.name)
     code = backend.package(executable.code)
-    files = dict(code.files)
+    files = code.files | {name: text.encode() for name, text in executable.sources.items()}
     files["model.h"] = c_header(executable.signatures, executable.target).encode()
     if executable.prepare:
         files[_PREPARE] = executable.prepare.encode()
@@ -90,9 +90,11 @@ def load_artifact(folder: Path) -> Executable:
             f"'{folder}' does not hold what target '{manifest.target}' needs: {failure}", hint="compile it again"
         ) from failure
     prepare = (folder / _PREPARE).read_text() if _PREPARE in manifest.files else ""
+    sources = {name: (folder / name).read_text() for name in (PROGRAM, SCHEDULES) if name in manifest.files}
     return Executable(
-        manifest.target, code, runnable, manifest.signatures, file, prepare=prepare, weights=manifest.weights
-    )
+        manifest.target, code, runnable, manifest.signatures, file, prepare=prepare, weights=manifest.weights,
+        sources=sources,
+    )  # fmt: skip
 
 
 def file_digest(path: Path) -> str:

@@ -29,6 +29,7 @@ def assemble(
     trees: Mapping[str, tuple[Any, Any]],
     prepare: str,
     weights: WeightFacts,
+    sources: Mapping[str, str],
     report: CompileReport,
 ) -> Executable:
     """The executable; its parameter file lives as long as it does.
@@ -36,6 +37,7 @@ def assemble(
     Args:
         parameters: all that ``code.layout`` names.
         trees: live input and output ``TreeSpec`` by entry, where the model came from Python.
+        sources: as in :class:`Executable`.
         prepare: the functions that made the prepared weights, as text.
     """
     folder = Path(tempfile.mkdtemp(prefix="stepwell-"))
@@ -51,7 +53,8 @@ def assemble(
         raise
     plans = {entry: CallPlan(signatures[entry], *specs) for entry, specs in trees.items()}
     executable = Executable(
-        target, code, runnable, signatures, file, report=report, plans=plans, prepare=prepare, weights=weights
-    )
+        target, code, runnable, signatures, file, report=report, plans=plans, prepare=prepare, weights=weights,
+        sources=sources,
+    )  # fmt: skip
     weakref.finalize(executable, shutil.rmtree, folder, ignore_errors=True)
     return executable

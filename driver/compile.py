@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from torch_mlir import ir
+
 from stepwell.backends.base import Backend, Lowered
 from stepwell.backends.target import Target
 from stepwell.driver.assemble import assemble
-from stepwell.driver.executable import Executable, WeightFacts
+from stepwell.driver.executable import PROGRAM, SCHEDULES, Executable, WeightFacts
 from stepwell.driver.prepare import add_prepared, prepare_text
 from stepwell.driver.remaining import pipeline_from
 from stepwell.driver.report import CompileReport
 from stepwell.frontend import preflight
 from stepwell.frontend.program import Program
 from stepwell.passes.base import PassContext
+from stepwell.passes.check_level import CheckLevel
 from stepwell.passes.pipeline import Pipeline
-from stepwell.passes.runner import Observer, RunConfig, run_pipeline
+from stepwell.passes.runner import Observer, PassRecord, RunConfig, run_pipeline, with_header
+from stepwell.passes.schedules.book import Schedules
+from stepwell.passes.schedules.database import Database
 
 
 class Compilation:
@@ -26,6 +31,7 @@ class Compilation:
         program: the model at the graph level; its module is changed in place.
         backend: the target's backend, and ``target`` with its options resolved.
         pipeline: the passes to run, or None for the target's own; stages above the program's level are left out.
+        schedules: what shapes code, or None for what the target names.
     """
 
     def __init__(
@@ -35,6 +41,7 @@ class Compilation:
         target: Target,
         pipeline: Pipeline | None = None,
         *,
+        schedules: Schedules | None = None,
         dump_dir: Path | None = None,
         report: CompileReport | None = None,
     ) -> None:
@@ -45,8 +52,10 @@ class Compilation:
         self.pipeline = pipeline_from(whole, program.module.operation, program.level)
         trusted = pipeline is None and dump_dir is None  # verified between stages; an error is traced to its pass
         self.config = RunConfig(dump_dir=dump_dir, verify_each=not trusted)
-        self.context = PassContext(parameters=program.parameters, schedules=backend.schedules(target))
+        self.context = PassContext(parameters=program.parameters, schedules=schedules or backend.schedules(target))
         self.report = report or CompileReport()
+        self._sources: dict[str, str] = {}
+        self.observe(self._keep_program)
 
     def observe(self, observer: Observer) -> None:
         """Have ``observer`` called after every pass."""
@@ -84,8 +93,20 @@ class Compilation:
             trees=self.program.trees,
             prepare=prepare_text(self.context),
             weights=self._weight_facts(),
+            sources=self.sources(),
             report=self.report,
         )
+
+    def sources(self) -> dict[str, str]:
+        """What the code can be made from again, as :class:`Executable` has it."""
+        used = self.context.schedules.used()
+        return self._sources | ({SCHEDULES: Database(used).text()} if used else {})
+
+    def _keep_program(self, record: PassRecord, module: ir.Operation) -> None:
+        names = [stage.name for stage in self.pipeline.stages]
+        if record.stage == self.backend.kept_stage and record.name.startswith(CheckLevel.name):
+            rest = Pipeline(self.pipeline.stages[names.index(record.stage) + 1 :])
+            self._sources[PROGRAM] = with_header(module, str(rest))
 
     def _weight_facts(self) -> WeightFacts:
         store = self.program.parameters

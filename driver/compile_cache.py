@@ -19,7 +19,7 @@ from typing import Any
 from stepwell.backends.base import Backend, Code
 from stepwell.backends.target import Target
 from stepwell.driver.assemble import assemble
-from stepwell.driver.executable import Executable, WeightFacts
+from stepwell.driver.executable import PROGRAM, SCHEDULES, Executable, WeightFacts
 from stepwell.driver.report import CompileReport
 from stepwell.frontend.boundary import live_trees
 from stepwell.frontend.fingerprint import checkpoint, fingerprint
@@ -84,6 +84,7 @@ def find(
         if any(name not in store or store.digest(name) != digest for name, digest in weights.read.items()):
             return None
         prepare = blobs.pop(_PREPARE, b"").decode()
+        sources = {name: blobs.pop(name).decode() for name in (PROGRAM, SCHEDULES) if name in blobs}
         if not _complete(store, prepare, facts["layout"]):
             return None
     report.notes = {**facts["notes"], "cache": {"key": key}}
@@ -91,8 +92,9 @@ def find(
     trees = {entry.entry: live_trees(entry.program) for entry in exported}
     code = Code(blobs, facts["facts"], facts["layout"])
     return assemble(
-        backend, target, code, signatures, store, trees=trees, prepare=prepare, weights=weights, report=report
-    )
+        backend, target, code, signatures, store, trees=trees, prepare=prepare, weights=weights, sources=sources,
+        report=report,
+    )  # fmt: skip
 
 
 def keep(kept: KeptFiles, key: str, exported: Sequence[Exported], executable: Executable) -> None:
@@ -100,7 +102,7 @@ def keep(kept: KeptFiles, key: str, exported: Sequence[Exported], executable: Ex
     store = checkpoint(exported)
     if store is None:
         return
-    blobs = dict(executable.code.files)
+    blobs = executable.code.files | {name: text.encode() for name, text in executable.sources.items()}
     if executable.prepare:
         blobs[_PREPARE] = executable.prepare.encode()
     if not _complete(store, executable.prepare, executable.code.layout):

@@ -62,4 +62,9 @@ class LevelTexts:
         for kind in self._kinds:
             if kind not in self._texts:
                 raise UsageError(f"the program does not pass level '{kind}', which --emit names")
-            write_text(folder / f"{kind}.mlir", self._texts[kind] + "\n")
+        self.write_passed(folder)
+
+    def write_passed(self, folder: Path) -> None:
+        """Write the levels that the program passed, and no others."""
+        for kind, text in self._texts.items():
+            write_text(folder / f"{kind}.mlir", text + "\n")

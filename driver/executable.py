@@ -20,6 +20,11 @@ from stepwell.support.signature import Signature
 if TYPE_CHECKING:
     from stepwell.driver.rebind import Rebound
 
+#: The program behind the stage that the target keeps it at, headed by the pipeline that is still to run.
+PROGRAM = "program.mlir"
+#: The entries of schedule databases that the code was made with.
+SCHEDULES = "schedules.json"
+
 
 @dataclass(frozen=True)
 class WeightFacts:
@@ -78,6 +83,8 @@ class Executable:
         target: what it was compiled for, every option resolved.
         signatures: the boundary of each entry point.
         report: what compiling it took (None for a loaded one).
+        sources: file name -> text of what the code can be made from again: :data:`PROGRAM` and :data:`SCHEDULES`,
+            where there are any.
     """
 
     def __init__(
@@ -92,6 +99,7 @@ class Executable:
         plans: dict[str, CallPlan] | None = None,
         prepare: str = "",
         weights: WeightFacts | None = None,
+        sources: Mapping[str, str] | None = None,
         keep: object = None,
     ) -> None:
         self.target = target
@@ -102,6 +110,7 @@ class Executable:
         self.report = report
         self.prepare = prepare
         self.weights = weights or WeightFacts()
+        self.sources = dict(sources or {})
         self._plans = plans or {}
         self._keep = keep
         self._default: Session | None = None

@@ -35,26 +35,35 @@ def load_mlir(path: Path) -> Program:
     Raises:
         ImportFailure: no valid MLIR, no public function, or parameters without a value.
     """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as failure:
+        raise ImportFailure(f"'{path}' can't be read: {failure}") from None
+    return parse_program(text, _store(path), path.name)
+
+
+def parse_program(text: str, store: ParameterStore, origin: str) -> Program:
+    """A module from its text, with its parameters from ``store``; ``origin`` is what messages call it.
+
+    Raises:
+        ImportFailure: as :func:`load_mlir`.
+    """
     context = make_context()
     try:
         with context:
-            text = path.read_text(encoding="utf-8")
             load_mentioned(context, text)
             module = ir.Module.parse(text)
     except ir.MLIRError as failure:
         what, where = first_diagnostic(failure)
-        place = where.replace("-:", f"{path.name}:", 1) if where else path.name
-        raise ImportFailure(f"'{path.name}' is not valid MLIR: {what}", where=place) from None
-    except (OSError, UnicodeDecodeError) as failure:
-        raise ImportFailure(f"'{path}' can't be read: {failure}") from None
-    signatures = _signatures(module, read_signatures(module.operation), path.name)
-    store = _store(path)
-    _check_parameters(path, parameter_names(module, signatures), store)
+        place = where.replace("-:", f"{origin}:", 1) if where else origin
+        raise ImportFailure(f"'{origin}' is not valid MLIR: {what}", where=place) from None
+    signatures = _signatures(module, read_signatures(module.operation), origin)
+    _check_parameters(origin, parameter_names(module, signatures), store)
     return Program(
         module=module,
         signatures=signatures,
         parameters=store,
-        origin=path.name,
+        origin=origin,
         level=find_level(module),
         trees=dict.fromkeys(signatures, (None, None)),
     )
@@ -177,13 +186,13 @@ def parameter_names(module: ir.Module, signatures: Mapping[str, Signature]) -> l
     return [name for name in dict.fromkeys(names) if name and name not in made]
 
 
-def _check_parameters(path: Path, wanted: list[str], store: ParameterStore) -> None:
+def _check_parameters(origin: str, wanted: list[str], store: ParameterStore) -> None:
     missing = [name for name in wanted if name not in store]
     if missing:
         listed = ", ".join(f"'{name}'" for name in missing[:3]) + (" ..." if len(missing) > 3 else "")
         raise ImportFailure(
-            f"'{path.name}' needs {len(missing)} parameters that are in no file beside it: {listed}",
-            hint=f"put them into {path.stem}.safetensors in the same folder; stepwell lower -o writes both files",
+            f"'{origin}' needs {len(missing)} parameters that are in no file beside it: {listed}",
+            hint=f"put them into {Path(origin).stem}.safetensors in the same folder, as stepwell lower -o does",
         )
 
 

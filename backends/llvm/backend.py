@@ -52,6 +52,7 @@ class CpuBackend(Backend):
         "schedules": "a file with schedules that stepwell tune found",
         "profile": "true: code that times its loop nests, for stepwell profile",
     }
+    kept_stage: ClassVar[str] = "prepare"  # weights are prepared by then: what follows shapes code alone
     code_forms: ClassVar[tuple[str, ...]] = ("ll", "s", "o", "a", "so")
 
     def resolve(self, target: Target) -> Target:

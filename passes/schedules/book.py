@@ -67,6 +67,10 @@ class Schedules:
             )
         return chosen
 
+    def used(self) -> list[Entry]:
+        """The entries that took the place of an operation's own schedule."""
+        return [entry for key, entry in self._mine.items() if key in self._used]
+
     def facts(self) -> dict[str, Any]:
         """For the report: how many entries were used, and why the others were not."""
         unused = []
