@@ -1,4 +1,4 @@
-"""The command line ``stepwell``: compile, lower, run, rebind, bench, profile, verify, analyze, cache, doctor."""
+"""The command line ``stepwell``: compile, lower, run, rebind, bench, profile, tune, verify, analyze, cache, doctor."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exception(error.__cause__)
         print(f"stepwell: error: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
-    except KeyboardInterrupt:
-        print("stepwell: interrupted, nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"stepwell: interrupted, {interrupt or 'nothing was written'}", file=sys.stderr)
         return settle_interrupt()
     except Exception as failure:
         if options.debug or debugging():
@@ -51,6 +51,16 @@ def _positive(text: str) -> int:
     value = int(text) if text.isdecimal() else 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is no positive number")
+    return value
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is no positive number of seconds")
     return value
 
 
@@ -112,6 +122,13 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--rows", type=_positive, default=30, help="how many rows to print")
     sub.add_argument("--roofline", metavar="FILE.png", type=Path, help="draw the roofline; '-' prints it")
     sub.add_argument("--trace", metavar="FILE.json", type=Path, help="write a Chrome trace file of one call")
+
+    sub = command("tune", "look for better schedules of an artifact or model by measuring them")
+    source(sub)
+    sub.add_argument("--budget", metavar="SECONDS", type=_seconds, default=60.0, help="how long it may take (60)")
+    sub.add_argument("--database", metavar="FILE", type=Path, help="gets what is found; schedules.json for a model")
+    sub.add_argument("--threads", type=_positive, default=1, help="threads of parallel loops")
+    entry(sub)
 
     sub = command("verify", "run every level on the same inputs and compare")
     source(sub)

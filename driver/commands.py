@@ -157,6 +157,23 @@ def run_profile(options: argparse.Namespace) -> Result:
     return Result(text, found.to_json())
 
 
+def run_tune(options: argparse.Namespace) -> Result:
+    """``stepwell tune``."""
+    from stepwell.driver.tuning.report import tune_text, tuned_data
+    from stepwell.driver.tuning.tune import tune
+
+    tuned = tune(
+        options.model,
+        target=options.target,
+        pipeline=options.pipeline,
+        database=options.database,
+        budget=options.budget,
+        threads=options.threads,
+        entry=options.entry,
+    )
+    return Result(tune_text(tuned), tuned_data(tuned))
+
+
 def run_cache(options: argparse.Namespace) -> Result:
     """``stepwell cache``."""
     from stepwell.driver.compile_cache import kept_code

@@ -9,16 +9,18 @@ from pathlib import Path
 
 from stepwell.backends.base import Lowered
 from stepwell.backends.registry import backend as find_backend
+from stepwell.backends.target import Target
 from stepwell.driver.artifact import load_artifact
 from stepwell.driver.compile import Compilation
 from stepwell.driver.emit import LevelTexts, emit_extras
-from stepwell.driver.executable import PROGRAM, Executable
+from stepwell.driver.executable import PROGRAM, SCHEDULES, Executable
 from stepwell.driver.manifest import NAME as MANIFEST
 from stepwell.driver.manifest import read_manifest
 from stepwell.frontend.mlir_file import parse_program
 from stepwell.passes.levels import LEVELS
 from stepwell.passes.pipeline import Pipeline, parse_pipeline
 from stepwell.passes.schedules.book import Entry, Schedules
+from stepwell.passes.schedules.database import parse_database
 from stepwell.support import parameter_file
 from stepwell.support.errors import ArtifactError
 
@@ -55,10 +57,20 @@ def start_again(executable: Executable, schedules: Schedules, pipeline: Pipeline
 
 def schedules_for(executable: Executable, entries: Sequence[Entry] = ()) -> Schedules:
     """``entries`` for the CPU that ``executable`` was made for."""
-    plain = type(executable.target)(
-        executable.target.name, **{k: v for k, v in executable.target.options.items() if k != "schedules"}
-    )
+    plain = plain_target(executable)
     return Schedules(entries, find_backend(plain.name).schedules(plain).cpu)
+
+
+def kept_entries(executable: Executable) -> list[Entry]:
+    """The entries of schedule databases that the code of ``executable`` was made with."""
+    text = executable.sources.get(SCHEDULES, "")
+    return parse_database(text, SCHEDULES).entries if text else []
+
+
+def plain_target(executable: Executable) -> Target:
+    """The target of ``executable`` without a database."""
+    options = {name: value for name, value in executable.target.options.items() if name != "schedules"}
+    return Target(executable.target.name, **options)
 
 
 def rebuild(folder: Path, entries: Sequence[Entry], output: Path) -> None:

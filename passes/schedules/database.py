@@ -29,42 +29,14 @@ KINDS: Mapping[str, type[Schedule]] = {
 }  # fmt: skip
 
 _ENTRY = ("kind", "sizes", "element", "cpu", "schedule")
-_TRIAL = (*_ENTRY, "threads")
 _AGAIN = "correct the file, or take it away and tune again"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A schedule that was tried.
-
-    Attributes:
-        key, cpu: what for, and what on.
-        values: the fields in which it differs from the operation's own schedule.
-        threads: of the parallel loops.
-        seconds, own: what the operation took with it, and in turns with its own schedule; None where it failed.
-        failure: what went wrong.
-    """
-
-    key: Key
-    cpu: str
-    values: Mapping[str, int]
-    threads: int
-    seconds: float | None = None
-    own: float | None = None
-    failure: str = ""
-
-    @property
-    def ratio(self) -> float:
-        """Its time over that of the operation's own schedule; infinite where it failed."""
-        return self.seconds / self.own if self.seconds is not None and self.own else float("inf")
 
 
 @dataclass
 class Database:
-    """Entries, which compilations use, and trials, which only tuning looks at."""
+    """Entries, in the order of the file."""
 
     entries: list[Entry] = field(default_factory=list)
-    trials: list[Trial] = field(default_factory=list)
 
     def put(self, entries: Sequence[Entry]) -> None:
         """Add ``entries`` in the place of those for the same operations."""
@@ -72,11 +44,9 @@ class Database:
         self.entries = [entry for entry in self.entries if (entry.key, entry.cpu) not in new] + list(entries)
 
     def text(self) -> str:
-        """The file: a line for each entry and trial."""
-        parts = [f'"version": {VERSION}', _list("entries", [_entry_data(entry) for entry in self.entries])]
-        if self.trials:
-            parts.append(_list("trials", [_trial_data(trial) for trial in self.trials]))
-        return "{\n" + ",\n".join(parts) + "\n}\n"
+        """The file: a line for each entry."""
+        lines = ",\n".join(f"  {json.dumps(entry_data(entry))}" for entry in self.entries)
+        return f'{{\n"version": {VERSION},\n"entries": [\n{lines}\n]\n}}\n'
 
     def write(self, path: Path) -> None:
         """Write the file whole.
@@ -115,32 +85,36 @@ def parse_database(text: str, origin: str) -> Database:
         raise ScheduleError(
             f"the schedule database has version {data['version']}, this one reads {VERSION}", where=origin, hint=_AGAIN
         )
-    unknown = sorted(data.keys() - {"version", "entries", "trials"})
+    unknown = sorted(data.keys() - {"version", "entries"})
     if unknown:
         raise ScheduleError(f"a schedule database has no '{unknown[0]}'", where=origin, hint=_AGAIN)
     database = Database()
     places: dict[tuple[Key, str], str] = {}
     for number, item in enumerate(_items(data, "entries", origin), 1):
         where = f"{origin}, entry {number}"
-        _check_names(item, _ENTRY, (), where)
-        entry = Entry(_key(item, where), _text(item, "cpu", where), _values(item, where), where)
+        entry = read_entry(item, where)
         first = places.setdefault((entry.key, entry.cpu), where)
         if first != where:
             raise ScheduleError(f"'{entry.key}' has two entries", where=f"{first} and {number}", hint=_AGAIN)
         database.entries.append(entry)
-    for number, item in enumerate(_items(data, "trials", origin), 1):
-        database.trials.append(_trial(item, f"{origin}, trial {number}"))
     return database
 
 
-def _trial(item: Mapping[str, Any], where: str) -> Trial:
-    _check_names(item, _TRIAL, ("microseconds", "own", "failure"), where)
-    key, cpu, values = _key(item, where), _text(item, "cpu", where), _values(item, where)
-    times = [item.get("microseconds"), item.get("own")]
-    if not all(time is None or (isinstance(time, int | float) and time > 0) for time in times):
-        raise ScheduleError("a time is a positive number", where=where, hint=_AGAIN)
-    seconds, own = (None if time is None else time * 1e-6 for time in times)
-    return Trial(key, cpu, values, int(item["threads"]), seconds, own, str(item.get("failure", "")))
+def entry_data(entry: Entry) -> dict[str, Any]:
+    """An entry as the file has it."""
+    key = entry.key
+    words = {"kind": key.kind, "sizes": key.sizes, "element": key.element, "cpu": entry.cpu}
+    return {**words, "schedule": dict(entry.values)}
+
+
+def read_entry(item: Mapping[str, Any], where: str, *more: str) -> Entry:
+    """Inverse of :func:`entry_data`; ``item`` may have ``more`` besides.
+
+    Raises:
+        ScheduleError: something is missing, unknown or of another type.
+    """
+    _check_names(item, more, where)
+    return Entry(_key(item, where), _text(item, "cpu", where), _values(item, where), where)
 
 
 def _items(data: Mapping[str, Any], name: str, origin: str) -> list[Mapping[str, Any]]:
@@ -150,12 +124,12 @@ def _items(data: Mapping[str, Any], name: str, origin: str) -> list[Mapping[str,
     return items
 
 
-def _check_names(item: Mapping[str, Any], needed: Sequence[str], possible: Sequence[str], where: str) -> None:
-    missing = [name for name in needed if name not in item]
-    unknown = sorted(item.keys() - {*needed, *possible})
+def _check_names(item: Mapping[str, Any], more: Sequence[str], where: str) -> None:
+    missing = [name for name in _ENTRY if name not in item]
+    unknown = sorted(item.keys() - {*_ENTRY, *more})
     if missing or unknown:
         what = f"'{missing[0]}' is missing" if missing else f"'{unknown[0]}' is unknown"
-        raise ScheduleError(what, where=where, hint=f"it has {', '.join((*needed, *possible))}")
+        raise ScheduleError(what, where=where, hint=f"it has {', '.join((*_ENTRY, *more))}")
 
 
 def _key(item: Mapping[str, Any], where: str) -> Key:
@@ -186,21 +160,3 @@ def _values(item: Mapping[str, Any], where: str) -> dict[str, int]:
             wanted = "a positive whole number" if least else "a whole number"
             raise ScheduleError(f"'{name}' is {wanted}, not {json.dumps(value)}", where=where)
     return dict(values)
-
-
-def _list(name: str, items: Sequence[Mapping[str, Any]]) -> str:
-    lines = ",\n".join(f"  {json.dumps(item)}" for item in items)
-    return f'"{name}": [\n{lines}\n]' if items else f'"{name}": []'
-
-
-def _entry_data(entry: Entry | Trial) -> dict[str, Any]:
-    key = entry.key
-    words = {"kind": key.kind, "sizes": key.sizes, "element": key.element, "cpu": entry.cpu}
-    return {**words, "schedule": dict(entry.values)}
-
-
-def _trial_data(trial: Trial) -> dict[str, Any]:
-    data = {**_entry_data(trial), "threads": trial.threads}
-    if trial.seconds is not None and trial.own is not None:
-        data |= {"microseconds": round(trial.seconds * 1e6, 3), "own": round(trial.own * 1e6, 3)}
-    return data | ({"failure": trial.failure} if trial.failure else {})

@@ -15,7 +15,7 @@ from stepwell.backends.target import Target
 from stepwell.driver.request import Request
 from stepwell.passes.schedules.base import Key
 from stepwell.passes.schedules.book import Entry, Schedules
-from stepwell.passes.schedules.database import Database, Trial, parse_database, read_database
+from stepwell.passes.schedules.database import Database, parse_database, read_database
 from stepwell.support.errors import ScheduleError
 
 _ENTRY: dict[str, Any] = {
@@ -34,15 +34,10 @@ def _text(**changes: Any) -> str:
 
 
 def test_a_database_reads_back() -> None:
-    database = Database(
-        [Entry(_KEY, "znver3", {"rows": 2, "row-block": 4})],
-        [Trial(_KEY, "znver3", {"rows": 2}, 1, 1e-6, 2e-6), Trial(_KEY, "znver3", {"rows": 3}, 2, failure="it hung")],
-    )
+    database = Database([Entry(_KEY, "znver3", {"rows": 2, "row-block": 4})])
     found = parse_database(database.text(), "file")
     assert [(e.key, e.cpu, e.values) for e in found.entries] == [(_KEY, "znver3", {"rows": 2, "row-block": 4})]
-    assert found.trials == database.trials
-    assert found.trials[0].ratio == pytest.approx(0.5)
-    assert found.trials[1].ratio == float("inf")
+    assert parse_database(Database().text(), "file").entries == []
 
 
 def test_a_new_entry_takes_the_place_of_the_old_one_for_its_cpu() -> None:
@@ -71,7 +66,6 @@ def test_a_new_entry_takes_the_place_of_the_old_one_for_its_cpu() -> None:
         (_text(schedule={"rows": "2"}), "'rows' is a positive whole number, not \"2\""),
         (_text(schedule={"rows": True}), "'rows' is a positive whole number, not true"),
         (json.dumps({"version": 1, "entries": [_ENTRY, _ENTRY]}), "has two entries"),
-        (json.dumps({"version": 1, "trials": [{**_ENTRY, "threads": 1, "own": -1}]}), "a time is a positive number"),
     ],
 )
 def test_a_wrong_file_is_refused(text: str, message: str) -> None:
