@@ -157,7 +157,7 @@ class Backend(ABC):
     def emit(self, lowered: Lowered) -> Code:
         """Turn the last level into code."""
 
-    def package(self, code: Code) -> Code:
+    def package(self, code: Code, parameter_file: Path) -> Code:
         """The code as an artifact folder holds it (an object becomes a shared library); as it is by default."""
         return code
 

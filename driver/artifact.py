@@ -47,9 +47,9 @@ def save_artifact(executable: Executable, folder: Path) -> None:
     for entry in executable.signatures:
         executable.plan(entry).check_named()
     backend = find_backend(executable.target.name)
-    code = backend.package(executable.code)
+    code = backend.package(executable.code, executable.parameter_file)
     files = code.files | {name: text.encode() for name, text in executable.sources.items()}
-    files["model.h"] = c_header(executable.signatures, executable.target).encode()
+    files.setdefault("model.h", c_header(executable.signatures, executable.target).encode())
     if executable.prepare:
         files[_PREPARE] = executable.prepare.encode()
     with new_folder(folder) as temporary:

@@ -62,6 +62,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "fuse-rows": "stepwell.passes.buffer.fuse_rows:FuseRows",
     "expand-math": "stepwell.passes.buffer.expand_math:ExpandMath",
     "set-fp-policy": "stepwell.passes.buffer.set_fp_policy:SetFpPolicy",
+    "set-index-width": "stepwell.passes.buffer.set_index_width:SetIndexWidth",
 }
 
 

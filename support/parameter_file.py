@@ -120,6 +120,20 @@ def open_file(path: Path) -> ParameterStore:
     return store
 
 
+def read_data(path: Path) -> bytes:
+    """A parameter file's data section.
+
+    Raises:
+        ArtifactError: the file can't be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            stream.seek(int.from_bytes(stream.read(_LENGTH_BYTES), "little"), os.SEEK_CUR)
+            return stream.read()
+    except (OSError, OverflowError):
+        raise _damaged(path, "it can't be read") from None
+
+
 def data_digest(path: Path) -> str:
     """SHA-256 of a parameter file's data section, in hexadecimal.
 

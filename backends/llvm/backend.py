@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnable
+from stepwell.backends.llvm.bare.emit import CODE, HEADER, LIBRARY, bare_library, emit_bare
 from stepwell.backends.llvm.codegen import generate
 from stepwell.backends.llvm.cpu import Cpu, check_machine, host
 from stepwell.backends.llvm.cpu_levels import resolve_levels, schedule_cpu_text, schedule_model
@@ -27,6 +28,7 @@ from stepwell.passes.schedules.database import read_database
 from stepwell.support import native
 from stepwell.support.dtypes import byte_size
 from stepwell.support.errors import ArtifactError, Error, UsageError
+from stepwell.support.parameter_file import read_data
 from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import Signature, TensorSpec
 from stepwell.support.threads import MOST_THREADS
@@ -65,16 +67,22 @@ class CpuBackend(Backend):
             raise UsageError(
                 f"threads={target.get('threads')} can't be had", hint=f"0 (all cores) to {MOST_THREADS} threads can"
             )
+        _check_place(cpu, better, target)
         explicit = {"triple": cpu.triple, "cpu": cpu.name, "features": cpu.feature_text}
         if better:  # each has features of its own, which its name implies
             explicit = {"triple": cpu.triple, "cpu": "+".join(level.name for level in [cpu, *better])}
         return Target(self.name, **{**target.options, **explicit})
 
     def capabilities(self, target: Target) -> Capabilities:
-        return Capabilities(_DTYPES)
+        bare = resolve_levels(target)[0].bare
+        return Capabilities(_DTYPES, dynamic_shapes=not bare, states=not bare)
 
     def pipeline(self, target: Target) -> Pipeline:
-        pipeline = cpu_pipeline(target.get("fp", "contract"), schedule_model(resolve_levels(target)))
+        levels = resolve_levels(target)
+        place = levels[0]
+        pipeline = cpu_pipeline(
+            target.get("fp", "contract"), schedule_model(levels), index_bits=place.index_bits, bare=place.bare
+        )
         if target.get("profile") == "true":
             pipeline.insert_before("declare-entries", "instrument")
         return pipeline
@@ -86,6 +94,8 @@ class CpuBackend(Backend):
 
     def emit(self, lowered: Lowered) -> Code:
         cpu, *better = resolve_levels(lowered.target)
+        if cpu.bare:
+            return emit_bare(lowered, cpu)
         layout = _with_states(read_layout(lowered.module), lowered.signatures, lowered.parameters)
         places = [_place(name, offset, lowered.parameters) for name, offset in layout.items()]
         size = max((_aligned(place.offset + place.bytes) for place in places), default=0)
@@ -118,8 +128,12 @@ class CpuBackend(Backend):
             facts["kernels"] = kernels
         return Code({_OBJECT: made.pop("o")}, facts, layout, forms=made)
 
-    def package(self, code: Code) -> Code:
+    def package(self, code: Code, parameter_file: Path) -> Code:
         cpu = _cpu_of(code)
+        if cpu.bare:
+            weights = read_data(parameter_file) if code.facts["parameter_bytes"] else b""
+            library = bare_library(code.files[CODE], cpu, weights)
+            return Code({LIBRARY: library, HEADER: code.files[HEADER]}, code.facts, code.layout)
         # Shared libraries are made for Linux; an artifact for another system keeps the object, for its own linker.
         if _LIBRARY in code.files or "linux" not in cpu.triple:
             return code
@@ -131,6 +145,8 @@ class CpuBackend(Backend):
             return code.files[_OBJECT]
         if form in ("a", "so"):
             cpu = _cpu_of(code)
+            if cpu.bare:  # the artifact's own library is there already
+                raise UsageError(f"there is no '{form}' for '{cpu.triple}'", hint="it has o, ll, s and model.a")
             make = make_archive if form == "a" else link_shared
             return make(code.files[_OBJECT], runtime_archive(cpu), cpu)
         return super().code_form(code, form)
@@ -140,6 +156,10 @@ class CpuBackend(Backend):
     ) -> Runnable:
         try:
             check_machine(_cpu_of(code))
+            if _cpu_of(code).bare:
+                raise ArtifactError(
+                    "the code is for a machine without an operating system", hint="link it with a program"
+                )
         except ArtifactError as refusal:
             if folder is not None:
                 raise
@@ -161,6 +181,18 @@ class CpuBackend(Backend):
             except Error as error:
                 rows.append((what, False, error.hint or error.what))
         return rows
+
+
+def _check_place(cpu: Cpu, better: Sequence[Cpu], target: Target) -> None:
+    """Refuse what the place that code is made for can't have."""
+    if cpu.index_bits == 32 and not cpu.bare:
+        raise UsageError(
+            f"'{cpu.triple}' has 32-bit pointers and an operating system",
+            hint="code for 32 bits is made without one, for example triple=thumbv7em-none-eabi",
+        )
+    if cpu.bare and (better or target.get("profile") == "true"):
+        what = "times its loops" if target.get("profile") == "true" else "chooses among CPUs"
+        raise UsageError(f"code for '{cpu.triple}' can't be such that {what}", hint="nothing there tells it")
 
 
 def _cross_linker(triple: str) -> str:

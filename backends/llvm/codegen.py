@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -61,6 +60,11 @@ def generate(
     return _interruptible(lambda: _compile(texts, cpu, opt_level, extra, frozenset(exports), wanted))
 
 
+def compile_text(text: str, cpu: Cpu, *, exports: Iterable[str]) -> bytes:
+    """An object of LLVM IR that LLVM 22 parses."""
+    return _compile([text], cpu, 3, (), frozenset(exports), ["o"])["o"]
+
+
 def translate(module: ir.Module | ir.Operation, cpu: Cpu, level: Cpu | None = None) -> str:
     """LLVM IR text, as LLVM 22 parses it, of a module of the LLVM dialect; sets its triple and data layout.
 
@@ -76,8 +80,10 @@ def translate(module: ir.Module | ir.Operation, cpu: Cpu, level: Cpu | None = No
     _check_dialect(op)
     machine = target_machine(cpu)
     with op.context, ir.Location.unknown():
-        op.attributes["llvm.target_triple"] = ir.StringAttr.get(cpu.triple)
+        op.attributes["llvm.target_triple"] = ir.StringAttr.get(cpu.llvm_triple)
         op.attributes["llvm.data_layout"] = ir.StringAttr.get(str(machine.target_data))
+        if "dlti.dl_spec" in op.attributes:  # LLVM's own layout takes its place
+            del op.attributes["dlti.dl_spec"]
         if level is not None:
             _ask_for(op, level)
         try:
@@ -88,27 +94,25 @@ def translate(module: ir.Module | ir.Operation, cpu: Cpu, level: Cpu | None = No
 
 
 def target_machine(cpu: Cpu, opt_level: int = 3) -> llvm.TargetMachine:
-    """LLVM's code generator for ``cpu``, position independent.
+    """LLVM's code generator for ``cpu``; position independent where an operating system loads the code.
 
     Raises:
-        UsageError: LLVM has no such target, or its pointers are not 64 bits wide.
+        UsageError: LLVM has no such target.
     """
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     try:
-        target = llvm.Target.from_triple(cpu.triple)
+        target = llvm.Target.from_triple(cpu.llvm_triple)
         machine = target.create_target_machine(
             cpu=cpu.name,
             features=cpu.feature_text,
             opt=opt_level,
-            reloc="pic",
+            reloc="static" if cpu.bare else "pic",
             codemodel="default",
             abiname="lp64d" if cpu.arch == "riscv64" and cpu.has("d") else "",
         )
     except RuntimeError as failure:
         raise UsageError(f"no code can be made for triple '{cpu.triple}': {_first_line(failure)}") from None
-    if not re.search(r"(64|s390x)", cpu.arch):
-        raise UsageError(f"'{cpu.triple}' has 32-bit pointers", hint="choose a 64-bit target")
     return machine
 
 
@@ -148,6 +152,7 @@ def _compile(
 
         try:
             module = own(llvm.parse_assembly(texts[0], context))
+            module.triple, module.data_layout = cpu.llvm_triple, str(machine.target_data)
 
             def link(text: str, level: int = 0) -> None:
                 part = own(llvm.parse_assembly(text, context))
@@ -156,13 +161,16 @@ def _compile(
                     _set_apart(part, level)
                 module.link_in(part)
 
-            for part in support_modules(texts[0]):
+            for part in support_modules(texts[0], bare=cpu.bare):
                 link(part)
             for level, text in enumerate(texts[1:], start=1):
                 link(text, level)
             for part in extra:
                 link(part)
             _internalize(module, exports)
+            if cpu.bare:  # nobody unwinds there, and tables for it would ask for an unwinder
+                for function in module.functions:
+                    function.add_function_attribute("nounwind")
             module.verify()
             _optimise(module, machine, opt_level)
             result: dict[str, bytes] = {}

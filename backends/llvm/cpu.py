@@ -25,6 +25,7 @@ _USED_BY_ARCH = {
     ),
     "aarch64": ("neon", "fullfp16", "bf16", "dotprod", "i8mm", "lse", "sve", "sve2"),
     "riscv64": ("m", "a", "f", "d", "c", "v"),
+    "arm": ("vfp2sp", "vfp4d16sp", "fp64", "fp-armv8d16sp", "neon", "dsp"),
 }  # fmt: skip
 _USED = frozenset(feature for features in _USED_BY_ARCH.values() for feature in features)
 
@@ -62,6 +63,34 @@ class Cpu:
     def feature_text(self) -> str:
         """Features as LLVM takes them."""
         return ",".join(self.features)
+
+    @property
+    def is_arm(self) -> bool:
+        """Whether it is a 32-bit Arm."""
+        return self.arch.startswith(("arm", "thumb"))
+
+    @property
+    def bare(self) -> bool:
+        """Whether there is no operating system (``thumbv7em-none-eabi``): no heap, no threads, no runtime."""
+        return "none" in self.triple.split("-")[1:3] and "linux" not in self.triple
+
+    @property
+    def llvm_triple(self) -> str:
+        """The triple as LLVM is to read it.
+
+        With three parts it takes ``eabi`` for the name of a system; and GNU's environment is the same interface but
+        with ``memcpy`` and ``memset``, which every program has, in place of Arm's variants of them.
+        """
+        parts = self.triple.split("-")
+        if not self.bare or len(parts) != 3:
+            return self.triple
+        environment = f"gnu{parts[2]}" if self.is_arm and parts[2].startswith("eabi") else parts[2]
+        return "-".join([*parts[:2], "unknown", environment])
+
+    @property
+    def index_bits(self) -> int:
+        """The width of sizes and addresses."""
+        return 64 if re.search(r"64|s390x", self.arch) else 32
 
     def has(self, feature: str) -> bool:
         """Whether code for this CPU may use ``feature`` (named, or implied by a feature level)."""
@@ -126,7 +155,8 @@ def resolve_cpu(target: Target) -> Cpu:
     if cpu.name == here.name and cpu.features == here.features:
         return cpu
     # Spelled out, so that whoever loads the code can tell whether a machine has them.
-    for feature in implied_features(triple, name, cpu.feature_text, _USED_BY_ARCH.get(arch, ())):
+    used = _USED_BY_ARCH.get("arm" if cpu.is_arm else arch, ())
+    for feature in implied_features(triple, name, cpu.feature_text, used):
         features.setdefault(feature, f"+{feature}")
     return Cpu(triple, name, tuple(features[feature] for feature in sorted(features)))
 
@@ -178,6 +208,8 @@ def cpu_model(cpu: Cpu) -> CpuModel:
         model = CpuModel(bits, fma=cpu.has("fma"), registers=32 if cpu.has("avx512vl") else 16)
     elif cpu.arch == "aarch64":
         model = CpuModel(128, fma=True, registers=32)
+    elif cpu.is_arm:  # in registers of one number each, but for NEON
+        model = CpuModel(128 if cpu.has("neon") else 64, fma=cpu.has("vfp4d16sp"), registers=16)
     else:
         model = CpuModel(128 if cpu.has("v") else 64, fma=cpu.has("f"), registers=32)
     if cpu.name != host().name:

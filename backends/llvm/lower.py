@@ -5,7 +5,9 @@ from __future__ import annotations
 from stepwell.passes.pipeline import Stage, parse_element
 
 
-def lowering_elements(fp: str = "contract", fma: bool = True) -> list[str]:
+def lowering_elements(
+    fp: str = "contract", fma: bool = True, *, index_bits: int = 64, threads: bool = True
+) -> list[str]:
     """Pipeline elements that take any module of the buffer level to the LLVM dialect.
 
     Leftover linalg operations, vectors of any rank, scf and affine loops, all arith and math operations on f16, bf16,
@@ -16,14 +18,17 @@ def lowering_elements(fp: str = "contract", fma: bool = True) -> list[str]:
     Args:
         fp: numerics policy: ``strict``, ``contract`` or ``fast``.
         fma: whether the target multiplies and adds in one instruction.
+        index_bits: the width of sizes and addresses, 32 or 64.
+        threads: whether loops may run on the runtime's threads.
     """
+    width = f"index-bitwidth={index_bits}"
     return [
         "declare-entries",
         "lower-assert",
         "expand-copy",
         "convert-linalg-to-parallel-loops",
         "scf-forall-to-parallel",
-        "parallelize-loops",
+        "parallelize-loops" if threads else "parallelize-loops{blocks=1}",
         "canonicalize",
         "cse",
         "outline-parallel-loops",
@@ -46,22 +51,28 @@ def lowering_elements(fp: str = "contract", fma: bool = True) -> list[str]:
         "canonicalize",
         "cse",
         "convert-scf-to-cf",
+        *([] if index_bits == 64 else _narrow_vectors(index_bits)),
         "convert-vector-to-llvm",
         "convert-math-to-llvm",
         "convert-math-to-funcs{min-width-of-fpowi-exponent=1}",
         "convert-math-to-libm",
         "convert-vector-to-llvm",  # what taking vectors apart for libm left behind
         "convert-complex-to-llvm",
-        "convert-index-to-llvm",
-        "convert-ub-to-llvm",
-        "finalize-memref-to-llvm{use-generic-functions=true use-aligned-alloc=true}",
-        "convert-arith-to-llvm",
-        "convert-cf-to-llvm",
-        "convert-func-to-llvm",
+        f"convert-index-to-llvm{{{width}}}",
+        f"convert-ub-to-llvm{{{width}}}",
+        f"finalize-memref-to-llvm{{use-generic-functions=true use-aligned-alloc=true {width}}}",
+        f"convert-arith-to-llvm{{{width}}}",
+        f"convert-cf-to-llvm{{{width}}}",
+        f"convert-func-to-llvm{{{width}}}",
         "reconcile-unrealized-casts",
         "canonicalize",
         "cse",
     ]
+
+
+def _narrow_vectors(index_bits: int) -> list[str]:
+    """Vector loads and stores with indices of another width, which ``convert-vector-to-llvm`` has no option for."""
+    return [f"set-index-width{{bits={index_bits}}}", "convert-to-llvm{dynamic=true filter-dialects=vector}"]
 
 
 def lowering_stage(fp: str = "contract", fma: bool = True) -> Stage:

@@ -8,15 +8,17 @@ from stepwell.passes.pipeline import Pipeline, Stage, parse_element
 from stepwell.passes.stages import graph_stage, tensor_stage
 
 
-def cpu_pipeline(fp: str, cpu: CpuModel) -> Pipeline:
+def cpu_pipeline(fp: str, cpu: CpuModel, *, index_bits: int = 64, bare: bool = False) -> Pipeline:
     """All stages.
 
     Args:
         fp: numerics policy: ``strict``, ``contract`` or ``fast``. Strict takes no pass that rounds elsewhere than the
             model does: no folded normalisation, no fused multiply-add.
         cpu: what the schedules are made for.
+        index_bits: the width of sizes and addresses.
+        bare: for a machine without threads and with little stack.
     """
-    graph, buffer = graph_stage(), buffer_stage()
+    graph, buffer = graph_stage(), buffer_stage(bare=bare)
     prepare = _stage("prepare", "tensor", "split-prepare", "detach-prepare")
     if fp != "strict":
         graph.elements.append(parse_element("fold-batch-norm"))
@@ -32,19 +34,22 @@ def cpu_pipeline(fp: str, cpu: CpuModel) -> Pipeline:
             prepare,
             _stage("schedule", "tensor", *_schedule(fp, cpu)),
             buffer,
-            backend_stage(fp, cpu),
+            _stage("llvm", "backend", *lowering_elements(fp, cpu.fma, index_bits=index_bits, threads=not bare)),
         ]
     )
 
 
-def buffer_stage() -> Stage:
-    """From tensors to memory: buffers, one arena, one parameter buffer, outputs from the caller."""
+def buffer_stage(*, bare: bool = False) -> Stage:
+    """From tensors to memory: buffers, one arena, one parameter buffer, outputs from the caller.
+
+    Where memory is scarce and one thread runs everything, temporaries of loops are in the arena too.
+    """
     return _stage(
         "buffer",
         "buffer",
         "bufferize",
         "fuse-rows",
-        "plan-memory",
+        *(["scf-forall-to-for", "plan-memory{stack-limit=0}"] if bare else ["plan-memory"]),
         "free-buffers",
         "place-parameters",
         "bind-outputs",
@@ -86,11 +91,6 @@ def _contractions(cpu: CpuModel) -> str:
 def _rows(fp: str, cpu: CpuModel) -> str:
     reassociate = "false" if fp == "strict" else "true"
     return f"vectorize-rows{{vector-bits={cpu.vector_bits} reassociate={reassociate}}}"
-
-
-def backend_stage(fp: str, cpu: CpuModel) -> Stage:
-    """From loops to the LLVM dialect."""
-    return _stage("llvm", "backend", *lowering_elements(fp, cpu.fma))
 
 
 def _stage(name: str, level: str, *elements: str) -> Stage:

@@ -162,8 +162,53 @@ define i64 @_mlir_ciface_stepwell_clock() {
 """
 
 
-def support_modules(text: str) -> list[str]:
-    """The modules to link into LLVM IR ``text``: allocation, the clock, and conversions of the narrow types in it."""
+_EXTREMES = """
+define linkonce_odr hidden FLOAT @fEXTREMESUFFIX(FLOAT %a, FLOAT %b) {
+  %unordered = fcmp uno FLOAT %a, %b
+  %nan = fadd FLOAT %a, %b
+  %equal = fcmp oeq FLOAT %a, %b
+  %a_bits = bitcast FLOAT %a to BITS
+  %b_bits = bitcast FLOAT %b to BITS
+  %zero_bits = JOIN BITS %a_bits, %b_bits
+  %zero = bitcast BITS %zero_bits to FLOAT
+  %first = fcmp ORDER FLOAT %a, %b
+  %further = select i1 %first, FLOAT %a, FLOAT %b
+  %number = select i1 %equal, FLOAT %zero, FLOAT %further
+  %result = select i1 %unordered, FLOAT %nan, FLOAT %number
+  ret FLOAT %result
+}
+
+@llvm.compiler.used = appending global [1 x ptr] [ptr @fEXTREMESUFFIX]
+"""
+
+
+def _extreme_modules(text: str) -> list[str]:
+    """C23's maximum and minimum, which C libraries of small machines lack: NaN wins, and +0 is above -0."""
+    modules = []
+    for extreme, join, order in (("maximum", "and", "ogt"), ("minimum", "or", "olt")):
+        for kind, bits, suffix in (("float", "i32", "f"), ("double", "i64", "")):
+            if re.search(rf"\b{kind}>? @llvm\.(vector\.reduce\.f)?{extreme}\.", text):
+                module = _EXTREMES
+                words = {
+                    "EXTREME": extreme,
+                    "JOIN": join,
+                    "ORDER": order,
+                    "FLOAT": kind,
+                    "BITS": bits,
+                    "SUFFIX": suffix,
+                }
+                for word, meaning in words.items():
+                    module = module.replace(word, meaning)
+                modules.append(module)
+    return modules
+
+
+def support_modules(text: str, *, bare: bool = False) -> list[str]:
+    """The modules to link into LLVM IR ``text``: allocation, the clock, and conversions of the narrow types in it.
+
+    Args:
+        bare: for a machine whose C library is an old one.
+    """
     modules = [_ALLOCATION] if "@_mlir_memref_to_llvm_" in text else []
     if "@_mlir_ciface_stepwell_clock" in text:
         modules.append(_CLOCK)
@@ -171,4 +216,4 @@ def support_modules(text: str) -> list[str]:
         modules.append(_ROUND_TO_ODD + _HALF)
     if re.search(r"\bbfloat\b", text):
         modules.append(_ROUND_TO_ODD + _BFLOAT)
-    return modules
+    return [*modules, *(_extreme_modules(text) if bare else [])]
