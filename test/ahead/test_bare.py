@@ -145,14 +145,8 @@ def test_the_digits_example_is_small_and_right(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    sizes = {row[5]: int(row[0]) for row in map(str.split, done.stdout.splitlines()) if len(row) > 5}
+    sizes = {name: int(size) for size, name in re.findall(r"^ *(\d+)\s.*\s(\w+\.o) ", done.stdout, re.MULTILINE)}
     assert 0 < sizes["model.o"] < 64 << 10
-    assert (
-        "arena"
-        not in subprocess.run(
-            ["arm-none-eabi-nm", "-u", tmp_path / "out" / "model.a"], capture_output=True, text=True, check=True
-        ).stdout
-    )
     sys.path.insert(0, str(EDGE))
     try:
         import digits
@@ -182,7 +176,7 @@ def test_the_header_names_what_the_program_brings(tmp_path: Path) -> None:
 
 class Growing(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.nonzero(x).sum()
+        return torch.nonzero(x)
 
 
 class Counting(torch.nn.Module):
@@ -198,7 +192,7 @@ class Counting(torch.nn.Module):
 @pytest.mark.parametrize(
     ("model", "target", "error", "words"),
     [
-        (Growing(), SOFT[0], UnsupportedError, "dynamic|heap"),
+        (Growing(), SOFT[0], UnsupportedError, "only a run tells"),
         (Counting(), SOFT[0], UnsupportedError, "state|buffer"),
         (torch.nn.ReLU(), f"{SOFT[0]},profile=true", UsageError, "times its loops"),
         (torch.nn.ReLU(), "armv7-linux-gnueabihf", UsageError, "32-bit pointers and an operating system"),

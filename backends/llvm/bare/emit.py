@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch_mlir import ir
@@ -17,6 +18,7 @@ from stepwell.backends.llvm.describe import read_entries, read_layout
 from stepwell.passes.buffer.lower_assert import HANDLER
 from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
+from stepwell.support.signature import Signature
 from stepwell.support.walk import operations
 
 CODE, LIBRARY, HEADER = "model.o", "model.a", "model.h"
@@ -30,6 +32,7 @@ def emit_bare(lowered: Lowered, cpu: Cpu) -> Code:
     Raises:
         UnsupportedError: the program needs memory whose size only a run tells, or checks that this CPU has no way for.
     """
+    _check_results(lowered.signatures)
     _check_memory(lowered.module.operation)
     called = _called(lowered.module.operation)
     assertions = HANDLER in called
@@ -71,6 +74,16 @@ def bare_library(code: bytes, cpu: Cpu, weights: bytes) -> bytes:
         text = parameter_module(weights, PARAMETERS)
         members[_WEIGHTS] = compile_text(text, cpu, exports=[PARAMETERS])
     return make_static_library(members)
+
+
+def _check_results(signatures: Mapping[str, Signature]) -> None:
+    for signature in signatures.values():
+        for spec in signature.results:
+            if any(not isinstance(size, int) for size in spec.shape):
+                raise UnsupportedError(
+                    f"result '{spec}' has a size that only a run tells, and a caller without a heap can't wait for it",
+                    hint="return a tensor of fixed size, and how much of it counts",
+                )
 
 
 def _check_memory(module: ir.Operation) -> None:

@@ -7,6 +7,13 @@
 
 static uint8_t arena[STEPWELL_MAIN_ARENA_BYTES + 1] __attribute__((aligned(STEPWELL_ALIGNMENT)));
 
+/* The compiler's library has none, and there is no libm here: Newton's steps from above. */
+float sqrtf(float x) {
+  double root = x > 1 ? x : 1;
+  for (int i = 0; i < 200 && x > 0; ++i) root = 0.5 * (root + x / root);
+  return x > 0 ? (float)root : x;
+}
+
 static int run(void) {
   for (unsigned i = 0; i < sizeof inputs / sizeof inputs[0]; ++i)
     if (!read_file(open_file(inputs[i].name, FILE_READ), inputs[i].data, inputs[i].bytes)) return fail("no input\n");
