@@ -17,6 +17,7 @@ from stepwell.driver.header import c_header
 from stepwell.driver.manifest import NAME as MANIFEST
 from stepwell.driver.manifest import read_manifest, write_manifest
 from stepwell.support.atomic import check_writable, new_folder, unwritable
+from stepwell.support.checked_files import file_digest
 from stepwell.support.errors import ArtifactError, UsageError
 
 PARAMETERS = "model.safetensors"
@@ -95,12 +96,6 @@ def load_artifact(folder: Path) -> Executable:
         manifest.target, code, runnable, manifest.signatures, file, prepare=prepare, weights=manifest.weights,
         sources=sources,
     )  # fmt: skip
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _content(executable: Executable, code: Code, hashes: dict[str, str]) -> dict[str, Any]:

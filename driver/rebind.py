@@ -13,13 +13,14 @@ import numpy as np
 from torch_mlir import ir
 
 from stepwell.dialects.context import make_context
-from stepwell.driver.artifact import PARAMETERS, file_digest, load_artifact
+from stepwell.driver.artifact import PARAMETERS, load_artifact
 from stepwell.driver.executable import Executable
 from stepwell.driver.manifest import NAME as MANIFEST
 from stepwell.driver.manifest import read_content, write_manifest
 from stepwell.driver.prepare import Prepared, prepared_parameters
 from stepwell.support import parameter_file
 from stepwell.support.atomic import new_folder, unwritable
+from stepwell.support.checked_files import file_digest
 from stepwell.support.errors import ArtifactError
 from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import TensorSpec
