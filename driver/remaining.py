@@ -56,23 +56,27 @@ def missing_boundary(module: ir.Operation) -> list[str]:
     names = []
     if "tensor" in kinds:
         names += ["bufferize", "plan-memory"]
-    if "context" not in kinds:
+    unbound = "context" not in kinds or "result" in kinds  # plan-memory may have asked for the context
+    if unbound:
         names.append("free-buffers")
     if "parameters" not in kinds:
         names.append("place-parameters")
-    if "context" not in kinds:
+    if unbound:
         names.append("bind-outputs")
     return names
 
 
 def _argument_kinds(module: ir.Operation) -> set[str]:
-    """``tensor`` or ``memref``, and the boundary attributes (without ``stepwell.``) of all entries' arguments."""
+    """``tensor`` or ``memref``, ``result`` where there is one, and the boundary attributes (without ``stepwell.``) of
+    all entries' arguments."""
     kinds: set[str] = set()
     for view in module.regions[0].blocks[0].operations:
         op = view.operation
         if op.name != "func.func" or not list(op.regions[0].blocks) or "stepwell.prepare" in op.attributes:
             continue
         types = ir.FunctionType(ir.TypeAttr(op.attributes["function_type"]).value)
+        if list(types.results):
+            kinds.add("result")
         for kind in (*types.inputs, *types.results):
             kinds.add("tensor" if isinstance(kind, ir.RankedTensorType) else "memref")
         if "arg_attrs" in op.attributes:

@@ -15,6 +15,7 @@ from stepwell.support.errors import InputError, UnsupportedError
 from stepwell.support.locations import describe_location
 
 _OUTPUT = "stepwell_output"
+_ARENA = "stepwell_arena"
 
 Parameters = Mapping[str, Array]
 Lookup = Callable[[str], Array]
@@ -57,6 +58,7 @@ class EntryInterpreter:
         arguments = _bind(self._entry, self._module.operation, inputs, lookup, after)
         context = _Context(self._dtypes)
         self._interpreter.externals[_OUTPUT] = context.output
+        self._interpreter.externals[_ARENA] = context.arena
         results = self._interpreter.run(self._function, arguments)
         outputs: list[Array] = []
         for marks, value in zip(_attributes(self._entry, "res_attrs", len(results)), results, strict=True):
@@ -207,7 +209,7 @@ def _output_dtypes(root: ir.Operation) -> dict[int, np.dtype[Any]]:
 
 
 class _Context:
-    """The buffers that ``@stepwell_output`` hands out during one call."""
+    """The buffers that are handed out during one call."""
 
     def __init__(self, dtypes: Mapping[int, np.dtype[Any]]) -> None:
         self._dtypes = dtypes
@@ -220,6 +222,10 @@ class _Context:
             count = int(np.prod(shape, dtype=np.int64)) * self._dtypes[int(index)].itemsize
             self._given[int(index)] = (poisoned((count,), np.dtype(np.int8)), shape)
         return self._given[int(index)][0]
+
+    def arena(self, context: Array, count: Any) -> Array:
+        """The intrinsic ``@stepwell_arena``."""
+        return poisoned((int(count),), np.dtype(np.int8))
 
     def arrays(self) -> list[Array]:
         """What was written, in order of the outputs."""

@@ -20,6 +20,7 @@ from stepwell.support.errors import CodegenError
 #: What the runtime provides for compiled code (runtime/include/stepwell/abi.h).
 RUNTIME_SYMBOLS = (
     "_mlir_ciface_stepwell_output",
+    "_mlir_ciface_stepwell_arena",
     "stepwell_alloc",
     "stepwell_free",
     "stepwell_assert_failed",

@@ -49,7 +49,7 @@ def buffer_stage(*, bare: bool = False) -> Stage:
         "buffer",
         "bufferize",
         "fuse-rows",
-        *(["scf-forall-to-for", "plan-memory{stack-limit=0}"] if bare else ["plan-memory"]),
+        *(["scf-forall-to-for", "plan-memory{stack-limit=0}"] if bare else ["plan-memory{dynamic=true}"]),
         "free-buffers",
         "place-parameters",
         "bind-outputs",

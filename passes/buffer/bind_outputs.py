@@ -65,9 +65,10 @@ def _dynamic(element: ir.Type) -> ir.MemRefType:
 
 def _bind(entry: func.FuncOp) -> None:
     terminator = return_op(entry)
-    wanted = new_argument("context", _dynamic(ir.IntegerType.get_signless(8)))
     ordered = sorted(arguments(entry), key=lambda argument: KINDS.index(argument.kind))
-    values = set_arguments(entry, [*ordered, wanted])
+    if not ordered or ordered[-1].kind != "context":  # plan-memory may have asked for it
+        ordered.append(new_argument("context", _dynamic(ir.IntegerType.get_signless(8))))
+    values = set_arguments(entry, ordered)
     states = {a.name: value for a, value in zip(ordered, values, strict=False) if a.kind == "state"}
     outputs = 0
     for index, mark in enumerate(result_marks(entry)):

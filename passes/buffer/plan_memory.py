@@ -1,19 +1,22 @@
-"""plan-memory: one arena for all buffers of static size."""
+"""plan-memory: arenas for all buffers whose sizes are known when a call begins."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, func, memref
 
 from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.buffer.dynamic_arena import Wanted, declare, formula_text, place_slots, replace, share_slots
 from stepwell.passes.buffer.entry import arguments, entries, new_argument, set_arguments
-from stepwell.passes.buffer.liveness import LOOPS, PARALLEL, Liveness
+from stepwell.passes.buffer.entry_sizes import EntrySizes
+from stepwell.passes.buffer.liveness import LOOPS, PARALLEL, Interval, Liveness
 from stepwell.passes.buffer.offsets import ALIGNMENT, Request, assign_offsets, peak_in_use
+from stepwell.passes.buffer.size_formula import Formula
 from stepwell.passes.buffer.types import element_bytes
 from stepwell.passes.buffer.views import plain_type
 
@@ -26,71 +29,123 @@ class PlanMemory(Pass):
         stack_limit: buffers inside loops up to this many bytes become stack allocations ahead of the loops.
         thread_limit: the same in a parallel loop, where each iteration has its own on its thread's stack.
         stack_total: the most bytes of stack that a function, or the iteration of a parallel loop, takes this way.
+        dynamic: buffers whose sizes follow from those of the entry's arguments get an arena too, which the entry asks
+            its context for: ``@stepwell_arena(%context, bytes)``, the bytes and each offset a formula.
 
-    Buffers that leave the function, a loop's iteration or a parallel region, and those of dynamic size, stay as
-    they are; so do larger ones in parallel loops, for which the runtime's heap has a place for each thread.
+    Buffers that leave the function, a loop's iteration or a parallel region, and those whose size depends on data,
+    stay as they are; so do larger ones in parallel loops, for which the runtime's heap has a place for each thread.
     """
 
     name: ClassVar[str] = "plan-memory"
-    summary: ClassVar[str] = "pack buffers of static size into one arena"
+    summary: ClassVar[str] = "pack buffers of known size into arenas"
     anchor: ClassVar[str] = "builtin.module"
 
     stack_limit: int = 4096
     thread_limit: int = 16384
     stack_total: int = 65536
+    dynamic: bool = False
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         facts = {}
         for entry in entries(op):
-            facts[entry.name.value] = self._plan(entry)
+            plan = _Plan(self, entry)
+            plan.collect()
+            if plan.dynamic:
+                declare(op)
+            facts[entry.name.value] = plan.apply()
         context.note(self.name, **facts)
 
-    def _plan(self, entry: func.FuncOp) -> dict[str, int]:
-        liveness = Liveness(entry.operation)
-        stack = 0
-        on_stack: list[tuple[ir.Operation, ir.Block]] = []
-        on_threads: Counter[ir.Block] = Counter()
-        planned: list[tuple[ir.Operation, Request]] = []
-        for alloc in liveness.operations("memref.alloc"):
+
+class _Plan:
+    """The buffers of one entry, sorted by where they go."""
+
+    def __init__(self, options: PlanMemory, entry: func.FuncOp) -> None:
+        self.options = options
+        self.entry = entry
+        self.liveness = Liveness(entry.operation)
+        self.sizes = EntrySizes(entry.operation, [argument.name for argument in arguments(entry)])
+        self.stack = 0
+        self.on_stack: list[tuple[ir.Operation, ir.Block]] = []
+        self.on_threads: Counter[ir.Block] = Counter()
+        self.planned: list[tuple[ir.Operation, Request]] = []
+        self.dynamic: list[Wanted] = []
+        self.left: Counter[str] = Counter()  # on the heap
+
+    def collect(self) -> None:
+        for alloc in self.liveness.operations("memref.alloc"):
             type_ = ir.MemRefType(alloc.results[0].type)
-            size = _static_bytes(type_)
-            interval = liveness.interval(alloc.results[0]) if size is not None else None
-            if size is None or interval is None:
+            if type_.memory_space is not None or type_ != plain_type(type_):
                 continue
-            around = list(liveness.enclosing(alloc))
+            interval = self.liveness.interval(alloc.results[0])
+            if interval is None:
+                continue
+            around = list(self.liveness.enclosing(alloc))
             parallel = next((op for op in around if op.name in PARALLEL), None)
-            if parallel is not None:
-                body = parallel.regions[0].blocks[0]
-                if size <= self.thread_limit and on_threads[body] + size <= self.stack_total:
-                    on_threads[body] += size
-                    on_stack.append((alloc, body))
+            if not type_.has_static_shape:
+                self._take_dynamic(alloc, type_, interval, parallel is not None)
                 continue
-            small = size <= self.stack_limit and stack + size <= self.stack_total
-            if small and any(op.name in LOOPS for op in around):
-                stack += size
-                on_stack.append((alloc, entry.operation.regions[0].blocks[0]))
+            size = int(prod(type_.shape)) * element_bytes(type_.element_type)
+            if parallel is not None:
+                self._take_private(alloc, size, parallel.regions[0].blocks[0])
+            elif any(op.name in LOOPS for op in around) and self._fits_on_stack(size):
+                self.stack += size
+                self.on_stack.append((alloc, self.entry.operation.regions[0].blocks[0]))
             else:
-                planned.append((alloc, Request(size, interval, max(ALIGNMENT, _alignment(alloc)))))
-        requests = [request for _, request in planned]
+                self.planned.append((alloc, Request(size, interval, max(ALIGNMENT, _alignment(alloc)))))
+
+    def apply(self) -> dict[str, Any]:
+        """Put everything in its place; gives what is to be reported."""
+        slots = share_slots(self.dynamic, len(self.sizes.names))
+        if slots:  # first: the others take away the operation that marks the start
+            mark = new_argument("context", _bytes())
+            context = set_arguments(self.entry, [*arguments(self.entry), mark])[-1]
+            place_slots(self.entry, slots, self.sizes, context)
+        requests = [request for _, request in self.planned]
         offsets, peak = assign_offsets(requests)
-        for alloc, block in on_stack:
+        for alloc, block in self.on_stack:
             _to_stack(alloc, block)
-        if planned:
-            _to_arena(entry, [alloc for alloc, _ in planned], offsets, peak)
-        return {
-            "buffers": len(planned),
+        if self.planned:
+            _to_arena(self.entry, [alloc for alloc, _ in self.planned], offsets, peak)
+        facts: dict[str, Any] = {
+            "buffers": len(self.planned),
             "peak_bytes": peak,
             "sum_bytes": sum(request.size for request in requests),
             "least_bytes": peak_in_use(requests),
-            "stack_bytes": stack,
+            "stack_bytes": self.stack,
         }
+        if slots:
+            names = self.sizes.names
+            facts |= {"dynamic_buffers": len(self.dynamic), "dynamic_bytes": formula_text(slots, names)}
+        return {**facts, **self.left}
+
+    def _take_private(self, alloc: ir.Operation, size: int, body: ir.Block) -> None:
+        """A buffer of one iteration of a parallel loop, whose body is ``body``."""
+        if size <= self.options.thread_limit and self.on_threads[body] + size <= self.options.stack_total:
+            self.on_threads[body] += size
+            self.on_stack.append((alloc, body))
+        else:
+            self.left["heap_in_parallel_loops"] += 1
+
+    def _take_dynamic(self, alloc: ir.Operation, type_: ir.MemRefType, interval: Interval, private: bool) -> None:
+        sizes = [self.sizes.formula(operand) for operand in alloc.operands]
+        if private:
+            self.left["heap_in_parallel_loops"] += 1
+        elif any(size is None for size in sizes) or _alignment(alloc) > ALIGNMENT:
+            self.left["heap_by_data"] += 1
+        elif self.options.dynamic:
+            fixed = [type_.shape[dim] for dim in range(type_.rank) if not type_.is_dynamic_dim(dim)]
+            total = Formula.constant(int(prod(fixed)) * element_bytes(type_.element_type))
+            for size in sizes:
+                assert size is not None
+                total *= size
+            self.dynamic.append(Wanted(alloc, total, interval))
+
+    def _fits_on_stack(self, size: int) -> bool:
+        return size <= self.options.stack_limit and self.stack + size <= self.options.stack_total
 
 
-def _static_bytes(type_: ir.MemRefType) -> int | None:
-    """Bytes of a buffer in plain memory with a static shape and the identity layout, else None."""
-    if not type_.has_static_shape or type_.memory_space is not None or type_ != plain_type(type_):
-        return None
-    return int(prod(type_.shape)) * element_bytes(type_.element_type)
+def _bytes() -> ir.MemRefType:
+    return ir.MemRefType.get([ir.ShapedType.get_dynamic_size()], ir.IntegerType.get_signless(8))
 
 
 def _alignment(alloc: ir.Operation) -> int:
@@ -100,7 +155,7 @@ def _alignment(alloc: ir.Operation) -> int:
 def _to_stack(alloc: ir.Operation, block: ir.Block) -> None:
     with ir.InsertionPoint.at_block_begin(block), alloc.location:
         made = memref.AllocaOp(alloc.results[0].type, [], [], alignment=max(ALIGNMENT, _alignment(alloc)))
-    _replace(alloc, made.memref)
+    replace(alloc, made.memref)
 
 
 def _to_arena(entry: func.FuncOp, allocs: list[ir.Operation], offsets: list[int], peak: int) -> None:
@@ -110,12 +165,4 @@ def _to_arena(entry: func.FuncOp, allocs: list[ir.Operation], offsets: list[int]
         with ir.InsertionPoint(alloc), alloc.location:
             start = arith.ConstantOp(ir.IndexType.get(), offset).result
             view = memref.ViewOp(alloc.results[0].type, value, start, [])
-        _replace(alloc, view.result)
-
-
-def _replace(alloc: ir.Operation, value: ir.Value) -> None:
-    for use in list(alloc.results[0].uses):
-        if use.owner.operation.name == "memref.dealloc":
-            use.owner.operation.erase()
-    alloc.results[0].replace_all_uses_with(value)
-    alloc.erase()
+        replace(alloc, view.result)

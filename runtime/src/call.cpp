@@ -127,5 +127,21 @@ SW_EXPORT void _mlir_ciface_stepwell_output(sw_memref_1d *result, sw_memref_1d *
   *result = sw_memref_1d{memory, memory, 0, static_cast<int64_t>(bytes), 1};
 }
 
+SW_EXPORT void _mlir_ciface_stepwell_arena(sw_memref_1d *result, sw_memref_1d *context, int64_t bytes) {
+  sw_session *session = static_cast<stepwell::Call *>(context->aligned)->session;
+  const auto wanted = static_cast<uint64_t>(bytes);
+  if (wanted > session->dynamic_arena_bytes || !session->dynamic_arena) {
+    free(session->dynamic_arena);  // first: both at once may be too much
+    session->dynamic_arena_bytes = 0;
+    session->dynamic_arena = static_cast<uint8_t *>(stepwell::allocate_aligned(wanted));
+    session->buffer_allocations++;
+    if (!session->dynamic_arena)
+      end_call(SW_ERROR_MEMORY, "out of memory: temporaries of %llu bytes could not be allocated",
+               static_cast<unsigned long long>(wanted));
+    session->dynamic_arena_bytes = wanted;
+  }
+  *result = sw_memref_1d{session->dynamic_arena, session->dynamic_arena, 0, bytes, 1};
+}
+
 // The table through which another copy of the runtime enters calls of this copy's code.
 SW_EXPORT const stepwell::Hooks stepwell_hooks = {stepwell::kHooksVersion, stepwell::set_landing};

@@ -250,6 +250,8 @@ struct sw_session {
   sw_model *model;
   stepwell::Weights *weights;  // of its last run
   uint8_t *arena;
+  uint8_t *dynamic_arena;  // as large as the largest call so far wanted it
+  uint64_t dynamic_arena_bytes;
   uint8_t *states;
   stepwell::Frame *frames;
   stepwell::Heap heap;

@@ -163,6 +163,7 @@ SW_EXPORT void sw_session_destroy(sw_session *session) {
   stepwell::heap_destroy(&session->heap);
   free(session->frames);
   free(session->arena);
+  free(session->dynamic_arena);
   free(session->states);
   stepwell::weights_release(session->weights);
   sw_model *model = session->model;
@@ -201,7 +202,7 @@ SW_EXPORT int sw_session_statistics(sw_session *session, sw_statistics *statisti
                               session->heap.peak_bytes,
                               session->heap.live_bytes,
                               session->heap.cached_bytes,
-                              session->model->arena_bytes,
+                              session->model->arena_bytes + session->dynamic_arena_bytes,
                               session->model->state_bytes};
   return SW_OK;
 }

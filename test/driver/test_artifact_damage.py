@@ -256,7 +256,7 @@ class HugeResult(torch.nn.Module):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (HugeInside(), "out of memory: a temporary of 70368744177664 bytes could not be allocated"),
+        (HugeInside(), r"out of memory: temporaries of \d+ bytes could not be allocated"),
         (HugeResult(), "out of memory: an output of 4194304x4194304 elements of torch.float32 could not be allocated"),
     ],
 )

@@ -161,8 +161,8 @@ def test_random_programs_keep_their_results(seed: int, dynamic: bool) -> None:
     states = {name: random_array(rng, (5,)) for name in "st"}
     for flag in (False, True):
         inputs = [random_array(rng, (5,)), random_array(rng, (7,)), np.array(flag)]
-        limit = "{stack-limit=0}" if seed % 2 else ""
-        pipeline = TO_BUFFERS.replace("plan-memory", f"plan-memory{limit}")
+        limit = 0 if seed % 2 else 4096
+        pipeline = TO_BUFFERS.replace("plan-memory", f"plan-memory{{stack-limit={limit} dynamic=true}}")
         check_pipeline(text, pipeline, inputs, parameters=parameters, states=states, tolerance=0.0)
 
 

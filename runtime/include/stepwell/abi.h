@@ -113,6 +113,10 @@ typedef struct sw_memref_1d {
 /* The buffer of output `index` at the sizes in dims (as many as its rank). */
 void _mlir_ciface_stepwell_output(sw_memref_1d *result, sw_memref_1d *context, int64_t index, sw_memref_1d *dims);
 
+/* The session's memory for temporaries whose sizes follow from those of the inputs: at least `bytes` bytes, the same as in
+ * the call before unless that had less. An entry asks once, when it begins. */
+void _mlir_ciface_stepwell_arena(sw_memref_1d *result, sw_memref_1d *context, int64_t bytes);
+
 /* A temporary of `bytes` bytes at a power-of-two alignment; what a call leaves behind is freed when it ends. */
 void *stepwell_alloc(uint64_t bytes, uint64_t alignment);
 void stepwell_free(void *pointer);

@@ -96,10 +96,10 @@ int sw_session_set_allocator(sw_session *session, sw_allocate allocate, void *us
 typedef struct sw_statistics {
   uint64_t runs;
   uint64_t system_allocations; /* blocks taken from the system since the session began */
-  uint64_t peak_bytes;         /* most temporary memory in use at once, arena excluded */
+  uint64_t peak_bytes;         /* most temporary memory in use at once, arenas excluded */
   uint64_t live_bytes;         /* temporary memory in use now: 0 between runs */
   uint64_t cached_bytes;       /* temporary memory kept for the next run */
-  uint64_t arena_bytes;
+  uint64_t arena_bytes;        /* of both arenas; the one for dynamic sizes is as large as any call wanted it */
   uint64_t state_bytes;
 } sw_statistics;
 

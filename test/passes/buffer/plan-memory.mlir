@@ -1,5 +1,6 @@
 // RUN: stepwell-opt %s --plan-memory --split-input-file | FileCheck %s
 // RUN: stepwell-opt %s --plan-memory=stack-limit=0 --split-input-file | FileCheck %s --check-prefix=ARENA
+// RUN: stepwell-opt %s --plan-memory=dynamic=true --split-input-file | FileCheck %s --check-prefix=DYNAMIC
 
 // Buffers that are not in use together share memory.
 // CHECK-LABEL: func.func @chain
@@ -143,5 +144,62 @@ func.func @branch(%c: i1, %x: memref<16xf32>, %y: memref<16xf32>) {
   %d = memref.alloc() : memref<16xf32>
   linalg.exp ins(%r : memref<16xf32>) outs(%d : memref<16xf32>)
   linalg.exp ins(%d : memref<16xf32>) outs(%y : memref<16xf32>)
+  return
+}
+
+// -----
+
+// Sizes that follow from the entry's arguments: offsets are computed when it begins, and buffers that are not in use
+// together share a slot. What a slot holds is compared where it can be: 4*n is never above 8*n.
+// DYNAMIC-LABEL: func.func @dynamic
+// DYNAMIC-SAME: (%[[X:.*]]: memref<?xf32>, %{{.*}}: memref<?xf64>, %[[CONTEXT:.*]]: memref<?xi8> {stepwell.context})
+// DYNAMIC: %[[N:.*]] = memref.dim %[[X]], %{{.*}} : memref<?xf32>
+// DYNAMIC: %[[MEMORY:.*]] = call @stepwell_arena(%[[CONTEXT]], %{{.*}}) : (memref<?xi8>, i64) -> memref<?xi8>
+// DYNAMIC: memref.view %[[MEMORY]][%[[FIRST:.*]]][%{{.*}}] : memref<?xi8> to memref<?xf32>
+// DYNAMIC: memref.view %[[MEMORY]][%[[SECOND:.*]]][%{{.*}}] : memref<?xi8> to memref<?xf64>
+// DYNAMIC: memref.view %[[MEMORY]][%[[FIRST]]][%{{.*}}] : memref<?xi8> to memref<?xf32>
+// DYNAMIC-NOT: memref.alloc
+// DYNAMIC: return
+// CHECK-LABEL: func.func @dynamic
+// CHECK-NOT: stepwell_arena
+func.func @dynamic(%x: memref<?xf32>, %y: memref<?xf64>) {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?xf32>
+  %a = memref.alloc(%n) : memref<?xf32>
+  linalg.exp ins(%x : memref<?xf32>) outs(%a : memref<?xf32>)
+  %m = memref.dim %a, %c0 : memref<?xf32>
+  %b = memref.alloc(%m) : memref<?xf64>
+  linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%a : memref<?xf32>) outs(%b : memref<?xf64>) {
+  ^bb0(%from: f32, %to: f64):
+    %wide = arith.extf %from : f32 to f64
+    linalg.yield %wide : f64
+  }
+  %c = memref.alloc(%n) : memref<?xf32>
+  linalg.exp ins(%x : memref<?xf32>) outs(%c : memref<?xf32>)
+  linalg.exp ins(%b : memref<?xf64>) outs(%y : memref<?xf64>)
+  linalg.exp ins(%c : memref<?xf32>) outs(%x : memref<?xf32>)
+  return
+}
+
+// -----
+
+// A size that depends on data, and memory of an iteration of a parallel loop, stay as they are: nothing is asked for.
+// DYNAMIC-LABEL: func.func @by_data
+// DYNAMIC-NOT: stepwell_arena
+// DYNAMIC: memref.alloc
+// DYNAMIC: memref.alloc
+// DYNAMIC: return
+func.func @by_data(%x: memref<?xf32>, %count: memref<index>) {
+  %c0 = arith.constant 0 : index
+  %k = memref.load %count[] : memref<index>
+  %a = memref.alloc(%k) : memref<?xf32>
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%a : memref<?xf32>)
+  %n = memref.dim %x, %c0 : memref<?xf32>
+  scf.forall (%i) in (%n) {
+    %private = memref.alloc(%n) : memref<?xf32>
+    linalg.fill ins(%zero : f32) outs(%private : memref<?xf32>)
+  }
   return
 }
