@@ -62,8 +62,15 @@ class ExpandMath(Pass):
         ]
         for function in found:
             with ir.InsertionPoint(function), function.location:
-                value = _expand(function, Emitter(function.results[0].type, self.fma))
-            function.results[0].replace_all_uses_with(value)
+                emitter = Emitter(function.results[0].type, self.fma)
+                total = _one_plus(function) if function.name == "math.erf" else None
+                if total is not None:
+                    value = sigmoidal.one_plus_erf(emitter, function.operands[0])
+                else:
+                    value = _expand(function, emitter)
+            (total or function).results[0].replace_all_uses_with(value)
+            if total is not None:
+                total.erase()
             function.erase()
         context.note(self.name, expanded=len(found))
 
@@ -76,6 +83,15 @@ def _expand(function: ir.Operation, emitter: Emitter) -> ir.Value:
         if simple is not None:
             return simple
     return _FUNCTIONS[function.name.removeprefix("math.")](emitter, *operands)
+
+
+def _one_plus(function: ir.Operation) -> ir.Operation | None:
+    """The sum with 1 that is all that the function's result is used for."""
+    uses = list(function.results[0].uses)
+    if len(uses) != 1 or uses[0].owner.operation.name != "arith.addf":
+        return None
+    total = uses[0].owner.operation
+    return total if _constant(total.operands[1 - uses[0].operand_number]) == 1.0 else None
 
 
 def _is_single(kind: ir.Type) -> bool:

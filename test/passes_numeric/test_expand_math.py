@@ -7,7 +7,7 @@ from numeric_check import apply, run
 
 from bench.math_bounds import FUNCTIONS, measure, pairs, ulp_errors
 from stepwell.passes.buffer.expand_math import FUNCTIONS as EXPANDED
-from stepwell.passes.buffer.math.bounds import BOUNDS, WITHOUT_FMA
+from stepwell.passes.buffer.math.bounds import BOUNDS, ONE_PLUS_ERF, WITHOUT_FMA
 
 _STRIDE = 12289
 
@@ -77,6 +77,24 @@ def test_powers_that_are_products() -> None:
         (got,), _ = run(module, [x.numpy()])
         assert len(str(module).split("arith.")) < 6
         assert ulp_errors(torch.from_numpy(got), x.double() ** exponent).max() <= 1.5
+
+
+@pytest.mark.parametrize("fma", [True, False])
+def test_one_plus_erf(fma: bool) -> None:
+    text = (
+        _module("erf", 1)
+        .replace("linalg.yield %v", "%s = arith.addf %v, %one : f32\n    linalg.yield %s")
+        .replace("%e = tensor", "%one = arith.constant 1.0 : f32\n  %e = tensor")
+    )
+    module = apply(text, f"expand-math{{fma={str(fma).lower()}}},canonicalize,cse")
+    assert "math.erf" not in str(module) and "bitcast" not in str(module)
+    x = _sample()
+    (got,), _ = run(module, [x.numpy()])
+    got = torch.from_numpy(got)
+    assert torch.equal(got.isnan(), x.isnan())
+    assert (got[x.abs() > 3.925] == 1 + x[x.abs() > 3.925].sign()).all()
+    exact = 1 + torch.erf(x.double())
+    assert (got.double() - exact).abs()[~x.isnan()].max() <= ONE_PLUS_ERF
 
 
 @pytest.mark.slow

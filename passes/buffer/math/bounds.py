@@ -20,3 +20,6 @@ BOUNDS: dict[str, float] = {
 
 WITHOUT_FMA = 0.3
 """What rounded products add to each bound."""
+
+ONE_PLUS_ERF = 2.5e-7
+"""Largest error of ``1 + erf(x)`` as one expression, with fused multiply-add or without."""

@@ -33,6 +33,28 @@ _ERF_FAR = (
     -6.402757662726799e-06,
 )
 
+# erf(x) / x in 2 x^2 / 3.925^2 - 1, for |x| <= 3.925, where it just reaches 1.
+_ERF_END = 3.925
+_ERF_SCALE = 0.1298227161169052
+_ERF_WHOLE = (
+    0.3602779507637024,
+    -0.17988428473472595,
+    0.1339322030544281,
+    -0.1090877428650856,
+    0.09059090912342072,
+    -0.07409951835870743,
+    0.05842802673578262,
+    -0.04344244301319122,
+    0.030101506039500237,
+    -0.020545387640595436,
+    0.013956268317997456,
+    -0.00715028028935194,
+    0.0022448888048529625,
+    -0.0018603294156491756,
+    0.002046244917437434,
+    -0.0007309495704248548,
+)
+
 
 def tanh(e: Emitter, x: ir.Value) -> ir.Value:
     """``m / (m + 2)`` with ``m = e^(2|x|) - 1``, which loses nothing near 0."""
@@ -48,3 +70,11 @@ def erf(e: Emitter, x: ir.Value) -> ir.Value:
     far = e.at_most(magnitude, _ERF_ONE)
     far = e.sub(e.real(1.0), exp_normal(e, e.polynomial(far, _ERF_FAR)))
     return e.select(e.less(magnitude, e.real(_ERF_SMALL)), near, e.copysign(far, x))
+
+
+def one_plus_erf(e: Emitter, x: ir.Value) -> ir.Value:
+    """``1 + erf(x)``, as in GELU: the sum hides what is small, so that one polynomial does for all x."""
+    x = e.at_most(e.at_least(x, -_ERF_END), _ERF_END)
+    place = e.fma(e.mul(x, x), e.real(_ERF_SCALE), e.real(-1.0))
+    total = e.fma(x, e.polynomial(place, _ERF_WHOLE), e.real(1.0))
+    return e.at_most(e.at_least(total, 0.0), 2.0)

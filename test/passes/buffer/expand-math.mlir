@@ -53,3 +53,37 @@ func.func @other_types(%x: f64, %y: tensor<4xf32>, %z: f32) -> (f64, tensor<4xf3
   %2 = math.sqrt %z : f32
   return %0, %1, %2 : f64, tensor<4xf32>, f32
 }
+
+// 1 + erf(x), as GELU has it, is one polynomial: no exponential, no bits.
+// CHECK-LABEL: func @one_plus_erf
+// CHECK-NOT: arith.bitcast
+// CHECK-NOT: fastmath
+// CHECK: return
+func.func @one_plus_erf(%x: vector<16xf32>) -> vector<16xf32> {
+  %one = arith.constant dense<1.0> : vector<16xf32>
+  %0 = math.erf %x : vector<16xf32>
+  %1 = arith.addf %one, %0 fastmath<contract> : vector<16xf32>
+  return %1 : vector<16xf32>
+}
+
+// Whoever else wants erf gets all of its digits, and so does a sum with another number.
+// CHECK-LABEL: func @erf_used_twice
+// CHECK: arith.bitcast
+// CHECK: %[[SUM:.*]] = arith.addf %[[ERF:.*]], %{{.*}} fastmath<contract>
+// CHECK-NEXT: return %[[SUM]], %[[ERF]]
+func.func @erf_used_twice(%x: f32) -> (f32, f32) {
+  %one = arith.constant 1.0 : f32
+  %0 = math.erf %x : f32
+  %1 = arith.addf %0, %one fastmath<contract> : f32
+  return %1, %0 : f32, f32
+}
+
+// CHECK-LABEL: func @two_plus_erf
+// CHECK: arith.bitcast
+// CHECK: arith.addf {{.*}} fastmath<contract>
+func.func @two_plus_erf(%x: f32) -> f32 {
+  %two = arith.constant 2.0 : f32
+  %0 = math.erf %x : f32
+  %1 = arith.addf %0, %two fastmath<contract> : f32
+  return %1 : f32
+}
