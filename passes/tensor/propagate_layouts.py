@@ -8,10 +8,13 @@ from typing import ClassVar
 from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.tensor.layout.rewrites import REWRITES, unchanged
+from stepwell.passes.tensor.layout.grouped import grouped_convolution
+from stepwell.passes.tensor.layout.readers import GROUPED
+from stepwell.passes.tensor.layout.rewrites import REWRITES, Rewrite, unchanged
 from stepwell.passes.tensor.layout.twins import FIRST, Twins, transpose
 
-_CONVOLUTIONS = frozenset({"linalg.conv_2d_nchw_fchw", "linalg.depthwise_conv_2d_nchw_chw"})
+_CONVOLUTIONS = frozenset({"linalg.conv_2d_nchw_fchw", "linalg.depthwise_conv_2d_nchw_chw", GROUPED})
+_REWRITES: dict[str, Rewrite] = {**REWRITES, "tensor.collapse_shape": grouped_convolution}
 
 
 @dataclass
@@ -41,7 +44,7 @@ def _convert(block: ir.Block) -> int:
     twins = Twins()
     done: list[tuple[ir.Operation, ir.Value]] = []
     for op in [view.operation for view in block.operations]:
-        rewrite = REWRITES.get(op.name)
+        rewrite = _REWRITES.get(op.name)
         with ir.InsertionPoint(op), op.location:
             same = unchanged(op, twins)
             if same is not None:

@@ -74,6 +74,10 @@ CASES: dict[str, tuple[Callable[[], list[nn.Module]], tuple[int, ...]]] = {
         lambda: [conv(12, 24, 3, groups=3, padding=1), conv(12, 8, 1, groups=4), conv(12, 24, 3, groups=12)],
         (2, 12, 7, 6),
     ),
+    "grouped, several blocks": (
+        lambda: [conv(14, 2 * f, 3, groups=2, padding=1, stride=s) for f, s in ((64, 1), (67, 2), (96, 1), (5, 2))],
+        (1, 14, 6, 9),
+    ),
     "pooling": (
         lambda: [
             nn.Sequential(conv(10, 20, 1), pool)

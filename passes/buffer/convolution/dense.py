@@ -166,7 +166,7 @@ class DenseNest:
             result = []
             for p, (y, x) in enumerate(pixels):
                 n, h, w = corner
-                at = {0: n, 1: self.nest.add(h, y), 2: self.nest.add(w, x), 4: i, 5: j, 6: c}
+                at = {0: n, 1: self.nest.add(h, y), 2: self.nest.add(w, x), 3: group, 4: i, 5: j, 6: c}
                 scalar = memref.load(self.image, [self._index(e, at) for e in self.image_map.results])
                 for v, weights in enumerate(row):
                     spread = vector.broadcast(weights.type, scalar)
@@ -254,6 +254,8 @@ class DenseNest:
             return self.nest.constant(expression.value)
         assert isinstance(expression, ir.AffineBinaryExpr)
         left, right = self._index(expression.lhs, at), self._index(expression.rhs, at)
+        if isinstance(expression, ir.AffineFloorDivExpr):
+            return arith.divui(left, right)
         return arith.addi(left, right) if isinstance(expression, ir.AffineAddExpr) else arith.muli(left, right)
 
 

@@ -8,13 +8,13 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, tensor
 
 from stepwell.passes.tensor.build import empty, inline_body, insert_slice, scalar, sizes_of
+from stepwell.passes.tensor.layout.readers import FLOATS, feeds_convolution
 from stepwell.passes.tensor.layout.twins import FIRST, LAST, Twins, is_image, permuted_sizes, transpose
 from stepwell.passes.tensor.structured import input_count
 
 #: Builds the twin of the operation's result at the insertion point; None where it does not apply.
 Rewrite = Callable[[ir.Operation, Twins], "ir.Value | None"]
 
-_FLOATS = ("f32", "f64")
 _DYNAMIC = ir.ShapedType.get_dynamic_size()
 
 
@@ -22,14 +22,14 @@ def convolution(op: ir.Operation, twins: Twins) -> ir.Value | None:
     """``conv_2d_nchw_fchw``, ``depthwise_conv_2d_nchw_chw``: what they start from is added afterwards."""
     image, weights, init = op.operands
     kind = ir.RankedTensorType(weights.type)
-    if str(kind.element_type) not in _FLOATS or not kind.has_static_shape or 0 in kind.shape:
+    if str(kind.element_type) not in FLOATS or not kind.has_static_shape or 0 in kind.shape:
         return None
     depthwise = op.name == "linalg.depthwise_conv_2d_nchw_chw"
     build = linalg.depthwise_conv_2d_nhwc_hwc if depthwise else linalg.conv_2d_nhwc_hwcf
     zero = linalg.fill(scalar(kind.element_type, 0.0), outs=[empty(permuted_sizes(init), kind.element_type)])
     packed = transpose(weights, (1, 2, 0) if depthwise else (2, 3, 1, 0))
-    result: ir.Value = build(twins.make(image), packed, outs=[zero], **_window(op))
-    return _add_start(result, init, twins)
+    result: ir.Value = build(twins.make(image), packed, outs=[zero], **window_of(op))
+    return add_start(result, init, twins)
 
 
 def pooling(op: ir.Operation, twins: Twins) -> ir.Value | None:
@@ -38,7 +38,7 @@ def pooling(op: ir.Operation, twins: Twins) -> ir.Value | None:
     if image not in twins:
         return None
     build = linalg.pooling_nhwc_max if op.name == "linalg.pooling_nchw_max" else linalg.pooling_nhwc_sum
-    result: ir.Value = build(twins.make(image), window, outs=[twins.make(init)], **_window(op))
+    result: ir.Value = build(twins.make(image), window, outs=[twins.make(init)], **window_of(op))
     return result
 
 
@@ -47,7 +47,9 @@ def pad(op: ir.Operation, twins: Twins) -> ir.Value | None:
     source = op.operands[0]
     low, high = (list(ir.DenseI64ArrayAttr(op.attributes[name])) for name in ("static_low", "static_high"))
     value = list(op.regions[0].blocks[0].operations)[-1].operation.operands[0]
-    if source not in twins or _DYNAMIC in low + high or min(low + high) < 0 or value.owner == op.regions[0].blocks[0]:
+    if source not in twins and not feeds_convolution(op.results[0]):
+        return None
+    if _DYNAMIC in low + high or min(low + high) < 0 or value.owner == op.regions[0].blocks[0]:
         return None
     if not isinstance(value.owner, ir.Block) and value.owner.operation.parent == op:
         return None
@@ -132,7 +134,7 @@ REWRITES: dict[str, Rewrite] = {
 }
 
 
-def _add_start(result: ir.Value, init: ir.Value, twins: Twins) -> ir.Value:
+def add_start(result: ir.Value, init: ir.Value, twins: Twins) -> ir.Value:
     """``result`` plus what the convolution starts from, unless that is zero."""
     owner = init.owner
     if not isinstance(owner, ir.Block):
@@ -182,5 +184,5 @@ def _permute(indexing: ir.AffineMap, moved: bool) -> ir.AffineMap:
     return ir.AffineMap.get(4, 0, [results[axis] for axis in LAST] if moved else results)
 
 
-def _window(op: ir.Operation) -> dict[str, list[int]]:
+def window_of(op: ir.Operation) -> dict[str, list[int]]:
     return {name: [int(v) for v in ir.DenseIntElementsAttr(op.attributes[name])] for name in ("strides", "dilations")}

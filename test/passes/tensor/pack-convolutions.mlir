@@ -51,3 +51,20 @@ func.func @left_alone(%x: tensor<1x6x6x4xi32>, %w: tensor<3x3x4x32xi32>, %init: 
       ins(%x, %w : tensor<1x6x6x4xi32>, tensor<3x3x4x32xi32>) outs(%init : tensor<1x4x4x32xi32>) -> tensor<1x4x4x32xi32>
   return %0 : tensor<1x4x4x32xi32>
 }
+
+// -----
+
+// The blocks of all groups lie side by side, and each reads the channels of its group: here two blocks a group.
+// CHECK: #[[$GROUP:.*]] = affine_map<(d0, d1, d2, d3, d4, d5, d6, d7) -> (d0, d1 + d4, d2 + d5, (d3 floordiv 2) * 5 + d6)>
+// CHECK-LABEL: func.func @grouped
+// CHECK: linalg.transpose ins(%{{.*}} : tensor<3x2x32x1x1x5xf32>) {{.*}} permutation = [0, 1, 3, 4, 5, 2]
+// CHECK: linalg.generic {indexing_maps = [#[[$GROUP]],
+// CHECK: tensor.expand_shape {{.*}} into tensor<1x4x4x3x64xf32>
+func.func @grouped(%x: tensor<1x4x4x3x5xf32>, %w: tensor<3x64x1x1x5xf32>) -> tensor<1x4x4x3x64xf32> {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<1x4x4x3x64xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<1x4x4x3x64xf32>) -> tensor<1x4x4x3x64xf32>
+  %0 = linalg.conv_2d_nhwgc_gfhwc {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%x, %w : tensor<1x4x4x3x5xf32>, tensor<3x64x1x1x5xf32>) outs(%init : tensor<1x4x4x3x64xf32>) -> tensor<1x4x4x3x64xf32>
+  return %0 : tensor<1x4x4x3x64xf32>
+}

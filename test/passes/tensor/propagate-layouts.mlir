@@ -95,3 +95,43 @@ func.func @last_to_last(%x: tensor<1x6x6x4xf32>, %w: tensor<8x4x3x3xf32>) -> ten
   %1 = linalg.transpose ins(%0 : tensor<1x8x4x4xf32>) outs(%after : tensor<1x4x4x8xf32>) permutation = [0, 2, 3, 1]
   return %1 : tensor<1x4x4x8xf32>
 }
+
+// -----
+
+// A grouped convolution, whose groups come from splitting its channels; the border is put around the transposed image.
+// CHECK-LABEL: func.func @grouped
+// CHECK: linalg.transpose ins(%arg0 {{.*}} permutation = [0, 2, 3, 1]
+// CHECK: tensor.insert_slice {{.*}} into tensor<1x6x6x4xf32>
+// CHECK: tensor.expand_shape {{.*}} into tensor<1x6x6x2x2xf32>
+// CHECK: linalg.conv_2d_nhwgc_gfhwc
+// CHECK: tensor.collapse_shape {{.*}} into tensor<1x4x4x6xf32>
+func.func @grouped(%x: tensor<1x4x4x4xf32>, %w: tensor<2x3x2x3x3xf32>) -> tensor<1x6x4x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %border = tensor.pad %x low[0, 0, 1, 1] high[0, 0, 1, 1] {
+  ^bb0(%a: index, %b: index, %c: index, %d: index):
+    tensor.yield %zero : f32
+  } : tensor<1x4x4x4xf32> to tensor<1x4x6x6xf32>
+  %image = tensor.expand_shape %border [[0], [1, 2], [3], [4]] output_shape [1, 2, 2, 6, 6] : tensor<1x4x6x6xf32> into tensor<1x2x2x6x6xf32>
+  %empty = tensor.empty() : tensor<1x6x4x4xf32>
+  %start = linalg.fill ins(%zero : f32) outs(%empty : tensor<1x6x4x4xf32>) -> tensor<1x6x4x4xf32>
+  %init = tensor.expand_shape %start [[0], [1, 2], [3], [4]] output_shape [1, 2, 3, 4, 4] : tensor<1x6x4x4xf32> into tensor<1x2x3x4x4xf32>
+  %0 = linalg.conv_2d_ngchw_gfchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%image, %w : tensor<1x2x2x6x6xf32>, tensor<2x3x2x3x3xf32>) outs(%init : tensor<1x2x3x4x4xf32>) -> tensor<1x2x3x4x4xf32>
+  %1 = tensor.collapse_shape %0 [[0], [1, 2], [3], [4]] : tensor<1x2x3x4x4xf32> into tensor<1x6x4x4xf32>
+  return %1 : tensor<1x6x4x4xf32>
+}
+
+// -----
+
+// Grouped integers stay as they are.
+// CHECK-LABEL: func.func @grouped_integers
+// CHECK-NOT: linalg.transpose
+// CHECK: linalg.conv_2d_ngchw_gfchw
+func.func @grouped_integers(%x: tensor<1x4x6x6xi32>, %w: tensor<2x3x2x3x3xi32>, %start: tensor<1x6x4x4xi32>) -> tensor<1x6x4x4xi32> {
+  %image = tensor.expand_shape %x [[0], [1, 2], [3], [4]] output_shape [1, 2, 2, 6, 6] : tensor<1x4x6x6xi32> into tensor<1x2x2x6x6xi32>
+  %init = tensor.expand_shape %start [[0], [1, 2], [3], [4]] output_shape [1, 2, 3, 4, 4] : tensor<1x6x4x4xi32> into tensor<1x2x3x4x4xi32>
+  %0 = linalg.conv_2d_ngchw_gfchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%image, %w : tensor<1x2x2x6x6xi32>, tensor<2x3x2x3x3xi32>) outs(%init : tensor<1x2x3x4x4xi32>) -> tensor<1x2x3x4x4xi32>
+  %1 = tensor.collapse_shape %0 [[0], [1, 2], [3], [4]] : tensor<1x2x3x4x4xi32> into tensor<1x6x4x4xi32>
+  return %1 : tensor<1x6x4x4xi32>
+}

@@ -1,0 +1,71 @@
+"""Grouped convolutions over channels-last twins."""
+
+from __future__ import annotations
+
+from torch_mlir import ir
+from torch_mlir.dialects import linalg, tensor
+
+from stepwell.passes.tensor.build import empty, scalar, sizes_of
+from stepwell.passes.tensor.layout.readers import FLOATS, GROUPED
+from stepwell.passes.tensor.layout.rewrites import add_start, window_of
+from stepwell.passes.tensor.layout.twins import Twins, transpose
+
+_CHANNELS_SECOND = [[0], [1, 2], [3], [4]]
+_CHANNELS_LAST = [[0], [1], [2], [3, 4]]
+
+
+def grouped_convolution(op: ir.Operation, twins: Twins) -> ir.Value | None:
+    """``tensor.collapse_shape`` of a ``conv_2d_ngchw_gfchw``: ``conv_2d_nhwgc_gfhwc`` over the twin of its image."""
+    convolution = _maker(op.operands[0], GROUPED)
+    if convolution is None or _groups(op) != _CHANNELS_SECOND:
+        return None
+    image, weights, init = convolution.operands
+    source, start = _unsplit(image), _unsplit(init)
+    kind = ir.RankedTensorType(weights.type)
+    if (
+        source is None
+        or start is None
+        or str(kind.element_type) not in FLOATS
+        or not kind.has_static_shape
+        or 0 in kind.shape
+    ):
+        return None
+    split = _split(twins.make(source), *ir.RankedTensorType(image.type).shape[1:3])
+    groups, filters = kind.shape[:2]
+    batch, _, _, height, width = sizes_of(init)
+    zero = linalg.fill(
+        scalar(kind.element_type, 0.0), outs=[empty([batch, height, width, groups, filters], kind.element_type)]
+    )
+    made = linalg.conv_2d_nhwgc_gfhwc(split, transpose(weights, (0, 1, 3, 4, 2)), outs=[zero], **window_of(convolution))
+    shape = ir.RankedTensorType(made.type).shape
+    joined = ir.RankedTensorType.get([*shape[:3], groups * filters], kind.element_type)
+    result = tensor.CollapseShapeOp(joined, made, _attribute(_CHANNELS_LAST)).result
+    return add_start(result, start, twins)
+
+
+def _split(image: ir.Value, groups: int, channels: int) -> ir.Value:
+    sizes = sizes_of(image)[:3]
+    static = [size if isinstance(size, int) else ir.ShapedType.get_dynamic_size() for size in sizes]
+    kind = ir.RankedTensorType.get([*static, groups, channels], ir.RankedTensorType(image.type).element_type)
+    dynamic = [size for size in sizes if not isinstance(size, int)]
+    return tensor.ExpandShapeOp(kind, image, _attribute(_CHANNELS_LAST), dynamic, [*static, groups, channels]).result
+
+
+def _unsplit(value: ir.Value) -> ir.Value | None:
+    """What ``value`` is with its groups and channels in one dimension, if it was made of that."""
+    split = _maker(value, "tensor.expand_shape")
+    return split.operands[0] if split is not None and _groups(split) == _CHANNELS_SECOND else None
+
+
+def _maker(value: ir.Value, name: str) -> ir.Operation | None:
+    op = value.owner.operation if isinstance(value, ir.OpResult) else None
+    return op if op is not None and op.name == name else None
+
+
+def _groups(op: ir.Operation) -> list[list[int]]:
+    return [[int(axis.value) for axis in group] for group in ir.ArrayAttr(op.attributes["reassociation"])]
+
+
+def _attribute(groups: list[list[int]]) -> ir.ArrayAttr:
+    kind = ir.IntegerType.get_signless(64)
+    return ir.ArrayAttr.get([ir.ArrayAttr.get([ir.IntegerAttr.get(kind, axis) for axis in group]) for group in groups])
