@@ -33,6 +33,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "pack": "stepwell.passes.tensor.pack:Pack",
     "pack-convolutions": "stepwell.passes.tensor.pack_convolutions:PackConvolutions",
     "lower-tm-tensor": "stepwell.passes.tensor.lower_tm_tensor:LowerTmTensor",
+    "exact-extrema": "stepwell.passes.tensor.exact_extrema:ExactExtrema",
     "detach-prepare": "stepwell.passes.tensor.detach_prepare:DetachPrepare",
     # hardware
     "bind-parameters": "stepwell.passes.hardware.bind_parameters:BindParameters",
@@ -59,6 +60,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "outline-parallel-loops": "stepwell.passes.buffer.outline_parallel_loops:OutlineParallelLoops",
     "outline-loops": "stepwell.passes.buffer.outline_loops:OutlineLoops",
     "vectorize-rows": "stepwell.passes.buffer.vectorize_rows:VectorizeRows",
+    "vectorize-transposes": "stepwell.passes.buffer.vectorize_transposes:VectorizeTransposes",
     "fuse-rows": "stepwell.passes.buffer.fuse_rows:FuseRows",
     "expand-math": "stepwell.passes.buffer.expand_math:ExpandMath",
     "set-fp-policy": "stepwell.passes.buffer.set_fp_policy:SetFpPolicy",

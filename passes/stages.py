@@ -35,6 +35,7 @@ def tensor_stage() -> Stage:
             Upstream("torch-backend-to-linalg-on-tensors-backend-pipeline"),
             parse_element("drop-torch-attributes"),
             parse_element("lower-tm-tensor"),
+            parse_element("exact-extrema"),
             Upstream("canonicalize"),
             Upstream("cse"),
             parse_element("check-shapes"),

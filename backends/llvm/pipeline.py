@@ -26,7 +26,7 @@ def cpu_pipeline(fp: str, cpu: CpuModel, *, index_bits: int = 64, bare: bool = F
         prepare.elements = [parse_element(text) for text in _layouts(cpu)] + prepare.elements
         # Ahead of the memory plan: tiles start in registers, and buffers that nobody writes any more are not planned.
         buffer.elements[1:1] = [parse_element(_convolutions(cpu)), parse_element(_contractions(cpu))]
-    buffer.elements.append(parse_element(_rows(fp, cpu)))
+    buffer.elements += [parse_element(text) for text in _rows(fp, cpu)]
     return Pipeline(
         [
             graph,
@@ -62,7 +62,8 @@ def _schedule(fp: str, cpu: CpuModel) -> list[str]:
     """Fused, and in blocks where rows are read as columns: rows of a power of two share one set of the cache."""
     # The quotient of a softmax is taken behind the product, which rounds elsewhere than the model does.
     softmax = [] if fp == "strict" else ["flush-softmax", f"fuse-attention{{scratch={cpu.l2_bytes // 4}}}"]
-    return ["fuse", *softmax, "tile{across=16 loop=forall}", "math-expand-ops{ops=fpowi}", "canonicalize", "cse"]
+    tiled = "tile{across=16 loop=forall ops=linalg.generic}"
+    return ["fuse", *softmax, tiled, "math-expand-ops{ops=fpowi}", "canonicalize", "cse"]
 
 
 def _layouts(cpu: CpuModel) -> list[str]:
@@ -88,9 +89,12 @@ def _contractions(cpu: CpuModel) -> str:
     return f"vectorize-contractions{{registers={cpu.registers} vector-bits={cpu.vector_bits} l2={cpu.l2_bytes}}}"
 
 
-def _rows(fp: str, cpu: CpuModel) -> str:
+def _rows(fp: str, cpu: CpuModel) -> list[str]:
     reassociate = "false" if fp == "strict" else "true"
-    return f"vectorize-rows{{vector-bits={cpu.vector_bits} reassociate={reassociate}}}"
+    return [
+        f"vectorize-transposes{{vector-bits={cpu.vector_bits}}}",
+        f"vectorize-rows{{vector-bits={cpu.vector_bits} reassociate={reassociate}}}",
+    ]
 
 
 def _stage(name: str, level: str, *elements: str) -> Stage:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.buffer.liveness import PARALLEL
+from stepwell.passes.buffer.liveness import in_parallel
 from stepwell.passes.buffer.rows.group import Group, describe, rows_of, shared_loops
 from stepwell.passes.buffer.rows.loops import constant, nested, parallel
 from stepwell.passes.buffer.rows.operation import RowOp
@@ -98,7 +98,7 @@ def _fuse(group: Group) -> None:
                 restrict(row, dict(zip(shared, indices, strict=True)))
 
     with ir.InsertionPoint(first), first.location:
-        around = nested if _in_parallel(first) else parallel
+        around = nested if in_parallel(first) else parallel
         around([constant(size) for size in group.rows], row_by_row)
     for op in own:
         op.erase()
@@ -107,12 +107,3 @@ def _fuse(group: Group) -> None:
 def _between(first: ir.Operation, last: ir.Operation) -> list[ir.Operation]:
     operations = [op.operation for op in first.block.operations]
     return operations[operations.index(first) : operations.index(last)]
-
-
-def _in_parallel(op: ir.Operation) -> bool:
-    parent = op.parent
-    while parent is not None:
-        if parent.operation.name in PARALLEL:
-            return True
-        parent = parent.operation.parent
-    return False

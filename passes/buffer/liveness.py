@@ -157,3 +157,13 @@ class Liveness:
 
 def _is_buffer(value: ir.Value) -> bool:
     return isinstance(value.type, ir.MemRefType)
+
+
+def in_parallel(op: ir.Operation) -> bool:
+    """Whether ``op`` is inside of a parallel loop."""
+    parent = op.parent
+    while parent is not None:
+        if parent.operation.name in PARALLEL:
+            return True
+        parent = parent.operation.parent
+    return False

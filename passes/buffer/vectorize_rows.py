@@ -10,7 +10,9 @@ from torch_mlir import ir
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.rows.body import vectorizable
 from stepwell.passes.buffer.rows.collapse import collapse
+from stepwell.passes.buffer.rows.copies import is_strided_copy, spell_out
 from stepwell.passes.buffer.rows.emit import RowEmitter
+from stepwell.passes.buffer.rows.extrema import ExtremumEmitter, match_extremum
 from stepwell.passes.buffer.rows.operation import COMBINERS, RowOp, match_row_op
 from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.schedules.rows import rows_key, rows_schedule
@@ -42,13 +44,18 @@ class VectorizeRows(Pass):
     reassociate: bool = True
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
+        for copy in [candidate for candidate in operations(op) if is_strided_copy(candidate)]:
+            spell_out(copy)
         found = [candidate for candidate in operations(op) if candidate.name == "linalg.generic"]
         count = sum(self._vectorize(generic, context.schedules) for generic in found)
         context.note(self.name, operations=len(found), vectorized=count)
 
     def _vectorize(self, generic: ir.Operation, schedules: Schedules) -> bool:
         row = match_row_op(generic)
-        if row is None or not row.sizes or 0 in row.sizes or not vectorizable(generic.regions[0].blocks[0]):
+        if row is None or not row.sizes or 0 in row.sizes:
+            return False
+        inner = _inner(row)
+        if inner is None or not vectorizable(row, inner):
             return False
         row = collapse(row)
         inner = _inner(row)
@@ -59,7 +66,8 @@ class VectorizeRows(Pass):
         if lanes < 2 or (size is not None and size < lanes):
             return False
         combiner = None
-        if row.reduced:
+        extremum = match_extremum(row) if inner in row.reduced else None
+        if extremum is None and row.reduced:
             combiner = _combiner(row)
             along = inner in row.reduced
             if combiner is None or (along and combiner.name in _FLOAT_SUMS and not self.reassociate):
@@ -71,7 +79,9 @@ class VectorizeRows(Pass):
         )
         with ir.InsertionPoint(generic), generic.location:
             emitter = RowEmitter(row, inner, schedule)
-            if combiner is None:
+            if extremum is not None:
+                ExtremumEmitter(row, inner, schedule, extremum).search()
+            elif combiner is None:
                 emitter.elementwise()
             elif inner in row.reduced:
                 emitter.reduce_along(combiner)

@@ -8,12 +8,17 @@ from torch_mlir.dialects import memref
 from stepwell.passes.buffer.rows.operation import Access, RowOp
 from stepwell.passes.buffer.views import plain_type
 
+_DYNAMIC = ir.ShapedType.get_dynamic_stride_or_offset()
+
 
 def collapse(row: RowOp) -> RowOp:
     """``row`` with every pair of dimensions ``d``, ``d + 1`` merged that is contiguous in each operand.
 
-    The new views are made in front of the operation, whose own operands stay as they are.
+    A body that asks for its indices keeps all dimensions. The new views are made in front of the operation, whose own
+    operands stay as they are.
     """
+    if any(op.operation.name == "linalg.index" for op in row.op.regions[0].blocks[0].operations):
+        return row
     dim = 0
     while dim + 1 < len(row.sizes):
         if _mergeable(row, dim):
@@ -34,7 +39,10 @@ def _mergeable(row: RowOp, dim: int) -> bool:
         if first != 1 or second != 1 or access.dims.index(dim) + 1 != access.dims.index(dim + 1):
             return False
         axis = access.dims.index(dim)
-        if access.type != plain_type(access.type) or any(access.type.is_dynamic_dim(a) for a in (axis, axis + 1)):
+        if any(access.type.is_dynamic_dim(a) for a in (axis, axis + 1)):
+            return False
+        strides, _ = access.type.get_strides_and_offset()
+        if _DYNAMIC in strides[axis : axis + 2] or strides[axis] != strides[axis + 1] * access.type.shape[axis + 1]:
             return False
     return any(dim in access.dims for access in row.accesses)
 
@@ -58,5 +66,9 @@ def _merge_access(access: Access, dim: int) -> Access:
     shape = access.type.shape
     merged = [*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]]
     kind = ir.MemRefType.get(merged, access.type.element_type, memory_space=access.type.memory_space)
+    if access.type != plain_type(access.type):
+        strides, offset = access.type.get_strides_and_offset()
+        layout = ir.StridedLayoutAttr.get(offset, [*strides[:axis], *strides[axis + 1 :]])
+        kind = ir.MemRefType.get(merged, access.type.element_type, layout, access.type.memory_space)
     value = memref.CollapseShapeOp(kind, access.value, groups).result
     return Access(value, dims[:axis] + dims[axis + 1 :])

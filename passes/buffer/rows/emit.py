@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, memref, vector
 
-from stepwell.passes.buffer.liveness import PARALLEL
-from stepwell.passes.buffer.rows.body import Body
+from stepwell.passes.buffer.liveness import in_parallel
+from stepwell.passes.buffer.rows.body import Body, load_vector
+from stepwell.passes.buffer.rows.combiners import KINDS, neutral
 from stepwell.passes.buffer.rows.loops import constant, loop, nested, parallel
 from stepwell.passes.buffer.rows.operation import Access, RowOp
 from stepwell.passes.schedules.rows import RowsSchedule
 
-_KINDS = {
-    "arith.addf": "add", "arith.mulf": "mul", "arith.maximumf": "maximumf", "arith.minimumf": "minimumf",
-    "arith.maxnumf": "maxnumf", "arith.minnumf": "minnumf", "arith.addi": "add", "arith.muli": "mul",
-    "arith.maxsi": "maxsi", "arith.minsi": "minsi", "arith.maxui": "maxui", "arith.minui": "minui",
-    "arith.andi": "and", "arith.ori": "or",
-}  # fmt: skip
-
-
-def neutral(combiner: str, element: ir.Type) -> ir.Attribute:
-    """What a reduction by ``combiner`` starts from."""
-    if isinstance(element, ir.FloatType):
-        value = {
-            "arith.addf": -0.0, "arith.mulf": 1.0, "arith.maximumf": -math.inf, "arith.minimumf": math.inf,
-            "arith.maxnumf": math.nan, "arith.minnumf": math.nan,
-        }[combiner]  # fmt: skip
-        return ir.FloatAttr.get(element, value)
-    width = ir.IntegerType(element).width
-    low, high = -(1 << (width - 1)), (1 << (width - 1)) - 1
-    number = {
-        "arith.addi": 0, "arith.ori": 0, "arith.maxui": 0, "arith.muli": 1, "arith.andi": -1, "arith.minui": -1,
-        "arith.maxsi": low, "arith.minsi": high,
-    }[combiner]  # fmt: skip
-    return ir.IntegerAttr.get(element, number)
+#: A reduction of everything is cut into at most so many parts, each a multiple of so many elements.
+_MOST_PARTS, _PART = 64, 16384
 
 
 class RowEmitter:
@@ -59,7 +38,7 @@ class RowEmitter:
             at = dict(zip(outer, indices, strict=True))
             self._line(at, constant(0), self.sizes[self.inner])
 
-        if outer or self._in_parallel():
+        if outer or in_parallel(self.row.op):
             self._around([self.sizes[dim] for dim in outer], line)
             return
         total = self.sizes[self.inner]
@@ -75,21 +54,54 @@ class RowEmitter:
         (out,) = self.row.outputs
         outer = self.row.parallel
         others = sorted(self.row.reduced - {self.inner})
+        size = self.row.sizes[self.inner]
+        if not outer and not others and not in_parallel(self.row.op) and (size is None or size > _PART):
+            self._reduce_parts(combiner)
+            return
 
         def result(indices: list[ir.Value]) -> None:
             at = dict(zip(outer, indices, strict=True))
-            kind = ir.VectorType.get([self.lanes], out.type.element_type)
-            start = self._splat(kind, neutral(combiner.name, kind.element_type))
-            sums = self._reduce(others, at, [start] * self.unroll, combiner)
-            while len(sums) > 1:
-                sums = [self._combine(combiner, *sums[i : i + 2]) for i in range(0, len(sums), 2)]
-            name = _KINDS[combiner.name]
-            total = vector.reduction(kind.element_type, ir.Attribute.parse(f"#vector.kind<{name}>"), sums[0])
-            place = self._indices(out, at)
-            total = self._combine(combiner, memref.load(out.value, place), total)
-            memref.store(total, out.value, place)
+            whole = (constant(0), self.sizes[self.inner])
+            self._add_to(out, at, self._total(others, at, combiner, whole), combiner)
 
         self._around([self.sizes[dim] for dim in outer], result)
+
+    def _reduce_parts(self, combiner: ir.Operation) -> None:
+        """One result of everything: parts whose number depends on the size alone, in parallel, and then their sum."""
+        (out,) = self.row.outputs
+        total = self.sizes[self.inner]
+        share = arith.ceildivui(total, constant(_MOST_PARTS))
+        share = arith.muli(arith.ceildivui(share, constant(_PART)), constant(_PART))
+        count = arith.ceildivui(total, arith.maxui(share, constant(_PART)))
+        parts = memref.alloca(ir.MemRefType.get([_MOST_PARTS], out.type.element_type), [], [])
+
+        def part(indices: list[ir.Value]) -> None:
+            start = arith.muli(indices[0], share)
+            span = (start, arith.minui(arith.addi(start, share), total))
+            memref.store(self._total([], {}, combiner, span), parts, indices)
+
+        def join(index: ir.Value, _: list[ir.Value]) -> list[ir.Value]:
+            self._add_to(out, {}, memref.load(parts, [index]), combiner)
+            return []
+
+        parallel([count], part)
+        loop(constant(0), count, 1, [], join)
+
+    def _add_to(self, out: Access, at: dict[int, ir.Value], value: ir.Value, combiner: ir.Operation) -> None:
+        place = self._indices(out, at)
+        memref.store(self._combine(combiner, memref.load(out.value, place), value), out.value, place)
+
+    def _total(
+        self, others: list[int], at: dict[int, ir.Value], combiner: ir.Operation, span: tuple[ir.Value, ir.Value]
+    ) -> ir.Value:
+        """The reduction of all that ``others`` and ``span`` along ``inner`` hold."""
+        kind = ir.VectorType.get([self.lanes], self.row.outputs[0].type.element_type)
+        start = self._splat(kind, neutral(combiner.name, kind.element_type))
+        sums = self._reduce(others, at, [start] * self.unroll, combiner, span)
+        while len(sums) > 1:
+            sums = [self._combine(combiner, *sums[i : i + 2]) for i in range(0, len(sums), 2)]
+        name = KINDS[combiner.name]
+        return vector.reduction(kind.element_type, ir.Attribute.parse(f"#vector.kind<{name}>"), sums[0])
 
     def reduce_across(self, combiner: ir.Operation) -> None:
         """A reduction of whole vectors: ``inner`` is parallel, each vector's sums stay in a register."""
@@ -123,7 +135,7 @@ class RowEmitter:
             at = dict(zip(outer, indices, strict=True))
             self._strips(constant(0), self.sizes[self.inner], at, strip)
 
-        if outer or self._in_parallel():
+        if outer or in_parallel(self.row.op):
             self._around([self.sizes[dim] for dim in outer], line)
             return
         width = self.lanes * self.unroll
@@ -160,7 +172,7 @@ class RowEmitter:
         loop(start, end, self.lanes, [], tail)
 
     def _line(self, at: dict[int, ir.Value], start: ir.Value, end: ir.Value) -> None:
-        body = self._body(at, None)
+        body = self._body(at)
         yielded = list(body.terminator.operands)
 
         def strip(here: dict[int, ir.Value], mask: ir.Value | None, width: int) -> None:
@@ -173,7 +185,12 @@ class RowEmitter:
         self._strips(start, end, at, strip)
 
     def _reduce(
-        self, dims: Sequence[int], at: dict[int, ir.Value], sums: list[ir.Value], combiner: ir.Operation
+        self,
+        dims: Sequence[int],
+        at: dict[int, ir.Value],
+        sums: list[ir.Value],
+        combiner: ir.Operation,
+        span: tuple[ir.Value, ir.Value],
     ) -> list[ir.Value]:
         if dims:
             return loop(
@@ -181,7 +198,7 @@ class RowEmitter:
                 self.sizes[dims[0]],
                 1,
                 sums,
-                lambda index, carried: self._reduce(dims[1:], {**at, dims[0]: index}, carried, combiner),
+                lambda index, carried: self._reduce(dims[1:], {**at, dims[0]: index}, carried, combiner, span),
             )
         body, term = self._body(at, combiner), self._term(combiner)
 
@@ -195,24 +212,28 @@ class RowEmitter:
                 following.append(self._combine(combiner, value, new))
             return following
 
-        start, end = constant(0), self.sizes[self.inner]
+        start, end = span
+
+        def whole(step: int) -> ir.Value:
+            count = arith.divui(arith.subi(end, start), constant(step))
+            return arith.addi(start, arith.muli(count, constant(step)))
+
         step = self.lanes * self.unroll
-        stop = arith.muli(arith.divui(end, constant(step)), constant(step))
+        stop, last = whole(step), whole(self.lanes)
         sums = loop(start, stop, step, sums, add)
         first, *others = sums
-        last = arith.muli(arith.divui(end, constant(self.lanes)), constant(self.lanes))
         first = loop(stop, last, self.lanes, [first], add)[0]
         first = loop(last, end, self.lanes, [first], lambda i, carried: add(i, carried, self._mask(i, end)))[0]
         return [first, *others]
 
-    def _body(self, at: dict[int, ir.Value], combiner: ir.Operation | None) -> Body:
-        """The body with what does not depend on ``inner`` computed here."""
-        body = Body(self.block, self.lanes, combiner)
+    def _body(self, at: dict[int, ir.Value], *skip: ir.Operation) -> Body:
+        """The body without ``skip``, with what does not depend on ``inner`` computed here."""
+        body = Body(self.block, self.lanes, self.inner, skip)
         scalars = {}
         for position, access in enumerate(self.row.accesses):
-            if self.inner not in access.dims and self._is_read(position, combiner):
+            if self.inner not in access.dims and self._is_read(position):
                 scalars[position] = memref.load(access.value, self._indices(access, at))
-        body.fix(scalars)
+        body.fix(scalars, at)
         return body
 
     def _values(
@@ -221,14 +242,13 @@ class RowEmitter:
         vectors = {
             position: self._load(access, at, mask)
             for position, access in enumerate(self.row.accesses)
-            if self.inner in access.dims and self._is_read(position, combiner=None)
+            if self.inner in access.dims and self._is_read(position)
         }
-        return body.emit(vectors, wanted)
+        return body.emit(vectors, wanted, at[self.inner], mask)
 
-    def _is_read(self, position: int, combiner: ir.Operation | None) -> bool:
-        uses = [use.owner.operation for use in self.block.arguments[position].uses]
+    def _is_read(self, position: int) -> bool:
         reduction = position >= len(self.row.inputs) and bool(self.row.reduced)
-        return bool(uses) and not reduction and any(combiner is None or user != combiner for user in uses)
+        return not reduction and any(True for _ in self.block.arguments[position].uses)
 
     def _term(self, combiner: ir.Operation) -> ir.Value:
         accumulator = self.block.arguments[len(self.row.inputs)]
@@ -240,15 +260,7 @@ class RowEmitter:
         return ir.Operation.create(combiner.name, [left.type], [left, right], attributes).results[0]
 
     def _around(self, uppers: list[ir.Value], body: Callable[[list[ir.Value]], None]) -> None:
-        (nested if self._in_parallel() else parallel)(uppers, body)
-
-    def _in_parallel(self) -> bool:
-        parent = self.row.op.parent
-        while parent is not None:
-            if parent.operation.name in PARALLEL:
-                return True
-            parent = parent.operation.parent
-        return False
+        (nested if in_parallel(self.row.op) else parallel)(uppers, body)
 
     def _moved(self, at: dict[int, ir.Value], part: int) -> dict[int, ir.Value]:
         if part == 0:
@@ -264,12 +276,7 @@ class RowEmitter:
 
     def _load(self, access: Access, at: dict[int, ir.Value], mask: ir.Value | None) -> ir.Value:
         kind = ir.VectorType.get([self.lanes], access.type.element_type)
-        indices = self._indices(access, at)
-        if mask is None:
-            return vector.load(kind, access.value, indices)
-        element = kind.element_type
-        zero = ir.FloatAttr.get(element, 0.0) if isinstance(element, ir.FloatType) else ir.IntegerAttr.get(element, 0)
-        return vector.maskedload(kind, access.value, indices, mask, self._splat(kind, zero))
+        return load_vector(kind, access.value, self._indices(access, at), mask)
 
     def _store(self, value: ir.Value, access: Access, at: dict[int, ir.Value], mask: ir.Value | None) -> None:
         if mask is None:

@@ -115,3 +115,154 @@ func.func @others(%a: memref<8x8xf32>, %m: memref<8x8xi1>, %b: memref<8x8xf32>, 
   }
   return
 }
+
+// A gather of rows: where a row lies is looked up and checked once for it.
+// CHECK-LABEL: func @gather
+// CHECK: scf.parallel (%[[I:.*]]) =
+// CHECK: %[[ROW:.*]] = memref.load %arg0[%[[I]]]
+// CHECK: cf.assert
+// CHECK: scf.for %[[J:.*]] =
+// CHECK: vector.load %arg1[%{{.*}}, %[[J]]] : memref<9x32xf32>, vector<4xf32>
+// CHECK-NOT: memref.load
+// CHECK: return
+func.func @gather(%i: memref<6xi64>, %w: memref<9x32xf32>, %o: memref<6x32xf32>) {
+  %c9 = arith.constant 9 : index
+  linalg.generic {indexing_maps = [#row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%i : memref<6xi64>) outs(%o : memref<6x32xf32>) {
+  ^bb0(%x: i64, %y: f32):
+    %0 = arith.index_cast %x : i64 to index
+    %1 = linalg.index 1 : index
+    %2 = arith.cmpi slt, %0, %c9 : index
+    cf.assert %2, "too large"
+    %3 = memref.load %w[%0, %1] : memref<9x32xf32>
+    linalg.yield %3 : f32
+  }
+  return
+}
+
+// Single elements from anywhere, and rows of the result itself, are not loaded as vectors.
+// CHECK-LABEL: func @scattered
+// CHECK-COUNT-2: linalg.generic
+func.func @scattered(%i: memref<6x32xi64>, %w: memref<32xf32>, %o: memref<6x32xf32>) {
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%i : memref<6x32xi64>) outs(%o : memref<6x32xf32>) {
+  ^bb0(%x: i64, %y: f32):
+    %0 = arith.index_cast %x : i64 to index
+    %1 = memref.load %w[%0] : memref<32xf32>
+    linalg.yield %1 : f32
+  }
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%i : memref<6x32xi64>) outs(%o : memref<6x32xf32>) {
+  ^bb0(%x: i64, %y: f32):
+    %c0 = arith.constant 0 : index
+    %0 = linalg.index 1 : index
+    %1 = memref.load %o[%c0, %0] : memref<6x32xf32>
+    linalg.yield %1 : f32
+  }
+  return
+}
+
+// The index along a vector counts up in it.
+// CHECK-LABEL: func @index
+// CHECK: vector.step : vector<4xindex>
+// CHECK: arith.index_cast {{.*}} : vector<4xindex> to vector<4xi32>
+func.func @index(%o: memref<6x32xi32>) {
+  linalg.generic {indexing_maps = [#id], iterator_types = ["parallel", "parallel"]} outs(%o : memref<6x32xi32>) {
+  ^bb0(%y: i32):
+    %0 = linalg.index 1 : index
+    %1 = arith.index_cast %0 : index to i32
+    linalg.yield %1 : i32
+  }
+  return
+}
+
+// A copy into a part of a larger buffer; what is contiguous of it is one row.
+// CHECK-LABEL: func @strided_copy
+// CHECK: memref.collapse_shape {{.*}} : memref<4x8x8xf32, strided<[128, 8, 1]>> into memref<4x64xf32, strided<[128, 1]>>
+// CHECK: vector.store
+// CHECK-NOT: memref.copy
+func.func @strided_copy(%a: memref<4x8x8xf32>, %b: memref<4x8x8xf32, strided<[128, 8, 1]>>) {
+  memref.copy %a, %b : memref<4x8x8xf32> to memref<4x8x8xf32, strided<[128, 8, 1]>>
+  return
+}
+
+// CHECK-LABEL: func @whole_copy
+// CHECK: memref.copy
+func.func @whole_copy(%a: memref<4x8xf32>, %b: memref<4x8xf32>) {
+  memref.copy %a, %b : memref<4x8xf32> to memref<4x8xf32>
+  return
+}
+
+// Each lane keeps its best element and the index of it; the lowest index of equal ones wins.
+// CHECK-LABEL: func @argmax
+// CHECK: scf.for
+// CHECK: arith.cmpf ugt, {{.*}} : vector<4xf32>
+// CHECK: arith.cmpf ord, {{.*}} : vector<4xf32>
+// CHECK: arith.select {{.*}} : vector<4xi1>, vector<4xf32>
+// CHECK: arith.select {{.*}} : vector<4xi1>, vector<4xi32>
+// CHECK: vector.reduction <maximumf>
+// CHECK: vector.reduction <minui>
+func.func @argmax(%x: memref<4x50xf32>, %v: memref<4xf32>, %p: memref<4xi64>) {
+  linalg.generic {indexing_maps = [#id, #row, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : memref<4x50xf32>) outs(%v, %p : memref<4xf32>, memref<4xi64>) {
+  ^bb0(%a: f32, %best: f32, %at: i64):
+    %i = linalg.index 1 : index
+    %here = arith.index_cast %i : index to i64
+    %max = arith.maximumf %a, %best : f32
+    %beyond = arith.cmpf ugt, %a, %best : f32
+    %number = arith.cmpf ord, %best, %best : f32
+    %wins = arith.andi %beyond, %number : i1
+    %position = arith.select %wins, %here, %at : i64
+    linalg.yield %max, %position : f32, i64
+  }
+  return
+}
+
+// Without the test for NaN it is another reduction.
+// CHECK-LABEL: func @other_search
+// CHECK: linalg.generic
+func.func @other_search(%x: memref<4x50xf32>, %v: memref<4xf32>, %p: memref<4xi64>) {
+  linalg.generic {indexing_maps = [#id, #row, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : memref<4x50xf32>) outs(%v, %p : memref<4xf32>, memref<4xi64>) {
+  ^bb0(%a: f32, %best: f32, %at: i64):
+    %i = linalg.index 1 : index
+    %here = arith.index_cast %i : index to i64
+    %max = arith.maximumf %a, %best : f32
+    %wins = arith.cmpf ogt, %a, %best : f32
+    %position = arith.select %wins, %here, %at : i64
+    linalg.yield %max, %position : f32, i64
+  }
+  return
+}
+
+// A sum of everything in parts of at least 16384, as many as the size says; the parts are added in order.
+// ORDER-LABEL: func @everything
+// ANY-LABEL: func @everything
+// ANY: memref.alloca() : memref<64xf32>
+// ANY: scf.parallel
+// ANY: vector.reduction <add>
+// ANY: memref.store {{.*}} : memref<64xf32>
+// ANY: scf.for
+// ANY: memref.load {{.*}} : memref<64xf32>
+func.func @everything(%a: memref<100000xf32>, %s: memref<f32>) {
+  linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> ()>], iterator_types = ["reduction"]}
+      ins(%a : memref<100000xf32>) outs(%s : memref<f32>) {
+  ^bb0(%x: f32, %y: f32):
+    %0 = arith.addf %x, %y : f32
+    linalg.yield %0 : f32
+  }
+  return
+}
+
+// CHECK-LABEL: func @little
+// CHECK-NOT: alloca
+// CHECK: return
+func.func @little(%a: memref<16384xf32>, %s: memref<f32>) {
+  linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> ()>], iterator_types = ["reduction"]}
+      ins(%a : memref<16384xf32>) outs(%s : memref<f32>) {
+  ^bb0(%x: f32, %y: f32):
+    %0 = arith.addf %x, %y : f32
+    linalg.yield %0 : f32
+  }
+  return
+}

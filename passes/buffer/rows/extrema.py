@@ -1,0 +1,213 @@
+"""Where the largest or smallest element of a row is: a reduction with two results, the element and its index."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch_mlir import ir
+from torch_mlir.dialects import arith, memref, vector
+
+from stepwell.passes.buffer.rows.emit import RowEmitter
+from stepwell.passes.buffer.rows.loops import constant, loop
+from stepwell.passes.buffer.rows.operation import RowOp
+from stepwell.passes.schedules.rows import RowsSchedule
+
+_COMPARISONS = {
+    "arith.maximumf": arith.CmpFPredicate.UGT,
+    "arith.minimumf": arith.CmpFPredicate.ULT,
+    "arith.maxsi": arith.CmpIPredicate.sgt,
+    "arith.minsi": arith.CmpIPredicate.slt,
+}
+_KINDS = {"arith.maximumf": "maximumf", "arith.minimumf": "minimumf", "arith.maxsi": "maxsi", "arith.minsi": "minsi"}
+_MOST_NARROW = (1 << 31) - 1
+
+
+@dataclass(frozen=True)
+class Extremum:
+    """The parts of such a body.
+
+    Attributes:
+        extremum: the operation that joins the best element so far with ``term``.
+        term: what is compared.
+        steps: the operations that make up the reduction, the extremum among them.
+    """
+
+    extremum: ir.Operation
+    term: ir.Value
+    steps: tuple[ir.Operation, ...]
+
+    @property
+    def is_float(self) -> bool:
+        return isinstance(self.term.type, ir.FloatType)
+
+
+def match_extremum(row: RowOp) -> Extremum | None:
+    """The body as the search for an extremum along the one reduced dimension; None where it is anything else.
+
+    Floats: ``term`` wins if it is NaN or beyond the best so far, and that is no NaN (see exact-extrema).
+    """
+    if len(row.outputs) != 2 or len(row.reduced) != 1:
+        return None
+    block = row.op.regions[0].blocks[0]
+    best, position = list(block.arguments)[len(row.inputs) :]
+    *_, terminator = [op.operation for op in block.operations]
+    extremum, choice = (_owner(value) for value in terminator.operands)
+    if extremum is None or choice is None or extremum.name not in _COMPARISONS or choice.name != "arith.select":
+        return None
+    operands = list(extremum.operands)
+    if best not in operands or operands[0] == operands[1]:
+        return None
+    term = operands[1 - operands.index(best)]
+    wins, index, kept = choice.operands
+    if kept != position or not _is_index(index, next(iter(row.reduced))):
+        return None
+    condition = _conditions(wins, best, term, _COMPARISONS[extremum.name])
+    if condition is None:
+        return None
+    steps = (extremum, choice, *condition)
+    for argument in (best, position):
+        if any(use.owner.operation not in steps for use in argument.uses):
+            return None
+    return Extremum(extremum, term, steps)
+
+
+def _conditions(wins: ir.Value, best: ir.Value, term: ir.Value, predicate: object) -> list[ir.Operation] | None:
+    """The operations that compute ``wins``, if they compare in the way of :class:`Extremum`."""
+    found = _owner(wins)
+    if found is None:
+        return None
+    if isinstance(predicate, arith.CmpIPredicate):
+        return [found] if _compares(found, predicate, term, best) else None
+    if found.name != "arith.andi":
+        return None
+    beyond, ordered = (_owner(value) for value in found.operands)
+    if beyond is None or ordered is None or not _compares(beyond, predicate, term, best):
+        return None
+    return [found, beyond, ordered] if _compares(ordered, arith.CmpFPredicate.ORD, best, best) else None
+
+
+def _compares(op: ir.Operation, predicate: object, left: ir.Value, right: ir.Value) -> bool:
+    name = "arith.cmpi" if isinstance(predicate, arith.CmpIPredicate) else "arith.cmpf"
+    if op.name != name or list(op.operands) != [left, right]:
+        return False
+    return bool(ir.IntegerAttr(op.attributes["predicate"]).value == int(predicate))  # type: ignore[call-overload]
+
+
+def _is_index(value: ir.Value, dim: int) -> bool:
+    """Whether ``value`` is the loop index of ``dim`` as an integer."""
+    cast = _owner(value)
+    index = _owner(cast.operands[0]) if cast is not None and cast.name == "arith.index_cast" else None
+    return (
+        index is not None and index.name == "linalg.index" and int(ir.IntegerAttr(index.attributes["dim"]).value) == dim
+    )
+
+
+def _owner(value: ir.Value) -> ir.Operation | None:
+    return value.owner.operation if isinstance(value, ir.OpResult) else None
+
+
+class ExtremumEmitter(RowEmitter):
+    """Emits the search along the contiguous dimension ``inner``.
+
+    Each lane keeps its best element and the first index of it; of equal lanes the lowest index wins at the end.
+    """
+
+    def __init__(self, row: RowOp, inner: int, schedule: RowsSchedule, found: Extremum) -> None:
+        super().__init__(row, inner, schedule)
+        lanes = self.lanes
+        self.found = found
+        size = row.sizes[inner]
+        narrow = size is not None and size <= _MOST_NARROW
+        self.counter = ir.IntegerType.get_signless(32 if narrow else 64)
+        self.kind = ir.VectorType.get([lanes], found.term.type)
+        self.counters = ir.VectorType.get([lanes], self.counter)
+        self.worst = self._splat(self.kind, self._worst())
+
+    def search(self) -> None:
+        """All rows."""
+        outer = self.row.parallel
+
+        def result(indices: list[ir.Value]) -> None:
+            self._row(dict(zip(outer, indices, strict=True)))
+
+        self._around([self.sizes[dim] for dim in outer], result)
+
+    def _row(self, at: dict[int, ir.Value]) -> None:
+        body = self._body(at, *self.found.steps)
+        lanes = arith.index_cast(self.counters, vector.step(ir.VectorType.get([self.lanes], ir.IndexType.get())))
+
+        def places(index: ir.Value, part: int) -> ir.Value:
+            first = arith.index_cast(self.counter, arith.addi(index, constant(part * self.lanes)))
+            return arith.addi(vector.broadcast(self.counters, first), lanes)
+
+        def step(index: ir.Value, carried: list[ir.Value], mask: ir.Value | None = None) -> list[ir.Value]:
+            following = []
+            for part in range(len(carried) // 2):
+                best, where = carried[2 * part : 2 * part + 2]
+                (value,) = self._values(body, self._moved({**at, self.inner: index}, part), mask, [self.found.term])
+                if mask is not None:
+                    value = arith.select(mask, value, self.worst)
+                wins = self._wins(value, best)
+                following += [arith.select(wins, value, best), arith.select(wins, places(index, part), where)]
+            return following
+
+        start = [value for part in range(self.unroll) for value in (self.worst, places(constant(0), part))]
+        end = self.sizes[self.inner]
+        block = self.lanes * self.unroll
+        stop = arith.muli(arith.divui(end, constant(block)), constant(block))
+        last = arith.muli(arith.divui(end, constant(self.lanes)), constant(self.lanes))
+        best = loop(constant(0), stop, block, start, step)
+        first = loop(stop, last, self.lanes, best[:2], step)
+        first = loop(last, end, self.lanes, first, lambda i, carried: step(i, carried, self._mask(i, end)))
+        self._finish(at, [*first, *best[2:]])
+
+    def _finish(self, at: dict[int, ir.Value], carried: list[ir.Value]) -> None:
+        """The best of all lanes and its first index, against what the results began with."""
+        bests, wheres = carried[::2], carried[1::2]
+        joined = bests[0]
+        for other in bests[1:]:
+            joined = self._combine(self.found.extremum, joined, other)
+        total = self._reduced(_KINDS[self.found.extremum.name], joined)
+        spread = vector.broadcast(self.kind, total)
+        # A position that no row has: all bits set.
+        nowhere = self._splat(self.counters, ir.IntegerAttr.get(self.counter, -1))
+        firsts = [
+            arith.select(self._is_best(best, spread), where, nowhere) for best, where in zip(bests, wheres, strict=True)
+        ]
+        first = firsts[0]
+        for other in firsts[1:]:
+            first = arith.minui(first, other)
+        values, positions = self.row.outputs
+        position = arith.index_cast(ir.IndexType.get(), self._reduced("minui", first))
+        position = arith.index_cast(positions.type.element_type, position)
+        before = memref.load(values.value, self._indices(values, at))
+        place = memref.load(positions.value, self._indices(positions, at))
+        wins = self._wins(total, before)
+        memref.store(arith.select(wins, total, before), values.value, self._indices(values, at))
+        memref.store(arith.select(wins, position, place), positions.value, self._indices(positions, at))
+
+    def _wins(self, value: ir.Value, best: ir.Value) -> ir.Value:
+        predicate = _COMPARISONS[self.found.extremum.name]
+        if isinstance(predicate, arith.CmpIPredicate):
+            return arith.cmpi(predicate, value, best)
+        return arith.andi(arith.cmpf(predicate, value, best), arith.cmpf(arith.CmpFPredicate.ORD, best, best))
+
+    def _is_best(self, best: ir.Value, total: ir.Value) -> ir.Value:
+        """Whether it equals the extremum; a NaN anywhere makes that a NaN."""
+        if not self.found.is_float:
+            return arith.cmpi(arith.CmpIPredicate.eq, best, total)
+        nan = arith.cmpf(arith.CmpFPredicate.UNO, best, best)
+        return arith.ori(arith.cmpf(arith.CmpFPredicate.OEQ, best, total), nan)
+
+    def _reduced(self, kind: str, value: ir.Value) -> ir.Value:
+        element = ir.VectorType(value.type).element_type
+        return vector.reduction(element, ir.Attribute.parse(f"#vector.kind<{kind}>"), value)
+
+    def _worst(self) -> ir.Attribute:
+        element = self.found.term.type
+        largest = self.found.extremum.name in ("arith.maximumf", "arith.maxsi")
+        if isinstance(element, ir.FloatType):
+            return ir.FloatAttr.get(element, -math.inf if largest else math.inf)
+        width = ir.IntegerType(element).width
+        return ir.IntegerAttr.get(element, -(1 << (width - 1)) if largest else (1 << (width - 1)) - 1)
