@@ -16,7 +16,7 @@ from stepwell.passes.buffer.convolution.channelwise import is_channelwise
 from stepwell.passes.buffer.convolution.dense import is_packed_convolution
 from stepwell.passes.buffer.convolution.site import find_site
 from stepwell.passes.buffer.rows.body import vectorizable
-from stepwell.passes.buffer.rows.operation import match_row_op
+from stepwell.passes.buffer.rows.operation import inner_dimension, match_row_op
 from stepwell.passes.buffer.types import element_bytes
 from stepwell.passes.buffer.views import VIEWS, plain_type
 from stepwell.passes.schedules.base import shape
@@ -73,8 +73,13 @@ def row_pieces(entry: ir.Operation) -> list[Piece]:
 def _is_rows(op: ir.Operation) -> bool:
     inner = [each for each in operations(op) if each.name.startswith("linalg.") and each.name != "linalg.yield"]
     generics = [each for each in inner if each.name == "linalg.generic"]
-    rows = [match_row_op(each) is not None and vectorizable(each.regions[0].blocks[0]) for each in generics]
-    return bool(rows) and all(rows)
+    return bool(generics) and all(_is_row(each) for each in generics)
+
+
+def _is_row(generic: ir.Operation) -> bool:
+    row = match_row_op(generic)
+    inner = inner_dimension(row) if row is not None else None
+    return row is not None and inner is not None and vectorizable(row, inner)
 
 
 def _pieces(groups: Iterable[Sequence[ir.Operation]]) -> list[Piece]:

@@ -13,7 +13,7 @@ from stepwell.passes.buffer.rows.collapse import collapse
 from stepwell.passes.buffer.rows.copies import is_strided_copy, spell_out
 from stepwell.passes.buffer.rows.emit import RowEmitter
 from stepwell.passes.buffer.rows.extrema import ExtremumEmitter, match_extremum
-from stepwell.passes.buffer.rows.operation import COMBINERS, RowOp, match_row_op
+from stepwell.passes.buffer.rows.operation import COMBINERS, RowOp, bits_of, inner_dimension, match_row_op
 from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.schedules.rows import rows_key, rows_schedule
 from stepwell.support.walk import operations
@@ -54,11 +54,11 @@ class VectorizeRows(Pass):
         row = match_row_op(generic)
         if row is None or not row.sizes or 0 in row.sizes:
             return False
-        inner = _inner(row)
+        inner = inner_dimension(row)
         if inner is None or not vectorizable(row, inner):
             return False
         row = collapse(row)
-        inner = _inner(row)
+        inner = inner_dimension(row)
         if inner is None:
             return False
         lanes = self._lanes(row, inner)
@@ -93,27 +93,9 @@ class VectorizeRows(Pass):
     def _lanes(self, row: RowOp, inner: int) -> int:
         """Elements of a vector: as many as a register holds of the results; wider operands take several."""
         using = [access for access in row.accesses if inner in access.dims]
-        results = [_bits(access.type.element_type) for access in using if access in row.outputs]
-        widest = max(_bits(access.type.element_type) for access in using)
+        results = [bits_of(access.type.element_type) for access in using if access in row.outputs]
+        widest = max(bits_of(access.type.element_type) for access in using)
         return self.vector_bits // max([*results, min(32, widest)])
-
-
-def _inner(row: RowOp) -> int | None:
-    """The dimension that every operand either does not depend on or is contiguous along."""
-    for dim in reversed(range(len(row.sizes))):
-        using = [access for access in row.accesses if dim in access.dims]
-        if not using or not all(access.contiguous(dim) for access in using):
-            continue
-        if all(_bits(access.type.element_type) % 8 == 0 for access in using):
-            return dim
-    return None
-
-
-def _bits(element: ir.Type) -> int:
-    """Bits in memory; 1 where vectors have another layout than scalars."""
-    if isinstance(element, (ir.FloatType, ir.IntegerType)):
-        return int(element.width)
-    return 1
 
 
 def _combiner(row: RowOp) -> ir.Operation | None:

@@ -96,3 +96,21 @@ def _dims(indexing: ir.AffineMap) -> tuple[int | None, ...] | None:
         else:
             return None
     return tuple(dims)
+
+
+def inner_dimension(row: RowOp) -> int | None:
+    """The dimension that every operand either does not depend on or is contiguous along."""
+    for dim in reversed(range(len(row.sizes))):
+        using = [access for access in row.accesses if dim in access.dims]
+        if not using or not all(access.contiguous(dim) for access in using):
+            continue
+        if all(bits_of(access.type.element_type) % 8 == 0 for access in using):
+            return dim
+    return None
+
+
+def bits_of(element: ir.Type) -> int:
+    """Bits in memory; 1 where vectors have another layout than scalars."""
+    if isinstance(element, (ir.FloatType, ir.IntegerType)):
+        return int(element.width)
+    return 1
