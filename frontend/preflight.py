@@ -189,7 +189,10 @@ def _verdict(alone: Isolated, name: str) -> str | None:
     """None if the operator lowers, else ``kind: way out``, found by trying it with other types."""
     if lowers(alone.text):
         return None
-    static, floats = alone.with_static_sizes(), alone.with_float32()
+    floats = alone.with_float32()
+    if _counts_elements(name, alone.text):
+        return "operator: the size of its result depends on numbers; choose by torch.where, which keeps sizes"
+    static = alone.with_static_sizes()
     if static != alone.text and lowers(static):
         return "dynamic shape: make the dynamic dimension static here"
     if floats != alone.text and lowers(floats):
@@ -201,10 +204,20 @@ def _verdict(alone: Isolated, name: str) -> str | None:
 
 def _draws_random_numbers(name: str) -> bool:
     """Whether PyTorch's generator decides what the operator ``aten.NAME[.OVERLOAD]`` gives."""
+    return torch.Tag.nondeterministic_seeded in _tags(name)
+
+
+def _counts_elements(name: str, text: str) -> bool:
+    """Whether the result's size is that of no operand: upstream loops for ever where such a size is made static."""
+    masked = name.startswith("aten.index.Tensor") and ",i1>" in text
+    return masked or (not name.startswith("aten.index") and torch.Tag.dynamic_output_shape in _tags(name))
+
+
+def _tags(name: str) -> list[torch.Tag]:
     namespace, operator, overload = (*name.split(".", 2), "default")[:3]
     packet = getattr(getattr(torch.ops, namespace), operator, None)
     known = getattr(packet, overload, None)
-    return known is not None and torch.Tag.nondeterministic_seeded in known.tags
+    return list(known.tags) if known is not None else []
 
 
 def operator_name(op: ir.Operation) -> str:
