@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"stepwell: error: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt as interrupt:
-        print(f"stepwell: interrupted, {interrupt or 'nothing was written'}", file=sys.stderr)
+        print(f"stepwell: interrupted, {str(interrupt) or 'nothing was written'}", file=sys.stderr)
         return settle_interrupt()
     except Exception as failure:
         if options.debug or debugging():

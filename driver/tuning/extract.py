@@ -78,8 +78,10 @@ def _is_rows(op: ir.Operation) -> bool:
 
 def _is_row(generic: ir.Operation) -> bool:
     row = match_row_op(generic)
-    inner = inner_dimension(row) if row is not None else None
-    return row is not None and inner is not None and vectorizable(row, inner)
+    if row is None or not row.sizes:
+        return row is not None  # of one element, as a sum starts
+    inner = inner_dimension(row)
+    return inner is not None and vectorizable(row, inner)
 
 
 def _pieces(groups: Iterable[Sequence[ir.Operation]]) -> list[Piece]:

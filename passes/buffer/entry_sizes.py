@@ -163,4 +163,4 @@ class EntrySizes:
 
 
 def _attributes(op: ir.Operation) -> str:
-    return ";".join(f"{named.name}={named.attr}" for named in op.attributes)
+    return ";".join(f"{name}={op.attributes[name]}" for name in op.attributes)

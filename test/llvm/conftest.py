@@ -158,7 +158,8 @@ def models_by_mlir(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def generate_by_mlir(module: ir.Module, cpu: Cpu, *, extra: Sequence[str], **_: Any) -> dict[str, bytes]:
         engine = start_engine(module, 1, enable_object_dump=True, enable_pic=True)
-        engine.raw_register_runtime("_mlir_ciface_stepwell_output", ctypes.c_void_p(_SYMBOLS["stepwell_alloc"]))
+        for name in ("output", "arena"):  # found, not called
+            engine.raw_register_runtime(f"_mlir_ciface_stepwell_{name}", ctypes.c_void_p(_SYMBOLS["stepwell_alloc"]))
         assert engine.raw_lookup("_mlir_ciface_main")
         empty = ir.Module.create(ir.Location.unknown(module.context))
         support = support_modules("half bfloat @_mlir_memref_to_llvm_")

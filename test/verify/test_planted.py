@@ -38,6 +38,7 @@ CASES = [
     Case("lower-views", "indexed", change("torch.constant.float", "2.0 : f64")),
     Case("drop-torch-attributes", "dense", swap("math.tanh", "math.exp")),
     Case("lower-tm-tensor", "indexed", swap("arith.addf", "arith.subf", 0)),
+    Case("exact-extrema", "dense", swap("math.tanh", "math.exp")),
     Case("check-shapes", "dense", swap("math.tanh", "math.exp")),
     Case("fuse", "dense", swap("math.tanh", "math.exp"), insert=(("check-shapes", "fuse"),)),
     Case("flush-softmax", "dense", swap("math.tanh", "math.exp")),
@@ -67,6 +68,7 @@ CASES = [
     Case("set-fp-policy", "dense", SUB),
     Case("expand-math", "dense", SUB),
     Case("fuse-rows", "rows", SUB),
+    Case("vectorize-transposes", "dense", SUB),
     Case("vectorize-rows", "dense", swap("math.tanh", "math.exp")),
     Case("flatten-elementwise", "chain", SUB),
     Case("map-to-gpu", "chain", SUB),
@@ -76,7 +78,7 @@ CASES = [
 ]
 
 # Nothing below them is run on a machine without the accelerator, or they change nothing that is computed.
-WITHOUT = {"check-level", "instrument", "plan-launches"}
+WITHOUT = {"check-level", "instrument", "plan-launches", "set-index-width"}
 
 
 def pipeline_of(case: Case) -> Pipeline:
