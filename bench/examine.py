@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -17,7 +16,7 @@ from typing import Any
 import torch
 
 import stepwell
-from bench import determinism
+from bench import determinism, machine
 from bench.accuracy import TIMES_EAGER, compare, error, leaves
 from bench.sizes import pick
 from examples.models import ZooModel, zoo
@@ -90,7 +89,7 @@ def examine(name: str, *, sizes: int, static_sizes: int, twice: bool) -> Examina
     except Exception as failure:  # a row tells what failed, the other rows go on
         first = (str(failure).splitlines() or [""])[0]
         row.failure = f"{step}: {type(failure).__name__}: {first}"[:300]
-    row.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    row.peak_mb = machine.peak_bytes() / 2**20
     return row
 
 

@@ -17,6 +17,12 @@ def describe() -> str:
     )
 
 
+def peak_bytes() -> int:
+    """Peak resident memory of this process since its program began; ``getrusage`` would begin with its parent's."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
 def _processor() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else ():
         if line.startswith("model name"):

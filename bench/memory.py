@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 
 import torch
+
+from bench.machine import peak_bytes
 
 # Compiling may add this much to the weights (the promise of the parameter store), in bytes.
 ALLOWANCE = 200e6
@@ -52,17 +53,13 @@ def _main(layers: int, width: int) -> None:
     # Both runs pay for importing the compiler: a small model goes first.
     stepwell.compile(torch.nn.Linear(4, 4).eval(), (torch.randn(2, 4),), cache=False)
     model = torch.nn.Sequential(*(torch.nn.Linear(width, width) for _ in range(layers))).eval()
-    before = _peak()
+    before = peak_bytes()
     start = time.perf_counter()
     executable = stepwell.compile(model, (torch.randn(2, width),), cache=False)
     seconds = time.perf_counter() - start
     weights = sum(parameter.nbytes for parameter in model.parameters())
-    print(json.dumps({"weights": weights, "before": before, "after": _peak(), "seconds": seconds}))
+    print(json.dumps({"weights": weights, "before": before, "after": peak_bytes(), "seconds": seconds}))
     del executable
-
-
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import gc
 import hashlib
 import json
 import os
-import resource
 import statistics
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from bench.accuracy import error, leaves, reference
 from bench.cpu.cases import make_case
 from bench.cpu.peers import make_contender
 from bench.cpu.peers.base import Call
+from bench.machine import peak_bytes
 
 
 class Worker:
@@ -53,7 +53,7 @@ class Worker:
         answer = {
             "export": exporting,
             "build": seconds,
-            "peak_bytes": _peak_bytes(),
+            "peak_bytes": peak_bytes(),
             "weight_bytes": _bytes(model),
         }
         return answer | ({"deviation": error(results, _reference(case, model, args))} if check else {})
@@ -101,10 +101,6 @@ def _refuse_state(exported: torch.export.ExportedProgram) -> None:
         mutated = exported.run_decompositions({}).graph_signature.buffers_to_mutate
         if mutated:
             raise NotImplementedError(f"the model changes its buffers {', '.join(sorted(mutated.values())[:2])}, ...")
-
-
-def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _bytes(model: torch.nn.Module) -> int:
