@@ -160,7 +160,7 @@ class _Runner:
     def _blame(self, error: Error, snapshot: ir.Operation, count: int, remaining: list[tuple[Stage, Element]]) -> Error:
         """The first error of the stage, which runs again from ``snapshot``, verified and copied at every pass."""
         context = PassContext(parameters=self.context.parameters, schedules=self.context.schedules)
-        before, left = snapshot.clone(), remaining
+        before, left = snapshot, remaining
         for index, (_, element) in enumerate(remaining[:count]):
             before, left = snapshot.clone(), remaining[index:]
             try:

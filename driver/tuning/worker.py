@@ -70,7 +70,12 @@ def heat(folder: str, entry: str, threads: int, seconds: float) -> dict[str, Any
     timed = _Timed(compilation.finish(), entry, threads)
     inputs = random_inputs(timed.executable.signatures[entry], 0)
     times: list[torch.Tensor] = []
-    _race([lambda _: times.append(timed.run(inputs)) or 0.0], seconds)  # type: ignore[func-returns-value]
+
+    def run(turn: int) -> float:
+        times.append(timed.run(inputs))
+        return 0.0
+
+    _race([run], seconds)
     medians = torch.stack(times[_WARM_UP:]).double().median(0).values * 1e-9
     return {"kernels": [[note["nodes"], float(s)] for note, s in zip(timed.notes, medians, strict=True)]}
 

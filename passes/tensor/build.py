@@ -92,11 +92,20 @@ def loops(
     return list(nest(0, [], carried))
 
 
-def inline_body(block: ir.Block, arguments: Sequence[ir.Value]) -> list[ir.Value]:
-    """Copy the operations of ``block`` to the insertion point; returns what its terminator would yield."""
+def inline_body(
+    block: ir.Block, arguments: Sequence[ir.Value], index: Callable[[int], ir.Value] | None = None
+) -> list[ir.Value]:
+    """Copy the operations of ``block`` to the insertion point; returns what its terminator would yield.
+
+    Args:
+        index: what to take for ``linalg.index`` of a dimension; without it the operation is copied.
+    """
     values: dict[ir.Value, ir.Value] = dict(zip(block.arguments, arguments, strict=True))
     *operations, terminator = [op.operation for op in block.operations]
     for op in operations:
+        if index is not None and op.name == "linalg.index":
+            values[op.results[0]] = index(ir.IntegerAttr(op.attributes["dim"]).value)
+            continue
         copy = op.clone(ir.InsertionPoint.current)
         for position, operand in enumerate(op.operands):
             if operand in values:

@@ -9,7 +9,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith
 
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.tensor.structured import input_count, loops_of, structured_ops
+from stepwell.passes.tensor.structured import input_count, is_structured, loops_of, structured_ops
 
 #: The logarithm of the smallest normal number.
 _SMALLEST = {"f32": -87.33654475055310, "f64": -708.3964185322641}
@@ -58,7 +58,7 @@ def _is_row_maximum(value: ir.Value) -> bool:
     owner = value.owner
     while not isinstance(owner, ir.Block) and owner.operation.name in _RESHAPES:
         owner = owner.operation.operands[0].owner
-    if isinstance(owner, ir.Block) or owner.operation not in structured_ops(owner.operation):
+    if isinstance(owner, ir.Block) or not is_structured(owner.operation):
         return False
     *computed, _ = owner.operation.regions[0].blocks[0].operations
     names = {view.operation.name for view in computed}

@@ -26,17 +26,22 @@ class Loop:
     bound: int | None
 
 
+def is_structured(op: ir.Operation) -> bool:
+    """Whether ``op`` is a linalg operation that has an iteration space."""
+    return op.name.startswith("linalg.") and len(op.regions) == 1 and bool(_maps(op))
+
+
 def structured_ops(root: ir.Operation) -> list[ir.Operation]:
     """All linalg operations below ``root`` that have an iteration space, in program order."""
     found: list[ir.Operation] = []
 
     def collect(op: ir.Operation) -> ir.WalkResult:
-        if op.name.startswith("linalg.") and len(op.regions) == 1:
+        if is_structured(op):
             found.append(op)
         return ir.WalkResult.ADVANCE
 
     root.walk(collect, ir.WalkOrder.PRE_ORDER)
-    return [op for op in found if _maps(op)]
+    return found
 
 
 def input_count(op: ir.Operation) -> int:

@@ -46,8 +46,8 @@ def run(folder: Path, args: Sequence[torch.Tensor], like: Sequence[torch.Tensor]
     return [torch.from_numpy(raw).view(t.dtype).reshape(t.shape) for raw, t in zip(data, like, strict=True)]
 
 
-def _tensors(results: object) -> list[torch.Tensor]:
-    return list(results) if isinstance(results, tuple) else [results]  # type: ignore[list-item]
+def _tensors(results: torch.Tensor | tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
+    return list(results) if isinstance(results, tuple) else [results]
 
 
 def _tables(args: Sequence[torch.Tensor], outputs: Sequence[torch.Tensor]) -> str:

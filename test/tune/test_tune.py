@@ -217,7 +217,7 @@ def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere() -> None:
 
     for stream, bar in ((Terminal(), True), (io.StringIO(), False)):
         now = iter([0.0, 30.0, 31.0])
-        progress = Progress(60.0, stream, lambda now=now: next(now))  # type: ignore[misc]
+        progress = Progress(60.0, stream, now.__next__)
         progress.step("nest 1 of 2")
         if not bar:
             next(now)

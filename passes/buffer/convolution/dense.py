@@ -71,6 +71,8 @@ class DenseNest:
         self.registers = registers
         self.schedules = schedules
         self.groups, self.taps_high, self.taps_wide, self.depth, self.block = ir.MemRefType(self.filter.type).shape
+        self.steps = self.taps_high * self.taps_wide * self.depth
+        self.size = ir.FloatType(self.element).width // 8
         self.channels = _channels(site)
         self.write_back = WriteBack(site, self.nest, self.block)
 
@@ -104,8 +106,12 @@ class DenseNest:
             self.nest.parallel([(first, end, 1), (0, batch, 1)], image)
             return
         for lower, upper, step in segments:
-            ranges = [(first, end, 1), (0, batch, 1), (lower, upper, step)]
-            self.nest.parallel(ranges, lambda at, step=step: rows(*at, count=step))  # type: ignore[misc]
+
+            def band(at: list[ir.Value], count: int = step) -> None:
+                group, n, h = at
+                rows(group, n, h, count)
+
+            self.nest.parallel([(first, end, 1), (0, batch, 1), (lower, upper, step)], band)
 
     def _schedule(self, height: Extent, width: Extent, lanes: int) -> ConvolutionSchedule:
         vectors, registers = len(self._vectors(lanes)), self.registers.count
@@ -200,13 +206,14 @@ class DenseNest:
 
     def _prefetch(self, at: list[ir.Value], vectors: list[tuple[int, int, int]]) -> None:
         """Ask for the filter's vectors of some channels ahead; taps and blocks lie behind one another."""
-        size = ir.FloatType(self.element).width // 8
-        ahead = steps_ahead(self.block * size, self.taps_high * self.taps_wide * self.depth)
+        ahead = steps_ahead(self.block * self.size, self.steps)
         if ahead:
-            later = [*at[:3], self.nest.add(at[3], ahead)]
-            for offset, _, _ in vectors:
-                if offset * size % CACHE_LINE == 0:
-                    memref.prefetch(self.filter, [*later, self.nest.constant(offset)], False, 3, True)
+            self._ask([*at[:3], self.nest.add(at[3], ahead)], vectors, locality=3)
+
+    def _ask(self, at: list[ir.Value], vectors: list[tuple[int, int, int]], locality: int) -> None:
+        for offset, _, _ in vectors:
+            if offset * self.size % CACHE_LINE == 0:
+                memref.prefetch(self.filter, [*at, self.nest.constant(offset)], False, locality, True)
 
     def _share_of_next(self, corner: list[ir.Value], pixels: int) -> tuple[ir.Value, int, int] | None:
         """What of the next block of the filter a tile asks for, so that memory never rests: (pixels before the tile,
@@ -214,9 +221,7 @@ class DenseNest:
         height, width = (self.nest.size(self.out, axis) for axis in (1, 2))
         if not isinstance(height, int) or not isinstance(width, int):
             return None
-        bytes_of_block = (
-            self.taps_high * self.taps_wide * self.depth * self.block * ir.FloatType(self.element).width // 8
-        )
+        bytes_of_block = self.steps * self.block * self.size
         tiles = -(-height * width // pixels)
         if not 1 < tiles <= MOST_TILES or 2 * bytes_of_block > self.registers.l2:
             return None
@@ -232,20 +237,16 @@ class DenseNest:
         vectors: list[tuple[int, int, int]],
     ) -> None:
         before, pixels, total = share
-        steps = self.taps_high * self.taps_wide * self.depth
         i, j, c = at
         tap = arith.addi(arith.muli(i, self.nest.constant(self.taps_wide)), j)
         step = arith.addi(arith.muli(tap, self.nest.constant(self.depth)), c)
-        part = arith.muli(before, self.nest.constant(steps))
+        part = arith.muli(before, self.nest.constant(self.steps))
         part = arith.addi(part, arith.muli(step, self.nest.constant(pixels)))
         position = arith.divui(part, self.nest.constant(total))
-        size = ir.FloatType(self.element).width // 8
         zero = self.nest.constant(0)
         for ahead in range(-(-done // total) + 1):
             place = [self.nest.add(group, 1), zero, zero, self.nest.add(position, ahead)]
-            for offset, _, _ in vectors:
-                if offset * size % CACHE_LINE == 0:
-                    memref.prefetch(self.filter, [*place, self.nest.constant(offset)], False, 2, True)
+            self._ask(place, vectors, locality=2)
 
     def _index(self, expression: ir.AffineExpr, at: dict[int, ir.Value]) -> ir.Value:
         if isinstance(expression, ir.AffineDimExpr):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, memref, vector
@@ -13,7 +14,9 @@ from stepwell.passes.buffer.rows.loops import constant, loop
 from stepwell.passes.buffer.rows.operation import RowOp
 from stepwell.passes.schedules.rows import RowsSchedule
 
-_COMPARISONS = {
+Predicate: TypeAlias = "arith.CmpFPredicate | arith.CmpIPredicate"
+
+_COMPARISONS: dict[str, Predicate] = {
     "arith.maximumf": arith.CmpFPredicate.UGT,
     "arith.minimumf": arith.CmpFPredicate.ULT,
     "arith.maxsi": arith.CmpIPredicate.sgt,
@@ -72,7 +75,7 @@ def match_extremum(row: RowOp) -> Extremum | None:
     return Extremum(extremum, term, steps)
 
 
-def _conditions(wins: ir.Value, best: ir.Value, term: ir.Value, predicate: object) -> list[ir.Operation] | None:
+def _conditions(wins: ir.Value, best: ir.Value, term: ir.Value, predicate: Predicate) -> list[ir.Operation] | None:
     """The operations that compute ``wins``, if they compare in the way of :class:`Extremum`."""
     found = _owner(wins)
     if found is None:
@@ -87,11 +90,11 @@ def _conditions(wins: ir.Value, best: ir.Value, term: ir.Value, predicate: objec
     return [found, beyond, ordered] if _compares(ordered, arith.CmpFPredicate.ORD, best, best) else None
 
 
-def _compares(op: ir.Operation, predicate: object, left: ir.Value, right: ir.Value) -> bool:
+def _compares(op: ir.Operation, predicate: Predicate, left: ir.Value, right: ir.Value) -> bool:
     name = "arith.cmpi" if isinstance(predicate, arith.CmpIPredicate) else "arith.cmpf"
     if op.name != name or list(op.operands) != [left, right]:
         return False
-    return bool(ir.IntegerAttr(op.attributes["predicate"]).value == int(predicate))  # type: ignore[call-overload]
+    return bool(ir.IntegerAttr(op.attributes["predicate"]).value == predicate.value)
 
 
 def _is_index(value: ir.Value, dim: int) -> bool:

@@ -8,6 +8,7 @@ from torch_mlir.dialects import linalg, memref
 from stepwell.passes.buffer.rows.group import real_loops
 from stepwell.passes.buffer.rows.loops import constant
 from stepwell.passes.buffer.rows.operation import Access, RowOp
+from stepwell.passes.tensor.build import inline_body
 
 _DYNAMIC = ir.ShapedType.get_dynamic_size()
 _UNKNOWN = ir.ShapedType.get_dynamic_stride_or_offset()
@@ -69,19 +70,10 @@ def _copy_body(row: RowOp, block: ir.Block, at: dict[int, ir.Value], position: d
     if row.op.name == "linalg.fill":
         linalg.YieldOp([row.op.operands[0]])
         return
-    source = row.op.regions[0].blocks[0]
-    values: dict[ir.Value, ir.Value] = dict(zip(source.arguments, block.arguments, strict=True))
-    for inner in source.operations:
-        operation = inner.operation
-        if operation.name == "linalg.index":
-            dim = ir.IntegerAttr(operation.attributes["dim"]).value
-            if dim in position:
-                values[operation.results[0]] = linalg.IndexOp(position[dim]).result
-            else:
-                values[operation.results[0]] = at[dim] if dim in at else constant(0)
-            continue
-        copy = operation.clone(ir.InsertionPoint.current).operation
-        for number, operand in enumerate(operation.operands):
-            if operand in values:
-                copy.operands[number] = values[operand]
-        values.update(zip(operation.results, copy.results, strict=True))
+
+    def index(dim: int) -> ir.Value:
+        if dim in position:
+            return linalg.IndexOp(position[dim]).result
+        return at[dim] if dim in at else constant(0)
+
+    linalg.YieldOp(inline_body(row.op.regions[0].blocks[0], list(block.arguments), index))

@@ -17,7 +17,7 @@ from stepwell.passes.tensor.attention.cone import (
 )
 from stepwell.passes.tensor.attention.labels import KEYS, ROWS, Index, Joined, Kept, Label, Labels, Loop, Part, is_kept
 from stepwell.passes.tensor.attention.sources import Sources
-from stepwell.passes.tensor.build import Size, empty, extract_slice, index, size_of
+from stepwell.passes.tensor.build import Size, empty, extract_slice, index, inline_body, size_of
 from stepwell.passes.tensor.structured import input_count
 
 #: Changes an argument at the head of the copy of a body.
@@ -160,28 +160,23 @@ class Block:
     def _copy_body(
         self, op: ir.Operation, block: ir.Block, dims: Labels, kept: list[int], change: Mapping[int, Change]
     ) -> None:
-        source = op.regions[0].blocks[0]
-        values: dict[ir.Value, ir.Value] = dict(zip(source.arguments, block.arguments, strict=True))
-        for position, changed in change.items():
-            values[source.arguments[position]] = changed(block.arguments[position])
-        for inner in source.operations:
-            operation = inner.operation
-            if operation.name == "linalg.index":
-                dim = ir.IntegerAttr(operation.attributes["dim"]).value
-                values[operation.results[0]] = self._loop_index(dims[dim], kept.index(dim) if dim in kept else 0)
-                continue
-            copy = operation.clone(ir.InsertionPoint.current).operation
-            for number, operand in enumerate(operation.operands):
-                if operand in values:
-                    copy.operands[number] = values[operand]
-            values.update(zip(operation.results, copy.results, strict=True))
+        arguments = [
+            change[position](argument) if position in change else argument
+            for position, argument in enumerate(block.arguments)
+        ]
 
-    def _loop_index(self, label: object, position: int) -> ir.Value:
+        def loop_index(dim: int) -> ir.Value:
+            return self._loop_index(dims[dim], kept.index(dim) if dim in kept else 0)
+
+        linalg.YieldOp(inline_body(op.regions[0].blocks[0], arguments, loop_index))
+
+    def _loop_index(self, label: Label, position: int) -> ir.Value:
         if label is None or label == KEYS:
             return linalg.IndexOp(position).result
         if label == ROWS:
             return arith.addi(linalg.IndexOp(position).result, index(self._first))
-        return index(self.index(label))  # type: ignore[arg-type]
+        assert not isinstance(label, Kept)
+        return index(self.index(label))
 
 
 def _bit(byte: ir.Value) -> ir.Value:
