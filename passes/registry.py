@@ -21,6 +21,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "widen-bytes": "stepwell.passes.graph.widen_bytes:WidenBytes",
     "lower-views": "stepwell.passes.graph.lower_views:LowerViews",
     # tensor
+    "check-indices": "stepwell.passes.tensor.check_indices:CheckIndices",
     "check-shapes": "stepwell.passes.tensor.check_shapes:CheckShapes",
     "drop-torch-attributes": "stepwell.passes.tensor.drop_torch_attributes:DropTorchAttributes",
     "split-prepare": "stepwell.passes.tensor.split_prepare:SplitPrepare",

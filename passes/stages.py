@@ -38,6 +38,7 @@ def tensor_stage() -> Stage:
             parse_element("exact-extrema"),
             Upstream("canonicalize"),
             Upstream("cse"),
+            parse_element("check-indices"),
             parse_element("check-shapes"),
         ],
     )
