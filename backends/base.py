@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -92,6 +92,13 @@ class Runnable(ABC):
     @abstractmethod
     def new_session(self) -> Any:
         """Fresh state with its initial values."""
+
+    def direct(self, session: Any, entry: str) -> Callable[..., Sequence[torch.Tensor] | None] | None:
+        """A short way to :meth:`run` that checks its inputs itself: called with plain tensors, it gives the results.
+
+        It gives None for what it does not take (which has run nothing then); None where there is no such way.
+        """
+        return None
 
     def rebind(self, parameter_file: Path) -> None:
         """Take the weights of another file of the same layout; sessions go over to it at their next run."""

@@ -104,6 +104,18 @@ class CallPlan:
         return pytree.tree_unflatten(leaves, self.out_spec)
 
     @cached_property
+    def takes_tensors(self) -> bool:
+        """Whether the positional arguments of a call may be the entry's inputs as they are."""
+        return self._flat and list(self.signature.input_leaves) in ([], list(range(len(self.signature.inputs))))
+
+    @cached_property
+    def gives_tensor(self) -> bool:
+        """Whether the entry's only result is what the model returns."""
+        outputs, results = self.signature.outputs, self.signature.results
+        alone = len(outputs) == len(results) == 1 and outputs[0].kind == "result" and not results[0].scalar
+        return alone and (self.out_spec is None or self.out_spec.is_leaf())
+
+    @cached_property
     def _flat(self) -> bool:
         """Whether a call without keyword arguments passes just its tensors, in order."""
         leaves = self.signature.input_leaves
@@ -171,6 +183,10 @@ class CallPlan:
             raise InputError(
                 f"argument '{spec.name}' is on device {leaf.device}, this target takes cpu tensors",
                 hint="move it with .cpu()",
+            )
+        if leaf.layout is not torch.strided:
+            raise InputError(
+                f"argument '{spec.name}' must be a dense tensor, not {leaf.layout}", hint="use .to_dense()"
             )
         if self._static[index] and leaf.shape != spec.shape:
             raise self._wrong_shape(spec, leaf)

@@ -57,6 +57,11 @@ class Session:
     def run(self, entry: str, *args: Any, **kwargs: Any) -> Any:
         """Call entry point ``entry``."""
         plan = self._executable.plan(entry)
+        if plan.takes_tensors and not kwargs:
+            direct = self._executable.runnable.direct(self._handle, entry)
+            given = direct(*args) if direct else None
+            if given is not None:
+                return given[0] if plan.gives_tensor else plan.unflatten(args, given)
         inputs = plan.flatten(args, kwargs)
         results = self._executable.runnable.run(self._handle, entry, inputs)
         return plan.unflatten(inputs, results)

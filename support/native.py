@@ -13,9 +13,11 @@ from typing import Any
 
 import torch
 
-from stepwell.support.dtypes import torch_dtype
-from stepwell.support.errors import ExecutionError, InputError, UsageError
+from stepwell.support.direct_call import DirectCall, make_direct_call, new_tensor
+from stepwell.support.dtypes import from_torch, torch_dtype
+from stepwell.support.errors import InputError, UnsupportedError, UsageError
 from stepwell.support.native_library import (
+    DTYPES,
     Allocate,
     DLTensor,
     EntryDesc,
@@ -27,7 +29,7 @@ from stepwell.support.native_library import (
     library,
 )
 
-__all__ = ["NativeModel", "Session", "archive", "library"]
+__all__ = ["DirectCall", "NativeModel", "Session", "archive", "library"]
 
 _CPU = 1
 _CHECK_DIGEST = 1
@@ -107,8 +109,16 @@ class Session:
         self._model = model
         self._handle = handle
         self._entries: dict[str, _Entry] = {}
+        self._direct: dict[str, DirectCall | None] = {}
         self._lock = threading.Lock()
         weakref.finalize(self, _close, library().sw_session_destroy, handle, model)
+
+    def direct(self, entry: str) -> DirectCall | None:
+        """The short way to :meth:`run`, called with the inputs as arguments; None where the entry has too many."""
+        if entry not in self._direct:
+            index, desc = self._entry(entry)
+            self._direct[entry] = make_direct_call(self._handle, index, desc)
+        return self._direct[entry]
 
     def run(self, entry: str, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Run ``entry``; inputs may have any strides and are not written. The results are fresh tensors.
@@ -122,7 +132,7 @@ class Session:
         try:
             bound = self._entries.get(entry)
             if bound is None:
-                bound = self._entries[entry] = self._bind(entry)
+                bound = self._entries[entry] = _Entry(self._handle, *self._entry(entry))
             return bound.run(inputs)
         finally:
             self._lock.release()
@@ -142,7 +152,7 @@ class Session:
         view = DLTensor()
         check(library().sw_session_state(self._handle, name.encode(), ctypes.byref(view)))
         shape = tuple(view.shape[: view.ndim]) if view.ndim else ()
-        dtype = _torch_dtype(view)
+        dtype = torch_dtype(DTYPES[view.code, view.bits])
         if prod(shape) == 0:
             return torch.empty(shape, dtype=dtype, device=_CPU_DEVICE)
         memory = (ctypes.c_uint8 * (prod(shape) * view.bits // 8)).from_address(view.data)
@@ -155,11 +165,11 @@ class Session:
         check(library().sw_session_statistics(self._handle, ctypes.byref(numbers)))
         return {field[0]: getattr(numbers, field[0]) for field in Statistics._fields_}
 
-    def _bind(self, entry: str) -> _Entry:
+    def _entry(self, entry: str) -> tuple[int, EntryDesc]:
         index = library().sw_model_entry(self._model._handle, entry.encode())
         if index < 0:
             raise UsageError(f"there is no entry '{entry}'", hint=f"there are {', '.join(self._model.entries)}")
-        return _Entry(self._handle, index, self._model.description.entries[index])
+        return index, self._model.description.entries[index]
 
 
 class _Entry:
@@ -172,10 +182,9 @@ class _Entry:
         self._outputs = [_Output(desc.outputs[i]) for i in range(desc.n_outputs)]
         self._input_pointers = _pointers(self._inputs)
         self._output_pointers = _pointers(self._outputs)
-        self._run = library().sw_session_run
+        self._run = library().sw_session_run_with
         self._results: list[Any] = []
         self._failure: BaseException | None = None
-        self._is_static = all(output.shape is not None for output in self._outputs)
         self._allocate = Allocate(self._allocate_output)
 
     def run(self, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -185,10 +194,15 @@ class _Entry:
         for slot, tensor in zip(slots, inputs, strict=True):
             slot.point_at(tensor)
         results = self._results = [output.prepare() for output in self._outputs]
-        if not self._is_static:
-            check(library().sw_session_set_allocator(self._session, self._allocate, None))
         status = self._run(
-            self._session, self._index, self._input_pointers, len(slots), self._output_pointers, len(results)
+            self._session,
+            self._index,
+            self._input_pointers,
+            len(slots),
+            self._output_pointers,
+            len(results),
+            self._allocate,
+            None,
         )
         self._results = []
         if status:
@@ -201,7 +215,7 @@ class _Entry:
     def _allocate_output(self, user: int, index: int, rank: int, sizes: Any, byte_count: int) -> int | None:
         """Called by the running program for an output of dynamic shape."""
         try:
-            tensor = self._results[index] = _new_tensor(sizes[:rank], self._outputs[index].dtype)
+            tensor = self._results[index] = new_tensor(sizes[:rank], self._outputs[index].dtype)
         except BaseException as failure:  # must not pass through C: raised when the run has ended
             self._failure = failure
             return None
@@ -257,38 +271,19 @@ class _Output:
         if self.shape is None:
             self.tensor.data = None
             return None
-        result = _new_tensor(self.shape, self.dtype)
+        result = new_tensor(self.shape, self.dtype)
         self.tensor.data = result.data_ptr() or _NOWHERE
         return result
 
 
-def _new_tensor(shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
-    try:
-        return torch.empty(shape, dtype=dtype, device=_CPU_DEVICE)
-    except RuntimeError:
-        sizes = "x".join(map(str, shape))
-        raise ExecutionError(
-            f"out of memory: an output of {sizes} elements of {dtype} could not be allocated"
-        ) from None
-
-
-_DLPACK = {
-    torch.bool: (6, 8), torch.int8: (0, 8), torch.int16: (0, 16), torch.int32: (0, 32), torch.int64: (0, 64),
-    torch.uint8: (1, 8), torch.float16: (2, 16), torch.bfloat16: (4, 16), torch.float32: (2, 32),
-    torch.float64: (2, 64), torch.complex64: (5, 64), torch.complex128: (5, 128),
-    torch.float8_e4m3fn: (10, 8), torch.float8_e5m2: (12, 8),
-}  # fmt: skip
-_FROM_DLPACK = {pair: dtype for dtype, pair in _DLPACK.items()}
+_CODES = {name: pair for pair, name in DTYPES.items()}
 
 
 def _dlpack_dtype(name: str, dtype: torch.dtype) -> tuple[int, int]:
-    if dtype not in _DLPACK:
-        raise InputError(f"input '{name}' has dtype {dtype}, which no compiled program takes")
-    return _DLPACK[dtype]
-
-
-def _torch_dtype(view: DLTensor) -> torch.dtype:
-    return _FROM_DLPACK[view.code, view.bits]
+    try:
+        return _CODES[from_torch(dtype)]
+    except (KeyError, UnsupportedError):
+        raise InputError(f"input '{name}' has dtype {dtype}, which no compiled program takes") from None
 
 
 def _pointers(slots: Sequence[_Input | _Output]) -> ctypes.Array[Any]:

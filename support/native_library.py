@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import sysconfig
 from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
 from functools import cache
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from stepwell.support.errors import ArtifactError, Error, ExecutionError, InputError, ToolError, UsageError
 
@@ -149,7 +150,7 @@ _FUNCTIONS = {
     "sw_session_destroy": (None, [c_void_p]),
     "sw_session_run": (c_int, [c_void_p, c_uint32, _TENSORS, c_uint32, _TENSORS, c_uint32]),
     "sw_session_state": (c_int, [c_void_p, c_char_p, POINTER(DLTensor)]),
-    "sw_session_set_allocator": (c_int, [c_void_p, Allocate, c_void_p]),
+    "sw_session_run_with": (c_int, [c_void_p, c_uint32, _TENSORS, c_uint32, _TENSORS, c_uint32, Allocate, c_void_p]),
     "sw_session_statistics": (c_int, [c_void_p, POINTER(Statistics)]),
 }
 
@@ -178,6 +179,24 @@ def archive() -> Path:
 def include_folder() -> Path:
     """The folder of ``stepwell/runtime.h``."""
     return folder() / "include"
+
+
+@cache
+def direct_call_class() -> Any:
+    """The class of the short way into an entry (runtime/python/direct_call.cpp).
+
+    Raises:
+        ToolError: it is not there or does not fit this Python.
+    """
+    path = folder() / "_direct_call.abi3.so"
+    spec = importlib.util.spec_from_file_location("stepwell._direct_call", path)
+    assert spec is not None and spec.loader is not None
+    try:
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except ImportError as failure:
+        raise ToolError(f"a part of the native runtime can't be loaded: {failure}", hint="build it again") from None
+    return module.DirectCall
 
 
 @cache

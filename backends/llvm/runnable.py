@@ -56,6 +56,10 @@ class CpuRunnable(Runnable):
         results: list[torch.Tensor] = session.run(entry, inputs)
         return results
 
+    def direct(self, session: Any, entry: str) -> native.DirectCall | None:
+        short_way: native.DirectCall | None = session.direct(entry)
+        return short_way
+
     def state(self, session: Any, name: str) -> torch.Tensor:
         for signature in self._signatures.values():
             for spec in signature.states:

@@ -41,19 +41,37 @@ int run(sw_session *session, Frame *frame, DLTensor *const *inputs, uint32_t n_i
   return SW_OK;
 }
 
-}  // namespace
-}  // namespace stepwell
-
-SW_EXPORT int sw_session_run(sw_session *session, uint32_t entry, DLTensor *const *inputs, uint32_t n_inputs,
-                             DLTensor *const *outputs, uint32_t n_outputs) {
-  using stepwell::fail;
+// Takes the session for one run; with `allocate`, outputs without data come from there.
+int run_alone(sw_session *session, uint32_t entry, DLTensor *const *inputs, uint32_t n_inputs,
+              DLTensor *const *outputs, uint32_t n_outputs, sw_allocate allocate, void *user) {
   if (!session) return fail(SW_ERROR_USAGE, "sw_session_run: the session is NULL");
   if (entry >= session->model->description->n_entries)
     return fail(SW_ERROR_USAGE, "the model has %u entries, none of index %u", session->model->description->n_entries,
                 entry);
   if (__atomic_exchange_n(&session->running, 1, __ATOMIC_ACQUIRE))
     return fail(SW_ERROR_USAGE, "the session is running in another thread: give each thread a session of its own");
-  const int status = stepwell::run(session, &session->frames[entry], inputs, n_inputs, outputs, n_outputs);
+  const sw_allocate own = session->allocate;
+  void *const own_user = session->allocate_user;
+  if (allocate) {
+    session->allocate = allocate;
+    session->allocate_user = user;
+  }
+  const int status = run(session, &session->frames[entry], inputs, n_inputs, outputs, n_outputs);
+  session->allocate = own;
+  session->allocate_user = own_user;
   __atomic_store_n(&session->running, 0, __ATOMIC_RELEASE);
   return status;
+}
+
+}  // namespace
+}  // namespace stepwell
+
+SW_EXPORT int sw_session_run(sw_session *session, uint32_t entry, DLTensor *const *inputs, uint32_t n_inputs,
+                             DLTensor *const *outputs, uint32_t n_outputs) {
+  return stepwell::run_alone(session, entry, inputs, n_inputs, outputs, n_outputs, nullptr, nullptr);
+}
+
+SW_EXPORT int sw_session_run_with(sw_session *session, uint32_t entry, DLTensor *const *inputs, uint32_t n_inputs,
+                                  DLTensor *const *outputs, uint32_t n_outputs, sw_allocate allocate, void *user) {
+  return stepwell::run_alone(session, entry, inputs, n_inputs, outputs, n_outputs, allocate, user);
 }

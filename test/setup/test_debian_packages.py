@@ -63,7 +63,7 @@ def test_root_has_them_installed(machine: Machine) -> None:
     assert update.startswith("update") and install.endswith(" g++")
 
 
-def test_a_python_that_can_make_no_environment(machine: Machine) -> None:
+def test_a_python_without_headers_and_environments(machine: Machine) -> None:
     machine.add("python3", script="exit 1")
     done = machine.run("build")
-    assert done.returncode == 1 and done.stderr.rstrip().endswith("install -y python3-venv")
+    assert done.returncode == 1 and done.stderr.rstrip().endswith("install -y python3-venv python3-dev")

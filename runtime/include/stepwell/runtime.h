@@ -93,6 +93,10 @@ typedef void *(*sw_allocate)(void *user, uint32_t output, int32_t rank, const in
 /* NULL gives back the session's own memory. */
 int sw_session_set_allocator(sw_session *session, sw_allocate allocate, void *user);
 
+/* As sw_session_run, with an allocator for this run alone. */
+int sw_session_run_with(sw_session *session, uint32_t entry, DLTensor *const *inputs, uint32_t n_inputs,
+                        DLTensor *const *outputs, uint32_t n_outputs, sw_allocate allocate, void *user);
+
 typedef struct sw_statistics {
   uint64_t runs;
   uint64_t system_allocations; /* blocks taken from the system since the session began */
