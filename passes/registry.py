@@ -22,6 +22,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "lower-views": "stepwell.passes.graph.lower_views:LowerViews",
     # tensor
     "check-indices": "stepwell.passes.tensor.check_indices:CheckIndices",
+    "winograd-convolutions": "stepwell.passes.tensor.winograd_convolutions:WinogradConvolutions",
     "check-shapes": "stepwell.passes.tensor.check_shapes:CheckShapes",
     "drop-torch-attributes": "stepwell.passes.tensor.drop_torch_attributes:DropTorchAttributes",
     "split-prepare": "stepwell.passes.tensor.split_prepare:SplitPrepare",

@@ -19,11 +19,13 @@ def cpu_pipeline(fp: str, cpu: CpuModel, *, index_bits: int = 64, bare: bool = F
         bare: for a machine without threads and with little stack.
     """
     graph, buffer = graph_stage(), buffer_stage(bare=bare)
-    prepare = _stage("prepare", "tensor", "split-prepare", "detach-prepare")
+    # A filter that Winograd's products take is four times as large.
+    growth = "{max-growth=4.0}" if fp == "fast" else ""
+    prepare = _stage("prepare", "tensor", f"split-prepare{growth}", "detach-prepare")
     if fp != "strict":
         graph.elements.append(parse_element("fold-batch-norm"))
         # Weights are laid out ahead of fusion, which rewrites products by the reshapes around them.
-        prepare.elements = [parse_element(text) for text in _layouts(cpu)] + prepare.elements
+        prepare.elements = [parse_element(text) for text in _layouts(fp, cpu)] + prepare.elements
         # Ahead of the memory plan: tiles start in registers, and buffers that nobody writes any more are not planned.
         buffer.elements[1:1] = [parse_element(_convolutions(cpu)), parse_element(_contractions(cpu))]
     buffer.elements += [parse_element(text) for text in _rows(fp, cpu)]
@@ -66,13 +68,15 @@ def _schedule(fp: str, cpu: CpuModel) -> list[str]:
     return ["fuse", *softmax, tiled, "math-expand-ops{ops=fpowi}", "canonicalize", "cse"]
 
 
-def _layouts(cpu: CpuModel) -> list[str]:
+def _layouts(fp: str, cpu: CpuModel) -> list[str]:
     """Weights in panels, images with channels last, and filters packed by two vectors of them."""
     lanes = 2 * max(4, cpu.vector_bits // 32)
+    winograd = f"winograd-convolutions{{vector-bits={16 * lanes} l2={cpu.l2_bytes}}}"
     return [
         "propagate-layouts",
         "canonicalize",
         "cse",
+        *([winograd] if fp == "fast" else []),
         f"pack{{vector-bits={cpu.vector_bits} registers={cpu.registers}}}",
         f"pack-convolutions{{lanes={lanes}}}",
         "canonicalize",

@@ -34,6 +34,8 @@ struct Pool {
   pthread_cond_t wake;
   pthread_cond_t idle;
   pthread_t threads[kMostThreads];
+  int32_t cores[kMostThreads];  // where each worker is kept, if `spare` is the core that is left for the caller
+  int32_t spare;                // -1: workers run where the kernel puts them
   int32_t n_workers;
   int32_t size;  // 0: not chosen yet
   int32_t working;
@@ -43,9 +45,10 @@ struct Pool {
 };
 
 Pool pool = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
-             PTHREAD_COND_INITIALIZER,  {},                        0,
-             0,                         0,                         0,
-             false,                     nullptr};
+             PTHREAD_COND_INITIALIZER,  {},                        {},
+             -1,                        0,                         0,
+             0,                         0,                         false,
+             nullptr};
 thread_local bool inside_loop;
 
 int64_t nanoseconds() {
@@ -135,29 +138,50 @@ int32_t available_cores() {
   return count < 1 ? 1 : count > kMostThreads ? kMostThreads : count;
 }
 
+void keep_on(int32_t number, int32_t core) {
+  cpu_set_t own;
+  CPU_ZERO(&own);
+  CPU_SET(core, &own);
+  pthread_setaffinity_np(pool.threads[number], sizeof own, &own);
+  pool.cores[number] = core;
+}
+
 // A worker for every core but one: each gets a core of its own. The kernel would often wake a worker on the caller's
 // core, where it waits for the caller that waits for it.
-void keep_apart(pthread_t thread, int32_t number, int32_t count) {
-  cpu_set_t cores, own;
+void keep_apart() {
+  cpu_set_t cores;
   CPU_ZERO(&cores);
-  if (sched_getaffinity(0, sizeof cores, &cores) != 0 || CPU_COUNT(&cores) != count + 1) return;
-  int32_t passed = 0;
-  for (int core = CPU_SETSIZE - 1; core >= 0; --core) {
-    if (!CPU_ISSET(core, &cores) || passed++ < number) continue;
-    CPU_ZERO(&own);
-    CPU_SET(core, &own);
-    pthread_setaffinity_np(thread, sizeof own, &own);
+  pool.spare = -1;
+  if (sched_getaffinity(0, sizeof cores, &cores) != 0 || CPU_COUNT(&cores) != pool.n_workers + 1) return;
+  const int here = sched_getcpu();
+  if (here < 0 || here >= CPU_SETSIZE || !CPU_ISSET(here, &cores)) return;
+  int32_t number = 0;
+  for (int core = 0; core < CPU_SETSIZE; ++core)
+    if (CPU_ISSET(core, &cores) && core != here) keep_on(number++, core);
+  pool.spare = here;
+}
+
+// The caller may have been moved to a worker's core since: that worker gets the core that is free.
+void make_way() {
+  if (pool.spare < 0) return;
+  const int here = sched_getcpu();
+  if (here == pool.spare) return;
+  for (int32_t i = 0; i < pool.n_workers; ++i) {
+    if (pool.cores[i] != here) continue;
+    keep_on(i, pool.spare);
+    pool.spare = here;
     return;
   }
 }
 
 // Call with `owner` held. Fewer workers than asked for are no failure: the loops still run.
 void start_workers(int32_t count) {
+  if (pool.n_workers >= count) return;
   while (pool.n_workers < count) {
     if (pthread_create(&pool.threads[pool.n_workers], nullptr, worker, nullptr) != 0) break;
-    keep_apart(pool.threads[pool.n_workers], pool.n_workers, count);
     pool.n_workers++;
   }
+  keep_apart();
 }
 
 // Call with `owner` held.
@@ -174,6 +198,7 @@ void stop_workers() {
 
 // Call with `owner` held.
 void run_on_pool(Loop *loop) {
+  make_way();
   pthread_mutex_lock(&pool.lock);
   pool.loop = loop;
   __atomic_store_n(&pool.generation, pool.generation + 1, __ATOMIC_RELAXED);
@@ -194,6 +219,7 @@ void forget_workers() {
   pthread_cond_init(&pool.wake, nullptr);
   pthread_cond_init(&pool.idle, nullptr);
   pool.n_workers = pool.working = 0;
+  pool.spare = -1;
   pool.generation = 0;
   pool.loop = nullptr;
 }

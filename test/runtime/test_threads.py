@@ -1,6 +1,7 @@
 """Compiled models on the runtime's threads: the same bits from any number of them, and no harm to others."""
 
 import multiprocessing
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -159,6 +160,35 @@ def test_artifacts_share_the_pool(compiled: Compiled, tmp_path: Path) -> None:
 def threading_count() -> int:
     """Threads of this process, those of C included."""
     return len(list(Path("/proc/self/task").iterdir()))
+
+
+def kept_on(thread: str) -> set[int]:
+    """The cores that a thread may run on."""
+    return os.sched_getaffinity(int(thread))
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core has no other")
+def test_a_worker_makes_way_for_the_caller(compiled: Compiled) -> None:
+    """Each thread has a core of its own, also when the caller comes to run where a worker is kept."""
+    _, args, expected = compiled("perceptron")
+    torch.manual_seed(0)
+    made, _ = MODELS["perceptron"]()
+    cores = os.sched_getaffinity(0)
+    executable = stepwell.compile(made, args, target=f"cpu,threads={len(cores)}")
+    stepwell.set_threads(1)  # the threads of other tests end
+    before = set(os.listdir("/proc/self/task"))
+    executable(*args)
+    workers = set(os.listdir("/proc/self/task")) - before
+    kept = [kept_on(worker) for worker in workers]
+    assert len(kept) == len(cores) - 1 and all(len(own) == 1 for own in kept)
+    assert len(set().union(*kept)) == len(kept)
+    try:
+        os.sched_setaffinity(0, kept[0])  # the caller alone
+        assert torch.equal(executable(*args), expected)
+        assert all(kept_on(worker) != kept[0] for worker in workers)
+        assert len(set().union(*map(kept_on, workers))) == len(kept)
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def test_a_model_with_a_number_of_its_own(compiled: Compiled) -> None:

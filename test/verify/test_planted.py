@@ -49,6 +49,7 @@ CASES = [
     Case("pack", "dense", SUB),
     Case("propagate-layouts", "convolution", SUB),
     Case("pack-convolutions", "convolution", SUB),
+    Case("winograd-convolutions", "dense", SUB, insert=(("propagate-layouts", "winograd-convolutions"),)),
     Case("split-prepare", "convolution", swap("arith.mulf", "arith.addf")),
     Case("detach-prepare", "convolution", swap("arith.mulf", "arith.addf"), beside=True),
     Case("bufferize", "dense", SUB),
