@@ -14,6 +14,7 @@ from stepwell.support.plugins import load_installed
 PASSES: dict[str, str | type[Pass]] = {
     # any level
     "check-level": "stepwell.passes.check_level:CheckLevel",
+    "hoist": "stepwell.passes.hoist:Hoist",
     # graph
     "decompose": "stepwell.passes.graph.decompose:Decompose",
     "fold-batch-norm": "stepwell.passes.graph.fold_batch_norm:FoldBatchNorm",
@@ -23,6 +24,7 @@ PASSES: dict[str, str | type[Pass]] = {
     # tensor
     "check-indices": "stepwell.passes.tensor.check_indices:CheckIndices",
     "winograd-convolutions": "stepwell.passes.tensor.winograd_convolutions:WinogradConvolutions",
+    "pad": "stepwell.passes.tensor.pad:Pad",
     "check-shapes": "stepwell.passes.tensor.check_shapes:CheckShapes",
     "drop-torch-attributes": "stepwell.passes.tensor.drop_torch_attributes:DropTorchAttributes",
     "split-prepare": "stepwell.passes.tensor.split_prepare:SplitPrepare",
@@ -45,6 +47,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "bufferize": "stepwell.passes.buffer.bufferize:Bufferize",
     "linalg-to-affine": "stepwell.passes.buffer.linalg_to_affine:LinalgToAffine",
     "unroll": "stepwell.passes.buffer.unroll:Unroll",
+    "unroll-and-jam": "stepwell.passes.buffer.unroll_and_jam:UnrollAndJam",
     "vectorize-contractions": "stepwell.passes.buffer.vectorize_contractions:VectorizeContractions",
     "vectorize-convolutions": "stepwell.passes.buffer.vectorize_convolutions:VectorizeConvolutions",
     "free-buffers": "stepwell.passes.buffer.free_buffers:FreeBuffers",

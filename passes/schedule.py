@@ -76,6 +76,67 @@ class Unroll:
 
 
 @dataclass(frozen=True)
+class UnrollAndJam:
+    """``factor`` iterations of a loop in one, the loops inside them as one, too."""
+
+    factor: int
+
+    def text(self, target: str, name: str) -> tuple[str, str]:
+        """The step as transform IR; the loop may be gone afterwards."""
+        return f"transform.loop.unroll_and_jam {target} {{factor = {self.factor} : i64}} : {_ANY}", ""
+
+
+@dataclass(frozen=True)
+class Pad:
+    """Operands of a structured operation padded.
+
+    Attributes:
+        values: for each operand what it is padded with.
+        dims: how many dimensions the operation has.
+        multiples: by dimension what its size becomes a multiple of, 0 for any; empty pads to the static bound that
+            tiling gave each dimension.
+        copies: pad operands that have the size already, too, so that they are copied.
+    """
+
+    values: tuple[str, ...]
+    dims: int
+    multiples: tuple[int, ...] = ()
+    copies: bool = False
+
+    def text(self, target: str, name: str) -> tuple[str, str]:
+        """The step as transform IR and the handle of the operation on padded operands."""
+        values = f"padding_values = [{', '.join(self.values)}]"
+        handles = f"%{name}, %{name}_pads"
+        if self.multiples:
+            how = (
+                f"pad_tiling_interface {target} to padding_sizes {list(self.multiples)} pad_to_multiple_of {{{values}}}"
+            )
+            return f"{handles} = transform.structured.{how} : ({_ANY}) -> ({_ANY}, {_ANY})", f"%{name}"
+        kept = ", ".join("1" if self.copies else "0" for _ in self.values)
+        dims = f"padding_dimensions = {list(range(self.dims))}"
+        options = f'{values}, {dims}, nofold_flags = [{kept}], copy_back_op = "none"'
+        return (
+            f"{handles}, %{name}_copies = transform.structured.pad {target} {{{options}}} : "
+            f"({_ANY}) -> ({_ANY}, {_ANY}, {_ANY})",
+            f"%{name}",
+        )
+
+
+@dataclass(frozen=True)
+class HoistPad:
+    """A ``tensor.pad`` moved out of ``loops`` loops, together with the part of them that it needs."""
+
+    loops: int
+
+    def text(self, target: str, name: str) -> tuple[str, str]:
+        """The step as transform IR and the handle of what stands for the padded operand."""
+        return (
+            f"%{name} = transform.structured.hoist_pad {target} by {self.loops} loops : ({_ANY}) -> {_ANY}",
+            f"%{name}",
+        )
+
+
+@dataclass(frozen=True)
 class ToLoops:
     """A nest of ``scf.for`` instead of a structured operation on buffers."""
 
@@ -84,7 +145,7 @@ class ToLoops:
         return f"%{name} = transform.structured.convert_to_loops {target} : ({_ANY}) -> {_ANY}", ""
 
 
-Step = Tile | Vectorize | Unroll | ToLoops
+Step = Tile | Vectorize | Unroll | UnrollAndJam | Pad | HoistPad | ToLoops
 
 _ANY = "!transform.any_op"
 

@@ -1,4 +1,4 @@
-"""fuse, tile, vectorize, unroll and linalg-to-affine leave results as they are, at any size."""
+"""fuse, tile, pad, vectorize, hoist, unroll and linalg-to-affine leave results as they are, at any size."""
 
 from __future__ import annotations
 
@@ -39,6 +39,14 @@ PIPELINES = [
     f"{TO_BUFFERS},linalg-to-affine,unroll{{factor=3 nest=all}}",
     f"{TO_BUFFERS},linalg-to-affine,unroll{{full=true nest=all max-iterations=8}}",
     f"tile{{sizes=4,8,2}},{TO_BUFFERS},linalg-to-affine,unroll{{factor=2 kind=scf}}",
+    "pad{sizes=4,8,2 ops=linalg.matmul}",
+    "tile{sizes=4,8,2 ops=linalg.matmul},pad{ops=linalg.matmul},vectorize,hoist",
+    "tile{sizes=4,8,2 ops=linalg.matmul},pad{copies=true ops=linalg.matmul},hoist{what=pads loops=2},canonicalize,cse",
+    f"tile{{sizes=4,8,2 ops=linalg.matmul}},pad{{copies=true}},hoist{{what=pads,invariants loops=3}},{TO_BUFFERS}",
+    f"tile{{sizes=4,8,2}},{TO_BUFFERS},hoist{{what=allocations,invariants}},linalg-to-affine",
+    f"{TO_BUFFERS},linalg-to-affine,unroll-and-jam{{factor=3}}",
+    f"{TO_BUFFERS},linalg-to-affine,unroll-and-jam{{factor=4 depth=0}},unroll{{factor=2}}",
+    f"tile{{sizes=4,8,0}},{TO_BUFFERS},linalg-to-affine,unroll-and-jam{{factor=2}}",
 ]
 
 

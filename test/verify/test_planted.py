@@ -45,6 +45,8 @@ CASES = [
     Case("flush-softmax", "dense", swap("math.tanh", "math.exp")),
     Case("fuse-attention", "attention", swap("arith.divf", "arith.mulf")),
     Case("tile", "dense", shorten_loop, insert=(("check-shapes", "tile{sizes=2,2,2}"),)),
+    Case("pad", "dense", SUB, insert=(("check-shapes", "pad{sizes=2,2,2}"),)),
+    Case("hoist", "dense", SUB, insert=(("check-shapes", "hoist"),)),
     Case("vectorize", "dense", SUB, insert=(("check-shapes", "vectorize"),)),
     Case("pack", "dense", SUB),
     Case("propagate-layouts", "convolution", SUB),
@@ -61,6 +63,9 @@ CASES = [
     Case("vectorize-contractions", "dense", swap("arith.mulf", "arith.addf")),
     Case("linalg-to-affine", "dense", SUB, insert=(("plan-memory", "linalg-to-affine"),)),
     Case("unroll", "dense", SUB, insert=(("plan-memory", "unroll{factor=2}"), ("plan-memory", "linalg-to-affine"))),
+    Case(
+        "unroll-and-jam", "dense", SUB, insert=(("plan-memory", "unroll-and-jam"), ("plan-memory", "linalg-to-affine"))
+    ),
     Case("declare-entries", "dense", SUB),
     Case("lower-assert", "checked", invert_checks),
     Case("expand-copy", "dense", SUB),

@@ -8,6 +8,11 @@
 // RUN: not stepwell-opt %s --unroll=kind=while 2>&1 | FileCheck %s --check-prefix=KIND
 // RUN: not stepwell-opt %s --unroll=nest=outer 2>&1 | FileCheck %s --check-prefix=NEST
 // RUN: not stepwell-opt %s --vectorize=sizes=4,x 2>&1 | FileCheck %s --check-prefix=VECTOR
+// RUN: not stepwell-opt %s --pad=sizes=4,-8 2>&1 | FileCheck %s --check-prefix=PAD
+// RUN: not stepwell-opt %s '--pad=sizes=4,8 copies=true' 2>&1 | FileCheck %s --check-prefix=COPIES
+// RUN: not stepwell-opt %s --hoist=what=invariants,loops 2>&1 | FileCheck %s --check-prefix=HOIST
+// RUN: not stepwell-opt %s --hoist=loops=0 2>&1 | FileCheck %s --check-prefix=LOOPS
+// RUN: not stepwell-opt %s --unroll-and-jam=factor=1 2>&1 | FileCheck %s --check-prefix=JAM
 
 // SIZES: option 'sizes' of pass 'tile' takes integers, not '4,x'
 // SIZES: commas between dimensions, slashes between levels
@@ -22,6 +27,11 @@
 // KIND: option 'kind' of pass 'unroll' takes any, scf or affine, not 'while'
 // NEST: option 'nest' of pass 'unroll' takes innermost or all, not 'outer'
 // VECTOR: option 'sizes' of pass 'vectorize' takes a list of integer values separated by commas, not '4,x'
+// PAD: option 'sizes' of pass 'pad' takes no negative numbers, not '4,-8'
+// COPIES: option 'copies' of pass 'pad' goes without 'sizes'
+// HOIST: option 'what' of pass 'hoist' takes pads, invariants, subsets, allocations, not 'loops'
+// LOOPS: option 'loops' of pass 'hoist' takes 1 or more, not '0'
+// JAM: option 'factor' of pass 'unroll-and-jam' takes 2 or more, not '1'
 func.func @main() {
   return
 }
