@@ -107,11 +107,15 @@ def _alternating(errors: Sequence[Any], count: int) -> list[int]:
 def jobs() -> list[Fit]:
     """The polynomials that ``passes/buffer/math`` holds."""
     half_ln2, tiny = mp.log(2) / 2 * mp.mpf("1.01"), mp.mpf("1e-12")
+    just_half = mp.log(2) / 2 * mp.mpf("1.001")
     quarter = (mp.pi / 4 * mp.mpf("1.001")) ** 2
     edge = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * mp.mpf("1.001")
 
     def exponential(x: Any) -> Any:
         return (mp.expm1(x) - x) / x**2 if abs(x) > 1e-8 else mp.mpf("0.5") + x / 6
+
+    def relative(x: Any) -> Any:
+        return max(x * x, mp.mpf("1e-7")) * mp.exp(-x)
 
     def logarithm(f: Any) -> Any:
         return (mp.log1p(f) - f + f * f / 2) / f**3 if abs(f) > 1e-8 else mp.mpf(1) / 3 - f / 4
@@ -136,7 +140,8 @@ def jobs() -> list[Fit]:
     root_half = mp.sqrt(mp.mpf("0.5")) - 1
     margin = mp.mpf("1e-4")
     return [
-        Fit("exp", exponential, lambda x: max(x * x, mp.mpf("1e-7")) * mp.exp(-x), 5, -half_ln2, half_ln2),
+        Fit("exp", exponential, relative, 5, -half_ln2, half_ln2),
+        Fit("exp, short", exponential, relative, 4, -just_half, just_half),
         Fit(
             "log",
             logarithm,

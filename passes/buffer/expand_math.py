@@ -11,6 +11,7 @@ from torch_mlir import ir
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.math import exponential, logarithm, power, sigmoidal, trigonometric
 from stepwell.passes.buffer.math.emitter import Emitter
+from stepwell.passes.tensor.flush_softmax import WEIGHT
 from stepwell.support.errors import UsageError
 from stepwell.support.walk import operations
 
@@ -82,6 +83,8 @@ def _expand(function: ir.Operation, emitter: Emitter) -> ir.Value:
         simple = power.constant_power(emitter, operands[0], exponent) if exponent is not None else None
         if simple is not None:
             return simple
+    if WEIGHT in function.attributes:
+        return exponential.exp_weight(emitter, function.operands[0])
     return _FUNCTIONS[function.name.removeprefix("math.")](emitter, *operands)
 
 

@@ -13,6 +13,8 @@ from stepwell.passes.tensor.structured import input_count, is_structured, loops_
 
 #: The logarithm of the smallest normal number.
 _SMALLEST = {"f32": -87.33654475055310, "f64": -708.3964185322641}
+#: Marks an exponential whose operand is at most 0, or NaN, and whose result counts where that is a normal number alone.
+WEIGHT = "stepwell.softmax_weight"
 _RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.extract_slice")
 
 
@@ -22,7 +24,7 @@ class FlushSoftmax(Pass):
 
     A mask of -100 makes subnormal weights, and each multiply-add with one takes a processor over a hundred cycles.
     The weights of a row sum to at least one, so that what is dropped is under 1.2e-38 of what stays (f64: 2.3e-308).
-    NaN stays NaN.
+    NaN stays NaN. The exponential is marked, so that expand-math leaves out what such arguments don't need.
     """
 
     name: ClassVar[str] = "flush-softmax"
@@ -76,4 +78,5 @@ def _flush(exponential: ir.Operation) -> None:
         zero = arith.constant(kind, ir.FloatAttr.get(kind, 0.0))
         small = arith.cmpf(arith.CmpFPredicate.OLT, exponential.operands[0], smallest)
         kept = arith.select(small, zero, exponential.results[0])
+    exponential.attributes[WEIGHT] = ir.UnitAttr.get()
     exponential.results[0].replace_all_uses_except(kept, kept.owner.operation)

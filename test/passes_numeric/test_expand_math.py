@@ -97,6 +97,16 @@ def test_one_plus_erf(fma: bool) -> None:
     assert (got.double() - exact).abs()[~x.isnan()].max() <= ONE_PLUS_ERF
 
 
+@pytest.mark.parametrize("fma", [True, False])
+def test_weights_of_a_softmax(fma: bool) -> None:
+    text = _module("exp", 1).replace("math.exp %xs", "math.exp %xs {stepwell.softmax_weight}")
+    module = apply(text, f"expand-math{{fma={str(fma).lower()}}},canonicalize,cse")
+    assert "math.exp" not in str(module) and "arith.select" not in str(module)
+    x = torch.cat([torch.linspace(-87.336, 0, 1 << 18), -torch.logspace(-40, 1.9, 1 << 16), torch.tensor([torch.nan])])
+    (got,), _ = run(module, [x.numpy()])
+    assert ulp_errors(torch.from_numpy(got), x.double().exp()).max() <= BOUNDS["exp"] + (0.0 if fma else WITHOUT_FMA)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(BOUNDS))
 def test_all_floats(name: str) -> None:

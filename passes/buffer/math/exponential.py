@@ -1,7 +1,8 @@
 """exp, exp2, expm1 of f32.
 
 Reduction to ``x = k ln 2 + r`` with ``|r| <= ln 2 / 2`` in two steps (Cody and Waite, 1980), ``k`` rounded by adding
-1.5 * 2^23; ``exp(r) = 1 + r + r^2 Q(r)`` with minimax Q (:mod:`bench.minimax`).
+1.5 * 2^23; ``exp(r) = 1 + r + r^2 Q(r)`` with minimax Q (:mod:`bench.minimax`), of one degree less where what is lost
+by the last addition leaves room for it.
 """
 
 from __future__ import annotations
@@ -28,13 +29,23 @@ _EXP = (
     0.00017432624008506536,
 )
 
+# The same, one degree less; behind 1 + r as a polynomial for all of exp(r).
+_EXP_SHORT = (0.4999999403953552, 0.1666652262210846, 0.04166822507977486, 0.0083681745454669, 0.001383633236400783)
+
 
 def exp(e: Emitter, x: ir.Value) -> ir.Value:
     """e^x: 0 below -104, infinity above 89."""
     # Masked scores are -inf: a product that underflows to 0 takes processors over a hundred cycles.
     none, zero = e.less(x, e.real(-104.0)), e.real(0.0)
     rounded, r = _reduce(e, e.at_most(e.select(none, zero, x), 89.0))
-    return e.select(none, zero, _scale(e, e.add(_minus_one(e, r), e.real(1.0)), rounded))
+    return e.select(none, zero, _scale(e, _whole(e, r), rounded))
+
+
+def exp_weight(e: Emitter, x: ir.Value) -> ir.Value:
+    """e^x for x from -87.3 to 88, NaN for NaN; anything, at full speed, for x below."""
+    # The bias of the exponent comes with the rounding. Each power is no number, 0 or normal: nothing here underflows.
+    rounded, r = _reduce(e, x, _ROUND + 127.0)
+    return e.mul(_whole(e, r), e.from_bits(e.shl(e.bits(rounded), 23)))
 
 
 def exp2(e: Emitter, x: ir.Value) -> ir.Value:
@@ -66,12 +77,16 @@ def exp_normal(e: Emitter, x: ir.Value) -> ir.Value:
     return e.mul(e.add(_minus_one(e, r), e.real(1.0)), _power(e, rounded))
 
 
-def _reduce(e: Emitter, x: ir.Value) -> tuple[ir.Value, ir.Value]:
-    """``k + _ROUND`` and ``r``."""
-    rounded = e.fma(x, e.real(_LOG2_E), e.real(_ROUND))
-    k = e.sub(rounded, e.real(_ROUND))
+def _reduce(e: Emitter, x: ir.Value, start: float = _ROUND) -> tuple[ir.Value, ir.Value]:
+    """``k + start`` and ``r``."""
+    rounded = e.fma(x, e.real(_LOG2_E), e.real(start))
+    k = e.sub(rounded, e.real(start))
     r = e.fma(k, e.real(-_LN2_HIGH), x)
     return rounded, e.fma(k, e.real(-_LN2_LOW), r)
+
+
+def _whole(e: Emitter, r: ir.Value) -> ir.Value:
+    return e.polynomial(r, (1.0, 1.0, *_EXP_SHORT))
 
 
 def _minus_one(e: Emitter, r: ir.Value) -> ir.Value:
