@@ -15,7 +15,7 @@ from stepwell.passes.tensor.structured import input_count, is_structured, loops_
 _SMALLEST = {"f32": -87.33654475055310, "f64": -708.3964185322641}
 #: Marks an exponential whose operand is at most 0, or NaN, and whose result counts where that is a normal number alone.
 WEIGHT = "stepwell.softmax_weight"
-_RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.extract_slice")
+RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.extract_slice")
 
 
 @dataclass
@@ -58,7 +58,7 @@ def _is_shifted(op: ir.Operation, exponential: ir.Operation) -> bool:
 
 def _is_row_maximum(value: ir.Value) -> bool:
     owner = value.owner
-    while not isinstance(owner, ir.Block) and owner.operation.name in _RESHAPES:
+    while not isinstance(owner, ir.Block) and owner.operation.name in RESHAPES:
         owner = owner.operation.operands[0].owner
     if isinstance(owner, ir.Block) or not is_structured(owner.operation):
         return False

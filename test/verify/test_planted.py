@@ -44,6 +44,7 @@ CASES = [
     Case("fuse", "dense", swap("math.tanh", "math.exp"), insert=(("check-shapes", "fuse"),)),
     Case("flush-softmax", "dense", swap("math.tanh", "math.exp")),
     Case("fuse-attention", "attention", swap("arith.divf", "arith.mulf")),
+    Case("share-reciprocal", "dense", swap("math.tanh", "math.exp")),
     Case("tile", "dense", shorten_loop, insert=(("check-shapes", "tile{sizes=2,2,2}"),)),
     Case("pad", "dense", SUB, insert=(("check-shapes", "pad{sizes=2,2,2}"),)),
     Case("hoist", "dense", SUB, insert=(("check-shapes", "hoist"),)),
