@@ -188,12 +188,14 @@ class CpuModel:
         vector_bits: width of the widest vector register worth using.
         fma: whether multiply-add is one instruction.
         registers: number of vector registers.
+        maximum: whether the maximum of floats that keeps NaN is one instruction.
         l1_bytes, l2_bytes, l3_bytes: cache sizes of one core (the last one shared).
     """
 
     vector_bits: int
     fma: bool
     registers: int
+    maximum: bool = True
     l1_bytes: int = 32 << 10
     l2_bytes: int = 512 << 10
     l3_bytes: int = 8 << 20
@@ -205,7 +207,7 @@ def cpu_model(cpu: Cpu) -> CpuModel:
         # AVX-512 has twice the registers; its width pays only where clocks do not drop, which bf16 CPUs promise.
         wide = cpu.has("avx512bf16") and cpu.has("avx512vl")
         bits = 512 if wide else 256 if cpu.has("avx") or cpu.has("avx2") else 128
-        model = CpuModel(bits, fma=cpu.has("fma"), registers=32 if cpu.has("avx512vl") else 16)
+        model = CpuModel(bits, fma=cpu.has("fma"), registers=32 if cpu.has("avx512vl") else 16, maximum=False)
     elif cpu.arch == "aarch64":
         model = CpuModel(128, fma=True, registers=32)
     elif cpu.is_arm:  # in registers of one number each, but for NEON

@@ -97,9 +97,10 @@ def _contractions(cpu: CpuModel) -> str:
 
 def _rows(fp: str, cpu: CpuModel) -> list[str]:
     reassociate = "false" if fp == "strict" else "true"
+    compare = str(not cpu.maximum and fp != "fast").lower()
     return [
         f"vectorize-transposes{{vector-bits={cpu.vector_bits}}}",
-        f"vectorize-rows{{vector-bits={cpu.vector_bits} reassociate={reassociate}}}",
+        f"vectorize-rows{{vector-bits={cpu.vector_bits} compare={compare} reassociate={reassociate}}}",
     ]
 
 

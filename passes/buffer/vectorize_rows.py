@@ -10,6 +10,7 @@ from torch_mlir import ir
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.rows.body import vectorizable
 from stepwell.passes.buffer.rows.collapse import collapse
+from stepwell.passes.buffer.rows.compared import ComparedEmitter, is_compared
 from stepwell.passes.buffer.rows.copies import is_strided_copy, spell_out
 from stepwell.passes.buffer.rows.emit import RowEmitter
 from stepwell.passes.buffer.rows.extrema import ExtremumEmitter, match_extremum
@@ -33,6 +34,7 @@ class VectorizeRows(Pass):
     Options:
         vector_bits: width of a vector register.
         unroll: vectors in one iteration.
+        compare: take float maxima and minima by comparisons, for processors that have none that keep NaN.
         reassociate: also take float sums and products along the contiguous dimension, which adds in another order.
     """
 
@@ -41,6 +43,7 @@ class VectorizeRows(Pass):
 
     vector_bits: int = 256
     unroll: int = 4
+    compare: bool = False
     reassociate: bool = True
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
@@ -78,7 +81,8 @@ class VectorizeRows(Pass):
             lambda schedule: schedule.fault(size, lanes),
         )
         with ir.InsertionPoint(generic), generic.location:
-            emitter = RowEmitter(row, inner, schedule)
+            compared = self.compare and combiner is not None and is_compared(combiner)
+            emitter = (ComparedEmitter if compared else RowEmitter)(row, inner, schedule)
             if extremum is not None:
                 ExtremumEmitter(row, inner, schedule, extremum).search()
             elif combiner is None:

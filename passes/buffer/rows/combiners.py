@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from torch_mlir import ir
 
@@ -30,3 +31,10 @@ def neutral(combiner: str, element: ir.Type) -> ir.Attribute:
         "arith.maxsi": low, "arith.minsi": high,
     }[combiner]  # fmt: skip
     return ir.IntegerAttr.get(element, number)
+
+
+def by_pairs(values: list[ir.Value], join: Callable[[ir.Value, ir.Value], ir.Value]) -> ir.Value:
+    """The values of which there are a power of two joined in a tree."""
+    while len(values) > 1:
+        values = [join(*values[i : i + 2]) for i in range(0, len(values), 2)]
+    return values[0]

@@ -9,13 +9,17 @@ from torch_mlir.dialects import arith, memref, vector
 
 from stepwell.passes.buffer.liveness import in_parallel
 from stepwell.passes.buffer.rows.body import Body, load_vector
-from stepwell.passes.buffer.rows.combiners import KINDS, neutral
+from stepwell.passes.buffer.rows.combiners import KINDS, by_pairs, neutral
 from stepwell.passes.buffer.rows.loops import constant, loop, nested, parallel
 from stepwell.passes.buffer.rows.operation import Access, RowOp
 from stepwell.passes.schedules.rows import RowsSchedule
 
 #: A reduction of everything is cut into at most so many parts, each a multiple of so many elements.
 _MOST_PARTS, _PART = 64, 16384
+
+
+#: Joins terms with the values that a reduction carries.
+Join = Callable[[list[ir.Value], list[ir.Value]], list[ir.Value]]
 
 
 class RowEmitter:
@@ -97,11 +101,13 @@ class RowEmitter:
         """The reduction of all that ``others`` and ``span`` along ``inner`` hold."""
         kind = ir.VectorType.get([self.lanes], self.row.outputs[0].type.element_type)
         start = self._splat(kind, neutral(combiner.name, kind.element_type))
-        sums = self._reduce(others, at, [start] * self.unroll, combiner, span)
-        while len(sums) > 1:
-            sums = [self._combine(combiner, *sums[i : i + 2]) for i in range(0, len(sums), 2)]
-        name = KINDS[combiner.name]
-        return vector.reduction(kind.element_type, ir.Attribute.parse(f"#vector.kind<{name}>"), sums[0])
+
+        def join(values: list[ir.Value], sums: list[ir.Value]) -> list[ir.Value]:
+            return [self._combine(combiner, sum_, value) for value, sum_ in zip(values, sums, strict=True)]
+
+        sums = self._reduce(others, at, combiner, span, [start] * self.unroll, join)
+        joined = by_pairs(sums, lambda left, right: self._combine(combiner, left, right))
+        return vector.reduction(kind.element_type, ir.Attribute.parse(f"#vector.kind<{KINDS[combiner.name]}>"), joined)
 
     def reduce_across(self, combiner: ir.Operation) -> None:
         """A reduction of whole vectors: ``inner`` is parallel, each vector's sums stay in a register."""
@@ -155,8 +161,7 @@ class RowEmitter:
     ) -> None:
         for width in dict.fromkeys((self.unroll, 1)):
             step = self.lanes * width
-            count = arith.divui(arith.subi(end, start), constant(step))
-            stop = arith.addi(start, arith.muli(count, constant(step)))
+            stop = _whole(start, end, step)
 
             def main(index: ir.Value, _: list[ir.Value], width: int = width) -> list[ir.Value]:
                 strip({**at, self.inner: index}, None, width)
@@ -188,43 +193,35 @@ class RowEmitter:
         self,
         dims: Sequence[int],
         at: dict[int, ir.Value],
-        sums: list[ir.Value],
         combiner: ir.Operation,
         span: tuple[ir.Value, ir.Value],
+        carried: list[ir.Value],
+        join: Join,
+        single: Sequence[int] = (0,),
     ) -> list[ir.Value]:
+        """``carried`` with ``unroll`` vectors of terms joined at a time, and then one, to the values at ``single``."""
         if dims:
-            return loop(
-                constant(0),
-                self.sizes[dims[0]],
-                1,
-                sums,
-                lambda index, carried: self._reduce(dims[1:], {**at, dims[0]: index}, carried, combiner, span),
-            )
+
+            def outer(index: ir.Value, carried: list[ir.Value]) -> list[ir.Value]:
+                return self._reduce(dims[1:], {**at, dims[0]: index}, combiner, span, carried, join, single)
+
+            return loop(constant(0), self.sizes[dims[0]], 1, carried, outer)
         body, term = self._body(at, combiner), self._term(combiner)
 
-        def add(index: ir.Value, carried: list[ir.Value], mask: ir.Value | None = None) -> list[ir.Value]:
-            following = []
-            for part, value in enumerate(carried):
-                place = self._moved({**at, self.inner: index}, part)
-                (new,) = self._values(body, place, mask, [term])
-                if mask is not None:
-                    new = arith.select(mask, new, self._splat(new.type, neutral(combiner.name, new.type.element_type)))
-                following.append(self._combine(combiner, value, new))
-            return following
+        def value(index: ir.Value, part: int, mask: ir.Value | None = None) -> ir.Value:
+            (new,) = self._values(body, self._moved({**at, self.inner: index}, part), mask, [term])
+            if mask is None:
+                return new
+            return arith.select(mask, new, self._splat(new.type, neutral(combiner.name, new.type.element_type)))
 
         start, end = span
-
-        def whole(step: int) -> ir.Value:
-            count = arith.divui(arith.subi(end, start), constant(step))
-            return arith.addi(start, arith.muli(count, constant(step)))
-
-        step = self.lanes * self.unroll
-        stop, last = whole(step), whole(self.lanes)
-        sums = loop(start, stop, step, sums, add)
-        first, *others = sums
-        first = loop(stop, last, self.lanes, [first], add)[0]
-        first = loop(last, end, self.lanes, [first], lambda i, carried: add(i, carried, self._mask(i, end)))[0]
-        return [first, *others]
+        step, parts = self.lanes * self.unroll, range(self.unroll)
+        stop, last = _whole(start, end, step), _whole(start, end, self.lanes)
+        carried = loop(start, stop, step, carried, lambda i, c: join([value(i, part) for part in parts], c))
+        first = [carried[position] for position in single]
+        first = loop(stop, last, self.lanes, first, lambda i, c: join([value(i, 0)], c))
+        first = loop(last, end, self.lanes, first, lambda i, c: join([value(i, 0, self._mask(i, end))], c))
+        return [first[single.index(n)] if n in single else old for n, old in enumerate(carried)]
 
     def _body(self, at: dict[int, ir.Value], *skip: ir.Operation) -> Body:
         """The body without ``skip``, with what does not depend on ``inner`` computed here."""
@@ -295,3 +292,9 @@ class RowEmitter:
             if dim in access.dims:
                 return memref.dim(access.value, constant(access.dims.index(dim)))
         raise AssertionError("every dimension indexes an operand")
+
+
+def _whole(start: ir.Value, end: ir.Value, step: int) -> ir.Value:
+    """Where the last whole step from ``start`` on ends."""
+    count = arith.divui(arith.subi(end, start), constant(step))
+    return arith.addi(start, arith.muli(count, constant(step)))
