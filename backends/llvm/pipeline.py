@@ -63,7 +63,8 @@ def buffer_stage(*, bare: bool = False) -> Stage:
 def _schedule(fp: str, cpu: CpuModel) -> list[str]:
     """Fused, and in blocks where rows are read as columns: rows of a power of two share one set of the cache."""
     # The quotient of a softmax is taken behind the product, which rounds elsewhere than the model does.
-    softmax = [] if fp == "strict" else ["flush-softmax", f"fuse-attention{{scratch={cpu.l2_bytes // 4}}}"]
+    attention = f"fuse-attention{{near={cpu.l1_bytes} scratch={cpu.l2_bytes}}}"
+    softmax = [] if fp == "strict" else ["flush-softmax", attention]
     if softmax and cpu.fma:
         softmax.append("share-reciprocal")
     tiled = "tile{across=16 loop=forall ops=linalg.generic}"

@@ -28,6 +28,8 @@ _ROWS = 48
 _BLOCKS = 8
 #: Rows that make a block worth its while.
 _FEW = 16
+#: Rows that a key and a value are worth reading for, even if the scores leave the first-level cache.
+_REUSE = 64
 #: Parts of the rows that see keys up to their own number.
 _PARTS = 4
 
@@ -41,13 +43,15 @@ class FuseAttention(Pass):
     product, once for each element of the result.
 
     Options:
-        scratch: the most bytes of the scores of one block, about a quarter of the second-level cache.
+        near: the most bytes of the scores of a block that has many rows, about the first-level cache.
+        scratch: the most bytes of the scores of any block, about the second-level cache.
     """
 
     name: ClassVar[str] = "fuse-attention"
     summary: ClassVar[str] = "attention in blocks of queries, without the matrix of scores"
 
-    scratch: int = 131072
+    near: int = 32768
+    scratch: int = 524288
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         fused = 0
@@ -107,7 +111,8 @@ class FuseAttention(Pass):
         assert cone.rows is not None
         loops = loops_of(cone.final)
         keys = prod(loop.size or _TYPICAL for loop in loops if not loop.parallel)
-        most = max(1, self.scratch // (keys * element_bytes(ir.RankedTensorType(out.type).element_type)))
+        row = keys * element_bytes(ir.RankedTensorType(out.type).element_type)
+        most = max(1, self.near // row, min(_REUSE, self.scratch // row))
         size = loops[cone.rows].size
         if size is None:
             return min(most, _ROWS)

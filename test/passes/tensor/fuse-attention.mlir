@@ -1,5 +1,5 @@
-// RUN: stepwell-opt %s --fuse-attention=scratch=4096 --split-input-file | FileCheck %s
-// RUN: stepwell-opt %s --fuse-attention=scratch=1048576 --split-input-file | FileCheck %s --check-prefix=WHOLE
+// RUN: stepwell-opt %s --fuse-attention="near=4096 scratch=4096" --split-input-file | FileCheck %s
+// RUN: stepwell-opt %s --fuse-attention="near=1048576 scratch=1048576" --split-input-file | FileCheck %s --check-prefix=WHOLE
 
 #left = affine_map<(b, r, n, k) -> (b, r, k)>
 #right = affine_map<(b, r, n, k) -> (b, k, n)>
