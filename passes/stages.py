@@ -25,8 +25,11 @@ def graph_stage() -> Stage:
     )
 
 
-def tensor_stage() -> Stage:
-    """linalg, tensor, arith, math, scf; ends at level ``tensor``: no torch, no tm_tensor."""
+def tensor_stage(*, rows: bool = False) -> Stage:
+    """linalg, tensor, arith, math, scf; ends at level ``tensor``: no torch, no tm_tensor.
+
+    With ``rows`` scans go row by row.
+    """
     return Stage(
         "tensor",
         "tensor",
@@ -34,7 +37,7 @@ def tensor_stage() -> Stage:
             parse_element("lower-views"),
             Upstream("torch-backend-to-linalg-on-tensors-backend-pipeline"),
             parse_element("drop-torch-attributes"),
-            parse_element("lower-tm-tensor"),
+            parse_element("lower-tm-tensor{rows=true}" if rows else "lower-tm-tensor"),
             parse_element("exact-extrema"),
             Upstream("canonicalize"),
             Upstream("cse"),

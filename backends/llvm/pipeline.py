@@ -32,7 +32,7 @@ def cpu_pipeline(fp: str, cpu: CpuModel, *, index_bits: int = 64, bare: bool = F
     return Pipeline(
         [
             graph,
-            tensor_stage(),
+            tensor_stage(rows=True),
             prepare,
             _stage("schedule", "tensor", *_schedule(fp, cpu)),
             buffer,

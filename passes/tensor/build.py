@@ -67,11 +67,24 @@ def insert_slice(source: ir.Value, into: ir.Value, offsets: Sequence[Size], size
     ).result
 
 
+def parallel_insert_slice(source: ir.Value, into: ir.Value, offsets: Sequence[Size], sizes: Sequence[Size]) -> None:
+    """The same at the end of an ``scf.forall``, for its shared ``into``."""
+    static_offsets, dynamic_offsets = _split(offsets)
+    static_sizes, dynamic_sizes = _split(sizes)
+    strides = [1] * len(offsets)
+    tensor.ParallelInsertSliceOp(
+        source, into, dynamic_offsets, dynamic_sizes, [], static_offsets, static_sizes, strides
+    )
+
+
 def loop(
-    count: Size, carried: Sequence[ir.Value], body: Callable[[ir.Value, Sequence[ir.Value]], Sequence[ir.Value]]
+    count: Size,
+    carried: Sequence[ir.Value],
+    body: Callable[[ir.Value, Sequence[ir.Value]], Sequence[ir.Value]],
+    start: Size = 0,
 ) -> list[ir.Value]:
-    """``scf.for`` from 0 to ``count``; ``body(i, carried)`` builds an iteration and returns the next values."""
-    made = scf.ForOp(index(0), index(count), index(1), list(carried))
+    """``scf.for`` from ``start`` to ``count``; ``body(i, carried)`` builds an iteration and returns the next values."""
+    made = scf.ForOp(index(start), index(count), index(1), list(carried))
     with ir.InsertionPoint(made.body):
         scf.YieldOp(list(body(made.induction_variable, list(made.inner_iter_args))))
     return list(made.results)

@@ -21,7 +21,6 @@ from stepwell.support.walk import operations
 
 _LOWERINGS: dict[str, Callable[[Operation], list[ir.Value]]] = {
     "tm_tensor.attention": lower_attention,
-    "tm_tensor.scan": lower_scan,
     "tm_tensor.sort": lower_sort,
     "tm_tensor.topk": lower_topk,
 }
@@ -33,12 +32,14 @@ class LowerTmTensor(Pass):
 
     Options:
         check_bounds: assert at run time that what a scatter writes lies inside its result.
+        rows: scan row by row, for processors that have few threads; else step by step through all rows at once.
     """
 
     name: ClassVar[str] = "lower-tm-tensor"
     summary: ClassVar[str] = "lower scan, scatter, sort, topk and attention to loops and linalg"
 
     check_bounds: bool = True
+    rows: bool = False
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         found = [
@@ -56,11 +57,13 @@ class LowerTmTensor(Pass):
             return read_operation(op).outputs
         if op.name == "tm_tensor.scatter":
             return lower_scatter(read_operation(op), check_bounds=self.check_bounds)
+        if op.name == "tm_tensor.scan":
+            return lower_scan(read_operation(op), rows=self.rows)
         if op.name not in _LOWERINGS:
             raise PassError(
                 f"there is no lowering for '{op.name}'",
                 where=describe_location(op.location),
-                hint=f"known are {', '.join(sorted([*_LOWERINGS, 'tm_tensor.scatter']))}",
+                hint=f"known are {', '.join(sorted([*_LOWERINGS, 'tm_tensor.scan', 'tm_tensor.scatter']))}",
             )
         return _LOWERINGS[op.name](read_operation(op))
 

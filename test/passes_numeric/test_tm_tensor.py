@@ -10,6 +10,7 @@ from numeric_check import TO_BUFFERS, Array, apply, run
 from stepwell.support.errors import Error, ExecutionError
 
 LOWERINGS = ["lower-tm-tensor,check-level{level=tensor}", f"lower-tm-tensor,canonicalize,cse,{TO_BUFFERS}"]
+BY_ROWS = [lowering.replace("lower-tm-tensor", "lower-tm-tensor{rows=true}") for lowering in LOWERINGS]
 
 
 def evaluate(text: str, inputs: list[Array], lowering: str) -> list[Array]:
@@ -36,9 +37,11 @@ func.func @main(%x: {whole}, %out: {whole}, %acc: {rest}) -> ({whole}, {rest}) {
 }}"""
 
 
-@pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize("lowering", [*LOWERINGS, *BY_ROWS])
 @pytest.mark.parametrize("dynamic", [False, True])
-@pytest.mark.parametrize(("shape", "dim"), [((7,), 0), ((3, 5), 1), ((3, 5), 0), ((2, 1, 4), 1), ((3, 0), 1)])
+@pytest.mark.parametrize(
+    ("shape", "dim"), [((7,), 0), ((3, 5), 1), ((3, 5), 0), ((2, 1, 4), 1), ((2, 3, 4), 2), ((3, 0), 1), ((0, 3), 1)]
+)
 def test_scan(shape: tuple[int, ...], dim: int, dynamic: bool, lowering: str) -> None:
     rng = np.random.default_rng(0)
     x = rng.integers(-4, 5, shape)
@@ -49,17 +52,19 @@ def test_scan(shape: tuple[int, ...], dim: int, dynamic: bool, lowering: str) ->
     np.testing.assert_array_equal(last, x.sum(axis=dim))
 
 
-def test_exclusive_scan_starts_from_its_accumulator() -> None:
+@pytest.mark.parametrize("lowering", [LOWERINGS[0], *BY_ROWS])
+def test_exclusive_scan_starts_from_its_accumulator(lowering: str) -> None:
     x = np.array([1, 2, 3, 4])
     text = scan_text((4,), 0, "arith.addi", dynamic=False, inclusive=False, element="i64")
-    got, _ = evaluate(text, [x, np.zeros_like(x), np.array(10)], LOWERINGS[0])
+    got, _ = evaluate(text, [x, np.zeros_like(x), np.array(10)], lowering)
     np.testing.assert_array_equal(got, [10, 11, 13, 16])
 
 
-def test_inclusive_scan_keeps_the_first_element_as_it_is() -> None:
+@pytest.mark.parametrize("lowering", [LOWERINGS[0], *BY_ROWS])
+def test_inclusive_scan_keeps_the_first_element_as_it_is(lowering: str) -> None:
     x = np.array([-0.0, -0.0], np.float32)
     text = scan_text((2,), 0, "arith.addf", dynamic=False, inclusive=True, element="f32")
-    got, _ = evaluate(text, [x, x, np.zeros((), np.float32)], LOWERINGS[0])
+    got, _ = evaluate(text, [x, x, np.zeros((), np.float32)], lowering)
     assert np.signbit(got).all()
 
 

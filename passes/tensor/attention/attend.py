@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 
 from torch_mlir import ir
-from torch_mlir.dialects import affine, arith, linalg, scf, tensor
+from torch_mlir.dialects import affine, arith, linalg, scf
 
 from stepwell.passes.tensor.attention.block import Block, elements, generic
 from stepwell.passes.tensor.attention.cone import Cone
 from stepwell.passes.tensor.attention.labels import Labels, is_kept
 from stepwell.passes.tensor.attention.softmax import Softmax, unless
 from stepwell.passes.tensor.attention.sources import Sources
-from stepwell.passes.tensor.build import Size, extract_slice, index, size_of
+from stepwell.passes.tensor.build import Size, extract_slice, index, parallel_insert_slice, size_of
 from stepwell.passes.tensor.structured import loops_of
 
 
@@ -79,7 +79,7 @@ def attend(cone: Cone, sources: Sources, softmax: Softmax | None, out: ir.Value,
         result = _block(block, softmax, extract_slice(shared, offsets, sizes, kept))
         end = scf.InParallelOp()
         with ir.InsertionPoint(end.block):
-            _insert(result, shared, offsets, sizes)
+            parallel_insert_slice(result, shared, offsets, sizes)
     return made.results[0]
 
 
@@ -125,17 +125,3 @@ def _quotient(cone: Cone, product: ir.Value, total: ir.Value, value: ir.Value, o
         sum_ = unless(body.arguments[1], 0.0, 1.0)
         linalg.YieldOp([arith.divf(body.arguments[0], sum_)])
     return made.results[0]
-
-
-def _insert(source: ir.Value, into: ir.Value, offsets: list[Size], sizes: list[Size]) -> None:
-    dynamic = ir.ShapedType.get_dynamic_size()
-    tensor.ParallelInsertSliceOp(
-        source,
-        into,
-        [offset for offset in offsets if not isinstance(offset, int)],
-        [size for size in sizes if not isinstance(size, int)],
-        [],
-        [offset if isinstance(offset, int) else dynamic for offset in offsets],
-        [size if isinstance(size, int) else dynamic for size in sizes],
-        [1] * len(offsets),
-    )

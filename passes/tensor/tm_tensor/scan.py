@@ -5,23 +5,76 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, linalg
+from torch_mlir.dialects import arith, linalg, scf, tensor
 
-from stepwell.passes.tensor.build import extract_slice, index, inline_body, insert_slice, loop, sizes_of
+from stepwell.passes.tensor.build import (
+    Size,
+    extract_slice,
+    index,
+    inline_body,
+    insert_slice,
+    loop,
+    parallel_insert_slice,
+    size_of,
+    sizes_of,
+)
 from stepwell.passes.tensor.tm_tensor import Operation
 
 
-def lower_scan(scan: Operation) -> list[ir.Value]:
+def lower_scan(scan: Operation, *, rows: bool = False) -> list[ir.Value]:
     """One loop along the scanned dimension; the accumulator holds all other dimensions.
 
     Inclusive: ``out[0] = in[0]``, ``out[i] = f(out[i - 1], in[i])``. Exclusive: ``out[0]`` is the accumulator given,
-    ``out[i] = f(out[i - 1], in[i - 1])``. The second result is the last accumulator.
+    ``out[i] = f(out[i - 1], in[i - 1])``. The second result is the last accumulator. With ``rows`` each index of the
+    dimensions ahead of it has a loop of its own, and what is left of the accumulator may be one number.
     """
     assert scan.body is not None
-    body = scan.body
     (source,) = scan.inputs
-    out, accumulator = scan.outputs
     dim, inclusive = scan.integer("dimension"), scan.flag("inclusive")
+    if not rows:
+        return _scan(scan.body, source, scan.outputs, dim, inclusive=inclusive)
+    sizes = sizes_of(source)
+    if dim == 0:
+        return _scan_row(scan.body, source, scan.outputs, inclusive=inclusive)
+    made = scf.ForallOp([0] * dim, sizes[:dim], [1] * dim, list(scan.outputs))
+    indices, shared = list(made.body.arguments)[:dim], list(made.body.arguments)[dim:]
+    row = [[1] * dim + sizes[dim:], [1] * dim + sizes[dim + 1 :]]
+    offsets = [[*indices, *[0] * (len(part) - dim)] for part in row]
+    kept = [list(range(dim, len(part))) for part in row]
+    with ir.InsertionPoint(made.body):
+        taken = extract_slice(source, offsets[0], row[0], kept[0])
+        given = [extract_slice(*part) for part in zip(shared, offsets, row, kept, strict=True)]
+        results = _scan_row(scan.body, taken, given, inclusive=inclusive)
+        with ir.InsertionPoint(scf.InParallelOp().block):
+            for part in zip(results, shared, offsets, row, strict=True):
+                parallel_insert_slice(*part)
+    return list(made.results)
+
+
+def _scan_row(body: ir.Block, source: ir.Value, given: Sequence[ir.Value], *, inclusive: bool) -> list[ir.Value]:
+    """Along the first dimension; of one dimension number by number, so that the last one stays in a register."""
+    if ir.RankedTensorType(source.type).rank > 1:
+        return _scan(body, source, given, 0, inclusive=inclusive)
+    out, accumulator = given
+    size = size_of(source, 0)
+    # The first number stands for itself: a loop of its own spares the others a choice.
+    first = min(size, 1) if isinstance(size, int) else arith.minui(size, index(1))
+
+    def step(i: ir.Value, carried: Sequence[ir.Value], *, alone: bool) -> list[ir.Value]:
+        result, before = carried
+        element = tensor.extract(source, [i])
+        after = element if alone else inline_body(body, [before, element])[0]
+        return [tensor.insert(after if inclusive else before, result, [i]), after]
+
+    carried = [out, tensor.extract(accumulator, [])]
+    start: Size = first if inclusive else 0
+    if inclusive:
+        carried = loop(first, carried, lambda i, values: step(i, values, alone=True))
+    result, last = loop(size, carried, lambda i, values: step(i, values, alone=False), start)
+    return [result, tensor.insert(last, accumulator, [])]
+
+
+def _scan(body: ir.Block, source: ir.Value, given: Sequence[ir.Value], dim: int, *, inclusive: bool) -> list[ir.Value]:
     sizes = sizes_of(source)
     keep = [other for other in range(len(sizes)) if other != dim]
     slice_sizes = [1 if other == dim else size for other, size in enumerate(sizes)]
@@ -34,7 +87,7 @@ def lower_scan(scan: Operation) -> list[ir.Value]:
         written = after if inclusive else before
         return [insert_slice(written, result, offsets, slice_sizes), after]
 
-    return loop(sizes[dim], [out, accumulator], step)
+    return loop(sizes[dim], given, step)
 
 
 def _combine(body: ir.Block, i: ir.Value, element: ir.Value, before: ir.Value, inclusive: bool) -> ir.Value:

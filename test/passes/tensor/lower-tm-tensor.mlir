@@ -1,11 +1,20 @@
 // RUN: stepwell-opt %s --lower-tm-tensor --split-input-file | FileCheck %s
 // RUN: stepwell-opt %s --lower-tm-tensor=check-bounds=false --split-input-file | FileCheck %s --check-prefix=UNCHECKED
+// RUN: stepwell-opt %s --lower-tm-tensor=rows=true --split-input-file | FileCheck %s --check-prefix=ROWS
 
 // CHECK-LABEL: func.func @scan
 // CHECK: scf.for {{.*}} iter_args
 // CHECK:   linalg.generic
 // CHECK:   tensor.insert_slice
 // CHECK-NOT: tm_tensor
+// ROWS-LABEL: func.func @scan
+// ROWS: scf.forall
+// ROWS:   scf.for {{.*}} iter_args({{.*}}) -> (tensor<5xf32>, f32)
+// ROWS:     tensor.extract
+// ROWS-NOT: arith.addf
+// ROWS:   scf.for {{.*}} iter_args({{.*}}) -> (tensor<5xf32>, f32)
+// ROWS:     arith.addf
+// ROWS:   scf.forall.in_parallel
 func.func @scan(%x: tensor<?x5xf32>, %out: tensor<?x5xf32>, %acc: tensor<?xf32>) -> tensor<?x5xf32> {
   %0:2 = tm_tensor.scan dimension(1) inclusive(true) ins(%x : tensor<?x5xf32>) outs(%out, %acc : tensor<?x5xf32>, tensor<?xf32>) {
   ^bb0(%a: f32, %b: f32):
