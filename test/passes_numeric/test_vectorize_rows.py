@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from numeric_check import Array, check_pipeline, random_array
+from numeric_check import Array, check_pipeline, random_array, run
 
 _TO_VECTORS = "bufferize,plan-memory,free-buffers,place-parameters,bind-outputs,vectorize-rows{vector-bits=128}"
 
@@ -100,3 +100,31 @@ def test_nan_wins_a_maximum() -> None:
     (x,) = _inputs(CASES["largest"])
     x[2, 5] = np.nan
     check_pipeline(CASES["largest"], _TO_VECTORS, [x])
+
+
+_COMPARED = _TO_VECTORS.replace("vector-bits=128", "vector-bits=128 compare=true")
+
+
+@pytest.mark.parametrize("element", ["f32", "f64"])
+@pytest.mark.parametrize("width", [4, 7, 8, 16, 67])
+@pytest.mark.parametrize("operation", ["maximumf", "minimumf"])
+def test_extrema_by_comparisons(operation: str, width: int, element: str) -> None:
+    start = "0xFF800000" if operation == "maximumf" else "0x7F800000"
+    if element == "f64":
+        start = start.replace("800000", "F0000000000000")
+    body = f"%y = arith.{operation} %o, %a0 : {element}"
+    text = generic(["d0, d1", "d0"], [P, R], [f"12x{width}x{element}"], f"12x{element}", start, body)
+    (x,) = _inputs(text)
+    x[0, width // 2], x[1, 0], x[2, -1], x[3] = np.nan, -np.nan, np.nan, np.nan
+    x[4], x[5], x[6] = np.inf, -np.inf, -np.abs(x[6])
+    x[7], x[8], x[9], x[10] = 0.0, -0.0, -0.0, 0.0
+    x[9, -1], x[10, width // 2] = 0.0, -0.0
+    module = check_pipeline(text, _COMPARED, [x])
+    assert f"vector.reduction <{operation}>" not in str(module)
+    (got,), _ = run(module, [x])
+    signs = np.signbit(got[7:11])
+    assert signs.tolist() == ([False, True, False, False] if operation == "maximumf" else [False, True, True, True])
+
+
+def test_sums_are_not_compared() -> None:
+    assert "arith.cmpf" not in str(check_pipeline(CASES["rows"], _COMPARED, _inputs(CASES["rows"])))

@@ -1,5 +1,6 @@
 // RUN: stepwell-opt %s --pass-pipeline='builtin.module(vectorize-rows{vector-bits=128 unroll=2})' | FileCheck %s --check-prefixes=CHECK,ANY
 // RUN: stepwell-opt %s --pass-pipeline='builtin.module(vectorize-rows{vector-bits=128 reassociate=false})' | FileCheck %s --check-prefixes=CHECK,ORDER
+// RUN: stepwell-opt %s --pass-pipeline='builtin.module(vectorize-rows{vector-bits=128 unroll=2 compare=true})' | FileCheck %s --check-prefix=COMPARED
 
 #id = affine_map<(i, j) -> (i, j)>
 #row = affine_map<(i, j) -> (i)>
@@ -262,6 +263,28 @@ func.func @little(%a: memref<16384xf32>, %s: memref<f32>) {
       ins(%a : memref<16384xf32>) outs(%s : memref<f32>) {
   ^bb0(%x: f32, %y: f32):
     %0 = arith.addf %x, %y : f32
+    linalg.yield %0 : f32
+  }
+  return
+}
+
+// By comparisons: one vector of the best, a test for NaN and a sign for each two vectors.
+// COMPARED-LABEL: func @largest
+// COMPARED: scf.for {{.*}} -> (vector<4xf32>, vector<4xf32>, vector<4xi32>, vector<4xi32>)
+// COMPARED-COUNT-2: arith.cmpf ogt
+// COMPARED: arith.cmpf uno
+// COMPARED-COUNT-2: arith.andi
+// COMPARED: math.copysign
+// COMPARED-NOT: vector.reduction <maximumf>
+// COMPARED: return
+// ANY-LABEL: func @largest
+// ANY: arith.maximumf {{.*}} : vector<4xf32>
+// ANY: vector.reduction <maximumf>
+func.func @largest(%a: memref<3x40xf32>, %b: memref<3xf32>) {
+  linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%a : memref<3x40xf32>) outs(%b : memref<3xf32>) {
+  ^bb0(%x: f32, %y: f32):
+    %0 = arith.maximumf %x, %y : f32
     linalg.yield %0 : f32
   }
   return
