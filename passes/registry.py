@@ -19,6 +19,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "decompose": "stepwell.passes.graph.decompose:Decompose",
     "fold-batch-norm": "stepwell.passes.graph.fold_batch_norm:FoldBatchNorm",
     "simplify": "stepwell.passes.graph.simplify:Simplify",
+    "split-moments": "stepwell.passes.graph.split_moments:SplitMoments",
     "widen-bytes": "stepwell.passes.graph.widen_bytes:WidenBytes",
     "lower-views": "stepwell.passes.graph.lower_views:LowerViews",
     # tensor

@@ -24,6 +24,8 @@ def cpu_pipeline(fp: str, cpu: CpuModel, *, index_bits: int = 64, bare: bool = F
     prepare = _stage("prepare", "tensor", f"split-prepare{growth}", "detach-prepare")
     if fp != "strict":
         graph.elements.append(parse_element("fold-batch-norm"))
+        # Behind decompose, ahead of torch-mlir's own way with statistics.
+        graph.elements.insert(2, parse_element("split-moments"))
         # Weights are laid out ahead of fusion, which rewrites products by the reshapes around them.
         prepare.elements = [parse_element(text) for text in _layouts(fp, cpu)] + prepare.elements
         # Ahead of the memory plan: tiles start in registers, and buffers that nobody writes any more are not planned.

@@ -34,6 +34,7 @@ CASES = [
     Case("decompose", "dense", change("torch.constant.int", "3 : i64")),
     Case("widen-bytes", "bytes", change("torch.constant.int", "1 : i64")),
     Case("simplify", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
+    Case("split-moments", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("fold-batch-norm", "convolution", change("torch.constant.float", "0.5 : f64")),
     Case("lower-views", "indexed", change("torch.constant.float", "2.0 : f64")),
     Case("drop-torch-attributes", "dense", swap("math.tanh", "math.exp")),
