@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from stepwell.backends.registry import backend as find_backend
 from stepwell.backends.target import Target
-from stepwell.driver.compile import Compilation
 from stepwell.driver.executable import Executable
 from stepwell.driver.request import Request, Source
 from stepwell.passes.levels import level as find_level
@@ -16,6 +15,8 @@ from stepwell.passes.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from torch_mlir import ir
+
+    from stepwell.driver.compile import Compilation
 
 
 def compile(

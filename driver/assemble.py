@@ -15,6 +15,7 @@ from stepwell.driver.calling import CallPlan
 from stepwell.driver.executable import Executable, WeightFacts
 from stepwell.driver.report import CompileReport
 from stepwell.support import parameter_file
+from stepwell.support.kept_parameters import HeldFile
 from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import Signature
 
@@ -31,6 +32,7 @@ def assemble(
     weights: WeightFacts,
     sources: Mapping[str, str],
     report: CompileReport,
+    held: HeldFile | None = None,
 ) -> Executable:
     """The executable; its parameter file lives as long as it does.
 
@@ -39,12 +41,14 @@ def assemble(
         trees: live input and output ``TreeSpec`` by entry, where the model came from Python.
         sources: as in :class:`Executable`.
         prepare: the functions that made the prepared weights, as text.
+        held: the parameter file where it is there already; else it is written.
     """
     folder = Path(tempfile.mkdtemp(prefix="stepwell-"))
     try:
-        file = folder / "model.safetensors"
-        with report.timed("prepare"):
-            parameter_file.write(file, parameters, code.layout)
+        file = held.path if held is not None else folder / "model.safetensors"
+        if held is None:
+            with report.timed("prepare"):
+                parameter_file.write(file, parameters, code.layout)
         report.parameter_bytes = file.stat().st_size
         with report.timed("load"):
             runnable = backend.load(code, signatures, file)
@@ -57,4 +61,6 @@ def assemble(
         sources=sources,
     )  # fmt: skip
     weakref.finalize(executable, shutil.rmtree, folder, ignore_errors=True)
+    if held is not None:
+        executable.hold(held)
     return executable

@@ -176,26 +176,33 @@ def run_tune(options: argparse.Namespace) -> Result:
 
 def run_cache(options: argparse.Namespace) -> Result:
     """``stepwell cache``."""
-    from stepwell.driver.compile_cache import kept_code
+    from stepwell.driver.compile_cache import kept_code, kept_parameters
     from stepwell.support.cache_folder import VARIABLE
 
-    kept = kept_code()
-    if kept is None:
-        return Result(f"nothing is kept: {VARIABLE}=off", {"folder": None, "entries": []})
+    kept, files = kept_code(), kept_parameters()
+    if kept is None or files is None:
+        return Result(f"nothing is kept: {VARIABLE}=off", {"folder": None, "entries": [], "parameters": []})
+    place = str(kept.folder.parent)
     if options.action == "clear":
-        count = kept.clear()
-        return Result(f"removed {count} entries from {kept.folder}", {"folder": str(kept.folder), "removed": count})
+        counts = {"entries": kept.clear(), "parameters": files.clear()}
+        left = len(files.entries())
+        text = f"removed {counts['entries']} entries and {counts['parameters']} parameter files from {place}"
+        return Result(text + (f", {left} are in use" if left else ""), {"folder": place, "removed": counts})
     rows = [{**vars(entry), **_known(kept.facts(entry.key))} for entry in kept.entries()]
+    parameters = [vars(entry) for entry in files.entries()]
     lines = [_kept_line(row) for row in rows]
-    total = sum(row["bytes"] for row in rows) / 1e6
-    lines.append(f"{len(rows)} entries, {total:.2f} of {kept.limit / 1e6:.0f} MB, in {kept.folder}")
-    return Result("\n".join(lines), {"folder": str(kept.folder), "limit": kept.limit, "entries": rows})
+    lines += [_kept_line({**row, "model": "parameters", "target": ""}) for row in parameters]
+    for what, found in (("entries", rows), ("parameter files", parameters)):
+        total = sum(row["bytes"] for row in found) / 1e6
+        lines.append(f"{len(found)} {what}, {total:.2f} of {kept.limit / 1e6:.0f} MB")
+    data = {"folder": place, "limit": kept.limit, "entries": rows, "parameters": parameters}
+    return Result("\n".join([*lines, f"in {place}"]), data)
 
 
 def _kept_line(row: dict[str, Any]) -> str:
     used = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["used"]))
     megabytes, target = row["bytes"] / 1e6, row["target"].partition(",")[0]
-    return f"{row['key'][:12]}  {megabytes:8.2f} MB  {used}  {row['model']}  {target}"
+    return f"{row['key'][:12]}  {megabytes:8.2f} MB  {used}  {row['model']}  {target}".rstrip()
 
 
 def _known(facts: dict[str, Any]) -> dict[str, str]:

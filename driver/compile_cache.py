@@ -1,6 +1,7 @@
 """Compiled code by content: the same graph for the same target, made by the same software, is compiled once.
 
-An entry holds the code and how weights become its parameters, never weights: those come from the model each time.
+An entry holds the code and how weights become its parameters, never weights: those come from the model each time. The
+parameter files that were made of weights are kept beside, by the content of the weights.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import hashlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
@@ -22,17 +23,18 @@ from stepwell.driver.assemble import assemble
 from stepwell.driver.executable import PROGRAM, SCHEDULES, Executable, WeightFacts
 from stepwell.driver.report import CompileReport
 from stepwell.frontend.boundary import live_trees
-from stepwell.frontend.fingerprint import checkpoint, fingerprint
+from stepwell.frontend.fingerprint import checkpoint, fingerprint, weights_digest
 from stepwell.frontend.load import Exported
 from stepwell.passes.pipeline import Nested, Pipeline, Upstream
 from stepwell.support import native_library
 from stepwell.support.cache_folder import cache_folder
 from stepwell.support.errors import UsageError
 from stepwell.support.kept_files import KeptFiles
+from stepwell.support.kept_parameters import KeptParameters
 from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import Signature
 
-#: Environment variable: megabytes that the cache may take.
+#: Environment variable: megabytes that code may take, and that parameter files may.
 SIZE = "STEPWELL_CACHE_SIZE"
 _DEFAULT_MEGABYTES = 1024
 _SOFTWARE = ("stepwell", "torch", "torch-mlir", "llvmlite")
@@ -47,18 +49,26 @@ def kept_code() -> KeptFiles | None:
         UsageError: the size in the environment is no number.
     """
     folder = cache_folder()
-    if folder is None:
-        return None
-    text = os.environ.get(SIZE, "") or str(_DEFAULT_MEGABYTES)
-    if not text.isdecimal():
-        raise UsageError(f"{SIZE} is '{text}'", hint="give the number of megabytes that the cache may take")
-    return KeptFiles(folder / "code", int(text) << 20)
+    return None if folder is None else KeptFiles(folder / "code", _limit())
 
 
-def cache_key(exported: Sequence[Exported], backend: Backend, target: Target, pipeline: Pipeline) -> str | None:
+def kept_parameters() -> KeptParameters | None:
+    """The parameter files in the user's cache folder; raises and gives None as :func:`kept_code`."""
+    folder = cache_folder()
+    return None if folder is None else KeptParameters(folder / "parameters", _limit())
+
+
+def cache_key(
+    exported: Sequence[Exported], backend: Backend, target: Target, pipeline: Pipeline | None = None
+) -> str | None:
     """The key of a compilation; None where something takes part that a key can't tell apart: passes, targets or
-    operators from elsewhere."""
-    if not type(backend).__module__.startswith("stepwell.") or not all(map(_is_ours, pipeline.elements())):
+    operators from elsewhere.
+
+    Args:
+        pipeline: None for the target's own, which follows from the target and our sources.
+    """
+    own = pipeline is None or all(map(_is_ours, pipeline.elements()))
+    if not own or not type(backend).__module__.startswith("stepwell."):
         return None
     graphs = [fingerprint(entry) for entry in exported]
     if None in graphs:
@@ -85,16 +95,21 @@ def find(
             return None
         prepare = blobs.pop(_PREPARE, b"").decode()
         sources = {name: blobs.pop(name).decode() for name in (PROGRAM, SCHEDULES) if name in blobs}
-        if not _complete(store, prepare, facts["layout"]):
+        files, of_weights = kept_parameters(), parameters_key(exported, prepare, facts["layout"])
+        held = files.find(of_weights) if files is not None and of_weights is not None else None
+        if held is None and not _complete(store, prepare, facts["layout"]):
             return None
     report.notes = {**facts["notes"], "cache": {"key": key}}
     signatures = {name: Signature.from_json(data) for name, data in facts["entries"].items()}
     trees = {entry.entry: live_trees(entry.program) for entry in exported}
     code = Code(blobs, facts["facts"], facts["layout"])
-    return assemble(
+    executable = assemble(
         backend, target, code, signatures, store, trees=trees, prepare=prepare, weights=weights, sources=sources,
-        report=report,
+        report=report, held=held,
     )  # fmt: skip
+    if held is None:
+        _keep_parameters(of_weights, executable)
+    return executable
 
 
 def keep(kept: KeptFiles, key: str, exported: Sequence[Exported], executable: Executable) -> None:
@@ -117,6 +132,23 @@ def keep(kept: KeptFiles, key: str, exported: Sequence[Exported], executable: Ex
         "notes": executable.report.notes if executable.report else {},
     }
     kept.write(key, facts, blobs)
+    _keep_parameters(parameters_key(exported, executable.prepare, executable.code.layout), executable)
+
+
+def parameters_key(exported: Sequence[Exported], prepare: str, layout: Mapping[str, int]) -> str | None:
+    """The key of the parameter file that the weights of ``exported`` become; None where it could not be kept."""
+    weights = weights_digest(exported, limit=_limit())
+    if weights is None:
+        return None
+    parts = (weights, prepare, sorted(layout.items()), versions(), sources())
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _keep_parameters(key: str | None, executable: Executable) -> None:
+    files = kept_parameters()
+    held = files.add(key, executable.parameter_file) if files is not None and key is not None else None
+    if held is not None:
+        executable.hold(held)
 
 
 def versions() -> dict[str, str]:
@@ -150,6 +182,13 @@ def _complete(store: ParameterStore, prepare: str, layout: Iterable[str]) -> boo
         sources = [source.name for prepared in prepared_parameters(module) for source in prepared.sources]
         add_prepared(module, store)
     return all(name in store for name in (*layout, *sources))
+
+
+def _limit() -> int:
+    text = os.environ.get(SIZE, "") or str(_DEFAULT_MEGABYTES)
+    if not text.isdecimal():
+        raise UsageError(f"{SIZE} is '{text}'", hint="give the number of megabytes that the cache may take")
+    return int(text) << 20
 
 
 def _is_ours(element: Any) -> bool:

@@ -15,6 +15,7 @@ from stepwell.backends.target import Target
 from stepwell.driver.calling import CallPlan
 from stepwell.driver.report import CompileReport
 from stepwell.support.errors import UsageError
+from stepwell.support.kept_parameters import HeldFile
 from stepwell.support.signature import Signature
 
 if TYPE_CHECKING:
@@ -166,6 +167,11 @@ class Executable:
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.parameter_file = file
         return rebound
+
+    def hold(self, file: HeldFile) -> None:
+        """Use ``file``, which has the same content, for the parameter file, and let it go at the end."""
+        self.parameter_file = file.path
+        weakref.finalize(self, file.close)
 
     def save(self, folder: str | Path) -> None:
         """Write the artifact folder; whole or not at all.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stepwell.backends.registry import backend as find_backend
 from stepwell.backends.target import Target
 from stepwell.driver import compile_cache
-from stepwell.driver.compile import Compilation
 from stepwell.driver.executable import Executable
 from stepwell.driver.report import CompileReport
 from stepwell.frontend.entries import export_entries, import_entries
@@ -18,6 +17,9 @@ from stepwell.frontend.program import Program
 from stepwell.passes.pipeline import Pipeline, parse_pipeline
 from stepwell.passes.runner import Observer
 from stepwell.support.errors import UsageError
+
+if TYPE_CHECKING:
+    from stepwell.driver.compile import Compilation
 
 Source = Any
 """``nn.Module``, ``ExportedProgram``, a path, or several :class:`stepwell.Entry` by name."""
@@ -63,8 +65,7 @@ class Request:
         key = None
         if kept is not None:
             with self._report.timed("cache"):
-                pipeline = self._pipeline or self._backend.pipeline(self._target)
-                key = compile_cache.cache_key(exported, self._backend, self._target, pipeline)
+                key = compile_cache.cache_key(exported, self._backend, self._target, self._pipeline)
         if kept is not None and key is not None:
             found = compile_cache.find(kept, key, exported, self._backend, self._target, self._report)
             if found is not None:
@@ -98,6 +99,8 @@ class Request:
             return import_entries(exported) if isinstance(self._model, Mapping) else import_exported(exported[0])
 
     def _compilation(self, program: Program) -> Compilation:
+        from stepwell.driver.compile import Compilation  # all passes: what the cache has needs none
+
         return Compilation(
             program, self._backend, self._target, self._pipeline, dump_dir=self._dump_dir, report=self._report
         )

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import torch
 from torch.fx import GraphModule, Node
 
-from stepwell.frontend.bindings import LITERAL_ELEMENTS, TensorStore
+from stepwell.frontend.bindings import LITERAL_ELEMENTS, TensorStore, to_numpy
 from stepwell.frontend.load import Exported
 from stepwell.support.errors import ImportFailure
 
 #: Operators that are the same wherever this version of torch is; a user's own may be changed without a trace.
 _NAMESPACES = frozenset({"aten", "prims", "prim", "higher_order"})
+
+#: Bytes that one thread hashes at a time.
+_BLOCK = 4 << 20
 
 
 def fingerprint(exported: Exported) -> str | None:
@@ -64,6 +69,33 @@ def checkpoint(exported: Sequence[Exported]) -> TensorStore | None:
             store.add_tensor(name, value)
             store.add_tensor(f"state:{name}", value)
     return store
+
+
+def weights_digest(exported: Sequence[Exported], *, limit: int) -> str | None:
+    """SHA-256 over the tensors of all programs, names and values; None where they have more than ``limit`` bytes."""
+    named = [(entry.entry, name, value) for entry in exported for name, value in _tensors(entry)]
+    distinct = {id(value): value for _, _, value in named}
+    if sum(value.nbytes for value in distinct.values()) > limit:
+        return None
+    blocks: dict[int, list[Future[bytes]]] = {}
+    with ThreadPoolExecutor() as pool:
+        for key, value in distinct.items():
+            data = _bytes(value)
+            blocks[key] = [pool.submit(_sha256, data[at : at + _BLOCK]) for at in range(0, len(data), _BLOCK)]
+    digest = hashlib.sha256()
+    for entry_name, name, value in named:
+        digest.update(f"{entry_name} {name} {value.dtype} {tuple(value.shape)} {value.is_meta}\n".encode())
+        for block in blocks[id(value)]:
+            digest.update(block.result())
+    return digest.hexdigest()
+
+
+def _bytes(value: torch.Tensor) -> memoryview:
+    return memoryview(b"") if value.is_meta else to_numpy(value).reshape(-1).view(np.uint8).data
+
+
+def _sha256(data: memoryview) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 def _tensors(exported: Exported) -> Iterator[tuple[str, torch.Tensor]]:

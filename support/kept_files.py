@@ -86,19 +86,20 @@ class KeptFiles:
         """Remove all entries; gives their number."""
         entries = self.entries()
         for entry in entries:
-            self._remove(entry.key)
+            self.remove(entry.key)
         return len(entries)
+
+    def remove(self, key: str) -> None:
+        """Forget an entry."""
+        with suppress(OSError):
+            self._path(key).unlink()
 
     def _shrink(self) -> None:
         total = 0
         for entry in self.entries():
             total += entry.bytes
             if total > self.limit:
-                self._remove(entry.key)
-
-    def _remove(self, key: str) -> None:
-        with suppress(OSError):
-            self._path(key).unlink()
+                self.remove(entry.key)
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}{_SUFFIX}"

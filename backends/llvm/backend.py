@@ -1,40 +1,33 @@
-"""The target ``cpu``: machine code through the LLVM dialect and llvmlite."""
+"""The target ``cpu``: machine code through the LLVM dialect and llvmlite.
+
+What makes code is imported where it is made: to load code, from an artifact or the cache, takes none of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
-from math import prod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnable
-from stepwell.backends.llvm.bare.emit import CODE, HEADER, LIBRARY, bare_library, emit_bare
-from stepwell.backends.llvm.codegen import generate
 from stepwell.backends.llvm.cpu import Cpu, check_machine, host
 from stepwell.backends.llvm.cpu_levels import resolve_levels, schedule_cpu_text, schedule_model
-from stepwell.backends.llvm.describe import ParameterPlace, describe_model, read_entries, read_layout
 from stepwell.backends.llvm.foreign_runtime import runtime_archive
-from stepwell.backends.llvm.link import link_shared, make_archive
-from stepwell.backends.llvm.pipeline import cpu_pipeline
+from stepwell.backends.llvm.link import OBJECT, link_shared, make_archive
 from stepwell.backends.llvm.runnable import CpuRunnable, ForeignRunnable
 from stepwell.backends.llvm.toolchain import find_compiler, find_toolchain
 from stepwell.backends.target import Target
-from stepwell.passes.buffer.instrument import profile_state
 from stepwell.passes.pipeline import Pipeline
 from stepwell.passes.schedules.book import Schedules
-from stepwell.passes.schedules.database import read_database
 from stepwell.support import native
-from stepwell.support.dtypes import byte_size
 from stepwell.support.errors import ArtifactError, Error, UsageError
 from stepwell.support.parameter_file import read_data
-from stepwell.support.parameters import ParameterStore
-from stepwell.support.signature import Signature, TensorSpec
+from stepwell.support.signature import Signature
 from stepwell.support.threads import MOST_THREADS
 
 _DTYPES = frozenset({"i1", "i8", "ui8", "i16", "i32", "i64", "f16", "bf16", "f32", "f64"})
-_OBJECT, _LIBRARY = "model.o", "model.so"
+_LIBRARY = "model.so"
 _ALIGNMENT = 64
 _CROSS = ("aarch64-linux-gnu", "riscv64-linux-gnu")  # what doctor looks for; others work as well
 
@@ -78,6 +71,8 @@ class CpuBackend(Backend):
         return Capabilities(_DTYPES, dynamic_shapes=not bare, states=not bare)
 
     def pipeline(self, target: Target) -> Pipeline:
+        from stepwell.backends.llvm.pipeline import cpu_pipeline
+
         levels = resolve_levels(target)
         place = levels[0]
         pipeline = cpu_pipeline(
@@ -88,67 +83,41 @@ class CpuBackend(Backend):
         return pipeline
 
     def schedules(self, target: Target) -> Schedules:
-        file = target.get("schedules")
-        entries = read_database(Path(file)).entries if file else ()
-        return Schedules(entries, schedule_cpu_text(resolve_levels(target)))
+        cpu, file = schedule_cpu_text(resolve_levels(target)), target.get("schedules")
+        if not file:
+            return Schedules((), cpu)
+        from stepwell.passes.schedules.database import read_database
+
+        return Schedules(read_database(Path(file)).entries, cpu)
 
     def emit(self, lowered: Lowered) -> Code:
-        cpu, *better = resolve_levels(lowered.target)
-        if cpu.bare:
-            return emit_bare(lowered, cpu)
-        layout = _with_states(read_layout(lowered.module), lowered.signatures, lowered.parameters)
-        places = [_place(name, offset, lowered.parameters) for name, offset in layout.items()]
-        size = max((_aligned(place.offset + place.bytes) for place in places), default=0)
-        kernels = lowered.context.report.get("instrument", {}).get("kernels", {})
-        signatures = {
-            name: _with_times(name, signature, kernels[name]) if name in kernels else signature
-            for name, signature in lowered.signatures.items()
-        }
-        description = describe_model(
-            read_entries(lowered.module),
-            signatures,
-            cpu,
-            parameters=places,
-            parameter_bytes=size,
-            threads=lowered.target.integer("threads", 0),
-            better=better,
-        )
-        made = generate(
-            lowered.module,
-            cpu,
-            opt_level=lowered.target.integer("opt", 3),
-            extra=[description],
-            formats=["o", *(form for form in ("ll", "s") if form in lowered.forms)],
-            better=better,
-        )
-        facts: dict[str, Any] = {"triple": cpu.triple, "cpu": cpu.name, "features": list(cpu.needed)}
-        if better:
-            facts["levels"] = {level.name: list(level.needed) for level in [cpu, *better]}
-        if kernels:
-            facts["kernels"] = kernels
-        return Code({_OBJECT: made.pop("o")}, facts, layout, forms=made)
+        from stepwell.backends.llvm.emit import emit_code
+
+        return emit_code(lowered)
 
     def package(self, code: Code, parameter_file: Path) -> Code:
         cpu = _cpu_of(code)
         if cpu.bare:
+            from stepwell.backends.llvm.bare.emit import CODE, HEADER, LIBRARY, bare_library
+
             weights = read_data(parameter_file) if code.facts["parameter_bytes"] else b""
             library = bare_library(code.files[CODE], cpu, weights)
             return Code({LIBRARY: library, HEADER: code.files[HEADER]}, code.facts, code.layout)
         # Shared libraries are made for Linux; an artifact for another system keeps the object, for its own linker.
         if _LIBRARY in code.files or "linux" not in cpu.triple:
             return code
-        library = link_shared(code.files[_OBJECT], runtime_archive(cpu), cpu)
+        library = link_shared(code.files[OBJECT], runtime_archive(cpu), cpu)
         return Code({_LIBRARY: library}, code.facts, code.layout)
 
     def code_form(self, code: Code, form: str) -> bytes:
         if form == "o":
-            return code.files[_OBJECT]
+            return code.files[OBJECT]
         if form in ("a", "so"):
             cpu = _cpu_of(code)
             if cpu.bare:  # the artifact's own library is there already
                 raise UsageError(f"there is no '{form}' for '{cpu.triple}'", hint="it has o, ll, s and model.a")
             make = make_archive if form == "a" else link_shared
-            return make(code.files[_OBJECT], runtime_archive(cpu), cpu)
+            return make(code.files[OBJECT], runtime_archive(cpu), cpu)
         return super().code_form(code, form)
 
     def load(
@@ -166,7 +135,7 @@ class CpuBackend(Backend):
             return ForeignRunnable(refusal)
         if folder is not None and _LIBRARY in code.files:
             return CpuRunnable.from_library(folder / _LIBRARY, signatures, parameter_file)
-        return CpuRunnable.from_object(code.files[_OBJECT], signatures, parameter_file)
+        return CpuRunnable.from_object(code.files[OBJECT], signatures, parameter_file)
 
     def doctor(self) -> list[tuple[str, bool, str]]:
         rows = [("processor", True, f"{host().name}, needs of code made here: {' '.join(host().needed)}")]
@@ -201,38 +170,6 @@ def _cross_linker(triple: str) -> str:
 
 def _here() -> str:
     return f"{host().arch}-linux-gnu"
-
-
-def _with_states(layout: dict[str, int], signatures: Mapping[str, Signature], store: ParameterStore) -> dict[str, int]:
-    """The layout of the parameter file: what the code reads, then the initial values of the states."""
-    end = max((_aligned(offset + _bytes(name, store)) for name, offset in layout.items()), default=0)
-    placed = dict(layout)
-    for signature in signatures.values():
-        for state in signature.states:
-            name = f"state:{state.name}"
-            if name not in placed and name in store:
-                placed[name] = end
-                end += _aligned(_bytes(name, store))
-    return placed
-
-
-def _with_times(entry: str, signature: Signature, kernels: Sequence[Any]) -> Signature:
-    """The boundary of an entry that pass ``instrument`` gave a state for its times; sessions alone know of it."""
-    times = TensorSpec(profile_state(entry), "i64", (2 * len(kernels),))
-    return replace(signature, states=(*signature.states, times))
-
-
-def _place(name: str, offset: int, store: ParameterStore) -> ParameterPlace:
-    return ParameterPlace(name, offset, _bytes(name, store), store.spec(name).dtype)
-
-
-def _bytes(name: str, store: ParameterStore) -> int:
-    spec = store.spec(name)
-    return prod(int(size) for size in spec.shape if isinstance(size, int)) * byte_size(spec.dtype)
-
-
-def _aligned(size: int) -> int:
-    return -(-size // _ALIGNMENT) * _ALIGNMENT
 
 
 def _cpu_of(code: Code) -> Cpu:

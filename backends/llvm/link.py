@@ -35,7 +35,7 @@ _LIBM = (
     "tanh", "tgamma", "trunc",
 )  # fmt: skip
 
-_OBJECT, _RUNTIME = "model.o", "libstepwell_runtime.a"
+OBJECT, _RUNTIME = "model.o", "libstepwell_runtime.a"
 
 _names = itertools.count()
 
@@ -112,7 +112,7 @@ def link_shared(code: bytes, runtime_archive: bytes, cpu: Cpu) -> bytes:
     """
     with _objects(code, runtime_archive) as folder:
         arguments = [
-            *("-shared", "-o", "model.so", _OBJECT),
+            *("-shared", "-o", "model.so", OBJECT),
             *("-Wl,--whole-archive", _RUNTIME, "-Wl,--no-whole-archive"),
             *("-Wl,-soname,model.so", "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,-z,defs"),
             *("-lm", "-lpthread"),
@@ -128,7 +128,7 @@ def make_archive(code: bytes, runtime_archive: bytes, cpu: Cpu) -> bytes:
         ToolError: no archiver for ``cpu``, or it failed.
     """
     with _objects(code, runtime_archive) as folder:
-        call_tool([*find_toolchain(cpu).ar, "rsD", _RUNTIME, _OBJECT], folder, "making model.a")
+        call_tool([*find_toolchain(cpu).ar, "rsD", _RUNTIME, OBJECT], folder, "making model.a")
         return (folder / _RUNTIME).read_bytes()
 
 
@@ -137,6 +137,6 @@ def _objects(code: bytes, runtime_archive: bytes) -> Iterator[Path]:
     """A folder that holds both under fixed names: no path of this machine may enter what is made of them."""
     with tempfile.TemporaryDirectory(prefix="stepwell-") as name:
         folder = Path(name)
-        (folder / _OBJECT).write_bytes(code)
+        (folder / OBJECT).write_bytes(code)
         (folder / _RUNTIME).write_bytes(runtime_archive)
         yield folder

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.cpu import results
+from bench.cpu.peers import OURS
 from bench.cpu.results import Entry, Row
 from bench.race import REST, WorkerProcess
 
@@ -96,6 +97,8 @@ def _build_row(section: str, name: str, plan: Plan, crew: _Crew) -> Row:
             row.entries[contender] = Entry(
                 deviation=answer["deviation"], export=answer["export"], build=answer["build"]
             )
+    if section == "models" and OURS in crew.names and not row.entries[OURS].error:
+        row.entries[OURS].facts |= {"again s": crew.get(OURS).ask(_PATIENCE, do="again")["seconds"]}
     row.judge()
     return row
 

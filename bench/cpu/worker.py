@@ -1,6 +1,7 @@
 """One contender in a process of its own: commands as JSON lines, one answer each. ``python -m bench.cpu.worker NAME``.
 
-Commands: ``load`` (case, check: build it, compare with float64), ``time`` (threads, seconds), ``facts``, ``artifact``.
+Commands: ``load`` (case, check: build it, compare with float64), ``time`` (threads, seconds), ``facts``, ``artifact``,
+``again`` (build once more, from a cache).
 """
 
 from __future__ import annotations
@@ -70,6 +71,10 @@ class Worker:
                 call()
             durations.append((time.perf_counter() - start) / batch)
         return {"median": statistics.median(durations)}
+
+    def again(self) -> dict[str, Any]:
+        """Seconds of building once more, from a cache."""
+        return {"seconds": self._contender.build_again()}
 
     def facts(self) -> dict[str, Any]:
         """What only this contender can tell."""

@@ -330,12 +330,13 @@ def test_the_command_line(
     assert cli.main(["compile", "cli_model:make", "-o", out]) == 0
     assert capsys.readouterr().out.endswith(f"wrote {out}, code from the cache\n")
     assert cli.main(["cache", "--json"]) == 0
-    (row,) = json.loads(capsys.readouterr().out)["entries"]
-    assert row["model"] == "Tiny" and row["target"].startswith("cpu,")
+    data = json.loads(capsys.readouterr().out)
+    (row,), (file,) = data["entries"], data["parameters"]
+    assert file["bytes"] > 0 and row["model"] == "Tiny" and row["target"].startswith("cpu,")
     assert cli.main(["cache", "list"]) == 0
     assert "MB" in capsys.readouterr().out
     assert cli.main(["cache", "clear"]) == 0
-    assert capsys.readouterr().out == f"removed 1 entries from {own.folder}\n"
+    assert capsys.readouterr().out == f"removed 1 entries and 1 parameter files from {own.folder.parent}\n"
     monkeypatch.setenv("STEPWELL_CACHE", "off")
     assert cli.main(["cache"]) == 0
     assert capsys.readouterr().out == "nothing is kept: STEPWELL_CACHE=off\n"

@@ -10,7 +10,7 @@ import torch
 from bench.cpu import gemm, page, results, tables
 from bench.cpu.cases import SECTIONS, make_case
 from bench.cpu.measure import Plan, measure, measure_facts
-from bench.cpu.peers import NAMES
+from bench.cpu.peers import NAMES, make_contender
 from bench.cpu.results import Entry, Row
 from bench.race import WorkerProcess
 from stepwell.backends.llvm.peaks import Peaks
@@ -22,7 +22,7 @@ def _row(name: str = "64x64x64") -> Row:
         name,
         quick=True,
         entries={
-            "stepwell": Entry(rounds={"1": [1e-3, 2e-3, 4e-3]}, build=2.0, export=1.0),
+            "stepwell": Entry(rounds={"1": [1e-3, 2e-3, 4e-3]}, build=2.0, export=1.0, facts={"again s": 0.126}),
             "eager": Entry(rounds={"1": [2e-3, 2e-3, 2e-3]}, build=0.0),
             "IREE": Entry(rounds={"1": [3e-3, 3e-3, 3e-3]}, build=4.0),
             "ONNX Runtime": Entry(error="ImportError: no | onnxruntime"),
@@ -93,7 +93,7 @@ def test_the_table_shows_everybody() -> None:
     assert "| geometric mean |  |  | **1.00** | **1.50** | - | **1.00** |" in text
     assert "- ONNX Runtime: ImportError: no / onnxruntime (64x64x64)" in text
     built = tables.compile_times([_row()], ["stepwell", "eager", "IREE", "ONNX Runtime"])
-    assert "| 64x64x64 | 1.0 | 2.0 | 4.0, 0.50 | - |" in built
+    assert "| 64x64x64 | 1.0 | 0.13 | 2.0 | 4.0, 0.50 | - |" in built
 
 
 def test_a_section_is_refreshed_alone(tmp_path: Path) -> None:
@@ -132,3 +132,12 @@ def test_a_run_and_its_resumption(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_first_contender_is_us() -> None:
     assert NAMES[:2] == ("stepwell", "eager")
+
+
+def test_only_we_have_a_cache_that_is_measured() -> None:
+    contender = make_contender("stepwell")
+    model, args = make_case("overhead/add_one")
+    contender.build(torch.export.export(model, args), model, args)
+    assert 0 < contender.build_again() < 10
+    with pytest.raises(NotImplementedError, match="has no cache"):
+        make_contender("eager").build_again()

@@ -33,6 +33,14 @@ class Contender(ABC):
         """What the call gave as torch tensors; not part of the time."""
         return value
 
+    def build_again(self) -> float:
+        """Seconds of building the same once more, with what a cache on disk kept of the first time.
+
+        Raises:
+            NotImplementedError: this contender keeps nothing that is measured.
+        """
+        raise NotImplementedError("has no cache")
+
     def save(self, folder: Path) -> None:
         """Write what another process needs to run the model.
 
