@@ -7,11 +7,20 @@ from torch_mlir import ir
 
 def operations(root: ir.Operation) -> list[ir.Operation]:
     """All operations at and below ``root``, inner ones before those around them; the list outlives changes to them."""
+    return _walk(root, ir.WalkOrder.POST_ORDER)
+
+
+def outer_first(root: ir.Operation) -> list[ir.Operation]:
+    """The same in the order of the text: an operation before those inside it."""
+    return _walk(root, ir.WalkOrder.PRE_ORDER)
+
+
+def _walk(root: ir.Operation, order: ir.WalkOrder) -> list[ir.Operation]:
     found: list[ir.Operation] = []
 
     def visit(op: ir.Operation) -> ir.WalkResult:
         found.append(op)
         return ir.WalkResult.ADVANCE
 
-    root.walk(visit)
+    root.walk(visit, order)
     return found

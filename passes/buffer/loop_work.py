@@ -158,7 +158,7 @@ def _children(op: ir.Operation) -> list[ir.Operation]:
 def _own_work(op: ir.Operation) -> int:
     if op.name in _FREE or op.name.endswith(_FREE_ENDS):
         return 0
-    types = [value.type for value in (*op.results, *op.operands)]
+    types = {value.type for value in (*op.results, *op.operands)}
     if all(isinstance(type_, ir.IndexType) for type_ in types):
         return 0  # addresses: the code generator folds or hoists nearly all of them
     widest = max((element_bytes(t) for t in types if isinstance(t, ir.VectorType)), default=0)

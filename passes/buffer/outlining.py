@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch_mlir import ir
+
+from stepwell.support.walk import operations, outer_first
 
 # Operations that are repeated in the function instead of passed to it: constants, and views that cost nothing.
 _REPEATED = frozenset(
@@ -75,8 +77,8 @@ def replace_uses(root: ir.Operation, inside: dict[ir.Value, ir.Value]) -> None:
     """Give ``root`` and all operations in it the values of ``inside`` for their keys."""
     for user in operations(root):
         for index, operand in enumerate(user.operands):
-            if operand in inside:
-                user.operands[index] = inside[operand]
+            if (value := inside.get(operand)) is not None:
+                user.operands[index] = value
 
 
 def _classify(value: ir.Value, seen: set[ir.Value], repeated: list[ir.Operation], passed: list[ir.Value]) -> None:
@@ -95,23 +97,14 @@ def _classify(value: ir.Value, seen: set[ir.Value], repeated: list[ir.Operation]
     repeated.append(operation)
 
 
-def _captured(nest: ir.Operation) -> Iterator[ir.Value]:
-    """Values that ``nest`` uses and that are defined outside of it, in order of use."""
+def _captured(nest: ir.Operation) -> list[ir.Value]:
+    """Values that ``nest`` uses and that are defined outside of it, each once, in order of use."""
     defined: set[ir.Value] = set()
-    for op in operations(nest):
+    used: dict[ir.Value, None] = {}
+    for op in outer_first(nest):
+        used.update(dict.fromkeys(op.operands))
         defined.update(op.results)
         for region in op.regions:
             for block in region.blocks:
                 defined.update(block.arguments)
-    for op in operations(nest):
-        for operand in op.operands:
-            if operand not in defined:
-                yield operand
-
-
-def operations(root: ir.Operation) -> Iterator[ir.Operation]:
-    yield root
-    for region in root.regions:
-        for block in region.blocks:
-            for child in block.operations:
-                yield from operations(child.operation)
+    return [value for value in used if value not in defined]

@@ -18,4 +18,6 @@ def element_bytes(type_: ir.Type) -> int:
         for size in type_.shape:
             count *= size
         return count * element_bytes(type_.element_type)
+    if isinstance(type_, (ir.FloatType, ir.IntegerType)) and type_.width in (16, 32, 64):  # to print a type takes long
+        return int(type_.width) // 8
     return byte_size(str(type_))
