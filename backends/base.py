@@ -55,6 +55,8 @@ class Lowered:
         context: what the passes reported and read.
         target: with every option resolved (``cpu=host`` made explicit).
         forms: what :meth:`Backend.code_form` will be asked for.
+        meanwhile: may be called with the layout of the parameter file as soon as that is known, best while code is
+            generated in another thread.
     """
 
     module: ir.Module
@@ -63,6 +65,7 @@ class Lowered:
     context: PassContext
     target: Target
     forms: tuple[str, ...] = ()
+    meanwhile: Callable[[Mapping[str, int]], None] = lambda layout: None
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,47 +19,65 @@ from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import Signature
 
 
+class OwnFile:
+    """A parameter file in a temporary folder.
+
+    Args:
+        parameters: all that the layout will name.
+    """
+
+    def __init__(self, parameters: ParameterStore, report: CompileReport) -> None:
+        self._parameters: ParameterStore | None = parameters
+        self._report = report
+        self._folder = Path(tempfile.mkdtemp(prefix="stepwell-"))
+        self.path = self._folder / "model.safetensors"
+
+    def write(self, layout: Mapping[str, int]) -> None:
+        """Prepare the weights and write them, unless that was done."""
+        if self._parameters is not None:
+            with self._report.timed("prepare"):
+                parameter_file.write(self.path, self._parameters, layout)
+            self._parameters = None  # the model's tensors are not ours to keep
+
+    def close(self) -> None:
+        """Remove it."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
 def assemble(
     backend: Backend,
     target: Target,
     code: Code,
     signatures: dict[str, Signature],
-    parameters: ParameterStore,
     *,
     trees: Mapping[str, tuple[Any, Any]],
     prepare: str,
     weights: WeightFacts,
     sources: Mapping[str, str],
     report: CompileReport,
-    held: HeldFile | None = None,
+    file: OwnFile | HeldFile,
 ) -> Executable:
     """The executable; its parameter file lives as long as it does.
 
     Args:
-        parameters: all that ``code.layout`` names.
         trees: live input and output ``TreeSpec`` by entry, where the model came from Python.
         sources: as in :class:`Executable`.
         prepare: the functions that made the prepared weights, as text.
-        held: the parameter file where it is there already; else it is written.
+        file: the parameter file; one of our own is written now, unless it was before.
     """
-    folder = Path(tempfile.mkdtemp(prefix="stepwell-"))
     try:
-        file = held.path if held is not None else folder / "model.safetensors"
-        if held is None:
-            with report.timed("prepare"):
-                parameter_file.write(file, parameters, code.layout)
-        report.parameter_bytes = file.stat().st_size
+        if isinstance(file, OwnFile):
+            file.write(code.layout)
+        report.parameter_bytes = file.path.stat().st_size
         with report.timed("load"):
-            runnable = backend.load(code, signatures, file)
+            runnable = backend.load(code, signatures, file.path)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        file.close()
         raise
     plans = {entry: CallPlan(signatures[entry], *specs) for entry, specs in trees.items()}
     executable = Executable(
-        target, code, runnable, signatures, file, report=report, plans=plans, prepare=prepare, weights=weights,
+        target, code, runnable, signatures, file.path, report=report, plans=plans, prepare=prepare, weights=weights,
         sources=sources,
     )  # fmt: skip
-    weakref.finalize(executable, shutil.rmtree, folder, ignore_errors=True)
-    if held is not None:
-        executable.hold(held)
+    executable.hold(file)
     return executable

@@ -9,7 +9,7 @@ from torch_mlir import ir
 
 from stepwell.backends.base import Backend, Lowered
 from stepwell.backends.target import Target
-from stepwell.driver.assemble import assemble
+from stepwell.driver.assemble import OwnFile, assemble
 from stepwell.driver.executable import PROGRAM, SCHEDULES, Executable, WeightFacts
 from stepwell.driver.prepare import add_prepared, prepare_text
 from stepwell.driver.remaining import pipeline_from
@@ -79,22 +79,28 @@ class Compilation:
 
     def finish(self, forms: tuple[str, ...] = ()) -> Executable:
         """Emit code (in other ``forms`` too), write the parameter file, and load both."""
+        file = OwnFile(self.program.parameters, self.report)
         lowered = Lowered(
-            self.program.module, self.program.signatures, self.program.parameters, self.context, self.target, forms
-        )
-        with self.report.timed("code"):
-            code = self.backend.emit(lowered)
+            self.program.module, self.program.signatures, self.program.parameters, self.context, self.target, forms,
+            meanwhile=file.write,
+        )  # fmt: skip
+        try:
+            with self.report.timed("code"):
+                code = self.backend.emit(lowered)
+        except BaseException:
+            file.close()
+            raise
         return assemble(
             self.backend,
             self.target,
             code,
             self.program.signatures,
-            self.program.parameters,
             trees=self.program.trees,
             prepare=prepare_text(self.context),
             weights=self._weight_facts(),
             sources=self.sources(),
             report=self.report,
+            file=file,
         )
 
     def sources(self) -> dict[str, str]:

@@ -19,7 +19,7 @@ from typing import Any
 
 from stepwell.backends.base import Backend, Code
 from stepwell.backends.target import Target
-from stepwell.driver.assemble import assemble
+from stepwell.driver.assemble import OwnFile, assemble
 from stepwell.driver.executable import PROGRAM, SCHEDULES, Executable, WeightFacts
 from stepwell.driver.report import CompileReport
 from stepwell.frontend.boundary import live_trees
@@ -104,8 +104,8 @@ def find(
     trees = {entry.entry: live_trees(entry.program) for entry in exported}
     code = Code(blobs, facts["facts"], facts["layout"])
     executable = assemble(
-        backend, target, code, signatures, store, trees=trees, prepare=prepare, weights=weights, sources=sources,
-        report=report, held=held,
+        backend, target, code, signatures, trees=trees, prepare=prepare, weights=weights, sources=sources,
+        report=report, file=held or OwnFile(store, report),
     )  # fmt: skip
     if held is None:
         _keep_parameters(of_weights, executable)

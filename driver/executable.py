@@ -8,14 +8,13 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stepwell.backends.base import Code, Runnable
 from stepwell.backends.target import Target
 from stepwell.driver.calling import CallPlan
 from stepwell.driver.report import CompileReport
 from stepwell.support.errors import UsageError
-from stepwell.support.kept_parameters import HeldFile
 from stepwell.support.signature import Signature
 
 if TYPE_CHECKING:
@@ -25,6 +24,15 @@ if TYPE_CHECKING:
 PROGRAM = "program.mlir"
 #: The entries of schedule databases that the code was made with.
 SCHEDULES = "schedules.json"
+
+
+class ParameterFile(Protocol):
+    """One that somebody has to let go."""
+
+    path: Path
+
+    def close(self) -> None:
+        """Let it go."""
 
 
 @dataclass(frozen=True)
@@ -168,8 +176,8 @@ class Executable:
         self.parameter_file = file
         return rebound
 
-    def hold(self, file: HeldFile) -> None:
-        """Use ``file``, which has the same content, for the parameter file, and let it go at the end."""
+    def hold(self, file: ParameterFile) -> None:
+        """Use ``file`` for the parameter file, whose content it has, and close it at the end."""
         self.parameter_file = file.path
         weakref.finalize(self, file.close)
 

@@ -16,7 +16,8 @@ class CompileReport:
     """Collected while compiling.
 
     Attributes:
-        seconds: phase -> seconds, in order; ``export`` is torch.export, ``import`` its decompositions and the import.
+        seconds: phase -> seconds, in order; ``export`` is torch.export, ``import`` its decompositions and the import;
+            ``prepare`` passes within ``code`` where that works in another thread.
         passes: the passes as they ran.
         notes: what passes reported, by pass name.
         parameters: bytes of the parameter file, and of the model's own weights.

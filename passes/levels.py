@@ -81,7 +81,7 @@ def level(name: str) -> Level:
 
 def _makes_tensors(op: ir.Operation) -> bool:
     values = [*op.results, *(value for region in op.regions for block in region for value in block.arguments)]
-    return any(isinstance(value.type, ir.RankedTensorType | ir.UnrankedTensorType) for value in values)
+    return any(isinstance(value.type, (ir.RankedTensorType, ir.UnrankedTensorType)) for value in values)
 
 
 def check_level(module: ir.Operation, name: str) -> None:

@@ -33,6 +33,7 @@ def generate(
     exports: Iterable[str] = ("stepwell_model",),
     formats: Iterable[str] = ("o",),
     better: Sequence[Cpu] = (),
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> dict[str, bytes]:
     """Compile a module of the LLVM dialect.
 
@@ -42,6 +43,7 @@ def generate(
         exports: names of the symbols that stay visible; all other definitions become internal.
         formats: what to return, from :data:`FORMATS`.
         better: CPUs that the same functions are compiled for once more, under names from :func:`level_symbol`.
+        meanwhile: called while LLVM works in another thread.
 
     Returns:
         Format name -> bytes; the same input gives the same bytes. The object is position independent.
@@ -57,7 +59,7 @@ def generate(
     if opt_level not in range(4):
         raise UsageError(f"optimisation level {opt_level} does not exist", hint="choose 0, 1, 2 or 3")
     texts = [translate(module, cpu), *(translate(module, cpu, level) for level in better)]
-    return _interruptible(lambda: _compile(texts, cpu, opt_level, extra, frozenset(exports), wanted))
+    return _interruptible(lambda: _compile(texts, cpu, opt_level, extra, frozenset(exports), wanted), meanwhile)
 
 
 def compile_text(text: str, cpu: Cpu, *, exports: Iterable[str]) -> bytes:
@@ -217,10 +219,11 @@ def _optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine, opt_level: in
     builder.getModulePassManager().run(module, builder)
 
 
-def _interruptible(work: Callable[[], T]) -> T:
-    """The result of ``work``; Ctrl-C does not wait for it to end (LLVM can't be stopped, so it ends unseen)."""
-    if threading.current_thread() is not threading.main_thread():
-        return work()
+def _interruptible(work: Callable[[], T], meanwhile: Callable[[], None]) -> T:
+    """The result of ``work``, which runs in a thread beside ``meanwhile``.
+
+    Neither Ctrl-C nor an error of ``meanwhile`` waits for it to end (LLVM can't be stopped, so it ends unseen).
+    """
     result: list[T] = []
     failure: list[BaseException] = []
 
@@ -232,6 +235,7 @@ def _interruptible(work: Callable[[], T]) -> T:
 
     worker = threading.Thread(target=body, name="stepwell-codegen", daemon=True)
     worker.start()
+    meanwhile()
     while worker.is_alive():
         worker.join(0.1)  # a wait without limit would not see the signal before the work ends
     if failure:

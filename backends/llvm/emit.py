@@ -51,6 +51,7 @@ def emit_code(lowered: Lowered) -> Code:
         extra=[description],
         formats=["o", *(form for form in ("ll", "s") if form in lowered.forms)],
         better=better,
+        meanwhile=lambda: lowered.meanwhile(layout),
     )
     facts: dict[str, Any] = {"triple": cpu.triple, "cpu": cpu.name, "features": list(cpu.needed)}
     if better:

@@ -122,6 +122,8 @@ class Liveness:
         operands = [operand for operand in op.operands if _is_buffer(operand)]
         for value in [*results, *operands]:
             self._parent.setdefault(value, value)
+        if not results and len(op.regions) == 0:
+            return
         carried = [argument for region in op.regions for block in region for argument in block.arguments]
         carried = [argument for argument in carried if _is_buffer(argument)]
         if op.name in ("memref.alloc", "memref.alloca", "func.func"):

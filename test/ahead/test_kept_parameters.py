@@ -5,19 +5,24 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import stepwell
 from stepwell.driver import compile_cache
+from stepwell.driver.assemble import OwnFile
 from stepwell.driver.executable import Executable
+from stepwell.driver.report import CompileReport
 from stepwell.frontend.fingerprint import weights_digest
 from stepwell.frontend.load import Exported, export_source
 from stepwell.support import kept_parameters
 from stepwell.support.kept_parameters import KeptParameters
+from stepwell.support.parameters import ParameterStore
 
 
 class Model(torch.nn.Module):
@@ -225,3 +230,16 @@ def test_processes_may_use_it_at_once(tmp_path: Path) -> None:
     for worker in workers:
         worker.join(timeout=60)
     assert [worker.exitcode for worker in workers] == [0] * 4
+
+
+def test_a_file_that_is_written_keeps_no_weights_alive() -> None:
+    store = ParameterStore()
+    store.add("weight", lambda: np.ones(3, np.float32))
+    known = weakref.ref(store)
+    file = OwnFile(store, CompileReport())
+    file.write({"weight": 0})
+    file.write({"weight": 0})
+    del store
+    assert known() is None and file.path.exists()
+    file.close()
+    assert not file.path.parent.exists()

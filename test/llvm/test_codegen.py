@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 from torch_mlir import ir
@@ -95,10 +96,28 @@ def test_ctrl_c_does_not_wait_for_llvm() -> None:
         threading.Timer(0.2, _thread.interrupt_main).start()
         begin = time.monotonic()
         try:
-            _interruptible(lambda: time.sleep(20))
+            _interruptible(lambda: time.sleep(20), lambda: None)
         except KeyboardInterrupt:
             print("interrupted", time.monotonic() - begin < 10)
     """)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "interrupted True\n"
     assert done.returncode in (0, -signal.SIGINT)
+
+
+def test_what_happens_meanwhile_happens_here_while_llvm_works_elsewhere() -> None:
+    seen: list[tuple[bool, bool]] = []
+
+    def meanwhile() -> None:
+        others = [thread.name for thread in threading.enumerate()]
+        seen.append((threading.current_thread() is threading.main_thread(), "stepwell-codegen" in others))
+
+    busy = "".join(SQUARE.replace("@main", f"@f{number}") for number in range(2000))
+    code = generate(parse(busy), host(), exports=["f7"], meanwhile=meanwhile)
+    assert seen == [(True, True)] and b"f7" in code["o"]
+
+    def fail() -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        generate(parse(SQUARE), host(), meanwhile=fail)
