@@ -16,6 +16,7 @@ from stepwell.frontend.load import Exported, export_source, import_exported, loa
 from stepwell.frontend.program import Program
 from stepwell.passes.pipeline import Pipeline, parse_pipeline
 from stepwell.passes.runner import Observer
+from stepwell.support.collection import without_collection
 from stepwell.support.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,11 +71,12 @@ class Request:
             found = compile_cache.find(kept, key, exported, self._backend, self._target, self._report)
             if found is not None:
                 return found
-        compilation = self._compilation(self._import(exported))
-        for observer in observers:
-            compilation.observe(observer)
-        compilation.lower()
-        executable = compilation.finish(forms)
+        with without_collection():
+            compilation = self._compilation(self._import(exported))
+            for observer in observers:
+                compilation.observe(observer)
+            compilation.lower()
+            executable = compilation.finish(forms)
         if kept is not None and key is not None:
             compile_cache.keep(kept, key, exported, executable)
         return executable
