@@ -10,6 +10,7 @@ from torch_mlir import ir
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.convolution.channelwise import ChannelwiseNest, is_channelwise
 from stepwell.passes.buffer.convolution.dense import DenseNest, Registers, is_packed_convolution
+from stepwell.passes.buffer.convolution.planes import PlanesNest, is_planes
 from stepwell.passes.buffer.convolution.site import find_site
 from stepwell.support.walk import operations
 
@@ -25,6 +26,7 @@ class VectorizeConvolutions(Pass):
         registers: number of vector registers.
         l2: bytes of the second-level cache.
 
+    Depthwise convolutions with channels second have vectors of pixels.
     An elementwise operation that reads the result first is done in registers, before the result is stored; a copy of
     it into a larger (padded) buffer becomes a second store, or the only one. Rows of pixels are parallel loops.
     """
@@ -38,7 +40,9 @@ class VectorizeConvolutions(Pass):
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         found = [
-            candidate for candidate in operations(op) if is_packed_convolution(candidate) or is_channelwise(candidate)
+            candidate
+            for candidate in operations(op)
+            if is_packed_convolution(candidate) or is_channelwise(candidate) or is_planes(candidate)
         ]
         fused = copied = taken = 0
         for convolution in found:
@@ -48,9 +52,12 @@ class VectorizeConvolutions(Pass):
             assert site.position is not None
             element = str(ir.MemRefType(site.result.type).element_type)
             registers = Registers(self.registers, max(2, self.vector_bits // _BITS[element]), self.l2)
-            nest = ChannelwiseNest if is_channelwise(convolution) else DenseNest
             with ir.InsertionPoint(site.position), convolution.location:
-                nest(site, registers, context.schedules).emit()
+                if is_planes(convolution):
+                    PlanesNest(site, registers).emit()
+                else:
+                    nest = ChannelwiseNest if is_channelwise(convolution) else DenseNest
+                    nest(site, registers, context.schedules).emit()
             taken, fused, copied = taken + 1, fused + (site.epilogue is not None), copied + (site.copy is not None)
             site.erase()
         context.note(self.name, convolutions=taken, epilogues=fused, copies=copied)

@@ -127,6 +127,12 @@ def inline_body(
     return [values.get(operand, operand) for operand in terminator.operands]
 
 
+def reassociation(groups: Sequence[Sequence[int]]) -> ir.ArrayAttr:
+    """Which dimensions a reshape joins or splits."""
+    kind = ir.IntegerType.get_signless(64)
+    return ir.ArrayAttr.get([ir.ArrayAttr.get([ir.IntegerAttr.get(kind, axis) for axis in group]) for group in groups])
+
+
 def _split(sizes: Sequence[Size]) -> tuple[list[int], list[ir.Value]]:
     static = [size if isinstance(size, int) else _DYNAMIC for size in sizes]
     return static, [size for size in sizes if not isinstance(size, int)]

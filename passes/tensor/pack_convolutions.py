@@ -11,7 +11,7 @@ from torch_mlir.dialects import arith, linalg, tensor
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.schedules.packing import filter_key, filter_schedule
-from stepwell.passes.tensor.build import Size, empty, extract_slice, scalar, sizes_of
+from stepwell.passes.tensor.build import Size, empty, extract_slice, reassociation, scalar, sizes_of
 from stepwell.passes.tensor.layout.readers import FEW_CHANNELS
 from stepwell.passes.tensor.layout.rewrites import is_zero
 from stepwell.passes.tensor.layout.twins import LAST
@@ -128,7 +128,7 @@ class _Rewrite:
             source = pad.result
         split = [*self.window, self.depth, self.blocks, self.block]
         kind = ir.RankedTensorType.get(split, self.element)
-        blocked = tensor.ExpandShapeOp(kind, source, _groups([[0], [1], [2], [3, 4]]), [], split).result
+        blocked = tensor.ExpandShapeOp(kind, source, reassociation([[0], [1], [2], [3, 4]]), [], split).result
         packed: list[Size] = [self.blocks, *self.window, self.depth, self.block]
         made = linalg.transpose(blocked, outs=[empty(packed, self.element)], permutation=[3, 0, 1, 2, 4])
         result: ir.Value = made.results[0]
@@ -183,12 +183,12 @@ class _GroupedRewrite(_Rewrite):
         parts = self.channels // self.block
         split = [self.groups, parts, self.block, *self.window, self.depth]
         kind = ir.RankedTensorType.get(split, self.element)
-        blocked = tensor.ExpandShapeOp(kind, self.filter, _groups([[0], [1, 2], [3], [4], [5]]), [], split).result
+        blocked = tensor.ExpandShapeOp(kind, self.filter, reassociation([[0], [1, 2], [3], [4], [5]]), [], split).result
         order = [0, 1, 3, 4, 5, 2]
         start = empty([split[axis] for axis in order], self.element)
         made = linalg.transpose(blocked, outs=[start], permutation=order)
         packed = ir.RankedTensorType.get([self.blocks, *self.window, self.depth, self.block], self.element)
-        return tensor.CollapseShapeOp(packed, made.results[0], _groups([[0, 1], [2], [3], [4], [5]])).result
+        return tensor.CollapseShapeOp(packed, made.results[0], reassociation([[0, 1], [2], [3], [4], [5]])).result
 
     def build(self) -> ir.Value:
         result = super().build()
@@ -198,7 +198,7 @@ class _GroupedRewrite(_Rewrite):
         sizes = sizes_of(self.init)
         static = [_static(size) for size in sizes]
         dynamic = [size for size in sizes if not isinstance(size, int)]
-        return tensor.ExpandShapeOp(kind, result, _groups([[0], [1], [2], [3, 4]]), dynamic, static).result
+        return tensor.ExpandShapeOp(kind, result, reassociation([[0], [1], [2], [3, 4]]), dynamic, static).result
 
     def _add_init(self, result: ir.Value) -> ir.Value:
         return result if self._starts_at_zero() else arith.AddFOp(result, _joined(self.init)).result
@@ -212,12 +212,7 @@ def _joined(value: ir.Value) -> ir.Value:
     kind = ir.RankedTensorType(value.type)
     shape = [*kind.shape[:3], kind.shape[3] * kind.shape[4]]
     joined = ir.RankedTensorType.get(shape, kind.element_type)
-    return tensor.CollapseShapeOp(joined, value, _groups([[0], [1], [2], [3, 4]])).result
-
-
-def _groups(groups: list[list[int]]) -> ir.ArrayAttr:
-    kind = ir.IntegerType.get_signless(64)
-    return ir.ArrayAttr.get([ir.ArrayAttr.get([ir.IntegerAttr.get(kind, axis) for axis in group]) for group in groups])
+    return tensor.CollapseShapeOp(joined, value, reassociation([[0], [1], [2], [3, 4]])).result
 
 
 def _pair(op: ir.Operation, name: str) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.tensor.layout.grouped import grouped_convolution
+from stepwell.passes.tensor.layout.planes import keep_planes
 from stepwell.passes.tensor.layout.readers import GROUPED
 from stepwell.passes.tensor.layout.rewrites import REWRITES, Rewrite, unchanged
 from stepwell.passes.tensor.layout.twins import FIRST, Twins, transpose
@@ -30,20 +31,23 @@ class PropagateLayouts(Pass):
     summary: ClassVar[str] = "keep images with channels last between convolutions"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        converted = 0
+        converted = kept = 0
         for function in op.regions[0].blocks[0].operations:
             for region in function.operation.regions:
                 for block in region.blocks:
-                    converted += _convert(block)
-        context.note(self.name, converted=converted)
+                    alone = keep_planes(block)
+                    kept += len(alone)
+                    converted += _convert(block, alone)
+        context.note(self.name, converted=converted, kept=kept)
 
 
-def _convert(block: ir.Block) -> int:
-    if not any(view.operation.name in _CONVOLUTIONS for view in block.operations):
+def _convert(block: ir.Block, alone: list[ir.Operation]) -> int:
+    convolutions = [view.operation for view in block.operations if view.operation.name in _CONVOLUTIONS]
+    if all(op in alone for op in convolutions):
         return 0
     twins = Twins()
     done: list[tuple[ir.Operation, ir.Value]] = []
-    for op in [view.operation for view in block.operations]:
+    for op in [view.operation for view in block.operations if view.operation not in alone]:
         rewrite = _REWRITES.get(op.name)
         with ir.InsertionPoint(op), op.location:
             same = unchanged(op, twins)

@@ -70,6 +70,21 @@ CASES: dict[str, tuple[Callable[[], list[nn.Module]], tuple[int, ...]]] = {
         + [conv(19, 19, 3, groups=19, dilation=2, padding=2, bias=False)],
         (2, 19, 12, 9),
     ),
+    "depthwise, alone": (
+        lambda: [
+            nn.Sequential(nn.Conv2d(3, 3, k, groups=3, stride=s, padding=p, dilation=d), nn.Hardswish())
+            for k, s, p, d in (
+                (3, 1, 1, 1), (5, 2, 2, 1), (7, 1, 3, 1), (2, 4, 1, 1), (3, 3, 1, 1), (5, 2, 7, 3),
+                (3, (2, 1), (0, 1), 1),
+            )
+        ],
+        (2, 3, 17, 21),
+    ),
+    "depthwise, large": (
+        lambda: [conv(2, 2, 3, groups=2, padding=1), conv(2, 2, 3, groups=2, stride=2)],
+        (1, 2, 70, 150),
+    ),
+    "depthwise, one pixel": (lambda: [conv(2, 2, k, groups=2, padding=k // 2) for k in (1, 3)], (2, 2, 1, 1)),
     "grouped": (
         lambda: [conv(12, 24, 3, groups=3, padding=1), conv(12, 8, 1, groups=4), conv(12, 24, 3, groups=12)],
         (2, 12, 7, 6),
@@ -118,7 +133,7 @@ def test_against_float64(name: str) -> None:
     check(model, torch.randn(shape), stepwell.compile(model, (x,), target="cpu"))
 
 
-@pytest.mark.parametrize("name", ["windows", "depthwise", "pooling", "gate"])
+@pytest.mark.parametrize("name", ["windows", "depthwise", "depthwise, alone", "pooling", "gate"])
 def test_dynamic_batch(name: str) -> None:
     torch.manual_seed(0)
     make, shape = CASES[name]

@@ -43,7 +43,7 @@ class Site:
             if op is not None:
                 op.erase()
         for value in written:
-            _erase_unused(value)
+            erase_unused(value)
 
 
 def find_site(op: ir.Operation) -> Site | None:
@@ -69,6 +69,15 @@ def accesses(value: ir.Value, block: ir.Block) -> list[tuple[ir.Operation, ir.Va
         elif user.name != "memref.dim":
             found.append((_lift(user, block), value))
     return found
+
+
+def is_unchanged(value: ir.Value, after: ir.Operation, until: ir.Operation) -> bool:
+    """Whether no operation behind ``after``, up to and with ``until``, may write the buffer of ``value``."""
+    return all(
+        _only_reads(user, view)
+        for user, view in accesses(root_of(value), after.block)
+        if after.is_before_in_block(user) and not until.is_before_in_block(user)
+    )
 
 
 def _take_epilogue(site: Site) -> None:
@@ -209,11 +218,12 @@ def _has_lanes(value: ir.Value) -> bool:
     return bool(kind.rank == 4 and strides[-1] == 1)
 
 
-def _erase_unused(value: ir.Value) -> None:
+def erase_unused(value: ir.Value) -> None:
+    """Erase the buffer ``value`` and its views where nobody reads or writes them any more."""
     for use in list(value.uses):
         user = use.owner.operation
         if user.name in VIEWS:
-            _erase_unused(user.results[0])
+            erase_unused(user.results[0])
     owner = value.owner
     if isinstance(owner, ir.Block) or any(True for _ in value.uses):
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch_mlir import ir
 from torch_mlir.dialects import linalg, tensor
 
-from stepwell.passes.tensor.build import empty, scalar, sizes_of
+from stepwell.passes.tensor.build import empty, reassociation, scalar, sizes_of
 from stepwell.passes.tensor.layout.readers import FLOATS, GROUPED
 from stepwell.passes.tensor.layout.rewrites import add_start, window_of
 from stepwell.passes.tensor.layout.twins import Twins, transpose
@@ -39,7 +39,7 @@ def grouped_convolution(op: ir.Operation, twins: Twins) -> ir.Value | None:
     made = linalg.conv_2d_nhwgc_gfhwc(split, transpose(weights, (0, 1, 3, 4, 2)), outs=[zero], **window_of(convolution))
     shape = ir.RankedTensorType(made.type).shape
     joined = ir.RankedTensorType.get([*shape[:3], groups * filters], kind.element_type)
-    result = tensor.CollapseShapeOp(joined, made, _attribute(_CHANNELS_LAST)).result
+    result = tensor.CollapseShapeOp(joined, made, reassociation(_CHANNELS_LAST)).result
     return add_start(result, start, twins)
 
 
@@ -48,7 +48,7 @@ def _split(image: ir.Value, groups: int, channels: int) -> ir.Value:
     static = [size if isinstance(size, int) else ir.ShapedType.get_dynamic_size() for size in sizes]
     kind = ir.RankedTensorType.get([*static, groups, channels], ir.RankedTensorType(image.type).element_type)
     dynamic = [size for size in sizes if not isinstance(size, int)]
-    return tensor.ExpandShapeOp(kind, image, _attribute(_CHANNELS_LAST), dynamic, [*static, groups, channels]).result
+    return tensor.ExpandShapeOp(kind, image, reassociation(_CHANNELS_LAST), dynamic, [*static, groups, channels]).result
 
 
 def _unsplit(value: ir.Value) -> ir.Value | None:
@@ -64,8 +64,3 @@ def _maker(value: ir.Value, name: str) -> ir.Operation | None:
 
 def _groups(op: ir.Operation) -> list[list[int]]:
     return [[int(axis.value) for axis in group] for group in ir.ArrayAttr(op.attributes["reassociation"])]
-
-
-def _attribute(groups: list[list[int]]) -> ir.ArrayAttr:
-    kind = ir.IntegerType.get_signless(64)
-    return ir.ArrayAttr.get([ir.ArrayAttr.get([ir.IntegerAttr.get(kind, axis) for axis in group]) for group in groups])

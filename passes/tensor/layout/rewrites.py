@@ -7,15 +7,14 @@ from collections.abc import Callable, Sequence
 from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, tensor
 
-from stepwell.passes.tensor.build import empty, inline_body, insert_slice, scalar, sizes_of
+from stepwell.passes.tensor.build import empty, inline_body, scalar, sizes_of
+from stepwell.passes.tensor.layout.border import border_of, with_border
 from stepwell.passes.tensor.layout.readers import FLOATS, feeds_convolution
 from stepwell.passes.tensor.layout.twins import FIRST, LAST, Twins, is_image, permuted_sizes, transpose
 from stepwell.passes.tensor.structured import input_count
 
 #: Builds the twin of the operation's result at the insertion point; None where it does not apply.
 Rewrite = Callable[[ir.Operation, Twins], "ir.Value | None"]
-
-_DYNAMIC = ir.ShapedType.get_dynamic_size()
 
 
 def convolution(op: ir.Operation, twins: Twins) -> ir.Value | None:
@@ -45,22 +44,10 @@ def pooling(op: ir.Operation, twins: Twins) -> ir.Value | None:
 def pad(op: ir.Operation, twins: Twins) -> ir.Value | None:
     """``tensor.pad`` by static amounts of one value: a filled tensor that the image is inserted into."""
     source = op.operands[0]
-    low, high = (list(ir.DenseI64ArrayAttr(op.attributes[name])) for name in ("static_low", "static_high"))
-    value = list(op.regions[0].blocks[0].operations)[-1].operation.operands[0]
     if source not in twins and not feeds_convolution(op.results[0]):
         return None
-    if _DYNAMIC in low + high or min(low + high) < 0 or value.owner == op.regions[0].blocks[0]:
-        return None
-    if not isinstance(value.owner, ir.Block) and value.owner.operation.parent == op:
-        return None
-    image = twins.make(source)
-    sizes = sizes_of(image)
-    around = [low[axis] + high[axis] for axis in LAST]
-    if any(grown and not isinstance(size, int) for grown, size in zip(around, sizes, strict=True)):
-        return None
-    whole = [size + grown if isinstance(size, int) else size for size, grown in zip(sizes, around, strict=True)]
-    filled = linalg.fill(value, outs=[empty(whole, ir.RankedTensorType(image.type).element_type)])
-    return insert_slice(image, filled, [low[axis] for axis in LAST], sizes)
+    border = border_of(op)
+    return None if border is None else with_border(twins.make(source), border, LAST)
 
 
 def generic(op: ir.Operation, twins: Twins) -> ir.Value | None:
@@ -134,16 +121,17 @@ REWRITES: dict[str, Rewrite] = {
 }
 
 
-def add_start(result: ir.Value, init: ir.Value, twins: Twins) -> ir.Value:
-    """``result`` plus what the convolution starts from, unless that is zero."""
+def add_start(result: ir.Value, init: ir.Value, twins: Twins | None) -> ir.Value:
+    """``result`` plus what the convolution starts from, unless that is zero; without twins channels are second."""
     owner = init.owner
     if not isinstance(owner, ir.Block):
         op = owner.operation
         if op.name == "linalg.fill" and is_zero(op.operands[0]):
             return result
         if op.name == "linalg.broadcast" and list(ir.DenseI64ArrayAttr(op.attributes["dimensions"])) == [0, 2, 3]:
-            return _add(result, op.operands[0], [ir.AffineDimExpr.get(3)])
-    return _add(result, twins.make(init), [ir.AffineDimExpr.get(dim) for dim in range(4)])
+            return _add(result, op.operands[0], [ir.AffineDimExpr.get(1 if twins is None else 3)])
+    start = init if twins is None else twins.make(init)
+    return _add(result, start, [ir.AffineDimExpr.get(dim) for dim in range(4)])
 
 
 def _add(left: ir.Value, right: ir.Value, indices: Sequence[ir.AffineExpr]) -> ir.Value:

@@ -120,3 +120,57 @@ func.func @small_image(%x: memref<1x5x5x64xf32>, %w: memref<4x3x3x64x16xf32>, %o
   }
   return
 }
+
+// -----
+
+#id = affine_map<(n, c, h, w) -> (n, c, h, w)>
+#channel = affine_map<(n, c, h, w) -> (c)>
+
+// With channels second each plane is copied with its border, even columns beside odd ones; no image with a border is made.
+// CHECK-LABEL: func.func @planes
+// CHECK-NOT: memref<2x3x10x10xf32>
+// CHECK: scf.parallel
+// CHECK: %[[PIECE:.*]] = memref.alloc() {{.*}} : memref<9x2x8xf32>
+// CHECK: vector.shuffle %{{.*}} [0, 2, 4, 6]
+// CHECK: vector.load %[[PIECE]]{{.*}} vector<4xf32>
+// CHECK: vector.fma {{.*}} : vector<4xf32>
+// CHECK: memref.load %arg2
+// CHECK: vector.store %{{.*}}, %{{.*}} : memref<2x3x4x4xf32>, vector<4xf32>
+// CHECK-NOT: linalg
+func.func @planes(%x: memref<2x3x8x8xf32>, %w: memref<3x3x3xf32>, %bias: memref<3xf32>) -> memref<2x3x4x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %padded = memref.alloc() : memref<2x3x10x10xf32>
+  linalg.fill ins(%zero : f32) outs(%padded : memref<2x3x10x10xf32>)
+  %inside = memref.subview %padded[0, 0, 1, 1] [2, 3, 8, 8] [1, 1, 1, 1] : memref<2x3x10x10xf32> to memref<2x3x8x8xf32, strided<[300, 100, 10, 1], offset: 11>>
+  memref.copy %x, %inside : memref<2x3x8x8xf32> to memref<2x3x8x8xf32, strided<[300, 100, 10, 1], offset: 11>>
+  %out = memref.alloc() : memref<2x3x4x4xf32>
+  linalg.fill ins(%zero : f32) outs(%out : memref<2x3x4x4xf32>)
+  linalg.depthwise_conv_2d_nchw_chw {dilations = dense<1> : tensor<2xi64>, strides = dense<2> : tensor<2xi64>}
+      ins(%padded, %w : memref<2x3x10x10xf32>, memref<3x3x3xf32>) outs(%out : memref<2x3x4x4xf32>)
+  linalg.generic {indexing_maps = [#id, #channel, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%out, %bias : memref<2x3x4x4xf32>, memref<3xf32>) outs(%out : memref<2x3x4x4xf32>) {
+  ^bb0(%in: f32, %b: f32, %o: f32):
+    %sum = arith.addf %in, %b : f32
+    linalg.yield %sum : f32
+  }
+  return %out : memref<2x3x4x4xf32>
+}
+
+// -----
+
+// The image is written again before its border is read: the border stays.
+// CHECK-LABEL: func.func @border_stays
+// CHECK: memref.copy
+// CHECK: vector.load %alloc{{.*}} : memref<1x3x6x6xf32>
+func.func @border_stays(%x: memref<1x3x4x4xf32>, %w: memref<3x3x3xf32>, %out: memref<1x3x4x4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %padded = memref.alloc() : memref<1x3x6x6xf32>
+  linalg.fill ins(%zero : f32) outs(%padded : memref<1x3x6x6xf32>)
+  %inside = memref.subview %padded[0, 0, 1, 1] [1, 3, 4, 4] [1, 1, 1, 1] : memref<1x3x6x6xf32> to memref<1x3x4x4xf32, strided<[108, 36, 6, 1], offset: 7>>
+  memref.copy %x, %inside : memref<1x3x4x4xf32> to memref<1x3x4x4xf32, strided<[108, 36, 6, 1], offset: 7>>
+  linalg.fill ins(%zero : f32) outs(%x : memref<1x3x4x4xf32>)
+  linalg.fill ins(%zero : f32) outs(%out : memref<1x3x4x4xf32>)
+  linalg.depthwise_conv_2d_nchw_chw {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%padded, %w : memref<1x3x6x6xf32>, memref<3x3x3xf32>) outs(%out : memref<1x3x4x4xf32>)
+  return
+}

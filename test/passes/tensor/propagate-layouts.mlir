@@ -135,3 +135,60 @@ func.func @grouped_integers(%x: tensor<1x4x6x6xi32>, %w: tensor<2x3x2x3x3xi32>, 
   %1 = tensor.collapse_shape %0 [[0], [1, 2], [3], [4]] : tensor<1x2x3x4x4xi32> into tensor<1x6x4x4xi32>
   return %1 : tensor<1x6x4x4xi32>
 }
+
+// -----
+
+// Alone between an input and an output it stays as it is: the border is filled, the bias added afterwards.
+// CHECK-LABEL: func.func @alone
+// CHECK-NOT: linalg.transpose
+// CHECK: %[[PAD:.*]] = tensor.insert_slice %arg0 into %{{.*}}[0, 0, 1, 1] [1, 8, 6, 6]
+// CHECK: %[[OUT:.*]] = linalg.depthwise_conv_2d_nchw_chw {{.*}} ins(%[[PAD]], %arg1 : tensor<1x8x8x8xf32>, tensor<8x3x3xf32>)
+// CHECK: linalg.generic {{.*}} ins(%[[OUT]], %arg2 : tensor<1x8x6x6xf32>, tensor<8xf32>)
+// CHECK-NOT: linalg.transpose
+func.func @alone(%x: tensor<1x8x6x6xf32>, %w: tensor<8x3x3xf32>, %bias: tensor<8xf32>) -> tensor<1x8x6x6xf32> {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<1x8x6x6xf32>
+  %init = linalg.broadcast ins(%bias : tensor<8xf32>) outs(%empty : tensor<1x8x6x6xf32>) dimensions = [0, 2, 3]
+  %0 = tensor.pad %x low[0, 0, 1, 1] high[0, 0, 1, 1] {
+  ^bb0(%a: index, %b: index, %c: index, %d: index):
+    tensor.yield %zero : f32
+  } : tensor<1x8x6x6xf32> to tensor<1x8x8x8xf32>
+  %1 = linalg.depthwise_conv_2d_nchw_chw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%0, %w : tensor<1x8x8x8xf32>, tensor<8x3x3xf32>) outs(%init : tensor<1x8x6x6xf32>) -> tensor<1x8x6x6xf32>
+  return %1 : tensor<1x8x6x6xf32>
+}
+
+// -----
+
+// Not where a layer behind it wants channels last, nor with columns three apart, nor with a height that is not known.
+// CHECK-LABEL: func.func @before_a_transpose
+// CHECK: linalg.depthwise_conv_2d_nhwc_hwc
+func.func @before_a_transpose(%x: tensor<1x8x6x6xf32>, %w: tensor<8x3x3xf32>) -> tensor<1x4x4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<1x8x4x4xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<1x8x4x4xf32>) -> tensor<1x8x4x4xf32>
+  %0 = linalg.depthwise_conv_2d_nchw_chw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%x, %w : tensor<1x8x6x6xf32>, tensor<8x3x3xf32>) outs(%init : tensor<1x8x4x4xf32>) -> tensor<1x8x4x4xf32>
+  %last = tensor.empty() : tensor<1x4x4x8xf32>
+  %1 = linalg.transpose ins(%0 : tensor<1x8x4x4xf32>) outs(%last : tensor<1x4x4x8xf32>) permutation = [0, 2, 3, 1]
+  return %1 : tensor<1x4x4x8xf32>
+}
+
+// CHECK-LABEL: func.func @three_apart
+// CHECK: linalg.depthwise_conv_2d_nhwc_hwc
+func.func @three_apart(%x: tensor<1x8x6x6xf32>, %w: tensor<8x3x3xf32>) -> tensor<1x8x2x2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<1x8x2x2xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<1x8x2x2xf32>) -> tensor<1x8x2x2xf32>
+  %0 = linalg.depthwise_conv_2d_nchw_chw {dilations = dense<1> : vector<2xi64>, strides = dense<3> : vector<2xi64>}
+      ins(%x, %w : tensor<1x8x6x6xf32>, tensor<8x3x3xf32>) outs(%init : tensor<1x8x2x2xf32>) -> tensor<1x8x2x2xf32>
+  return %0 : tensor<1x8x2x2xf32>
+}
+
+// CHECK-LABEL: func.func @any_height
+// CHECK: linalg.depthwise_conv_2d_nhwc_hwc
+func.func @any_height(%x: tensor<1x8x?x6xf32>, %w: tensor<8x3x3xf32>, %init: tensor<1x8x?x4xf32>) -> tensor<1x8x?x4xf32> {
+  %0 = linalg.depthwise_conv_2d_nchw_chw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%x, %w : tensor<1x8x?x6xf32>, tensor<8x3x3xf32>) outs(%init : tensor<1x8x?x4xf32>) -> tensor<1x8x?x4xf32>
+  return %0 : tensor<1x8x?x4xf32>
+}
