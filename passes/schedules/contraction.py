@@ -20,6 +20,8 @@ _LEAST_DEPTH = 64
 _TYPICAL = 128
 #: Rows or elements of a row above which a block gains nothing by being larger.
 _LARGEST = 256
+#: Steps of the reduction from which on the rows that a tile reads push each other out of the first cache.
+_COPIED_DEPTH = 48
 #: Blocks that keep some threads busy to the end, as long as each has this many multiply-adds.
 _BLOCKS = 8
 _LEAST_WORK = 1 << 19
@@ -177,7 +179,11 @@ def _copies(contraction: Contraction, rows: int) -> bool:
     )
     if count is None or width is None or depth is None:
         return False
-    return count > _COPIED_TILES * rows and width * depth * contraction.bits // 8 > _COPIED_BYTES
+    return (
+        count > _COPIED_TILES * rows
+        and depth >= _COPIED_DEPTH
+        and width * depth * contraction.bits // 8 > _COPIED_BYTES
+    )
 
 
 def _has_rows(contraction: Contraction) -> bool:

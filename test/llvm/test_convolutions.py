@@ -55,6 +55,30 @@ class Block(nn.Module):
         return x + self.shrink(nn.functional.gelu(self.grow(y))).permute(0, 3, 1, 2)
 
 
+class Sliced(nn.Module):
+    """A product of one pixel over some of the channels, whose image is a view."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(channels, 3, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x[:, 1:])
+
+
+class Cropped(nn.Module):
+    """Convolutions of a view whose rows do not follow each other, added to it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+        self.layer = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x[:, :, :, 2:]
+        return torch.relu(self.depthwise(y) + y) - torch.relu(self.layer(y) + y)
+
+
 def conv(channels: int, out: int, kernel: int, **options: int) -> nn.Module:
     return nn.Conv2d(channels, out, kernel, **options)
 
@@ -85,6 +109,13 @@ CASES: dict[str, tuple[Callable[[], list[nn.Module]], tuple[int, ...]]] = {
         (1, 2, 70, 150),
     ),
     "depthwise, one pixel": (lambda: [conv(2, 2, k, groups=2, padding=k // 2) for k in (1, 3)], (2, 2, 1, 1)),
+    "pointwise, alone": (
+        lambda: [
+            conv(7, 5, 1), nn.Sequential(nn.Conv2d(7, 1, 1, bias=False), nn.Hardswish()), Sliced(6), Cropped(7),
+            nn.Sequential(conv(7, 70, 1), nn.Sigmoid()),
+        ],
+        (2, 7, 13, 15),
+    ),
     "grouped": (
         lambda: [conv(12, 24, 3, groups=3, padding=1), conv(12, 8, 1, groups=4), conv(12, 24, 3, groups=12)],
         (2, 12, 7, 6),
@@ -133,7 +164,7 @@ def test_against_float64(name: str) -> None:
     check(model, torch.randn(shape), stepwell.compile(model, (x,), target="cpu"))
 
 
-@pytest.mark.parametrize("name", ["windows", "depthwise", "depthwise, alone", "pooling", "gate"])
+@pytest.mark.parametrize("name", ["windows", "depthwise", "depthwise, alone", "pointwise, alone", "pooling", "gate"])
 def test_dynamic_batch(name: str) -> None:
     torch.manual_seed(0)
     make, shape = CASES[name]

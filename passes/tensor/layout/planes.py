@@ -13,6 +13,9 @@ from stepwell.passes.tensor.layout.border import border_of, with_border
 from stepwell.passes.tensor.layout.readers import FLOATS
 from stepwell.passes.tensor.layout.rewrites import add_start, window_of
 
+#: Pixels below which a product over planes has too few vectors in a row.
+_LEAST_PIXELS = 128
+
 
 def keep_planes(block: ir.Block) -> list[ir.Operation]:
     """Rewrite convolutions of ``block`` that stand alone with their channels second; answers what they became."""
@@ -52,10 +55,23 @@ def _depthwise(op: ir.Operation) -> ir.Value | None:
     return result
 
 
+def _pointwise(op: ir.Operation) -> ir.Value | None:
+    """The same from zero, where turning images takes longer than what a product over channels last gains."""
+    image, weights, init = op.operands
+    window = ir.RankedTensorType(weights.type).shape[2:]
+    kind = ir.RankedTensorType(image.type)
+    if window != [1, 1] or set(window_of(op)["strides"]) != {1} or kind.is_dynamic_dim(2) or kind.is_dynamic_dim(3):
+        return None
+    if kind.shape[2] * kind.shape[3] < _LEAST_PIXELS:
+        return None
+    result: ir.Value = linalg.conv_2d_nchw_fchw(image, weights, outs=[_zero(init)], **window_of(op))
+    return result
+
+
 def _zero(init: ir.Value) -> ir.Value:
     element = ir.RankedTensorType(init.type).element_type
     made: ir.Value = linalg.fill(scalar(element, 0.0), outs=[empty(sizes_of(init), element)])
     return made
 
 
-_REWRITES = {"linalg.depthwise_conv_2d_nchw_chw": _depthwise}
+_REWRITES = {"linalg.depthwise_conv_2d_nchw_chw": _depthwise, "linalg.conv_2d_nchw_fchw": _pointwise}

@@ -174,3 +174,45 @@ func.func @border_stays(%x: memref<1x3x4x4xf32>, %w: memref<3x3x3xf32>, %out: me
       ins(%padded, %w : memref<1x3x6x6xf32>, memref<3x3x3xf32>) outs(%out : memref<1x3x4x4xf32>)
   return
 }
+
+// -----
+
+// A window of one pixel with channels second is a product over all pixels.
+// CHECK-LABEL: func.func @pointwise
+// CHECK: %[[OUT:.*]] = memref.alloc() : memref<2x5x196xf32>
+// CHECK: %[[VIEW:.*]] = memref.expand_shape %[[OUT]]
+// CHECK: linalg.fill {{.*}} outs(%[[OUT]] : memref<2x5x196xf32>)
+// CHECK: linalg.generic {{.*}} ins(%arg1, %{{.*}} : memref<5x3x1x1xf32>, memref<2x3x196xf32>) outs(%[[OUT]] : memref<2x5x196xf32>)
+// CHECK: return %[[VIEW]]
+func.func @pointwise(%x: memref<2x3x14x14xf32>, %w: memref<5x3x1x1xf32>) -> memref<2x5x14x14xf32> {
+  %zero = arith.constant 0.0 : f32
+  %out = memref.alloc() : memref<2x5x14x14xf32>
+  linalg.fill ins(%zero : f32) outs(%out : memref<2x5x14x14xf32>)
+  linalg.conv_2d_nchw_fchw {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%x, %w : memref<2x3x14x14xf32>, memref<5x3x1x1xf32>) outs(%out : memref<2x5x14x14xf32>)
+  return %out : memref<2x5x14x14xf32>
+}
+
+// Rows of a view that do not follow each other are lanes of their own.
+// CHECK-LABEL: func.func @pointwise_view
+// CHECK: linalg.generic {{.*}} ins(%arg1, %arg0 : memref<5x3x1x1xf32>, memref<2x3x14x14xf32, strided<{{.*}}>>) outs(%{{.*}} : memref<2x5x14x14xf32>)
+func.func @pointwise_view(%x: memref<2x3x14x14xf32, strided<[720, 240, 16, 1]>>, %w: memref<5x3x1x1xf32>) -> memref<2x5x14x14xf32> {
+  %zero = arith.constant 0.0 : f32
+  %out = memref.alloc() : memref<2x5x14x14xf32>
+  linalg.fill ins(%zero : f32) outs(%out : memref<2x5x14x14xf32>)
+  linalg.conv_2d_nchw_fchw {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%x, %w : memref<2x3x14x14xf32, strided<[720, 240, 16, 1]>>, memref<5x3x1x1xf32>) outs(%out : memref<2x5x14x14xf32>)
+  return %out : memref<2x5x14x14xf32>
+}
+
+// Not with a stride: pixels that count do not follow each other.
+// CHECK-LABEL: func.func @pointwise_strided
+// CHECK: linalg.conv_2d_nchw_fchw
+func.func @pointwise_strided(%x: memref<2x3x13x13xf32>, %w: memref<5x3x1x1xf32>) -> memref<2x5x7x7xf32> {
+  %zero = arith.constant 0.0 : f32
+  %out = memref.alloc() : memref<2x5x7x7xf32>
+  linalg.fill ins(%zero : f32) outs(%out : memref<2x5x7x7xf32>)
+  linalg.conv_2d_nchw_fchw {dilations = dense<1> : tensor<2xi64>, strides = dense<2> : tensor<2xi64>}
+      ins(%x, %w : memref<2x3x13x13xf32>, memref<5x3x1x1xf32>) outs(%out : memref<2x5x7x7xf32>)
+  return %out : memref<2x5x7x7xf32>
+}

@@ -192,3 +192,29 @@ func.func @any_height(%x: tensor<1x8x?x6xf32>, %w: tensor<8x3x3xf32>, %init: ten
       ins(%x, %w : tensor<1x8x?x6xf32>, tensor<8x3x3xf32>) outs(%init : tensor<1x8x?x4xf32>) -> tensor<1x8x?x4xf32>
   return %0 : tensor<1x8x?x4xf32>
 }
+
+// -----
+
+// A window of one pixel, alone, stays a product over planes where rows of pixels are long.
+// CHECK-LABEL: func.func @one_pixel_windows
+// CHECK-NOT: linalg.transpose
+// CHECK: linalg.conv_2d_nchw_fchw {{.*}} ins(%arg0, %arg1 : tensor<1x8x14x14xf32>, tensor<4x8x1x1xf32>)
+func.func @one_pixel_windows(%x: tensor<1x8x14x14xf32>, %w: tensor<4x8x1x1xf32>) -> tensor<1x4x14x14xf32> {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<1x4x14x14xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<1x4x14x14xf32>) -> tensor<1x4x14x14xf32>
+  %0 = linalg.conv_2d_nchw_fchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%x, %w : tensor<1x8x14x14xf32>, tensor<4x8x1x1xf32>) outs(%init : tensor<1x4x14x14xf32>) -> tensor<1x4x14x14xf32>
+  return %0 : tensor<1x4x14x14xf32>
+}
+
+// CHECK-LABEL: func.func @few_pixels
+// CHECK: linalg.conv_2d_nhwc_hwcf
+func.func @few_pixels(%x: tensor<1x8x7x7xf32>, %w: tensor<4x8x1x1xf32>) -> tensor<1x4x7x7xf32> {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<1x4x7x7xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<1x4x7x7xf32>) -> tensor<1x4x7x7xf32>
+  %0 = linalg.conv_2d_nchw_fchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%x, %w : tensor<1x8x7x7xf32>, tensor<4x8x1x1xf32>) outs(%init : tensor<1x4x7x7xf32>) -> tensor<1x4x7x7xf32>
+  return %0 : tensor<1x4x7x7xf32>
+}
