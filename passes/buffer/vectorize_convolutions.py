@@ -10,6 +10,7 @@ from torch_mlir import ir
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.convolution.channelwise import ChannelwiseNest, is_channelwise
 from stepwell.passes.buffer.convolution.dense import DenseNest, Registers, is_packed_convolution
+from stepwell.passes.buffer.convolution.frame import find_frame
 from stepwell.passes.buffer.convolution.planes import PlanesNest, is_planes
 from stepwell.passes.buffer.convolution.pointwise import as_product, is_pointwise
 from stepwell.passes.buffer.convolution.site import find_site
@@ -40,6 +41,7 @@ class VectorizeConvolutions(Pass):
     l2: int = 512 << 10
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
+        frames = [frame for candidate in operations(op) if (frame := find_frame(candidate)) is not None]
         products = [candidate for candidate in operations(op) if is_pointwise(candidate)]
         for convolution in products:
             as_product(convolution)
@@ -64,4 +66,8 @@ class VectorizeConvolutions(Pass):
                     nest(site, registers, context.schedules).emit()
             taken, fused, copied = taken + 1, fused + (site.epilogue is not None), copied + (site.copy is not None)
             site.erase()
-        context.note(self.name, convolutions=taken, epilogues=fused, copies=copied, products=len(products))
+        for frame in frames:
+            frame.narrow()
+        context.note(
+            self.name, convolutions=taken, epilogues=fused, copies=copied, products=len(products), frames=len(frames)
+        )

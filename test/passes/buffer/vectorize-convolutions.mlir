@@ -216,3 +216,34 @@ func.func @pointwise_strided(%x: memref<2x3x13x13xf32>, %w: memref<5x3x1x1xf32>)
       ins(%x, %w : memref<2x3x13x13xf32>, memref<5x3x1x1xf32>) outs(%out : memref<2x5x7x7xf32>)
   return %out : memref<2x5x7x7xf32>
 }
+
+// -----
+
+// A copy overwrites the middle before anybody reads it: the border alone is filled.
+// CHECK-LABEL: func.func @border_alone
+// CHECK-NOT: linalg.fill {{.*}} outs(%{{.*}} : memref<1x5x6x2xf32>)
+// CHECK-COUNT-2: linalg.fill {{.*}} : memref<1x1x6x2xf32
+// CHECK-COUNT-2: linalg.fill {{.*}} : memref<1x3x1x2xf32
+// CHECK-NOT: linalg.fill
+// CHECK: memref.copy
+func.func @border_alone(%x: memref<1x3x4x2xf32>) -> memref<1x5x6x2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %out = memref.alloc() : memref<1x5x6x2xf32>
+  linalg.fill ins(%zero : f32) outs(%out : memref<1x5x6x2xf32>)
+  %inside = memref.subview %out[0, 1, 1, 0] [1, 3, 4, 2] [1, 1, 1, 1] : memref<1x5x6x2xf32> to memref<1x3x4x2xf32, strided<[60, 12, 2, 1], offset: 14>>
+  memref.copy %x, %inside : memref<1x3x4x2xf32> to memref<1x3x4x2xf32, strided<[60, 12, 2, 1], offset: 14>>
+  return %out : memref<1x5x6x2xf32>
+}
+
+// The middle is read first: all of it is filled.
+// CHECK-LABEL: func.func @read_before
+// CHECK: linalg.fill {{.*}} outs(%{{.*}} : memref<1x5x6x2xf32>)
+func.func @read_before(%x: memref<1x3x4x2xf32>, %y: memref<1x3x4x2xf32>) -> memref<1x5x6x2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %out = memref.alloc() : memref<1x5x6x2xf32>
+  linalg.fill ins(%zero : f32) outs(%out : memref<1x5x6x2xf32>)
+  %inside = memref.subview %out[0, 1, 1, 0] [1, 3, 4, 2] [1, 1, 1, 1] : memref<1x5x6x2xf32> to memref<1x3x4x2xf32, strided<[60, 12, 2, 1], offset: 14>>
+  memref.copy %inside, %y : memref<1x3x4x2xf32, strided<[60, 12, 2, 1], offset: 14>> to memref<1x3x4x2xf32>
+  memref.copy %x, %inside : memref<1x3x4x2xf32> to memref<1x3x4x2xf32, strided<[60, 12, 2, 1], offset: 14>>
+  return %out : memref<1x5x6x2xf32>
+}
