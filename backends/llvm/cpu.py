@@ -190,6 +190,7 @@ class CpuModel:
         registers: number of vector registers.
         maximum: whether the maximum of floats that keeps NaN is one instruction.
         l1_bytes, l2_bytes, l3_bytes: cache sizes of one core (the last one shared).
+        dots: instructions that sum several products of narrow numbers, as ``vectorize-contractions`` names them.
     """
 
     vector_bits: int
@@ -199,6 +200,7 @@ class CpuModel:
     l1_bytes: int = 32 << 10
     l2_bytes: int = 512 << 10
     l3_bytes: int = 8 << 20
+    dots: tuple[str, ...] = ()
 
 
 def cpu_model(cpu: Cpu) -> CpuModel:
@@ -207,7 +209,8 @@ def cpu_model(cpu: Cpu) -> CpuModel:
         # AVX-512 has twice the registers; its width pays only where clocks do not drop, which bf16 CPUs promise.
         wide = cpu.has("avx512bf16") and cpu.has("avx512vl")
         bits = 512 if wide else 256 if cpu.has("avx") or cpu.has("avx2") else 128
-        model = CpuModel(bits, fma=cpu.has("fma"), registers=32 if cpu.has("avx512vl") else 16, maximum=False)
+        registers = 32 if cpu.has("avx512vl") else 16
+        model = CpuModel(bits, fma=cpu.has("fma"), registers=registers, maximum=False, dots=_dots(cpu, bits))
     elif cpu.arch == "aarch64":
         model = CpuModel(128, fma=True, registers=32)
     elif cpu.is_arm:  # in registers of one number each, but for NEON
@@ -223,6 +226,16 @@ def cpu_model(cpu: Cpu) -> CpuModel:
         l2_bytes=sizes.get(2, model.l2_bytes),
         l3_bytes=sizes.get(3, model.l3_bytes),
     )
+
+
+def _dots(cpu: Cpu, bits: int) -> tuple[str, ...]:
+    """The instructions of an x86 CPU that sum products of narrow numbers in vectors of ``bits``."""
+    found = []
+    if cpu.has("avx512vnni") and cpu.has("avx512vl"):
+        found.append("i8")
+    if bits == 128 or (bits == 256 and cpu.has("avx2")) or (bits == 512 and cpu.has("avx512bw")):
+        found.append("i16")
+    return tuple(found)
 
 
 def _cache_sizes(folder: Path) -> dict[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 from stepwell.backends.llvm.cpu import Cpu, CpuModel, cpu_model, resolve_cpu
@@ -40,7 +41,10 @@ def resolve_levels(target: Target) -> list[Cpu]:
 
 def schedule_model(levels: list[Cpu]) -> CpuModel:
     """What schedules are made for, see :func:`schedule_cpu`."""
-    return cpu_model(schedule_cpu(levels))
+    model, plain = cpu_model(schedule_cpu(levels)), cpu_model(levels[0])
+    # One module serves all: an instruction that the plainest lacks would not even compile for it.
+    usable = model.dots if model.vector_bits == plain.vector_bits else ()
+    return replace(model, dots=tuple(dot for dot in usable if dot in plain.dots))
 
 
 def schedule_cpu(levels: list[Cpu]) -> Cpu:

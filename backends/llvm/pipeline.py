@@ -95,7 +95,8 @@ def _convolutions(cpu: CpuModel) -> str:
 
 
 def _contractions(cpu: CpuModel) -> str:
-    return f"vectorize-contractions{{registers={cpu.registers} vector-bits={cpu.vector_bits} l2={cpu.l2_bytes}}}"
+    dots = f" dots={','.join(cpu.dots)}" if cpu.dots else ""
+    return f"vectorize-contractions{{registers={cpu.registers} vector-bits={cpu.vector_bits} l2={cpu.l2_bytes}{dots}}}"
 
 
 def _rows(fp: str, cpu: CpuModel) -> list[str]:

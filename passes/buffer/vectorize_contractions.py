@@ -8,9 +8,11 @@ from typing import ClassVar
 from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.buffer.contraction.dot import is_copyable
 from stepwell.passes.buffer.contraction.epilogue import find_epilogue
 from stepwell.passes.buffer.contraction.fill import fill_before
 from stepwell.passes.buffer.contraction.kernel import ContractionKernel
+from stepwell.passes.buffer.contraction.left import with_groups_collapsed, with_left_copied
 from stepwell.passes.buffer.contraction.roles import Contraction, match_contraction
 from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.schedules.contraction import (
@@ -21,10 +23,13 @@ from stepwell.passes.schedules.contraction import (
 )
 from stepwell.support.walk import operations
 
+#: Elements of a row of the result from which on the left operand is extended ahead of the product.
+_WIDE = 64
+
 
 @dataclass
 class VectorizeContractions(Pass):
-    """Replace float contractions on memrefs by loop nests that keep a block of the result in vector registers.
+    """Replace contractions on memrefs by loop nests that keep a block of the result in vector registers.
 
     Options:
         registers: number of vector registers.
@@ -32,10 +37,11 @@ class VectorizeContractions(Pass):
         l2: bytes of the second-level cache.
         depth: steps of the reduction in one iteration.
         epilogues: do elementwise work on a result while it is in registers.
+        dots: instructions that sum several products of narrow numbers, of x86: ``i8`` and ``i16``.
 
-    Any static or dynamic size is taken; integers and narrow floats, and contractions without a contiguous dimension
-    that only one operand shares with the result, are left alone. A result that was just filled with zeros starts in
-    registers, and the fill goes.
+    Operands may be narrower floats or integers than the result, which is what is summed in. Any static or dynamic size
+    is taken; contractions without a contiguous dimension that only one operand shares with the result are left alone.
+    A result that was just filled with zeros starts in registers, and the fill goes.
     """
 
     name: ClassVar[str] = "vectorize-contractions"
@@ -46,11 +52,12 @@ class VectorizeContractions(Pass):
     l2: int = 512 << 10
     depth: int = 4
     epilogues: bool = True
+    dots: tuple[str, ...] = ()
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         matched = [match_contraction(candidate) for candidate in operations(op)]
-        found = [contraction for contraction in matched if contraction is not None and 0 not in contraction.sizes]
-        machine = Machine(self.registers, self.vector_bits, self.l2, self.depth)
+        machine = Machine(self.registers, self.vector_bits, self.l2, self.depth, frozenset(self.dots))
+        found = [contraction for contraction in matched if contraction is not None and _applies(contraction, machine)]
         fills = fused = 0
         for contraction in found:
             fill = fill_before(contraction.op, contraction.out)
@@ -58,7 +65,13 @@ class VectorizeContractions(Pass):
             place = epilogue.op if epilogue is not None else contraction.op
             with ir.InsertionPoint(place), contraction.op.location:
                 shape = _schedule(contraction, machine, context.schedules)
-                ContractionKernel(contraction, shape, fill is not None, epilogue).emit()
+                dot = machine.dot(contraction)
+                made = contraction
+                if dot is not None or _is_worth_a_copy(contraction):
+                    made = with_left_copied(made, dot)
+                if made.group > 1:
+                    made = with_groups_collapsed(made)
+                ContractionKernel(made, shape, fill is not None, epilogue, dot).emit()
             for done in (contraction.op, fill, epilogue.op if epilogue is not None else None):
                 if done is not None:
                     done.erase()
@@ -66,6 +79,18 @@ class VectorizeContractions(Pass):
             fused += epilogue is not None
             _drop_unread(contraction.out)
         context.note(self.name, contractions=len(found), fills=fills, epilogues=fused)
+
+
+def _applies(contraction: Contraction, machine: Machine) -> bool:
+    if 0 in contraction.sizes:
+        return False
+    return contraction.group == 1 or machine.dot(contraction) is not None
+
+
+def _is_worth_a_copy(contraction: Contraction) -> bool:
+    """Whether numbers of the left operand are extended often enough for each to be extended ahead."""
+    width = contraction.sizes[contraction.lane]
+    return contraction.is_narrow and is_copyable(contraction) and (width is None or width >= _WIDE)
 
 
 def _schedule(contraction: Contraction, machine: Machine, schedules: Schedules) -> ContractionSchedule:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from torch_mlir import ir
 
+from stepwell.passes.buffer.contraction.dot import Dot, choose_dot
 from stepwell.passes.buffer.contraction.roles import Contraction
 from stepwell.passes.buffer.prefetch import steps_ahead
 from stepwell.passes.schedules.base import Key, Schedule, elements, is_power_of_two, spell
@@ -44,12 +45,18 @@ class Machine:
         vector_bits: width of one.
         l2: bytes of the second-level cache of one core.
         depth: steps of the reduction in one iteration of the innermost loop.
+        dots: instructions that sum several products, by the type of the operands (see :mod:`dot`).
     """
 
     registers: int
     vector_bits: int
     l2: int
     depth: int
+    dots: frozenset[str] = frozenset()
+
+    def dot(self, contraction: Contraction) -> Dot | None:
+        """The instruction for ``contraction``, None where plain multiply-adds compute it."""
+        return choose_dot(contraction, self.dots, self.vector_bits)
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class ContractionSchedule(Schedule):
         rows: rows of the result in registers.
         vector: elements of a vector.
         pieces: vectors of a row in registers.
-        depth: steps of the innermost reduced dimension in one iteration.
+        depth: steps of the innermost reduced dimension in one iteration, or groups that are one instruction.
         block: steps of it between loading and storing accumulators.
         row_block, lane_block: rows and elements of a row that one thread computes at a time, whole tiles.
         cached_rows: rows of these that meet all lanes of the block before the next ones do.
@@ -89,8 +96,14 @@ class ContractionSchedule(Schedule):
 
     def fault(self, contraction: Contraction, machine: Machine) -> str:
         """Why this can't be the blocking of ``contraction``; empty if it can."""
-        registers = (self.rows + 1) * self.pieces * -(-self.vector * contraction.bits // machine.vector_bits) + 1
+        dot = machine.dot(contraction)
+        rows = self.rows + 1 + _sums(dot)
+        registers = rows * self.pieces * -(-self.vector * contraction.bits // machine.vector_bits) + 1
         panel = contraction.panel
+        if dot is not None and self.block % dot.group:
+            return f"block {self.block} is no multiple of the {dot.group} steps of one instruction"
+        if dot is not None and self.vector * contraction.bits != machine.vector_bits:
+            return f"vector {self.vector} is no register, which the instruction for {dot.kind} takes"
         if contraction.row is None and self.rows > 1:
             return "the operation has no rows"
         if not is_power_of_two(self.vector):
@@ -126,6 +139,7 @@ def contraction_key(contraction: Contraction) -> Key:
         lanes=sizes[contraction.lane],
         reduced=[sizes[dim] for dim in contraction.reduced],
         panel=() if contraction.panel is None else (contraction.panel,),
+        group=() if contraction.group == 1 else (contraction.group,),
     )
     return Key("contraction", text, elements((contraction.left, contraction.right, contraction.out)))
 
@@ -137,28 +151,31 @@ def contraction_schedule(contraction: Contraction, machine: Machine) -> Contract
     at two thirds of the speed: it loads and stores accumulators more often and streams the left operand anew), and
     the block of the result so that its part of either operand takes a quarter.
     """
+    dot = machine.dot(contraction)
+    group = dot.group if dot is not None else 1
     vector = max(1, machine.vector_bits // contraction.bits)
-    if contraction.panel:
+    if contraction.panel and dot is None:
         vector = gcd(vector, contraction.panel)
     count = contraction.sizes[contraction.row] if contraction.row is not None else 1
     if count == 1 and _is_streamed(contraction):
-        return ContractionSchedule(1, vector, 4, _STREAMS, _STREAMS, 1, 1, _STREAMED_LANES, 0, 0)
+        return ContractionSchedule(1, vector, 4, _STREAMS // group, _STREAMS, 1, 1, _STREAMED_LANES, 0, 0)
     pieces = _pieces(contraction, machine.registers, vector, count)
     # One register for the broadcast; of 32 two more, or LLVM, which loads ahead, spills accumulators.
-    rows = max(1, (machine.registers - pieces - machine.registers // 10) // pieces)
+    rows = max(1, (machine.registers - (1 + _sums(dot)) * pieces - machine.registers // 10) // pieces)
     if count is not None:
         rows = -(-count // -(-count // rows))  # tiles of even height
     depth = machine.depth
-    block = machine.l2 // 8 // (vector * pieces * contraction.bits // 8)
     copies = _copies(contraction, rows)
+    bits = contraction.source_bits if dot is not None or not copies else contraction.bits
+    block = machine.l2 // 8 // max(1, vector * pieces * bits // 8)
     if copies:
         block = min(block, _COPIED_STEPS)
-    block = max(_LEAST_DEPTH, block // depth * depth)
+    block = max(_LEAST_DEPTH, block // (depth * group) * depth * group)
     inner = contraction.sizes[contraction.reduced[-1]] if contraction.reduced else 1
-    most = machine.l2 // 4 // (min(block, inner or block) * contraction.bits // 8)
+    most = machine.l2 // 4 // max(1, min(block, inner or block) * bits // 8)
     cached, row_block, lane_block = _split(contraction, rows, vector * pieces, most, copies)
     # Rows of an operand that is not packed lie a stride apart: what is asked for early would push out its neighbours.
-    ahead = steps_ahead(contraction.panel * contraction.bits // 8, inner) if contraction.panel else 0
+    ahead = steps_ahead(contraction.panel * contraction.source_bits // 8, inner) if contraction.panel else 0
     return ContractionSchedule(rows, vector, pieces, depth, block, row_block, cached, lane_block, ahead, int(copies))
 
 
@@ -179,11 +196,14 @@ def _copies(contraction: Contraction, rows: int) -> bool:
     )
     if count is None or width is None or depth is None:
         return False
-    return (
-        count > _COPIED_TILES * rows
-        and depth >= _COPIED_DEPTH
-        and width * depth * contraction.bits // 8 > _COPIED_BYTES
-    )
+    large = width * depth * contraction.source_bits // 8 > _COPIED_BYTES
+    # What is extended or interleaved is so once, too.
+    return count > _COPIED_TILES * rows and depth >= _COPIED_DEPTH and (large or contraction.is_narrow)
+
+
+def _sums(dot: Dot | None) -> int:
+    """Rows of accumulators beside those of the result: sums of the right operand that make good what was added."""
+    return int(dot is not None and dot.shifted)
 
 
 def _has_rows(contraction: Contraction) -> bool:

@@ -39,12 +39,12 @@ def ask_for_next(tile: Tile, inner: int, index: ir.Value) -> None:
     position = arith.addi(tile.steps.start, arith.divui(done, k.constant(size)))
     lane = k.plus(tile.at[c.lane], shape.lanes)
     # One more than its share: where each line was asked for once only, 11 GB/s came in place of 15.
-    for step in range(-(-shape.depth * shape.rows // size) + 1):
+    for step in range(0, -(-shape.depth * k.group * shape.rows // size) + c.group, c.group):
         _ask(tile, {**tile.at, c.lane: lane, inner: k.plus(position, step)}, locality=2)
 
 
 def _ask(tile: Tile, at: Indices, locality: int) -> None:
-    line = CACHE_LINE * 8 // tile.c.bits
+    line = max(1, CACHE_LINE * 8 // (tile.c.source_bits * tile.c.group))
     for piece in tile.pieces:
         if piece.offset % line == 0:
             indices = tile.indices(tile.c.right_map, None, piece, at)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from torch_mlir import ir
 from torch_mlir.dialects import arith, memref, scf, vector
 
+from stepwell.passes.buffer.contraction.dot import Dot
 from stepwell.passes.buffer.contraction.epilogue import Epilogue
 from stepwell.passes.buffer.contraction.roles import Contraction
 from stepwell.passes.buffer.contraction.tile import Indices, Panels, Piece, Steps, Tile
@@ -34,6 +35,7 @@ class ContractionKernel:
         shape: the blocking.
         zero: the result starts from zero instead of from what ``out`` holds.
         epilogue: what to do to the result; the nest then stands where the epilogue does.
+        dot: the instruction that multiplies, where it is not a plain multiply-add; the left operand is made for it.
     """
 
     def __init__(
@@ -42,11 +44,15 @@ class ContractionKernel:
         shape: ContractionSchedule,
         zero: bool = False,
         epilogue: Epilogue | None = None,
+        dot: Dot | None = None,
     ) -> None:
         self.c = contraction
         self.shape = shape
         self.zero = zero
         self.epilogue = epilogue
+        self.dot = dot
+        #: Steps of the reduction that are one, and the type of what is multiplied.
+        self.group, self.factor = (dot.group, dot.element) if dot is not None else (1, contraction.element)
         self.index = ir.IndexType.get()
         # Constants and sizes gather in front of this one, so that they dominate the whole nest.
         self._anchor = arith.constant(self.index, 0)
@@ -123,7 +129,8 @@ class ContractionKernel:
         """Memory for the panels of a block, of static size; each iteration of the nest has its own."""
         size, shape = self.c.sizes[self.c.reduced[0]], self.shape
         steps = shape.block if size is None else min(size, shape.block)
-        kind = ir.MemRefType.get([shape.lane_block // shape.lanes, steps, shape.lanes], self.c.element)
+        sizes = [shape.lane_block // shape.lanes, -(-steps // self.group), shape.lanes * self.group]
+        kind = ir.MemRefType.get(sizes, self.factor)
         alignment = ir.IntegerAttr.get(ir.IntegerType.get_signless(64), 64)
         return memref.alloc(kind, [], [], alignment=alignment)
 

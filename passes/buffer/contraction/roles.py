@@ -7,21 +7,26 @@ from dataclasses import dataclass
 from torch_mlir import ir
 
 _DYNAMIC = ir.ShapedType.get_dynamic_size()
+#: For each type that sums are kept in the types of operands; others are summed by plain loops.
+_SOURCES = {"f32": ("f32", "f16", "bf16"), "f64": ("f64",), "i32": ("i32", "i16", "i8")}
 
 
 @dataclass(frozen=True)
 class Contraction:
-    """``out[batch, row, lane] += left[batch, row, reduced] * right[batch, reduced, lane]`` over floats.
+    """``out[batch, row, lane] += left[batch, row, reduced] * right[batch, reduced, lane]``, summed in ``out``'s type.
 
     The lane dimension is the contiguous one of ``right`` and of ``out`` and does not index ``left``: one scalar of
     ``left`` meets a vector of ``right``. The row dimension does not index ``right``: a vector serves all rows.
-    ``right`` may be packed in panels: indexed by ``lane floordiv panel`` and, innermost, ``lane mod panel``.
+    ``right`` may be packed in panels: indexed by ``lane floordiv panel`` and, innermost, ``lane mod panel``, or with
+    ``group`` steps of the reduction side by side: ``reduced floordiv group``, and last
+    ``reduced mod group``.
 
     Attributes:
         left, right, out: the memrefs; ``left_map``, ``right_map``, ``out_map`` index them by the dimensions.
         sizes: of each dimension, None where dynamic.
         batch, row, reduced: dimensions; ``row`` None where no dimension qualifies. ``lane`` is the vector dimension.
         panel: elements of the lane dimension in a panel of ``right``, None where it is not packed.
+        group: steps of the reduction that lie side by side in a panel.
     """
 
     op: ir.Operation
@@ -37,20 +42,36 @@ class Contraction:
     lane: int
     reduced: tuple[int, ...]
     panel: int | None
+    group: int = 1
 
     @property
     def bits(self) -> int:
-        """Width of an element."""
+        """Width of an element of the result."""
         return 64 if str(self.element) == "f64" else 32
 
     @property
     def element(self) -> ir.Type:
-        """The element type, the same of all three."""
+        """The element type of the result: what is summed in."""
         return ir.MemRefType(self.out.type).element_type
+
+    @property
+    def source(self) -> ir.Type:
+        """The element type of the right operand: that of the result, or a narrower one that extends to it."""
+        return ir.MemRefType(self.right.type).element_type
+
+    @property
+    def source_bits(self) -> int:
+        """Width of an element of the right operand."""
+        return int(self.source.width)
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether operands are extended before they are multiplied."""
+        return bool(self.source != self.element)
 
 
 def match_contraction(op: ir.Operation) -> Contraction | None:
-    """The roles in ``op``, or None if it is no float contraction on buffers that has a lane dimension."""
+    """The roles in ``op``, or None if it is no contraction of known types on buffers that has a lane dimension."""
     maps = contraction_maps(op)
     if maps is None or len(op.results):
         return None
@@ -58,8 +79,8 @@ def match_contraction(op: ir.Operation) -> Contraction | None:
     types = [value.type for value in operands]
     if len(operands) != 3 or not all(_plain(kind) for kind in types):
         return None
-    elements = {str(ir.MemRefType(kind).element_type) for kind in types}
-    if elements not in ({"f32"}, {"f64"}):
+    left_type, right_type, out_type = (str(ir.MemRefType(kind).element_type) for kind in types)
+    if left_type != right_type or right_type not in _SOURCES.get(out_type, ()):
         return None
     out_map = maps[2]
     dims = list(range(out_map.n_dims))
@@ -69,11 +90,12 @@ def match_contraction(op: ir.Operation) -> Contraction | None:
     lane = parallel[-1]
     assert lane is not None
     for left, right in ((0, 1), (1, 0)):
-        panel = _panel(maps[right], lane)
-        if panel is not None and not _uses(maps[left], lane):
+        found = _panel(maps[right], lane)
+        if found is not None and not _uses(maps[left], lane):
             break
     else:
         return None
+    panel, group = found
     sizes = _sizes(operands, maps, dims)
     if sizes is None:
         return None
@@ -96,20 +118,46 @@ def match_contraction(op: ir.Operation) -> Contraction | None:
         lane,
         tuple(dim for dim in dims if dim not in parallel),
         panel or None,
+        group,
     )
 
 
-def _panel(indexing: ir.AffineMap, lane: int) -> int | None:
-    """The panel width of an operand whose innermost dimension runs along ``lane``; 0 unpacked, None not at all."""
-    *outer, last = indexing.results
+def _panel(indexing: ir.AffineMap, lane: int) -> tuple[int, int] | None:
+    """The width of the panels and groups of an operand whose innermost dimension runs along ``lane``.
+
+    The width is 0 where it is not packed; None if it runs along another one.
+    """
+    results, group = list(indexing.results), 1
+    grouped = _modulo(results[-1])
+    if grouped is not None and grouped[0] != lane and len(results) > 1:
+        dim, group = grouped
+        *results, _ = results
+        others = [result for result in results if _expression_uses(result, dim)]
+        if len(others) != 1 or not _divides(others[0], dim, group):
+            return None
+    *outer, last = results
     users = [result for result in outer if _expression_uses(result, lane)]
-    if _position(last) == lane and not users:
-        return 0
-    if not isinstance(last, ir.AffineModExpr) or len(users) != 1 or not isinstance(users[0], ir.AffineFloorDivExpr):
+    if _position(last) == lane and not users and group == 1:
+        return 0, 1
+    inner = _modulo(last)
+    if inner is None or inner[0] != lane or len(users) != 1 or not _divides(users[0], *inner):
         return None
-    if _position(last.lhs) != lane or _position(users[0].lhs) != lane or last.rhs != users[0].rhs:
+    return inner[1], group
+
+
+def _modulo(expression: ir.AffineExpr) -> tuple[int, int] | None:
+    """``d`` and ``n`` of ``d mod n``."""
+    if not isinstance(expression, ir.AffineModExpr) or not isinstance(expression.rhs, ir.AffineConstantExpr):
         return None
-    return ir.AffineConstantExpr(last.rhs).value if isinstance(last.rhs, ir.AffineConstantExpr) else None
+    dim = _position(expression.lhs)
+    return None if dim is None else (dim, ir.AffineConstantExpr(expression.rhs).value)
+
+
+def _divides(expression: ir.AffineExpr, dim: int, by: int) -> bool:
+    """Whether ``expression`` is ``dim floordiv by``."""
+    if not isinstance(expression, ir.AffineFloorDivExpr) or _position(expression.lhs) != dim:
+        return False
+    return bool(expression.rhs == ir.AffineConstantExpr.get(by))
 
 
 def contraction_maps(op: ir.Operation) -> list[ir.AffineMap] | None:
@@ -118,18 +166,27 @@ def contraction_maps(op: ir.Operation) -> list[ir.AffineMap] | None:
         return None
     if op.name == "linalg.generic" and not _multiplies_and_adds(op):
         return None
+    if "cast" in op.attributes and "unsigned" in str(op.attributes["cast"]):
+        return None
     return [ir.AffineMapAttr(attribute).value for attribute in ir.ArrayAttr(op.attributes["indexing_maps"])]
 
 
 def _multiplies_and_adds(op: ir.Operation) -> bool:
+    """Whether the body adds the product of its arguments, extended with their sign where they are narrow."""
     body = op.regions[0].blocks[0]
-    names = [inner.operation.name for inner in body.operations]
-    if names != ["arith.mulf", "arith.addf", "linalg.yield"] or len(body.arguments) != 3:
+    inner = [operation.operation for operation in body.operations]
+    extended = [one for one in inner if one.name in ("arith.extf", "arith.extsi")]
+    names = [one.name for one in inner if one not in extended]
+    if names not in (["arith.mulf", "arith.addf", "linalg.yield"], ["arith.muli", "arith.addi", "linalg.yield"]):
         return False
-    product, total, final = (inner.operation for inner in body.operations)
+    if len(body.arguments) != 3 or len(extended) not in (0, 2):
+        return False
     a, b, out = body.arguments
+    known = {one.operands[0]: one.results[0] for one in extended}
+    product, total, final = (one for one in inner if one not in extended)
     return (
-        set(product.operands) == {a, b}
+        set(product.operands) == {known.get(a, a), known.get(b, b)}
+        and (not extended or {a, b} == set(known))
         and set(total.operands) == {product.results[0], out}
         and list(final.operands) == [total.results[0]]
     )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from torch_mlir import ir
 from torch_mlir.dialects import arith, memref, scf, vector
 
-from stepwell.passes.buffer.contraction.ahead import ask_ahead, ask_for_next
+from stepwell.passes.buffer.contraction.ahead import ask_for_next
 from stepwell.passes.buffer.contraction.epilogue import Epilogue, Operand
+from stepwell.passes.buffer.contraction.step import take_step
 
 if TYPE_CHECKING:
     from stepwell.passes.buffer.contraction.kernel import ContractionKernel
@@ -33,6 +34,8 @@ class Piece:
 @dataclass(frozen=True)
 class Panels:
     """A copy of the right operand for a block of lanes, memref<tiles x steps x lanes>, that a tile fills or reads.
+
+    It has the type that is multiplied; steps that are one instruction lie side by side in each lane.
 
     Attributes:
         lane: where the block starts.
@@ -94,7 +97,7 @@ class Tile:
 
     def emit(self) -> None:
         """Load or clear the accumulators, reduce, finish, store."""
-        values = self._reduce(self.steps.outer, dict(self.at), self._initial())
+        values = self._corrected(self._reduce(self.steps.outer, dict(self.at), self._initial() + self._corrections()))
         epilogue = self.k.epilogue
         if epilogue is None or self.steps.last is None:
             self._finish(epilogue, values)
@@ -104,6 +107,18 @@ class Tile:
             with ir.InsertionPoint(block):
                 self._finish(chosen, values)
                 scf.yield_([])
+
+    def _corrections(self) -> Values:
+        """Sums of the right operand, one for each piece, where 128 was added to all of the left one."""
+        shifted = self.k.dot is not None and self.k.dot.shifted
+        return [self.zero(self.kind)] * len(self.pieces) if shifted else []
+
+    def _corrected(self, values: Values) -> Values:
+        count = len(self.rows) * len(self.pieces)
+        if len(values) == count:
+            return values
+        extra = values[count:]
+        return [arith.subi(value, extra[place % len(extra)]) for place, value in enumerate(values[:count])]
 
     def _finish(self, epilogue: Epilogue | None, values: Values) -> None:
         """Store; all is computed before, as rows may repeat and an outcome may replace an operand."""
@@ -126,19 +141,19 @@ class Tile:
 
         def vector_of(scalar: ir.Value) -> ir.Value:
             if scalar not in known:
-                known[scalar] = vector.broadcast(self._vector(scalar.type), scalar)
+                known[scalar] = vector.broadcast(self.vector_of(scalar.type), scalar)
             return known[scalar]
 
         *body, end = [op.operation for op in epilogue.body.operations]
         for op in body:
             if op.name == "arith.constant":
                 known[op.results[0]] = vector.broadcast(
-                    self._vector(op.results[0].type), op.clone().operation.results[0]
+                    self.vector_of(op.results[0].type), op.clone().operation.results[0]
                 )
                 continue
             made = ir.Operation.create(
                 op.name,
-                results=[self._vector(result.type) for result in op.results],
+                results=[self.vector_of(result.type) for result in op.results],
                 operands=[vector_of(operand) for operand in op.operands],
                 attributes={named: op.attributes[named] for named in op.attributes},
             )
@@ -147,20 +162,21 @@ class Tile:
 
     def _epilogue_operand(self, operand: Operand, row: ir.Value | None, piece: Piece) -> ir.Value:
         indices = self.indices(operand.indexing, row, piece, self.at)
-        kind = self._vector(ir.MemRefType(operand.value.type).element_type)
+        kind = self.vector_of(ir.MemRefType(operand.value.type).element_type)
         results = list(operand.indexing.results)
         if results and results[-1] == ir.AffineDimExpr.get(self.c.lane):
-            return self._load(operand.value, indices, piece.mask, kind)
+            return self.load(operand.value, indices, piece.mask, kind)
         return vector.broadcast(kind, memref.load(operand.value, indices))
 
-    def _vector(self, element: ir.Type) -> ir.VectorType:
+    def vector_of(self, element: ir.Type) -> ir.VectorType:
+        """The type of a piece of ``element``."""
         return ir.VectorType.get([self.k.shape.vector], element)
 
     def _places(self) -> list[tuple[ir.Value | None, Piece]]:
         return [(row, piece) for row in self.rows for piece in self.pieces]
 
     def _initial(self) -> Values:
-        zeros = [self._zero(self.kind)] * (len(self.rows) * len(self.pieces))
+        zeros = [self.zero(self.kind)] * (len(self.rows) * len(self.pieces))
         if not self.k.zero:
             return self._loaded()
         if self.steps.first is None:
@@ -174,11 +190,12 @@ class Tile:
 
     def _loaded(self) -> Values:
         return [
-            self._load(self.c.out, self.indices(self.c.out_map, row, piece, self.at), piece.mask)
+            self.load(self.c.out, self.indices(self.c.out_map, row, piece, self.at), piece.mask)
             for row, piece in self._places()
         ]
 
-    def _zero(self, kind: ir.VectorType) -> ir.Value:
+    def zero(self, kind: ir.VectorType) -> ir.Value:
+        """A vector of zeros."""
         element = kind.element_type
         number = ir.FloatAttr.get(element, 0.0) if isinstance(element, ir.FloatType) else ir.IntegerAttr.get(element, 0)
         return arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, number))
@@ -192,34 +209,36 @@ class Tile:
             return self._carry(self.k.constant(0), self.k.size(outer[0]), self.k.constant(1), values, body)
         inner = self.steps.inner
         if inner is None:
-            return self._step(at, values)
+            return take_step(self, at, values)
         size = self.c.sizes[inner]
-        if size is not None and size <= _FULL_UNROLL:
+        if size is not None and size <= _FULL_UNROLL and self.k.dot is None:
             for position in range(size):
-                values = self._step({**at, inner: self.k.constant(position)}, values)
+                values = take_step(self, {**at, inner: self.k.constant(position)}, values)
             return values
         return self._deep(inner, at, values)
 
     def _deep(self, inner: int, at: Indices, values: Values) -> Values:
         """The innermost reduction: ``depth`` steps an iteration, and a loop for what is left over."""
         depth, start, end = self.k.shape.depth, self.steps.start, self.steps.end
-        size = self.c.sizes[inner]
-        step = self.k.constant(depth)
+        size, unit = self.c.sizes[inner], self.k.group
+        whole = depth * unit
+        step = self.k.constant(whole)
 
         def several(index: ir.Value, carried: Values) -> Values:
             ask_for_next(self, inner, index)
             for offset in range(depth):
-                carried = self._step({**at, inner: self.k.plus(index, offset)}, carried)
+                carried = take_step(self, {**at, inner: self.k.plus(index, offset * unit)}, carried)
             return carried
 
         def single(index: ir.Value, carried: Values) -> Values:
-            return self._step({**at, inner: index}, carried)
+            ends = size is None or size % unit != 0
+            return take_step(self, {**at, inner: index}, carried, end if ends else None)
 
-        even = size is not None and size % depth == 0 and self.k.shape.block % depth == 0
+        even = size is not None and size % whole == 0 and self.k.shape.block % whole == 0
         length = arith.subi(end, start)
         middle = end if even else arith.addi(start, arith.muli(arith.divui(length, step), step))
         values = self._carry(start, middle, step, values, several)
-        return values if even else self._carry(middle, end, self.k.constant(1), values, single)
+        return values if even else self._carry(middle, end, self.k.constant(unit), values, single)
 
     def _carry(
         self,
@@ -234,37 +253,14 @@ class Tile:
             scf.yield_(body(loop.induction_variable, list(loop.inner_iter_args)))
         return list(loop.results)
 
-    def _step(self, at: Indices, values: Values) -> Values:
-        ask_ahead(self, at)
-        rights = [self._right(piece, at) for piece in self.pieces]
-        stepped: Values = []
-        for row in self.rows:
-            scalar = memref.load(self.c.left, self.indices(self.c.left_map, row, None, at))
-            spread = vector.broadcast(self.kind, scalar)
-            stepped += [vector.fma(spread, right, values[len(stepped) + i]) for i, right in enumerate(rights)]
-        return stepped
-
-    def _right(self, piece: Piece, at: Indices) -> ir.Value:
-        copy: list[ir.Value] = []
-        if self.panels is not None:
-            assert self.steps.inner is not None
-            tile = arith.divui(arith.subi(at[self.c.lane], self.panels.lane), self.k.constant(self.k.shape.lanes))
-            copy = [tile, arith.subi(at[self.steps.inner], self.steps.start), self.k.constant(piece.offset)]
-            if not self.panels.fills:
-                return vector.load(self.kind, self.panels.buffer, copy)
-        mask = None if self.c.panel else piece.mask  # panels are padded
-        value = self._load(self.c.right, self.indices(self.c.right_map, None, piece, at), mask)
-        if self.panels is not None:
-            vector.store(value, self.panels.buffer, copy)
-        return value
-
-    def _load(
+    def load(
         self, source: ir.Value, indices: list[ir.Value], mask: ir.Value | None, kind: ir.VectorType | None = None
     ) -> ir.Value:
+        """A vector of ``source``, accumulators' by default; zeros where ``mask`` is not set."""
         kind = kind or self.kind
         if mask is None:
             return vector.load(kind, source, indices)
-        return vector.maskedload(kind, source, indices, mask, self._zero(kind))
+        return vector.maskedload(kind, source, indices, mask, self.zero(kind))
 
     def indices(self, indexing: ir.AffineMap, row: ir.Value | None, piece: Piece | None, at: Indices) -> list[ir.Value]:
         """Where an operand is read at ``at``: of a row and a vector of the tile, where it has them."""
@@ -282,8 +278,11 @@ class Tile:
         if isinstance(expression, ir.AffineConstantExpr):
             return self.k.constant(expression.value)
         assert isinstance(expression, ir.AffineBinaryExpr)
-        if isinstance(expression, ir.AffineFloorDivExpr):  # a tile starts where a panel does
+        if isinstance(expression, ir.AffineFloorDivExpr):  # a tile starts where a panel does, a step where a group does
             panel = ir.AffineConstantExpr(expression.rhs).value
+            dim = ir.AffineDimExpr(expression.lhs).position
+            if dim != self.c.lane:
+                return arith.divui(at[dim], self.k.constant(panel))
             return self.k.plus(arith.divui(at[self.c.lane], self.k.constant(panel)), offset // panel)
         if isinstance(expression, ir.AffineModExpr):
             return self.k.constant(offset % ir.AffineConstantExpr(expression.rhs).value)

@@ -119,11 +119,11 @@ func.func @convolution(%a: memref<3x17xf32>, %b: memref<4x3x3x16xf32>, %c: memre
 
 // -----
 
-// Integers are left alone.
+// Integers of 64 bits are left alone.
 // CHECK-LABEL: func.func @integers
 // CHECK: linalg.matmul
-func.func @integers(%a: memref<4x8xi32>, %b: memref<8x4xi32>, %c: memref<4x4xi32>) {
-  linalg.matmul ins(%a, %b : memref<4x8xi32>, memref<8x4xi32>) outs(%c : memref<4x4xi32>)
+func.func @integers(%a: memref<4x8xi64>, %b: memref<8x4xi64>, %c: memref<4x4xi64>) {
+  linalg.matmul ins(%a, %b : memref<4x8xi64>, memref<8x4xi64>) outs(%c : memref<4x4xi64>)
   return
 }
 

@@ -1,0 +1,106 @@
+"""A copy of the left operand as the innermost loop wants it: in the type that is multiplied, the reduction innermost.
+
+The copy is read once for every vector of the result's row: what it costs is small beside the product, and the loop is
+spared the conversion of single numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch_mlir import ir
+from torch_mlir.dialects import arith, linalg, memref
+
+from stepwell.passes.buffer.contraction.dot import Dot
+from stepwell.passes.buffer.contraction.roles import Contraction
+
+_DYNAMIC = ir.ShapedType.get_dynamic_size()
+
+
+def with_left_copied(contraction: Contraction, dot: Dot | None) -> Contraction:
+    """``contraction`` on a copy of its left operand, made at the insertion point; padded with zeros to whole groups."""
+    (reduced,) = contraction.reduced
+    places = {result.position: axis for axis, result in enumerate(contraction.left_map.results)}
+    dims = [*(dim for dim in places if dim != reduced), reduced]
+    source = ir.MemRefType(contraction.left.type)
+    element = dot.element if dot is not None else contraction.element
+    shape = [source.shape[places[dim]] for dim in dims]
+    sizes = {
+        dim: memref.dim(contraction.left, _index(places[dim])) for dim in dims if source.is_dynamic_dim(places[dim])
+    }
+    group = dot.group if dot is not None else 1
+    ragged = group > 1 and (shape[-1] == _DYNAMIC or shape[-1] % group != 0)
+    padded, dynamic = list(shape), dict(sizes)
+    if ragged and reduced in sizes:
+        groups = arith.ceildivui(sizes[reduced], _index(group))
+        dynamic[reduced] = arith.muli(groups, _index(group))
+    elif ragged:
+        padded[-1] = -(-shape[-1] // group) * group
+    copy = memref.AllocOp(ir.MemRefType.get(padded, element), list(dynamic.values()), []).result
+    target = copy
+    if ragged:
+        linalg.fill(arith.constant(element, 0.0 if isinstance(element, ir.FloatType) else 0), outs=[copy])
+        target = _front(copy, shape, list(sizes.values()), element)
+    loops = [dims.index(result.position) for result in contraction.left_map.results]
+    _copy(contraction.left, target, loops, dot)
+    indexing = ir.AffineMap.get(len(contraction.sizes), 0, [ir.AffineDimExpr.get(dim) for dim in dims])
+    return replace(contraction, left=copy, left_map=indexing)
+
+
+def with_groups_collapsed(contraction: Contraction) -> Contraction:
+    """``contraction`` with panel and group of its right operand in one dimension."""
+    kind = ir.MemRefType(contraction.right.type)
+    *outer, lanes, _ = contraction.right_map.results
+    shape = [*kind.shape[:-2], kind.shape[-2] * kind.shape[-1]]
+    groups = [[axis] for axis in range(kind.rank - 2)] + [[kind.rank - 2, kind.rank - 1]]
+    flat = ir.MemRefType.get(shape, kind.element_type, memory_space=kind.memory_space)
+    right = memref.CollapseShapeOp(flat, contraction.right, groups).result
+    results = [*outer, ir.AffineExpr.get_mul(lanes, ir.AffineConstantExpr.get(contraction.group))]
+    indexing = ir.AffineMap.get(contraction.right_map.n_dims, 0, results)
+    return replace(contraction, right=right, right_map=indexing)
+
+
+def _copy(source: ir.Value, target: ir.Value, loops: list[int], dot: Dot | None) -> None:
+    rank = len(loops)
+    maps = [
+        ir.AffineMap.get(rank, 0, [ir.AffineDimExpr.get(loop) for loop in loops]),
+        ir.AffineMap.get_identity(rank),
+    ]
+    made = ir.Operation.create(
+        "linalg.generic",
+        [],
+        [source, target],
+        {
+            "indexing_maps": ir.ArrayAttr.get([ir.AffineMapAttr.get(one) for one in maps]),
+            "iterator_types": ir.ArrayAttr.get([ir.Attribute.parse("#linalg.iterator_type<parallel>")] * rank),
+            "operandSegmentSizes": ir.DenseI32ArrayAttr.get([1, 1]),
+        },
+        regions=1,
+    )
+    element = ir.MemRefType(target.type).element_type
+    block = made.regions[0].blocks.append(ir.MemRefType(source.type).element_type, element)
+    with ir.InsertionPoint(block):
+        value = extend(block.arguments[0], element)
+        if dot is not None and dot.shifted:  # 128 more, as an unsigned number
+            value = arith.xori(value, arith.constant(element, -128))
+        linalg.YieldOp([value])
+
+
+def extend(value: ir.Value, element: ir.Type) -> ir.Value:
+    """A number or vector of a type that extends to ``element``, exactly."""
+    shaped = isinstance(value.type, ir.VectorType)
+    if (value.type.element_type if shaped else value.type) == element:
+        return value
+    kind = ir.VectorType.get(ir.VectorType(value.type).shape, element) if shaped else element
+    return arith.extf(kind, value) if isinstance(element, ir.FloatType) else arith.extsi(kind, value)
+
+
+def _front(copy: ir.Value, shape: list[int], sizes: list[ir.Value], element: ir.Type) -> ir.Value:
+    strides, offset = ir.MemRefType(copy.type).get_strides_and_offset()
+    kind = ir.MemRefType.get(shape, element, ir.StridedLayoutAttr.get(offset, strides))
+    rank = len(shape)
+    return memref.SubViewOp(kind, copy, [], sizes, [], [0] * rank, shape, [1] * rank).result
+
+
+def _index(value: int) -> ir.Value:
+    return arith.constant(ir.IndexType.get(), value)
