@@ -40,6 +40,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "pack-convolutions": "stepwell.passes.tensor.pack_convolutions:PackConvolutions",
     "lower-tm-tensor": "stepwell.passes.tensor.lower_tm_tensor:LowerTmTensor",
     "exact-extrema": "stepwell.passes.tensor.exact_extrema:ExactExtrema",
+    "narrow-products": "stepwell.passes.tensor.narrow_products:NarrowProducts",
     "detach-prepare": "stepwell.passes.tensor.detach_prepare:DetachPrepare",
     # hardware
     "bind-parameters": "stepwell.passes.hardware.bind_parameters:BindParameters",

@@ -1,0 +1,177 @@
+"""narrow-products: products of numbers as narrow as they come, and integer sums in 32 bits where that is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch_mlir import ir
+from torch_mlir.dialects import arith, linalg
+
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.tensor.build import empty, scalar, sizes_of
+from stepwell.support.walk import operations
+
+_PRODUCTS: dict[str, Callable[..., ir.Value]] = {
+    "linalg.matmul": linalg.matmul,
+    "linalg.batch_matmul": linalg.batch_matmul,
+}
+_EXTENSIONS = frozenset({"arith.extsi", "arith.extf"})
+_WORD = 32
+
+
+@dataclass
+class NarrowProducts(Pass):
+    """Rewrite ``linalg.matmul`` and ``linalg.batch_matmul`` that extend their operands, or sum integers in 64 bits.
+
+    A product extends its operands itself, so that an extension ahead of it, of both operands from one type, is left
+    out. A sum of integers in 64 bits is one in 32 bits where only its lower 32 bits are wanted, which wrap alike, or
+    where it can't be beyond 32 bits: numbers of 8 bits, and few enough of them.
+    """
+
+    name: ClassVar[str] = "narrow-products"
+    summary: ClassVar[str] = "products of numbers as narrow as they come, integer sums in 32 bits"
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        operands = sums = 0
+        for product in operations(op):
+            if product.name not in _PRODUCTS or not _is_plain(product):
+                continue
+            left, right, init = product.operands
+            sources = [_extended(value) for value in (left, right)]
+            if sources[0] is not None and sources[1] is not None and _element(sources[0]) == _element(sources[1]):
+                left, right = sources[0], sources[1]
+            narrow = _narrow_init(product, left, right)
+            taken = left != product.operands[0]
+            if not taken and narrow is None:
+                continue
+            operands += taken
+            sums += narrow is not None
+            _replace(product, left, right, init if narrow is None else narrow)
+        context.note(self.name, operands=operands, sums=sums)
+
+
+def _is_plain(product: ir.Operation) -> bool:
+    """Whether operands are neither transposed nor broadcast nor taken for unsigned."""
+    if "cast" in product.attributes and "unsigned" in str(product.attributes["cast"]):
+        return False
+    batch = [0] if product.name == "linalg.batch_matmul" else []
+    m, n, k = (len(batch) + place for place in range(3))
+    maps = [ir.AffineMapAttr(attribute).value for attribute in linalg.get_indexing_maps(product)]
+    want = [[*batch, m, k], [*batch, k, n], [*batch, m, n]]
+    return [list(map_.results) for map_ in maps] == [[ir.AffineDimExpr.get(dim) for dim in dims] for dims in want]
+
+
+def _element(value: ir.Value) -> ir.Type:
+    return ir.RankedTensorType(value.type).element_type
+
+
+def _extended(value: ir.Value) -> ir.Value | None:
+    """What ``value`` is the sign or float extension of, element by element."""
+    owner = value.owner
+    return None if isinstance(owner, ir.Block) else _cast_by(owner.operation, _EXTENSIONS)
+
+
+def _cast_by(op: ir.Operation, casts: frozenset[str]) -> ir.Value | None:
+    """The operand of ``op`` if all that ``op`` does is one of ``casts`` to each of its elements."""
+    if op.name != "linalg.generic" or len(op.operands) != 2:
+        return None
+    maps = [ir.AffineMapAttr(attribute).value for attribute in ir.ArrayAttr(op.attributes["indexing_maps"])]
+    if any(map_ != ir.AffineMap.get_identity(map_.n_dims) for map_ in maps):
+        return None
+    block = op.regions[0].blocks[0]
+    inner = [view.operation for view in block.operations]
+    if len(inner) != 2 or inner[0].name not in casts or inner[0].operands[0] != block.arguments[0]:
+        return None
+    return op.operands[0] if inner[1].operands[0] == inner[0].results[0] else None
+
+
+def _narrow_init(product: ir.Operation, left: ir.Value, right: ir.Value) -> ir.Value | None:
+    """Zeros of 32 bits for ``product`` of ``left`` and ``right`` to start from, None where it has to sum in 64."""
+    init = product.operands[2]
+    element = _element(init)
+    if not isinstance(element, ir.IntegerType) or element.width <= _WORD or not _starts_at_zero(init):
+        return None
+    widths = [ir.IntegerType(_element(value)).width for value in (left, right)]
+    if max(widths) > _WORD or not (_is_truncated(product.results[0]) or _fits(left, widths)):
+        return None
+    word = ir.IntegerType.get_signless(_WORD)
+    with ir.InsertionPoint(product), product.location:
+        filled: ir.Value = linalg.fill(scalar(word, 0), outs=[empty(sizes_of(init), word)])
+    return filled
+
+
+def _starts_at_zero(init: ir.Value) -> bool:
+    owner = init.owner
+    if isinstance(owner, ir.Block) or owner.operation.name != "linalg.fill":
+        return False
+    number = owner.operation.operands[0].owner
+    if isinstance(number, ir.Block) or number.operation.name != "arith.constant":
+        return False
+    return bool(ir.IntegerAttr(number.operation.attributes["value"]).value == 0)
+
+
+def _is_truncated(result: ir.Value) -> bool:
+    """Whether nothing but lower bits of ``result`` are wanted, 32 of them at most."""
+    return all(_truncates(use.owner.operation, result) for use in result.uses)
+
+
+def _truncates(user: ir.Operation, value: ir.Value) -> bool:
+    """Whether ``user`` takes 32 lower bits of ``value`` or fewer, and nothing else."""
+    source = _cast_by(user, frozenset({"arith.trunci"}))
+    return source is not None and source == value and ir.IntegerType(_element(user.results[0])).width <= _WORD
+
+
+def _fits(left: ir.Value, widths: list[int]) -> bool:
+    """Whether no sum of products of numbers of ``widths`` bits is beyond 32 bits."""
+    kind = ir.RankedTensorType(left.type)
+    axis = kind.rank - 1
+    if kind.is_dynamic_dim(axis):
+        return False
+    return bool(kind.get_dim_size(axis) << (sum(widths) - 2) < 1 << (_WORD - 1))
+
+
+def _replace(product: ir.Operation, left: ir.Value, right: ir.Value, init: ir.Value) -> None:
+    """Exchange ``product`` for one of other operands, whose result is cast to what its users take."""
+    old = product.results[0]
+    with ir.InsertionPoint(product), product.location:
+        made = _PRODUCTS[product.name](left, right, outs=[init])
+        made.owner.operation.attributes["indexing_maps"] = product.attributes["indexing_maps"]
+        if made.type == old.type:
+            old.replace_all_uses_with(made)
+        else:
+            for user in [use.owner.operation for use in old.uses]:
+                if _truncates(user, old):
+                    _replace_truncation(user, made)
+            if any(True for _ in old.uses):
+                old.replace_all_uses_with(_cast(made, _element(old)))
+    product.erase()
+
+
+def _replace_truncation(user: ir.Operation, made: ir.Value) -> None:
+    """Let ``user`` take lower bits of ``made``."""
+    element = _element(user.results[0])
+    with ir.InsertionPoint(user), user.location:
+        result = made if element == _element(made) else _cast(made, element)
+    user.results[0].replace_all_uses_with(result)
+    user.erase()
+
+
+def _cast(value: ir.Value, element: ir.Type) -> ir.Value:
+    """``value`` with each element sign-extended or truncated to ``element``."""
+    rank = ir.RankedTensorType(value.type).rank
+    identity = ir.AffineMapAttr.get(ir.AffineMap.get_identity(rank))
+    parallel = ir.Attribute.parse("#linalg.iterator_type<parallel>")
+    start = empty(sizes_of(value), element)
+    op = linalg.GenericOp(
+        [start.type], [value], [start], ir.ArrayAttr.get([identity] * 2), ir.ArrayAttr.get([parallel] * rank)
+    )
+    source = _element(value)
+    block = op.regions[0].blocks.append(source, element)
+    longer = ir.IntegerType(element).width > ir.IntegerType(source).width
+    with ir.InsertionPoint(block):
+        cast = (arith.ExtSIOp if longer else arith.TruncIOp)(element, block.arguments[0])
+        linalg.YieldOp([cast.result])
+    result: ir.Value = op.results[0]
+    return result

@@ -1,0 +1,140 @@
+"""Products of f16, bf16 and small integers on the CPU, against float64 and exact integers."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+from torch.export import Dim
+
+import stepwell
+
+SIZES = [(1, 1, 1), (5, 3, 7), (1, 130, 37), (13, 67, 70), (29, 64, 96), (70, 1100, 33), (1, 300, 600), (4, 0, 3)]
+#: With and without instructions that sum several products.
+CPUS = ["host", "x86-64-v4", "x86-64-v3", "x86-64"]
+TARGETS = [f"cpu,cpu={name}" for name in CPUS]
+
+
+class Product(nn.Module):
+    """A function of two matrices."""
+
+    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return self.function(a, b)
+
+
+def closely(mine: torch.Tensor, exact: torch.Tensor, magnitude: torch.Tensor) -> None:
+    """Check ``mine``: rounded once to its type, after sums in f32 of terms that are ``magnitude`` in all."""
+    bound = torch.finfo(mine.dtype).eps * exact.abs() + 1e-6 * magnitude + torch.finfo(mine.dtype).smallest_normal
+    assert mine.shape == exact.shape
+    assert bool(((mine.double() - exact).abs() <= bound).all())
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_products_of_floats(dtype: torch.dtype, target: str) -> None:
+    torch.manual_seed(0)
+    pairs = [(torch.randn(m, k).to(dtype), torch.randn(k, n).to(dtype)) for m, k, n in SIZES]
+    layers = nn.ModuleList(nn.Linear(k, n).to(dtype) for _, k, n in SIZES if k)
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = layers
+
+        def forward(self, *values: torch.Tensor) -> list[torch.Tensor]:
+            plain = [a @ b for a, b in zip(values[::2], values[1::2], strict=True)]
+            return plain + [layer(a) for layer, a in zip(self.layers, values[::2], strict=False)]
+
+    inputs = [value for pair in pairs for value in pair]
+    results = stepwell.compile(Model(), tuple(inputs), target=target)(*inputs)
+    for (a, b), mine in zip(pairs, results, strict=False):
+        closely(mine, a.double() @ b.double(), a.double().abs() @ b.double().abs())
+    for layer, (a, _), mine in zip(layers, pairs, results[len(pairs) :], strict=False):
+        weight = layer.weight.double().t()
+        exact = (a.double() @ weight).detach()
+        # The product is rounded ahead of the bias, as in PyTorch.
+        bias = layer.bias.double().detach()
+        slack = torch.finfo(dtype).eps * exact.abs()
+        closely(mine, exact + bias, (a.double().abs() @ weight.abs()).detach() + slack * 1e6)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_products_of_bytes(target: str) -> None:
+    torch.manual_seed(0)
+    values = torch.tensor([-128, -127, 127, -1, 3], dtype=torch.int8)
+    pairs = [
+        (values[torch.randint(5, (m, k))], values[torch.randint(5, (k, n))]) for m, k, n in [*SIZES, (3, 2000, 40)]
+    ]
+    weights = [values[torch.randint(5, (n, k))] for m, k, n in SIZES]
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            for place, weight in enumerate(weights):
+                self.register_buffer(f"w{place}", weight)
+
+        def forward(self, *values: torch.Tensor) -> list[torch.Tensor]:
+            plain = [torch._int_mm(a, b) for a, b in zip(values[::2], values[1::2], strict=True)]
+            wide = [a.long() @ b.long() for a, b in zip(values[::2], values[1::2], strict=True)]
+            layers = [
+                a.int() @ getattr(self, f"w{place}").t().int() for place, a in enumerate(values[: 2 * len(SIZES) : 2])
+            ]
+            return plain + wide + layers
+
+    inputs = [value for pair in pairs for value in pair]
+    results = stepwell.compile(Model(), tuple(inputs), target=target)(*inputs)
+    exact = [a.long() @ b.long() for a, b in pairs]
+    exact += exact + [a.long() @ w.t().long() for (a, _), w in zip(pairs, weights, strict=False)]
+    for mine, right in zip(results, exact, strict=True):
+        assert torch.equal(mine.long(), right)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.int8], ids=str)
+def test_dynamic_sizes(dtype: torch.dtype, threads: int) -> None:
+    torch.manual_seed(0)
+    product = torch._int_mm if dtype == torch.int8 else torch.matmul
+
+    def inputs(m: int, k: int, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return tuple((torch.randn(shape) * 9).to(dtype) for shape in ((m, k), (k, n)))  # type: ignore[return-value]
+
+    m, k, n = (Dim(name, max=2000) for name in "mkn")
+    shapes = ({0: m, 1: k}, {0: k, 1: n})
+    model = Product(product)
+    compiled = stepwell.compile(model, inputs(4, 5, 6), target=f"cpu,threads={threads}", dynamic_shapes=shapes)
+    for size in SIZES:
+        a, b = inputs(*size)
+        mine = compiled(a, b)
+        if dtype == torch.int8:
+            assert torch.equal(mine.long(), a.long() @ b.long())
+        else:
+            closely(mine, a.double() @ b.double(), a.double().abs() @ b.double().abs())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_special_numbers(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(40, 70).to(dtype), torch.randn(70, 90).to(dtype)
+    a[3, 5], a[4, 6], a[5, 7], b[8, 9], b[5, 0] = torch.nan, torch.inf, -torch.inf, torch.inf, 0
+    a[7], b[:, 7] = torch.finfo(dtype).smallest_normal / 4, 1  # not taken for zero
+    model = Product(torch.matmul)
+    mine = stepwell.compile(model, (a, b), target="cpu")(a, b)
+    exact = a.double() @ b.double()
+    assert torch.equal(mine.isnan(), exact.isnan())
+    assert torch.equal(mine.isinf(), exact.isinf())
+    finite = exact.isfinite()
+    torch.testing.assert_close(mine[finite].double(), exact[finite], rtol=2e-2, atol=2e-2)
+    assert mine[7, 7] == exact[7, 7].to(dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.int8], ids=str)
+def test_threads_change_nothing(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    a, b = (torch.randn(150, 700) * 9).to(dtype), (torch.randn(700, 230) * 9).to(dtype)
+    model = Product(torch._int_mm if dtype == torch.int8 else torch.matmul)
+    one, two = (stepwell.compile(model, (a, b), target=f"cpu,threads={threads}")(a, b) for threads in (1, 2))
+    assert torch.equal(one, two)
