@@ -82,7 +82,7 @@ def _layouts(fp: str, cpu: CpuModel) -> list[str]:
         "canonicalize",
         "cse",
         *([winograd] if fp == "fast" else []),
-        f"pack{{vector-bits={cpu.vector_bits} registers={cpu.registers}}}",
+        f"pack{{vector-bits={cpu.vector_bits} registers={cpu.registers}{_dots(cpu)}}}",
         f"pack-convolutions{{lanes={lanes}}}",
         "canonicalize",
         "cse",
@@ -95,8 +95,12 @@ def _convolutions(cpu: CpuModel) -> str:
 
 
 def _contractions(cpu: CpuModel) -> str:
-    dots = f" dots={','.join(cpu.dots)}" if cpu.dots else ""
-    return f"vectorize-contractions{{registers={cpu.registers} vector-bits={cpu.vector_bits} l2={cpu.l2_bytes}{dots}}}"
+    sizes = f"registers={cpu.registers} vector-bits={cpu.vector_bits} l2={cpu.l2_bytes}"
+    return f"vectorize-contractions{{{sizes}{_dots(cpu)}}}"
+
+
+def _dots(cpu: CpuModel) -> str:
+    return f" dots={','.join(cpu.dots)}" if cpu.dots else ""
 
 
 def _rows(fp: str, cpu: CpuModel) -> list[str]:

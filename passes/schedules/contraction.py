@@ -116,7 +116,7 @@ class ContractionSchedule(Schedule):
             return f"lane-block {self.lane_block} is no multiple of vector times pieces, {self.lanes}"
         if self.cached_rows % self.rows:
             return f"cached-rows {self.cached_rows} is no multiple of rows {self.rows}"
-        if self.copies and not self._may_copy(contraction):
+        if self.copies and not self._may_copy(contraction, dot):
             return (
                 "copies takes a right operand in rows, and all rows of the result, more than a tile, in one row-block"
             )
@@ -124,9 +124,9 @@ class ContractionSchedule(Schedule):
             return f"it takes {registers} vector registers, there are {machine.registers}"
         return ""
 
-    def _may_copy(self, contraction: Contraction) -> bool:
+    def _may_copy(self, contraction: Contraction, dot: Dot | None) -> bool:
         count = contraction.sizes[contraction.row] if contraction.row is not None else None
-        return _has_rows(contraction) and count is not None and self.rows < count <= self.row_block
+        return _is_copyable(contraction, dot) and count is not None and self.rows < count <= self.row_block
 
 
 def contraction_key(contraction: Contraction) -> Key:
@@ -165,7 +165,7 @@ def contraction_schedule(contraction: Contraction, machine: Machine) -> Contract
     if count is not None:
         rows = -(-count // -(-count // rows))  # tiles of even height
     depth = machine.depth
-    copies = _copies(contraction, rows)
+    copies = _copies(contraction, rows, dot)
     bits = contraction.source_bits if dot is not None or not copies else contraction.bits
     block = machine.l2 // 8 // max(1, vector * pieces * bits // 8)
     if copies:
@@ -187,9 +187,9 @@ def _is_streamed(contraction: Contraction) -> bool:
     return width is not None and width >= _STREAMED_LANES // 2 and depth is not None and depth >= _LEAST_DEPTH
 
 
-def _copies(contraction: Contraction, rows: int) -> bool:
+def _copies(contraction: Contraction, rows: int, dot: Dot | None) -> bool:
     """Whether rows that lie apart are read often enough to pay for a copy, and too many for the first cache."""
-    if contraction.row is None or not _has_rows(contraction):
+    if contraction.row is None or not _is_copyable(contraction, dot):
         return False
     count, width, depth = (
         contraction.sizes[dim] for dim in (contraction.row, contraction.lane, contraction.reduced[0])
@@ -206,10 +206,11 @@ def _sums(dot: Dot | None) -> int:
     return int(dot is not None and dot.shifted)
 
 
-def _has_rows(contraction: Contraction) -> bool:
-    """Whether the right operand is a matrix, or several, as it was."""
+def _is_copyable(contraction: Contraction, dot: Dot | None) -> bool:
+    """Whether the right operand is a matrix, or several, as it was or to be extended."""
     plain = all(isinstance(result, ir.AffineDimExpr) for result in contraction.right_map.results)
-    return plain and not contraction.panel and len(contraction.reduced) == 1
+    extended = contraction.panel is not None and contraction.is_narrow and dot is None
+    return (plain or extended) and len(contraction.reduced) == 1
 
 
 def _split(contraction: Contraction, rows: int, lanes: int, most: int, whole: bool) -> tuple[int, int, int]:

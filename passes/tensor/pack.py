@@ -9,13 +9,16 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, tensor
 
 from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.buffer.contraction.dot import dot_of
+from stepwell.passes.buffer.contraction.left import extend
 from stepwell.passes.buffer.entry import arguments, entries
 from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.schedules.packing import panel_key, panel_schedule
 from stepwell.passes.tensor.build import scalar
 from stepwell.passes.tensor.weight_only import WeightOnly
 
-_BITS = {"f32": 32, "f64": 64}
+#: For each type of weights the types that products of them are summed in.
+_SUMS = {"f32": ("f32",), "f64": ("f64",), "f16": ("f32",), "bf16": ("f32",), "i8": ("i32",), "i16": ("i32",)}
 
 
 @dataclass
@@ -25,11 +28,14 @@ class Pack(Pass):
     The operand ``[k, n]`` becomes panels ``[n / w, k, w]``, the last one padded with zeros, and the product an
     operation that indexes it by ``n floordiv w, k, n mod w``: what is around it does not change. A transpose of the
     weight folds into the packing. Packing is work on weights alone, which ``split-prepare`` does ahead of time.
+    Integers narrower than their sum have the steps of the reduction that one instruction takes side by side,
+    ``[n / w, k / g, w, g]``.
 
     Options:
         vector_bits: width of a vector register; a panel is some vectors wide.
         registers: number of vector registers: with many, panels of three vectors leave the most rows in registers.
         max_growth: largest size of packed weights over that of the weights; others are left alone.
+        dots: instructions that sum several products of narrow numbers, see ``vectorize-contractions``.
     """
 
     name: ClassVar[str] = "pack"
@@ -38,6 +44,7 @@ class Pack(Pass):
     vector_bits: int = 256
     registers: int = 16
     max_growth: float = 1.25
+    dots: tuple[str, ...] = ()
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         packed = 0
@@ -52,24 +59,26 @@ class Pack(Pass):
 
     def _rewrite(self, product: ir.Operation, schedules: Schedules) -> bool:
         left, right, init = product.operands
-        element = ir.RankedTensorType(right.type).element_type
-        bits = _BITS.get(str(element))
-        plain = all(ir.RankedTensorType(value.type).element_type == element for value in (left, init))
+        element, total = (ir.RankedTensorType(value.type).element_type for value in (right, init))
+        plain = ir.RankedTensorType(left.type).element_type == element and str(total) in _SUMS.get(str(element), ())
         static = ir.RankedTensorType(right.type).has_static_shape
-        if bits is None or not plain or not static or not _is_plain_product(product):
+        if not plain or not static or not _is_plain_product(product):
             return False
+        vector = max(1, self.vector_bits // total.width)
+        dot = dot_of(str(element), frozenset(self.dots))
         depth, width = ir.RankedTensorType(right.type).shape
         if 0 in (depth, width):
             return False
-        default = panel_schedule(width, max(1, self.vector_bits // bits), self.registers)
+        default = panel_schedule(width, vector, self.registers)
         key = panel_key(depth, width, str(element))
         panel = schedules.choose(key, default, lambda panel: panel.fault(width, self.max_growth)).width
         panels = -(-width // panel)
-        if panels * panel > self.max_growth * width:
+        group = dot.group if dot is not None and panel % vector == 0 else 1
+        if panels * panel * (-(-depth // group) * group) > self.max_growth * width * depth:
             return False
         with ir.InsertionPoint(product), product.location:
-            weight = _packed(right, panels, depth, panel)
-            result = _product(left, weight, init, panel)
+            weight = _packed(right, panels, depth, panel) if group == 1 else _grouped(right, panel, group)
+            result = _product(left, weight, init, panel, group)
         product.results[0].replace_all_uses_with(result)
         product.erase()
         return True
@@ -97,6 +106,21 @@ def _packed(right: ir.Value, panels: int, depth: int, panel: int) -> ir.Value:
     ).results[0]  # fmt: skip
 
 
+def _grouped(right: ir.Value, panel: int, group: int) -> ir.Value:
+    kind = ir.RankedTensorType(right.type)
+    depth, width = kind.shape
+    shape = [-(-width // panel), -(-depth // group), panel, group]
+    source, transposed = _before_transpose(right)
+    columns = 0 if transposed else 1
+    padded = width % panel or depth % group
+    return linalg.PackOp(
+        ir.RankedTensorType.get(shape, kind.element_type), source, tensor.EmptyOp(shape, kind.element_type).result,
+        ir.DenseI64ArrayAttr.get([columns, 1 - columns]), [], ir.DenseI64ArrayAttr.get([panel, group]),
+        padding_value=scalar(kind.element_type, 0.0) if padded else None,
+        outer_dims_perm=ir.DenseI64ArrayAttr.get([columns, 1 - columns]),
+    ).results[0]  # fmt: skip
+
+
 def _before_transpose(value: ir.Value) -> tuple[ir.Value, bool]:
     """What ``value`` is the transpose of, if it is one."""
     owner = value.owner
@@ -105,20 +129,28 @@ def _before_transpose(value: ir.Value) -> tuple[ir.Value, bool]:
     return owner.operation.operands[0], True
 
 
-def _product(left: ir.Value, weight: ir.Value, init: ir.Value, panel: int) -> ir.Value:
-    """``init[m, n] + left[m, k] * weight[n floordiv panel, k, n mod panel]``."""
+def _product(left: ir.Value, weight: ir.Value, init: ir.Value, panel: int, group: int) -> ir.Value:
+    """``init[m, n] + left[m, k] * weight[n floordiv panel, k, n mod panel]``, of extended numbers; ``k`` in groups."""
     m, n, k = (ir.AffineDimExpr.get(dim) for dim in range(3))
     outer, inner = ir.AffineExpr.get_floor_div(n, panel), ir.AffineExpr.get_mod(n, panel)
-    maps = [ir.AffineMap.get(3, 0, results) for results in ([m, k], [outer, k, inner], [m, n])]
+    place = [outer, k, inner]
+    if group > 1:
+        place = [outer, ir.AffineExpr.get_floor_div(k, group), inner, ir.AffineExpr.get_mod(k, group)]
+    maps = [ir.AffineMap.get(3, 0, results) for results in ([m, k], place, [m, n])]
     kinds = [ir.Attribute.parse(f"#linalg.iterator_type<{kind}>") for kind in ("parallel", "parallel", "reduction")]
     op = linalg.GenericOp(
         [init.type], [left, weight], [init], ir.ArrayAttr.get([ir.AffineMapAttr.get(map_) for map_ in maps]),
         ir.ArrayAttr.get(kinds),
     )  # fmt: skip
     element = ir.RankedTensorType(init.type).element_type
-    block = op.regions[0].blocks.append(*[element] * 3)
+    narrow = ir.RankedTensorType(weight.type).element_type
+    block = op.regions[0].blocks.append(narrow, narrow, element)
     with ir.InsertionPoint(block):
-        product = arith.MulFOp(block.arguments[0], block.arguments[1])
-        linalg.YieldOp([arith.AddFOp(block.arguments[2], product).result])
+        factors = [extend(argument, element) for argument in list(block.arguments)[:2]]
+        if isinstance(element, ir.FloatType):
+            total = arith.addf(block.arguments[2], arith.mulf(*factors))
+        else:
+            total = arith.addi(block.arguments[2], arith.muli(*factors))
+        linalg.YieldOp([total])
     result: ir.Value = op.results[0]
     return result
