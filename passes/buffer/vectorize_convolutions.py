@@ -16,7 +16,7 @@ from stepwell.passes.buffer.convolution.pointwise import as_product, is_pointwis
 from stepwell.passes.buffer.convolution.site import find_site
 from stepwell.support.walk import operations
 
-_BITS = {"f32": 32, "f64": 64}
+_BITS = {"f64": 64}
 
 
 @dataclass
@@ -57,7 +57,7 @@ class VectorizeConvolutions(Pass):
                 continue
             assert site.position is not None
             element = str(ir.MemRefType(site.result.type).element_type)
-            registers = Registers(self.registers, max(2, self.vector_bits // _BITS[element]), self.l2)
+            registers = Registers(self.registers, max(2, self.vector_bits // _BITS.get(element, 32)), self.l2)
             with ir.InsertionPoint(site.position), convolution.location:
                 if is_planes(convolution):
                     PlanesNest(site, registers).emit()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, scf, tensor
+from torch_mlir.dialects import arith, linalg, scf, tensor
 
 #: A size or offset: a number where it is known, else an ``index`` value.
 Size: TypeAlias = "int | ir.Value"
@@ -43,6 +43,29 @@ def sizes_of(value: ir.Value) -> list[Size]:
 def empty(sizes: Sequence[Size], element: ir.Type) -> ir.Value:
     """An uninitialised tensor."""
     return tensor.EmptyOp(list(sizes), element).result
+
+
+def cast_elements(value: ir.Value, element: ir.Type) -> ir.Value:
+    """``value`` with each element extended (integers with their sign) to ``element``, or integers truncated."""
+    kind = ir.RankedTensorType(value.type)
+    if kind.element_type == element:
+        return value
+    identity = ir.AffineMapAttr.get(ir.AffineMap.get_identity(kind.rank))
+    parallel = ir.Attribute.parse("#linalg.iterator_type<parallel>")
+    start = empty(sizes_of(value), element)
+    op = linalg.GenericOp(
+        [start.type], [value], [start], ir.ArrayAttr.get([identity] * 2), ir.ArrayAttr.get([parallel] * kind.rank)
+    )
+    block = op.regions[0].blocks.append(kind.element_type, element)
+    with ir.InsertionPoint(block):
+        number = block.arguments[0]
+        if isinstance(element, ir.FloatType):
+            made = arith.extf(element, number)
+        else:
+            made = (arith.extsi if element.width > kind.element_type.width else arith.trunci)(element, number)
+        linalg.YieldOp([made])
+    result: ir.Value = op.results[0]
+    return result
 
 
 def extract_slice(source: ir.Value, offsets: Sequence[Size], sizes: Sequence[Size], keep: Sequence[int]) -> ir.Value:

@@ -7,15 +7,21 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, linalg
+from torch_mlir.dialects import linalg
 
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.tensor.build import empty, scalar, sizes_of
+from stepwell.passes.tensor.build import cast_elements, empty, scalar, sizes_of
+from stepwell.passes.tensor.layout.rewrites import window_of
 from stepwell.support.walk import operations
 
 _PRODUCTS: dict[str, Callable[..., ir.Value]] = {
     "linalg.matmul": linalg.matmul,
     "linalg.batch_matmul": linalg.batch_matmul,
+}
+_CONVOLUTIONS: dict[str, Callable[..., ir.Value]] = {
+    "linalg.conv_2d_nchw_fchw": linalg.conv_2d_nchw_fchw,
+    "linalg.conv_2d_ngchw_gfchw": linalg.conv_2d_ngchw_gfchw,
+    "linalg.depthwise_conv_2d_nchw_chw": linalg.depthwise_conv_2d_nchw_chw,
 }
 _EXTENSIONS = frozenset({"arith.extsi", "arith.extf"})
 _WORD = 32
@@ -23,10 +29,11 @@ _WORD = 32
 
 @dataclass
 class NarrowProducts(Pass):
-    """Rewrite ``linalg.matmul`` and ``linalg.batch_matmul`` that extend their operands, or sum integers in 64 bits.
+    """Rewrite products and convolutions that extend their operands, or sum integers in 64 bits.
 
     A product extends its operands itself, so that an extension ahead of it, of both operands from one type, is left
-    out. A sum of integers in 64 bits is one in 32 bits where only its lower 32 bits are wanted, which wrap alike, or
+    out; of a convolution that of the filter is, as the border of the image stands behind the image's. A sum of
+    integers in 64 bits is one in 32 bits where only its lower 32 bits are wanted, which wrap alike, or
     where it can't be beyond 32 bits: numbers of 8 bits, and few enough of them.
     """
 
@@ -36,14 +43,12 @@ class NarrowProducts(Pass):
     def run(self, op: ir.Operation, context: PassContext) -> None:
         operands = sums = 0
         for product in operations(op):
-            if product.name not in _PRODUCTS or not _is_plain(product):
+            if product.name not in _CONVOLUTIONS and (product.name not in _PRODUCTS or not _is_plain(product)):
                 continue
-            left, right, init = product.operands
-            sources = [_extended(value) for value in (left, right)]
-            if sources[0] is not None and sources[1] is not None and _element(sources[0]) == _element(sources[1]):
-                left, right = sources[0], sources[1]
+            init = product.operands[2]
+            left, right = _sources(product)
             narrow = _narrow_init(product, left, right)
-            taken = left != product.operands[0]
+            taken = right != product.operands[1]
             if not taken and narrow is None:
                 continue
             operands += taken
@@ -61,6 +66,16 @@ def _is_plain(product: ir.Operation) -> bool:
     maps = [ir.AffineMapAttr(attribute).value for attribute in linalg.get_indexing_maps(product)]
     want = [[*batch, m, k], [*batch, k, n], [*batch, m, n]]
     return [list(map_.results) for map_ in maps] == [[ir.AffineDimExpr.get(dim) for dim in dims] for dims in want]
+
+
+def _sources(product: ir.Operation) -> tuple[ir.Value, ir.Value]:
+    """The operands of ``product`` as they were before they were extended."""
+    left, right = _extended(product.operands[0]), _extended(product.operands[1])
+    if right is not None and product.name in _CONVOLUTIONS:
+        return product.operands[0], right
+    if left is None or right is None or _element(left) != _element(right):
+        return product.operands[0], product.operands[1]
+    return left, right
 
 
 def _element(value: ir.Value) -> ir.Type:
@@ -94,7 +109,8 @@ def _narrow_init(product: ir.Operation, left: ir.Value, right: ir.Value) -> ir.V
     if not isinstance(element, ir.IntegerType) or element.width <= _WORD or not _starts_at_zero(init):
         return None
     widths = [ir.IntegerType(_element(value)).width for value in (left, right)]
-    if max(widths) > _WORD or not (_is_truncated(product.results[0]) or _fits(left, widths)):
+    few = product.name in _PRODUCTS and _fits(left, widths)
+    if max(widths) > _WORD or not (few or _is_truncated(product.results[0])):
         return None
     word = ir.IntegerType.get_signless(_WORD)
     with ir.InsertionPoint(product), product.location:
@@ -136,8 +152,11 @@ def _replace(product: ir.Operation, left: ir.Value, right: ir.Value, init: ir.Va
     """Exchange ``product`` for one of other operands, whose result is cast to what its users take."""
     old = product.results[0]
     with ir.InsertionPoint(product), product.location:
-        made = _PRODUCTS[product.name](left, right, outs=[init])
-        made.owner.operation.attributes["indexing_maps"] = product.attributes["indexing_maps"]
+        if product.name in _CONVOLUTIONS:
+            made = _CONVOLUTIONS[product.name](left, right, outs=[init], **window_of(product))
+        else:
+            made = _PRODUCTS[product.name](left, right, outs=[init])
+            made.owner.operation.attributes["indexing_maps"] = product.attributes["indexing_maps"]
         if made.type == old.type:
             old.replace_all_uses_with(made)
         else:
@@ -145,7 +164,7 @@ def _replace(product: ir.Operation, left: ir.Value, right: ir.Value, init: ir.Va
                 if _truncates(user, old):
                     _replace_truncation(user, made)
             if any(True for _ in old.uses):
-                old.replace_all_uses_with(_cast(made, _element(old)))
+                old.replace_all_uses_with(cast_elements(made, _element(old)))
     product.erase()
 
 
@@ -153,25 +172,6 @@ def _replace_truncation(user: ir.Operation, made: ir.Value) -> None:
     """Let ``user`` take lower bits of ``made``."""
     element = _element(user.results[0])
     with ir.InsertionPoint(user), user.location:
-        result = made if element == _element(made) else _cast(made, element)
+        result = made if element == _element(made) else cast_elements(made, element)
     user.results[0].replace_all_uses_with(result)
     user.erase()
-
-
-def _cast(value: ir.Value, element: ir.Type) -> ir.Value:
-    """``value`` with each element sign-extended or truncated to ``element``."""
-    rank = ir.RankedTensorType(value.type).rank
-    identity = ir.AffineMapAttr.get(ir.AffineMap.get_identity(rank))
-    parallel = ir.Attribute.parse("#linalg.iterator_type<parallel>")
-    start = empty(sizes_of(value), element)
-    op = linalg.GenericOp(
-        [start.type], [value], [start], ir.ArrayAttr.get([identity] * 2), ir.ArrayAttr.get([parallel] * rank)
-    )
-    source = _element(value)
-    block = op.regions[0].blocks.append(source, element)
-    longer = ir.IntegerType(element).width > ir.IntegerType(source).width
-    with ir.InsertionPoint(block):
-        cast = (arith.ExtSIOp if longer else arith.TruncIOp)(element, block.arguments[0])
-        linalg.YieldOp([cast.result])
-    result: ir.Value = op.results[0]
-    return result

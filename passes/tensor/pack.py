@@ -10,7 +10,7 @@ from torch_mlir.dialects import arith, linalg, tensor
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.contraction.dot import dot_of
-from stepwell.passes.buffer.contraction.left import extend
+from stepwell.passes.buffer.contraction.numbers import extend
 from stepwell.passes.buffer.entry import arguments, entries
 from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.schedules.packing import panel_key, panel_schedule

@@ -9,9 +9,10 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, tensor
 
 from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.buffer.contraction.numbers import SOURCES, extend
 from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.schedules.packing import filter_key, filter_schedule
-from stepwell.passes.tensor.build import Size, empty, extract_slice, reassociation, scalar, sizes_of
+from stepwell.passes.tensor.build import Size, cast_elements, empty, extract_slice, reassociation, scalar, sizes_of
 from stepwell.passes.tensor.layout.readers import FEW_CHANNELS
 from stepwell.passes.tensor.layout.rewrites import is_zero
 from stepwell.passes.tensor.layout.twins import LAST
@@ -22,11 +23,11 @@ _DYNAMIC = ir.ShapedType.get_dynamic_size()
 
 @dataclass
 class PackConvolutions(Pass):
-    """Rewrite ``linalg.conv_2d_nhwc_hwcf`` and ``conv_2d_nhwgc_gfhwc`` over floats with a filter of static shape.
+    """Rewrite ``linalg.conv_2d_nhwc_hwcf`` and ``conv_2d_nhwgc_gfhwc`` with a filter of static shape.
 
     The filter becomes ``[F/L][KH][KW][C][L]``: ``L`` output channels, two vectors of ``lanes / 2`` or close to it, lie
     side by side, and a block of them in one piece of memory. Packing touches weights alone, so that
-    ``split-prepare`` does it ahead of time.
+    ``split-prepare`` does it ahead of time. A narrow image is extended ahead of the contraction, a narrow filter in it.
     """
 
     name: ClassVar[str] = "pack-convolutions"
@@ -60,23 +61,29 @@ def _applies(op: ir.Operation) -> bool:
     return bool(
         filter_type.has_static_shape
         and 0 not in filter_type.shape
-        and str(filter_type.element_type) in ("f32", "f64")
-        and op.operands[0].type.element_type == filter_type.element_type
+        and _sources_fit(*(ir.RankedTensorType(value.type).element_type for value in op.operands))
     )
+
+
+def _sources_fit(image: ir.Type, weights: ir.Type, total: ir.Type) -> bool:
+    """Whether both operands extend to the type that is summed in."""
+    known = SOURCES.get(str(total), ())
+    return str(image) in known and str(weights) in known
 
 
 class _Rewrite:
     def __init__(self, op: ir.Operation, lanes: int, schedules: Schedules) -> None:
         self.image, self.filter, self.init = op.operands
         self.strides, self.dilations = (_pair(op, name) for name in ("strides", "dilations"))
-        self.element = ir.RankedTensorType(self.filter.type).element_type
+        self.element = ir.RankedTensorType(self.init.type).element_type
+        self.source = ir.RankedTensorType(self.filter.type).element_type
         self.vector = max(4, lanes // (4 if str(self.element) == "f64" else 2))
         self._choose(schedules)
 
     def _choose(self, schedules: Schedules) -> None:
         *self.window, self.depth, self.channels = ir.RankedTensorType(self.filter.type).shape
         self.block = schedules.choose(
-            filter_key((self.window[0], self.window[1]), self.depth, self.channels, str(self.element)),
+            filter_key((self.window[0], self.window[1]), self.depth, self.channels, str(self.source)),
             filter_schedule(self.channels, self.vector),
             lambda schedule: schedule.fault(self.channels),
         ).block
@@ -91,6 +98,7 @@ class _Rewrite:
         rows = h * self.strides[0] + i * self.dilations[0]
         columns = w * self.strides[1] + j * self.dilations[1]
         image, first = self._image()
+        image = cast_elements(image, self.element)
         channel = self._channel(fo, c)
         at = [n, channel, rows, columns] if first else [n, rows, columns, channel]
         packed = self._contract(image, self._pack_filter(), init, (at, [fo, i, j, c, lane], [n, h, w, fo, lane]))
@@ -119,24 +127,27 @@ class _Rewrite:
         padded = self.blocks * self.block
         source = self.filter
         if padded != self.channels:
-            kind = ir.RankedTensorType.get([*self.window, self.depth, padded], self.element)
-            zero = scalar(self.element, 0.0)
+            kind = ir.RankedTensorType.get([*self.window, self.depth, padded], self.source)
+            zero = scalar(self.source, 0.0)
             pad = tensor.PadOp(kind, source, [], [], [0] * 4, [0, 0, 0, padded - self.channels])
             block = pad.regions[0].blocks.append(*[ir.IndexType.get()] * 4)
             with ir.InsertionPoint(block):
                 tensor.YieldOp(zero)
             source = pad.result
         split = [*self.window, self.depth, self.blocks, self.block]
-        kind = ir.RankedTensorType.get(split, self.element)
+        kind = ir.RankedTensorType.get(split, self.source)
         blocked = tensor.ExpandShapeOp(kind, source, reassociation([[0], [1], [2], [3, 4]]), [], split).result
         packed: list[Size] = [self.blocks, *self.window, self.depth, self.block]
-        made = linalg.transpose(blocked, outs=[empty(packed, self.element)], permutation=[3, 0, 1, 2, 4])
+        made = linalg.transpose(blocked, outs=[empty(packed, self.source)], permutation=[3, 0, 1, 2, 4])
         result: ir.Value = made.results[0]
         return result
 
     def _add_init(self, result: ir.Value) -> ir.Value:
         """The convolution adds to what was there; a fill with zero adds nothing."""
-        return result if self._starts_at_zero() else arith.AddFOp(result, self.init).result
+        return result if self._starts_at_zero() else self._add(result, self.init)
+
+    def _add(self, left: ir.Value, right: ir.Value) -> ir.Value:
+        return arith.addf(left, right) if isinstance(self.element, ir.FloatType) else arith.addi(left, right)
 
     def _starts_at_zero(self) -> bool:
         owner = self.init.owner
@@ -152,10 +163,12 @@ class _Rewrite:
             [init.type], [left, right], [init], ir.ArrayAttr.get([ir.AffineMapAttr.get(m) for m in maps]),
             ir.ArrayAttr.get(iterators),
         )  # fmt: skip
-        block = op.regions[0].blocks.append(*[self.element] * 3)
+        block = op.regions[0].blocks.append(self.element, self.source, self.element)
         with ir.InsertionPoint(block):
-            product = arith.MulFOp(block.arguments[0], block.arguments[1])
-            linalg.YieldOp([arith.AddFOp(block.arguments[2], product).result])
+            image, weight, total = block.arguments
+            weight = extend(weight, self.element)
+            floats = isinstance(self.element, ir.FloatType)
+            linalg.YieldOp([self._add(total, arith.mulf(image, weight) if floats else arith.muli(image, weight))])
         result: ir.Value = op.results[0]
         return result
 
@@ -182,12 +195,12 @@ class _GroupedRewrite(_Rewrite):
     def _pack_filter(self) -> ir.Value:
         parts = self.channels // self.block
         split = [self.groups, parts, self.block, *self.window, self.depth]
-        kind = ir.RankedTensorType.get(split, self.element)
+        kind = ir.RankedTensorType.get(split, self.source)
         blocked = tensor.ExpandShapeOp(kind, self.filter, reassociation([[0], [1, 2], [3], [4], [5]]), [], split).result
         order = [0, 1, 3, 4, 5, 2]
-        start = empty([split[axis] for axis in order], self.element)
+        start = empty([split[axis] for axis in order], self.source)
         made = linalg.transpose(blocked, outs=[start], permutation=order)
-        packed = ir.RankedTensorType.get([self.blocks, *self.window, self.depth, self.block], self.element)
+        packed = ir.RankedTensorType.get([self.blocks, *self.window, self.depth, self.block], self.source)
         return tensor.CollapseShapeOp(packed, made.results[0], reassociation([[0, 1], [2], [3], [4], [5]])).result
 
     def build(self) -> ir.Value:
@@ -201,7 +214,7 @@ class _GroupedRewrite(_Rewrite):
         return tensor.ExpandShapeOp(kind, result, reassociation([[0], [1], [2], [3, 4]]), dynamic, static).result
 
     def _add_init(self, result: ir.Value) -> ir.Value:
-        return result if self._starts_at_zero() else arith.AddFOp(result, _joined(self.init)).result
+        return result if self._starts_at_zero() else self._add(result, _joined(self.init))
 
 
 _REWRITES = {"linalg.conv_2d_nhwc_hwcf": _Rewrite, "linalg.conv_2d_nhwgc_gfhwc": _GroupedRewrite}

@@ -20,7 +20,7 @@ _REWRITES: dict[str, Rewrite] = {**REWRITES, "tensor.collapse_shape": grouped_co
 
 @dataclass
 class PropagateLayouts(Pass):
-    """Rewrite float convolutions, and what lies between them, over images with channels last.
+    """Rewrite convolutions, and what lies between them, over images with channels last.
 
     A vector of channels then meets one pixel in every operation: whatever the stride, the dilation and the width.
     Elementwise operations, padding, pooling, reductions over pixels and transposes follow their operands; a transpose

@@ -138,3 +138,59 @@ def test_threads_change_nothing(dtype: torch.dtype) -> None:
     model = Product(torch._int_mm if dtype == torch.int8 else torch.matmul)
     one, two = (stepwell.compile(model, (a, b), target=f"cpu,threads={threads}")(a, b) for threads in (1, 2))
     assert torch.equal(one, two)
+
+
+CONVOLUTIONS: list[dict[str, int]] = [
+    {"in_channels": 5, "out_channels": 37, "kernel_size": 3, "padding": 1},
+    {"in_channels": 8, "out_channels": 16, "kernel_size": 1, "stride": 2},
+    {"in_channels": 3, "out_channels": 70, "kernel_size": 5, "dilation": 2, "padding": 4},
+    {"in_channels": 19, "out_channels": 19, "kernel_size": 3, "groups": 19, "padding": 1},
+    {"in_channels": 12, "out_channels": 24, "kernel_size": 3, "groups": 4},
+    {"in_channels": 1, "out_channels": 1, "kernel_size": 1},
+]
+
+
+class Convolutions(nn.Module):
+    """Convolutions, each of an image of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(nn.Conv2d(**options) for options in CONVOLUTIONS)
+
+    def forward(self, *images: torch.Tensor) -> list[torch.Tensor]:
+        return [part(image) for part, image in zip(self.parts, images, strict=True)]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_convolutions(dtype: torch.dtype, target: str) -> None:
+    torch.manual_seed(0)
+    model = Convolutions().to(dtype).requires_grad_(False)
+    images = tuple(torch.randn(2, options["in_channels"], 11, 9).to(dtype) for options in CONVOLUTIONS)
+    results = stepwell.compile(model, images, target=target)(*images)
+    exact = model.double()(*(image.double() for image in images))
+    for mine, right in zip(results, exact, strict=True):
+        closely(mine, right, torch.full_like(right, 20.0))
+
+
+def test_pooling_rounds_once() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(4, 21, 3), nn.MaxPool2d(3, stride=2, padding=1)).bfloat16().requires_grad_(False)
+    x = torch.randn(2, 4, 13, 10).bfloat16()
+    mine = stepwell.compile(model, (x,), target="cpu")(x)
+    exact = model.double()(x.double())
+    closely(mine, exact, torch.full_like(exact, 20.0))
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int16], ids=str)
+def test_convolutions_of_integers(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+
+    class Model(nn.Module):
+        def forward(self, x: torch.Tensor, w: torch.Tensor) -> list[torch.Tensor]:
+            conv = nn.functional.conv2d
+            return [conv(x, w, padding=1), conv(x.int(), w.int(), padding=1), conv(x.long(), w.long())]
+
+    x, w = (torch.randint(-128, 128, shape).to(dtype) for shape in ((2, 6, 9, 7), (20, 6, 3, 3)))
+    for mine, right in zip(stepwell.compile(Model(), (x, w), target="cpu")(x, w), Model()(x, w), strict=True):
+        assert torch.equal(mine, right)

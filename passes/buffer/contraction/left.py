@@ -12,6 +12,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, memref
 
 from stepwell.passes.buffer.contraction.dot import Dot
+from stepwell.passes.buffer.contraction.numbers import extend
 from stepwell.passes.buffer.contraction.roles import Contraction
 
 _DYNAMIC = ir.ShapedType.get_dynamic_size()
@@ -84,15 +85,6 @@ def _copy(source: ir.Value, target: ir.Value, loops: list[int], dot: Dot | None)
         if dot is not None and dot.shifted:  # 128 more, as an unsigned number
             value = arith.xori(value, arith.constant(element, -128))
         linalg.YieldOp([value])
-
-
-def extend(value: ir.Value, element: ir.Type) -> ir.Value:
-    """A number or vector of a type that extends to ``element``, exactly."""
-    shaped = isinstance(value.type, ir.VectorType)
-    if (value.type.element_type if shaped else value.type) == element:
-        return value
-    kind = ir.VectorType.get(ir.VectorType(value.type).shape, element) if shaped else element
-    return arith.extf(kind, value) if isinstance(element, ir.FloatType) else arith.extsi(kind, value)
 
 
 def _front(copy: ir.Value, shape: list[int], sizes: list[ir.Value], element: ir.Type) -> ir.Value:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch_mlir import ir
 
+from stepwell.passes.buffer.contraction.numbers import SOURCES, multiplies_and_adds
+
 _DYNAMIC = ir.ShapedType.get_dynamic_size()
-#: For each type that sums are kept in the types of operands; others are summed by plain loops.
-_SOURCES = {"f32": ("f32", "f16", "bf16"), "f64": ("f64",), "i32": ("i32", "i16", "i8")}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def match_contraction(op: ir.Operation) -> Contraction | None:
     if len(operands) != 3 or not all(_plain(kind) for kind in types):
         return None
     left_type, right_type, out_type = (str(ir.MemRefType(kind).element_type) for kind in types)
-    if left_type != right_type or right_type not in _SOURCES.get(out_type, ()):
+    if left_type != right_type or right_type not in SOURCES.get(out_type, ()):
         return None
     out_map = maps[2]
     dims = list(range(out_map.n_dims))
@@ -164,32 +164,11 @@ def contraction_maps(op: ir.Operation) -> list[ir.AffineMap] | None:
     """The maps of an operation that multiplies and adds, on tensors or buffers; None for all others."""
     if op.name not in ("linalg.matmul", "linalg.batch_matmul", "linalg.generic"):
         return None
-    if op.name == "linalg.generic" and not _multiplies_and_adds(op):
+    if op.name == "linalg.generic" and not multiplies_and_adds(op):
         return None
     if "cast" in op.attributes and "unsigned" in str(op.attributes["cast"]):
         return None
     return [ir.AffineMapAttr(attribute).value for attribute in ir.ArrayAttr(op.attributes["indexing_maps"])]
-
-
-def _multiplies_and_adds(op: ir.Operation) -> bool:
-    """Whether the body adds the product of its arguments, extended with their sign where they are narrow."""
-    body = op.regions[0].blocks[0]
-    inner = [operation.operation for operation in body.operations]
-    extended = [one for one in inner if one.name in ("arith.extf", "arith.extsi")]
-    names = [one.name for one in inner if one not in extended]
-    if names not in (["arith.mulf", "arith.addf", "linalg.yield"], ["arith.muli", "arith.addi", "linalg.yield"]):
-        return False
-    if len(body.arguments) != 3 or len(extended) not in (0, 2):
-        return False
-    a, b, out = body.arguments
-    known = {one.operands[0]: one.results[0] for one in extended}
-    product, total, final = (one for one in inner if one not in extended)
-    return (
-        set(product.operands) == {known.get(a, a), known.get(b, b)}
-        and (not extended or {a, b} == set(known))
-        and set(total.operands) == {product.results[0], out}
-        and list(final.operands) == [total.results[0]]
-    )
 
 
 def _plain(kind: ir.Type) -> bool:

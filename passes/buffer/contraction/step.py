@@ -9,7 +9,7 @@ from torch_mlir.dialects import arith, memref, vector
 
 from stepwell.passes.buffer.contraction.ahead import ask_ahead
 from stepwell.passes.buffer.contraction.dot import Dot, interleave
-from stepwell.passes.buffer.contraction.left import extend
+from stepwell.passes.buffer.contraction.numbers import extend, multiply_add
 
 if TYPE_CHECKING:
     from stepwell.passes.buffer.contraction.tile import Indices, Piece, Tile, Values
@@ -24,7 +24,7 @@ def take_step(tile: Tile, at: Indices, values: Values, end: ir.Value | None = No
         stepped: Values = []
         for row in tile.rows:
             spread = _spread(tile, row, at)
-            stepped += [_multiply_add(values[len(stepped) + i], spread, right) for i, right in enumerate(rights)]
+            stepped += [multiply_add(spread, right, values[len(stepped) + i]) for i, right in enumerate(rights)]
         return stepped
     lefts = [_spread_group(tile, dot, row, at) for row in tile.rows]
     if dot.shifted:
@@ -33,12 +33,6 @@ def take_step(tile: Tile, at: Indices, values: Values, end: ir.Value | None = No
         lefts.append(arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, number)))
     pairs = [(left, right) for left in lefts for right in rights]
     return [dot.add(value, *pair) for value, pair in zip(values, pairs, strict=True)]
-
-
-def _multiply_add(value: ir.Value, left: ir.Value, right: ir.Value) -> ir.Value:
-    if isinstance(ir.VectorType(value.type).element_type, ir.FloatType):
-        return vector.fma(left, right, value)
-    return arith.addi(value, arith.muli(left, right))
 
 
 def _spread(tile: Tile, row: ir.Value | None, at: Indices) -> ir.Value:

@@ -11,6 +11,7 @@ from torch_mlir.dialects import arith, memref, scf, vector
 
 from stepwell.passes.buffer.contraction.ahead import ask_for_next
 from stepwell.passes.buffer.contraction.epilogue import Epilogue, Operand
+from stepwell.passes.buffer.contraction.numbers import zeros
 from stepwell.passes.buffer.contraction.step import take_step
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Tile:
     def _corrections(self) -> Values:
         """Sums of the right operand, one for each piece, where 128 was added to all of the left one."""
         shifted = self.k.dot is not None and self.k.dot.shifted
-        return [self.zero(self.kind)] * len(self.pieces) if shifted else []
+        return [zeros(self.kind)] * len(self.pieces) if shifted else []
 
     def _corrected(self, values: Values) -> Values:
         count = len(self.rows) * len(self.pieces)
@@ -176,14 +177,14 @@ class Tile:
         return [(row, piece) for row in self.rows for piece in self.pieces]
 
     def _initial(self) -> Values:
-        zeros = [self.zero(self.kind)] * (len(self.rows) * len(self.pieces))
+        start = [zeros(self.kind)] * (len(self.rows) * len(self.pieces))
         if not self.k.zero:
             return self._loaded()
         if self.steps.first is None:
-            return zeros
-        choice = scf.IfOp(self.steps.first, [self.kind] * len(zeros), has_else=True)
+            return start
+        choice = scf.IfOp(self.steps.first, [self.kind] * len(start), has_else=True)
         with ir.InsertionPoint(choice.then_block):
-            scf.yield_(zeros)
+            scf.yield_(start)
         with ir.InsertionPoint(choice.else_block):
             scf.yield_(self._loaded())
         return list(choice.results)
@@ -193,12 +194,6 @@ class Tile:
             self.load(self.c.out, self.indices(self.c.out_map, row, piece, self.at), piece.mask)
             for row, piece in self._places()
         ]
-
-    def zero(self, kind: ir.VectorType) -> ir.Value:
-        """A vector of zeros."""
-        element = kind.element_type
-        number = ir.FloatAttr.get(element, 0.0) if isinstance(element, ir.FloatType) else ir.IntegerAttr.get(element, 0)
-        return arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, number))
 
     def _reduce(self, outer: tuple[int, ...], at: Indices, values: Values) -> Values:
         if outer:
@@ -260,7 +255,7 @@ class Tile:
         kind = kind or self.kind
         if mask is None:
             return vector.load(kind, source, indices)
-        return vector.maskedload(kind, source, indices, mask, self.zero(kind))
+        return vector.maskedload(kind, source, indices, mask, zeros(kind))
 
     def indices(self, indexing: ir.AffineMap, row: ir.Value | None, piece: Piece | None, at: Indices) -> list[ir.Value]:
         """Where an operand is read at ``at``: of a row and a vector of the tile, where it has them."""

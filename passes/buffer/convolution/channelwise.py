@@ -8,6 +8,7 @@ from __future__ import annotations
 from torch_mlir import ir
 from torch_mlir.dialects import arith, vector
 
+from stepwell.passes.buffer.contraction.numbers import SOURCES, extend, multiply_add
 from stepwell.passes.buffer.convolution.dense import Registers
 from stepwell.passes.buffer.convolution.epilogue import WriteBack
 from stepwell.passes.buffer.convolution.nest import Nest
@@ -15,25 +16,34 @@ from stepwell.passes.buffer.convolution.site import Site
 from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.schedules.convolution import channelwise_key, channelwise_schedule
 
-_OPS = frozenset({"linalg.depthwise_conv_2d_nhwc_hwc", "linalg.pooling_nhwc_max", "linalg.pooling_nhwc_sum"})
+_DEPTHWISE = "linalg.depthwise_conv_2d_nhwc_hwc"
+_OPS = frozenset({_DEPTHWISE, "linalg.pooling_nhwc_max", "linalg.pooling_nhwc_sum"})
+_NARROW = ("f16", "bf16")
 # Rows of larger windows are a loop.
 _MOST_TAPS = 25
 
 
 def is_channelwise(op: ir.Operation) -> bool:
-    """Whether ``op`` is a depthwise convolution or pooling of floats whose channels and window are static."""
+    """Whether ``op`` is a depthwise convolution or pooling whose channels and window are static.
+
+    Operands of a convolution may be narrower than its result; pooling of narrow floats rounds once.
+    """
     if op.name not in _OPS or len(op.results):
         return False
     image, window, out = (ir.MemRefType(value.type) for value in op.operands)
+    narrowest, result = str(image.element_type), str(out.element_type)
+    if op.name == _DEPTHWISE:
+        known = narrowest in SOURCES.get(result, ()) and str(window.element_type) in SOURCES[result]
+    else:
+        known = narrowest == result and result in ("f32", "f64", *_NARROW)
     return (
-        str(out.element_type) in ("f32", "f64")
-        and image.element_type == out.element_type
+        known
         and window.has_static_shape
         and 0 not in window.shape
         and not out.is_dynamic_dim(3)
         and image.get_strides_and_offset()[0][-1] == 1
         and out.get_strides_and_offset()[0][-1] == 1
-        and (op.name != "linalg.depthwise_conv_2d_nhwc_hwc" or window.get_strides_and_offset()[0][-1] == 1)
+        and (op.name != _DEPTHWISE or window.get_strides_and_offset()[0][-1] == 1)
     )
 
 
@@ -45,7 +55,9 @@ class ChannelwiseNest:
         self.nest = Nest()
         self.image, self.window, self.out = site.op.operands
         kind = ir.MemRefType(self.out.type)
-        self.element, self.channels = kind.element_type, int(kind.shape[3])
+        self.result, self.channels = kind.element_type, int(kind.shape[3])
+        #: What is computed in.
+        self.element = ir.F32Type.get() if str(self.result) in _NARROW else self.result
         self.taps_high, self.taps_wide = ir.MemRefType(self.window.type).shape[:2]
         self.strides, self.dilations = (
             [int(v) for v in ir.DenseIntElementsAttr(site.op.attributes[name])] for name in ("strides", "dilations")
@@ -85,7 +97,7 @@ class ChannelwiseNest:
     def _tile(self, corner: list[ir.Value], channel: ir.Value, pixels: int, lanes: int) -> None:
         n, h, w = corner
         kind = ir.VectorType.get([lanes], self.element)
-        start = [vector.broadcast(kind, self.site.fill.operands[0])] * pixels
+        start = [vector.broadcast(kind, extend(self.site.fill.operands[0], self.element))] * pixels
         top = arith.muli(h, self.nest.constant(self.strides[0]))
         left = arith.muli(w, self.nest.constant(self.strides[1]))
 
@@ -94,12 +106,12 @@ class ChannelwiseNest:
             loaded: dict[int, ir.Value] = {}
             for j in range(self.taps_wide):
                 weights = None
-                if self.site.op.name == "linalg.depthwise_conv_2d_nhwc_hwc":
-                    weights = vector.load(kind, self.window, [i, self.nest.constant(j), channel])
+                if self.site.op.name == _DEPTHWISE:
+                    weights = self._load(self.window, [i, self.nest.constant(j), channel], lanes)
                 for p in range(pixels):
                     x = p * self.strides[1] + j * self.dilations[1]
                     if x not in loaded:
-                        loaded[x] = vector.load(kind, self.image, [n, y, self.nest.add(left, x), channel])
+                        loaded[x] = self._load(self.image, [n, y, self.nest.add(left, x), channel], lanes)
                     values[p] = self._step(loaded[x], weights, values[p])
             return values
 
@@ -109,11 +121,20 @@ class ChannelwiseNest:
         else:
             start = self.nest.carry(self.taps_high, 1, start, lambda i, values: row(i, list(values)))
         for p in range(pixels):
-            self.write_back.store(start[p], lanes, [n, h, self.nest.add(w, p)], channel, 0)
+            self.write_back.store(self._rounded(start[p]), lanes, [n, h, self.nest.add(w, p)], channel, 0)
+
+    def _load(self, source: ir.Value, at: list[ir.Value], lanes: int) -> ir.Value:
+        kind = ir.VectorType.get([lanes], ir.MemRefType(source.type).element_type)
+        return extend(vector.load(kind, source, at), self.element)
+
+    def _rounded(self, value: ir.Value) -> ir.Value:
+        if self.element == self.result:
+            return value
+        return arith.truncf(ir.VectorType.get(ir.VectorType(value.type).shape, self.result), value)
 
     def _step(self, value: ir.Value, weights: ir.Value | None, total: ir.Value) -> ir.Value:
         if weights is not None:
-            return vector.fma(value, weights, total)
+            return multiply_add(value, weights, total)
         if self.site.op.name == "linalg.pooling_nhwc_max":
             return arith.maximumf(total, value)
         return arith.addf(total, value)

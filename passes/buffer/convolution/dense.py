@@ -13,6 +13,7 @@ from functools import partial
 from torch_mlir import ir
 from torch_mlir.dialects import arith, memref, vector
 
+from stepwell.passes.buffer.contraction.numbers import SOURCES, extend, multiplies_and_adds, multiply_add, zeros
 from stepwell.passes.buffer.convolution.epilogue import WriteBack
 from stepwell.passes.buffer.convolution.nest import Extent, Nest
 from stepwell.passes.buffer.convolution.site import Site
@@ -41,20 +42,23 @@ class _Part:
 
 
 def is_packed_convolution(op: ir.Operation) -> bool:
-    """Whether ``op`` is ``out[n,h,w,fo,l] += image[...] * filter[fo,i,j,c,l]`` as pack-convolutions writes it."""
+    """Whether ``op`` is ``out[n,h,w,fo,l] += image[...] * filter[fo,i,j,c,l]`` as pack-convolutions writes it.
+
+    The filter may be narrower than the other two.
+    """
     if op.name != "linalg.generic" or len(op.operands) != 3 or len(op.results):
         return False
     maps = [ir.AffineMapAttr(attribute).value for attribute in ir.ArrayAttr(op.attributes["indexing_maps"])]
-    names = [inner.operation.name for inner in op.regions[0].blocks[0].operations]
     plain = [[_position(result) for result in m.results] for m in maps]
     types = [ir.MemRefType(value.type) for value in op.operands]
     return (
         maps[0].n_dims == 8
         and plain[1] == [3, 4, 5, 6, 7]
         and plain[2] == [0, 1, 2, 3, 7]
-        and names == ["arith.mulf", "arith.addf", "linalg.yield"]
+        and multiplies_and_adds(op)
         and types[1].has_static_shape
-        and str(types[2].element_type) in ("f32", "f64")
+        and types[0].element_type == types[2].element_type
+        and str(types[1].element_type) in SOURCES.get(str(types[2].element_type), ())
         and all(kind.get_strides_and_offset()[0][-1] == 1 for kind in types[1:])
     )
 
@@ -72,7 +76,8 @@ class DenseNest:
         self.schedules = schedules
         self.groups, self.taps_high, self.taps_wide, self.depth, self.block = ir.MemRefType(self.filter.type).shape
         self.steps = self.taps_high * self.taps_wide * self.depth
-        self.size = ir.FloatType(self.element).width // 8
+        self.source = ir.MemRefType(self.filter.type).element_type
+        self.size = self.source.width // 8
         self.channels = _channels(site)
         self.write_back = WriteBack(site, self.nest, self.block)
 
@@ -142,11 +147,7 @@ class DenseNest:
 
     def _tile(self, corner: list[ir.Value], group: ir.Value, pixels: list[tuple[int, int]], part: _Part) -> None:
         vectors = self._vectors(part.lanes)
-        zero = ir.FloatAttr.get(self.element, 0.0)
-        start = []
-        for _, width, _ in vectors:
-            kind = ir.VectorType.get([width], self.element)
-            start.append(arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, zero)))
+        start = [zeros(ir.VectorType.get([width], self.element)) for _, width, _ in vectors]
         values = self._reduce(corner, group, pixels, vectors, start * len(pixels), part.steps)
         n, h, w = corner
         for p, (y, x) in enumerate(pixels):
@@ -167,8 +168,9 @@ class DenseNest:
             self._prefetch([group, i, j, c], vectors)
             row = []
             for offset, width, _ in vectors:
-                kind = ir.VectorType.get([width], self.element)
-                row.append(vector.load(kind, self.filter, [group, i, j, c, self.nest.constant(offset)]))
+                kind = ir.VectorType.get([width], self.source)
+                weights = vector.load(kind, self.filter, [group, i, j, c, self.nest.constant(offset)])
+                row.append(extend(weights, self.element))
             result = []
             for p, (y, x) in enumerate(pixels):
                 n, h, w = corner
@@ -176,7 +178,7 @@ class DenseNest:
                 scalar = memref.load(self.image, [self._index(e, at) for e in self.image_map.results])
                 for v, weights in enumerate(row):
                     spread = vector.broadcast(weights.type, scalar)
-                    result.append(vector.fma(spread, weights, values[p * len(vectors) + v]))
+                    result.append(multiply_add(spread, weights, values[p * len(vectors) + v]))
             return result
 
         share = self._share_of_next(corner, len(pixels))

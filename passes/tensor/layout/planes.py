@@ -10,9 +10,10 @@ from stepwell.passes.schedules.planes import takes_planes
 from stepwell.passes.tensor.build import empty, scalar, sizes_of
 from stepwell.passes.tensor.layout.alone import is_alone
 from stepwell.passes.tensor.layout.border import border_of, with_border
-from stepwell.passes.tensor.layout.readers import FLOATS
 from stepwell.passes.tensor.layout.rewrites import add_start, window_of
 
+#: Elements of image, filter and result: narrow ones are read with channels last.
+_FLOATS = ({"f32"}, {"f64"})
 #: Pixels below which a product over planes has too few vectors in a row.
 _LEAST_PIXELS = 128
 
@@ -35,7 +36,8 @@ def keep_planes(block: ir.Block) -> list[ir.Operation]:
 
 def _has_static_filter(op: ir.Operation) -> bool:
     kind = ir.RankedTensorType(op.operands[1].type)
-    return str(kind.element_type) in FLOATS and kind.has_static_shape and 0 not in kind.shape
+    elements = {str(ir.RankedTensorType(operand.type).element_type) for operand in op.operands}
+    return elements in _FLOATS and kind.has_static_shape and 0 not in kind.shape
 
 
 def _depthwise(op: ir.Operation) -> ir.Value | None:

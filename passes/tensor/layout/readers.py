@@ -6,15 +6,17 @@ from torch_mlir import ir
 
 GROUPED = "linalg.conv_2d_ngchw_gfchw"
 #: Elements that convolutions are rewritten for.
-FLOATS = ("f32", "f64")
+ELEMENTS = ("f32", "f64", "f16", "bf16", "i32", "i16", "i8")
+#: Elements that they sum in.
+SUMS = ("f32", "f64", "i32")
 #: A convolution over so few channels reads its image as it lies: a scalar is loaded from anywhere at the same price.
 FEW_CHANNELS = 4
 
 
 def feeds_convolution(image: ir.Value) -> bool:
-    """Whether a convolution of floats reads ``image`` by vectors of channels: its border is put around its twin."""
+    """Whether a convolution reads ``image`` by vectors of channels: its border is put around its twin."""
     kind = ir.RankedTensorType(image.type)
-    if kind.rank != 4 or str(kind.element_type) not in FLOATS:
+    if kind.rank != 4 or str(kind.element_type) not in ELEMENTS:
         return False
     users = [use.owner.operation for use in image.uses]
     names = {user.name for user in users}

@@ -9,7 +9,7 @@ from torch_mlir.dialects import arith, linalg, tensor
 
 from stepwell.passes.tensor.build import empty, inline_body, scalar, sizes_of
 from stepwell.passes.tensor.layout.border import border_of, with_border
-from stepwell.passes.tensor.layout.readers import FLOATS, feeds_convolution
+from stepwell.passes.tensor.layout.readers import ELEMENTS, SUMS, feeds_convolution
 from stepwell.passes.tensor.layout.twins import FIRST, LAST, Twins, is_image, permuted_sizes, transpose
 from stepwell.passes.tensor.structured import input_count
 
@@ -20,12 +20,14 @@ Rewrite = Callable[[ir.Operation, Twins], "ir.Value | None"]
 def convolution(op: ir.Operation, twins: Twins) -> ir.Value | None:
     """``conv_2d_nchw_fchw``, ``depthwise_conv_2d_nchw_chw``: what they start from is added afterwards."""
     image, weights, init = op.operands
-    kind = ir.RankedTensorType(weights.type)
-    if str(kind.element_type) not in FLOATS or not kind.has_static_shape or 0 in kind.shape:
+    kind, total = ir.RankedTensorType(weights.type), ir.RankedTensorType(init.type).element_type
+    if str(kind.element_type) not in ELEMENTS or str(total) not in SUMS:
+        return None
+    if not kind.has_static_shape or 0 in kind.shape:
         return None
     depthwise = op.name == "linalg.depthwise_conv_2d_nchw_chw"
     build = linalg.depthwise_conv_2d_nhwc_hwc if depthwise else linalg.conv_2d_nhwc_hwcf
-    zero = linalg.fill(scalar(kind.element_type, 0.0), outs=[empty(permuted_sizes(init), kind.element_type)])
+    zero = linalg.fill(scalar(total, 0.0), outs=[empty(permuted_sizes(init), total)])
     packed = transpose(weights, (1, 2, 0) if depthwise else (2, 3, 1, 0))
     result: ir.Value = build(twins.make(image), packed, outs=[zero], **window_of(op))
     return add_start(result, init, twins)
@@ -148,20 +150,19 @@ def _add(left: ir.Value, right: ir.Value, indices: Sequence[ir.AffineExpr]) -> i
     )
     block = made.regions[0].blocks.append(*[element] * 3)
     with ir.InsertionPoint(block):
-        linalg.YieldOp([arith.AddFOp(block.arguments[0], block.arguments[1]).result])
+        add = arith.AddFOp if isinstance(element, ir.FloatType) else arith.AddIOp
+        linalg.YieldOp([add(block.arguments[0], block.arguments[1]).result])
     result: ir.Value = made.results[0]
     return result
 
 
 def is_zero(value: ir.Value) -> bool:
-    """Whether ``value`` is the constant zero of a float type."""
+    """Whether ``value`` is the constant zero of a number's type."""
     owner = value.owner
-    return (
-        not isinstance(owner, ir.Block)
-        and owner.operation.name == "arith.constant"
-        and isinstance(owner.operation.attributes["value"], ir.FloatAttr)
-        and ir.FloatAttr(owner.operation.attributes["value"]).value == 0.0
-    )
+    if isinstance(owner, ir.Block) or owner.operation.name != "arith.constant":
+        return False
+    number = owner.operation.attributes["value"]
+    return isinstance(number, ir.FloatAttr | ir.IntegerAttr) and bool(number.value == 0)
 
 
 def _permute(indexing: ir.AffineMap, moved: bool) -> ir.AffineMap:
@@ -173,4 +174,5 @@ def _permute(indexing: ir.AffineMap, moved: bool) -> ir.AffineMap:
 
 
 def window_of(op: ir.Operation) -> dict[str, list[int]]:
+    """Strides and dilations of a convolution or pooling."""
     return {name: [int(v) for v in ir.DenseIntElementsAttr(op.attributes[name])] for name in ("strides", "dilations")}

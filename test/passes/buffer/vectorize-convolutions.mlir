@@ -247,3 +247,23 @@ func.func @read_before(%x: memref<1x3x4x2xf32>, %y: memref<1x3x4x2xf32>) -> memr
   memref.copy %x, %inside : memref<1x3x4x2xf32> to memref<1x3x4x2xf32, strided<[60, 12, 2, 1], offset: 14>>
   return %out : memref<1x5x6x2xf32>
 }
+
+// -----
+
+// Narrow operands are extended as they are loaded; the largest of bf16 is found in f32.
+// CHECK-LABEL: func.func @narrow
+// CHECK: arith.extf {{.*}} : vector<8xbf16> to vector<8xf32>
+// CHECK: vector.fma {{.*}} : vector<8xf32>
+// CHECK: arith.maximumf {{.*}} : vector<8xf32>
+// CHECK: arith.truncf {{.*}} : vector<8xf32> to vector<8xbf16>
+func.func @narrow(%x: memref<1x6x6x8xbf16>, %w: memref<3x3x8xbf16>, %out: memref<1x4x4x8xf32>, %v: memref<3x3xbf16>, %low: memref<1x4x4x8xbf16>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%out : memref<1x4x4x8xf32>)
+  linalg.depthwise_conv_2d_nhwc_hwc {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%x, %w : memref<1x6x6x8xbf16>, memref<3x3x8xbf16>) outs(%out : memref<1x4x4x8xf32>)
+  %least = arith.constant 0xFF80 : bf16
+  linalg.fill ins(%least : bf16) outs(%low : memref<1x4x4x8xbf16>)
+  linalg.pooling_nhwc_max {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%x, %v : memref<1x6x6x8xbf16>, memref<3x3xbf16>) outs(%low : memref<1x4x4x8xbf16>)
+  return
+}

@@ -111,3 +111,33 @@ func.func @floats(%a: tensor<2x4x3xbf16>, %b: tensor<2x3x5xbf16>, %h: tensor<2x3
   %q = linalg.batch_matmul ins(%x, %z : tensor<2x4x3xf32>, tensor<2x3x5xf32>) outs(%c : tensor<2x4x5xf32>) -> tensor<2x4x5xf32>
   return %p, %q : tensor<2x4x5xf32>, tensor<2x4x5xf32>
 }
+
+// -----
+
+// A filter of bytes, and sums of 32 bits where no more are wanted.
+// CHECK-LABEL: func @convolution
+// CHECK: linalg.conv_2d_nchw_fchw {dilations = dense<2> : {{.*}}} ins({{.*}} : tensor<1x4x8x8xi32>, tensor<6x4x3x3xi8>) outs({{.*}} : tensor<1x6x4x4xi32>)
+// CHECK: arith.trunci {{.*}} : i32 to i8
+#id4 = affine_map<(a, b, c, d) -> (a, b, c, d)>
+func.func @convolution(%x: tensor<1x4x8x8xi32>, %w: tensor<6x4x3x3xi8>) -> tensor<1x6x4x4xi8> {
+  %zero = arith.constant 0 : i64
+  %ew = tensor.empty() : tensor<6x4x3x3xi32>
+  %v = linalg.generic {indexing_maps = [#id4, #id4], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%w : tensor<6x4x3x3xi8>) outs(%ew : tensor<6x4x3x3xi32>) {
+  ^bb0(%in: i8, %out: i32):
+    %0 = arith.extsi %in : i8 to i32
+    linalg.yield %0 : i32
+  } -> tensor<6x4x3x3xi32>
+  %e = tensor.empty() : tensor<1x6x4x4xi64>
+  %f = linalg.fill ins(%zero : i64) outs(%e : tensor<1x6x4x4xi64>) -> tensor<1x6x4x4xi64>
+  %c = linalg.conv_2d_nchw_fchw {dilations = dense<2> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%x, %v : tensor<1x4x8x8xi32>, tensor<6x4x3x3xi32>) outs(%f : tensor<1x6x4x4xi64>) -> tensor<1x6x4x4xi64>
+  %t = tensor.empty() : tensor<1x6x4x4xi8>
+  %r = linalg.generic {indexing_maps = [#id4, #id4], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%c : tensor<1x6x4x4xi64>) outs(%t : tensor<1x6x4x4xi8>) {
+  ^bb0(%in: i64, %out: i8):
+    %0 = arith.trunci %in : i64 to i8
+    linalg.yield %0 : i8
+  } -> tensor<1x6x4x4xi8>
+  return %r : tensor<1x6x4x4xi8>
+}

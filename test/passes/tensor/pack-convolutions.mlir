@@ -46,10 +46,10 @@ func.func @picture(%x: tensor<1x3x6x6xf32>, %w: tensor<3x3x3x16xf32>, %init: ten
 
 // CHECK-LABEL: func.func @left_alone
 // CHECK: linalg.conv_2d_nhwc_hwcf
-func.func @left_alone(%x: tensor<1x6x6x4xi32>, %w: tensor<3x3x4x32xi32>, %init: tensor<1x4x4x32xi32>) -> tensor<1x4x4x32xi32> {
+func.func @left_alone(%x: tensor<1x6x6x4xi64>, %w: tensor<3x3x4x32xi64>, %init: tensor<1x4x4x32xi64>) -> tensor<1x4x4x32xi64> {
   %0 = linalg.conv_2d_nhwc_hwcf {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
-      ins(%x, %w : tensor<1x6x6x4xi32>, tensor<3x3x4x32xi32>) outs(%init : tensor<1x4x4x32xi32>) -> tensor<1x4x4x32xi32>
-  return %0 : tensor<1x4x4x32xi32>
+      ins(%x, %w : tensor<1x6x6x4xi64>, tensor<3x3x4x32xi64>) outs(%init : tensor<1x4x4x32xi64>) -> tensor<1x4x4x32xi64>
+  return %0 : tensor<1x4x4x32xi64>
 }
 
 // -----
@@ -67,4 +67,22 @@ func.func @grouped(%x: tensor<1x4x4x3x5xf32>, %w: tensor<3x64x1x1x5xf32>) -> ten
   %0 = linalg.conv_2d_nhwgc_gfhwc {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
       ins(%x, %w : tensor<1x4x4x3x5xf32>, tensor<3x64x1x1x5xf32>) outs(%init : tensor<1x4x4x3x64xf32>) -> tensor<1x4x4x3x64xf32>
   return %0 : tensor<1x4x4x3x64xf32>
+}
+
+// -----
+
+// The image of narrow numbers is extended ahead; the filter is as narrow as it was, and extended in the body.
+// CHECK-LABEL: func.func @narrow
+// CHECK: arith.extf {{.*}} : bf16 to f32
+// CHECK: linalg.transpose ins({{.*}} : tensor<3x3x5x1x32xbf16>)
+// CHECK: linalg.generic {{.*}} ins({{.*}} : tensor<1x6x6x5xf32>, tensor<1x3x3x5x32xbf16>) outs({{.*}} : tensor<1x4x4x1x32xf32>)
+// CHECK: ^bb0({{.*}}: f32, {{.*}}: bf16, {{.*}}: f32):
+// CHECK: arith.extf {{.*}} : bf16 to f32
+func.func @narrow(%x: tensor<1x6x6x5xbf16>, %w: tensor<3x3x5x32xbf16>) -> tensor<1x4x4x32xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x4x4x32xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<1x4x4x32xf32>) -> tensor<1x4x4x32xf32>
+  %0 = linalg.conv_2d_nhwc_hwcf {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%x, %w : tensor<1x6x6x5xbf16>, tensor<3x3x5x32xbf16>) outs(%f : tensor<1x4x4x32xf32>) -> tensor<1x4x4x32xf32>
+  return %0 : tensor<1x4x4x32xf32>
 }

@@ -58,21 +58,21 @@ func.func @pooled(%x: tensor<1x4x6x6xf32>, %w: tensor<8x4x1x1xf32>, %bias: tenso
 
 // -----
 
-// Integers, filters of dynamic shape, and pooling without a convolution before it are left alone.
+// Sums of 64 bits, filters of dynamic shape, and pooling without a convolution before it are left alone.
 // CHECK-LABEL: func.func @left_alone
 // CHECK-NOT: linalg.transpose
 // CHECK: linalg.conv_2d_nchw_fchw
 // CHECK: linalg.conv_2d_nchw_fchw
 // CHECK: linalg.pooling_nchw_max
 // CHECK-NOT: linalg.transpose
-func.func @left_alone(%x: tensor<1x4x6x6xi32>, %w: tensor<32x4x3x3xi32>, %init: tensor<1x32x4x4xi32>, %y: tensor<1x4x6x6xf32>, %v: tensor<?x4x3x3xf32>, %start: tensor<1x?x4x4xf32>, %window: tensor<3x3xf32>, %low: tensor<1x4x4x4xf32>) -> (tensor<1x32x4x4xi32>, tensor<1x?x4x4xf32>, tensor<1x4x4x4xf32>) {
+func.func @left_alone(%x: tensor<1x4x6x6xi64>, %w: tensor<32x4x3x3xi64>, %init: tensor<1x32x4x4xi64>, %y: tensor<1x4x6x6xf32>, %v: tensor<?x4x3x3xf32>, %start: tensor<1x?x4x4xf32>, %window: tensor<3x3xf32>, %low: tensor<1x4x4x4xf32>) -> (tensor<1x32x4x4xi64>, tensor<1x?x4x4xf32>, tensor<1x4x4x4xf32>) {
   %0 = linalg.conv_2d_nchw_fchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
-      ins(%x, %w : tensor<1x4x6x6xi32>, tensor<32x4x3x3xi32>) outs(%init : tensor<1x32x4x4xi32>) -> tensor<1x32x4x4xi32>
+      ins(%x, %w : tensor<1x4x6x6xi64>, tensor<32x4x3x3xi64>) outs(%init : tensor<1x32x4x4xi64>) -> tensor<1x32x4x4xi64>
   %1 = linalg.conv_2d_nchw_fchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
       ins(%y, %v : tensor<1x4x6x6xf32>, tensor<?x4x3x3xf32>) outs(%start : tensor<1x?x4x4xf32>) -> tensor<1x?x4x4xf32>
   %2 = linalg.pooling_nchw_max {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
       ins(%y, %window : tensor<1x4x6x6xf32>, tensor<3x3xf32>) outs(%low : tensor<1x4x4x4xf32>) -> tensor<1x4x4x4xf32>
-  return %0, %1, %2 : tensor<1x32x4x4xi32>, tensor<1x?x4x4xf32>, tensor<1x4x4x4xf32>
+  return %0, %1, %2 : tensor<1x32x4x4xi64>, tensor<1x?x4x4xf32>, tensor<1x4x4x4xf32>
 }
 
 // -----
@@ -123,17 +123,17 @@ func.func @grouped(%x: tensor<1x4x4x4xf32>, %w: tensor<2x3x2x3x3xf32>) -> tensor
 
 // -----
 
-// Grouped integers stay as they are.
-// CHECK-LABEL: func.func @grouped_integers
+// Grouped sums of 64 bits stay as they are.
+// CHECK-LABEL: func.func @grouped_sums_of_64_bits
 // CHECK-NOT: linalg.transpose
 // CHECK: linalg.conv_2d_ngchw_gfchw
-func.func @grouped_integers(%x: tensor<1x4x6x6xi32>, %w: tensor<2x3x2x3x3xi32>, %start: tensor<1x6x4x4xi32>) -> tensor<1x6x4x4xi32> {
-  %image = tensor.expand_shape %x [[0], [1, 2], [3], [4]] output_shape [1, 2, 2, 6, 6] : tensor<1x4x6x6xi32> into tensor<1x2x2x6x6xi32>
-  %init = tensor.expand_shape %start [[0], [1, 2], [3], [4]] output_shape [1, 2, 3, 4, 4] : tensor<1x6x4x4xi32> into tensor<1x2x3x4x4xi32>
+func.func @grouped_sums_of_64_bits(%x: tensor<1x4x6x6xi64>, %w: tensor<2x3x2x3x3xi64>, %start: tensor<1x6x4x4xi64>) -> tensor<1x6x4x4xi64> {
+  %image = tensor.expand_shape %x [[0], [1, 2], [3], [4]] output_shape [1, 2, 2, 6, 6] : tensor<1x4x6x6xi64> into tensor<1x2x2x6x6xi64>
+  %init = tensor.expand_shape %start [[0], [1, 2], [3], [4]] output_shape [1, 2, 3, 4, 4] : tensor<1x6x4x4xi64> into tensor<1x2x3x4x4xi64>
   %0 = linalg.conv_2d_ngchw_gfchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
-      ins(%image, %w : tensor<1x2x2x6x6xi32>, tensor<2x3x2x3x3xi32>) outs(%init : tensor<1x2x3x4x4xi32>) -> tensor<1x2x3x4x4xi32>
-  %1 = tensor.collapse_shape %0 [[0], [1, 2], [3], [4]] : tensor<1x2x3x4x4xi32> into tensor<1x6x4x4xi32>
-  return %1 : tensor<1x6x4x4xi32>
+      ins(%image, %w : tensor<1x2x2x6x6xi64>, tensor<2x3x2x3x3xi64>) outs(%init : tensor<1x2x3x4x4xi64>) -> tensor<1x2x3x4x4xi64>
+  %1 = tensor.collapse_shape %0 [[0], [1, 2], [3], [4]] : tensor<1x2x3x4x4xi64> into tensor<1x6x4x4xi64>
+  return %1 : tensor<1x6x4x4xi64>
 }
 
 // -----
