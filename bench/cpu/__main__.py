@@ -14,10 +14,10 @@ from bench.cpu.peers import NAMES, OURS, SLOW_TO_BUILD
 from bench.cpu.results import Row
 from stepwell.backends.llvm.peaks import measure_peaks
 
-_ORDER = ["gemm", "convolutions", "operators", "models", "decoder", "compile", "facts"]
+_ORDER = ["gemm", "convolutions", "operators", "narrow", "models", "decoder", "compile", "facts"]
 
 #: With ``--quick``: every so many rows, or these.
-_EVERY = {"gemm": 4, "convolutions": 14, "operators": 3, "decoder": 2}
+_EVERY = {"gemm": 4, "convolutions": 14, "operators": 3, "narrow": 1, "decoder": 2}
 _QUICK_MODELS = ("resnet18", "mobilenet_v3_small", "vit_tiny", "bert", "gpt2", "llama", "lstm")
 _QUICK_FACTS = ("resnet18", "bert")
 
@@ -33,6 +33,11 @@ _TEXTS = {
         "batch 1. Images come and go in torch's layout.",
     ),
     "operators": ("Softmax, normalisation, GELU, attention", "One operator a call, at the sizes of transformers."),
+    "narrow": (
+        "Narrow numbers",
+        "bf16 and f16 summed in f32, bytes in 32 bits (`torch._int_mm`): M x K x N, of two inputs or (linear) with "
+        "weights; a convolution of 64 channels, 3x3 on 56x56.",
+    ),
     "models": ("Whole models", "The zoo, ResNet-50 and EfficientNet-b0; `@8` is a batch of 8."),
     "decoder": (
         "Decoding",

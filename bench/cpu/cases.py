@@ -1,4 +1,4 @@
-"""What is raced, by name: ``section/row``. Inputs and weights are random from a seed, float32."""
+"""What is raced, by name: ``section/row``. Inputs and weights are random from a seed; float32, but for ``narrow``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from bench.cpu import convolutions, decoder, gemm, models, operators
+from bench.cpu import convolutions, decoder, gemm, models, narrow, operators
 
 Case = tuple[torch.nn.Module, tuple[Any, ...]]
 
@@ -16,6 +16,7 @@ SECTIONS: dict[str, tuple[Callable[[], list[str]], Callable[[str], Case]]] = {
     "gemm": (gemm.rows, gemm.make),
     "convolutions": (convolutions.rows, convolutions.make),
     "operators": (operators.rows, operators.make),
+    "narrow": (narrow.rows, narrow.make),
     "models": (models.rows, models.make),
     "decoder": (decoder.rows, decoder.make),
     "overhead": (lambda: ["add_one"], lambda _: models.make("add_one")),

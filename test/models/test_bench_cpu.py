@@ -37,6 +37,17 @@ def test_there_are_as_many_products_as_asked_for() -> None:
     assert model(*args).shape == (3, 4, 6)
 
 
+@pytest.mark.parametrize(
+    "row", ["bf16 1x4096x4096", "f16 linear 256x256x256", "i8 256x256x256", "i8 linear 1x4096x4096"]
+)
+def test_narrow_products(row: str) -> None:
+    assert row in SECTIONS["narrow"][0]()
+    model, args = make_case(f"narrow/{row}")
+    result = model(*args)
+    assert list(result.shape) == [args[0].shape[0], int(row.rpartition("x")[2])]
+    assert result.dtype == (torch.int32 if row.startswith("i8") else args[0].dtype)
+
+
 def test_convolutions_are_the_distinct_layers() -> None:
     rows = SECTIONS["convolutions"][0]()
     assert any(row.startswith("resnet50 3@224x224 to 64, 7x7 stride 2") for row in rows)
