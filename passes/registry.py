@@ -40,6 +40,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "pack-convolutions": "stepwell.passes.tensor.pack_convolutions:PackConvolutions",
     "lower-tm-tensor": "stepwell.passes.tensor.lower_tm_tensor:LowerTmTensor",
     "exact-extrema": "stepwell.passes.tensor.exact_extrema:ExactExtrema",
+    "widen-sums": "stepwell.passes.tensor.widen_sums:WidenSums",
     "narrow-products": "stepwell.passes.tensor.narrow_products:NarrowProducts",
     "detach-prepare": "stepwell.passes.tensor.detach_prepare:DetachPrepare",
     # hardware

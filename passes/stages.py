@@ -39,6 +39,7 @@ def tensor_stage(*, rows: bool = False) -> Stage:
             parse_element("drop-torch-attributes"),
             parse_element("lower-tm-tensor{rows=true}" if rows else "lower-tm-tensor"),
             parse_element("exact-extrema"),
+            parse_element("widen-sums"),
             Upstream("canonicalize"),
             Upstream("cse"),
             parse_element("check-indices"),

@@ -46,7 +46,7 @@ def empty(sizes: Sequence[Size], element: ir.Type) -> ir.Value:
 
 
 def cast_elements(value: ir.Value, element: ir.Type) -> ir.Value:
-    """``value`` with each element extended (integers with their sign) to ``element``, or integers truncated."""
+    """``value`` with each element extended (integers with their sign) or rounded or truncated to ``element``."""
     kind = ir.RankedTensorType(value.type)
     if kind.element_type == element:
         return value
@@ -59,10 +59,11 @@ def cast_elements(value: ir.Value, element: ir.Type) -> ir.Value:
     block = op.regions[0].blocks.append(kind.element_type, element)
     with ir.InsertionPoint(block):
         number = block.arguments[0]
+        longer = element.width > kind.element_type.width
         if isinstance(element, ir.FloatType):
-            made = arith.extf(element, number)
+            made = (arith.extf if longer else arith.truncf)(element, number)
         else:
-            made = (arith.extsi if element.width > kind.element_type.width else arith.trunci)(element, number)
+            made = (arith.extsi if longer else arith.trunci)(element, number)
         linalg.YieldOp([made])
     result: ir.Value = op.results[0]
     return result

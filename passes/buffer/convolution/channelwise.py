@@ -35,7 +35,8 @@ def is_channelwise(op: ir.Operation) -> bool:
     if op.name == _DEPTHWISE:
         known = narrowest in SOURCES.get(result, ()) and str(window.element_type) in SOURCES[result]
     else:
-        known = narrowest == result and result in ("f32", "f64", *_NARROW)
+        summed = result in ("f32", "f64") and narrowest in SOURCES[result]
+        known = summed or (narrowest == result and result in _NARROW)
     return (
         known
         and window.has_static_shape
