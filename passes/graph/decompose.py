@@ -23,6 +23,7 @@ _NEEDED = (
     "hardtanh",
     "hypot",
     "maximum",
+    "mean",
     "minimum",
     "reciprocal",
     "relu6",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from torch_mlir import ir
 
 from stepwell.passes.graph import torch_build as tb
+from stepwell.passes.graph.narrow_means import mean
 from stepwell.passes.graph.torch_build import TensorInfo
 
 Decomposition = Callable[[Sequence[ir.Value], TensorInfo], ir.Value | None]
@@ -294,6 +295,7 @@ DECOMPOSITIONS: dict[str, tuple[Decomposition, tuple[str, ...]]] = {
     "leaky_relu": (leaky_relu, ("leaky_relu",)),
     "log_softmax": (log_softmax, ("_log_softmax", "log_softmax.int")),
     "maximum": (maximum, ("maximum",)),
+    "mean": (mean, ("mean", "mean.dim")),
     "minimum": (minimum, ("minimum",)),
     "mish": (mish, ("mish",)),
     "reciprocal": (reciprocal, ("reciprocal",)),

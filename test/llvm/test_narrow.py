@@ -194,3 +194,20 @@ def test_convolutions_of_integers(dtype: torch.dtype) -> None:
     x, w = (torch.randint(-128, 128, shape).to(dtype) for shape in ((2, 6, 9, 7), (20, 6, 3, 3)))
     for mine, right in zip(stepwell.compile(Model(), (x, w), target="cpu")(x, w), Model()(x, w), strict=True):
         assert torch.equal(mine, right)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_sums_are_rounded_once(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+
+    class Model(nn.Module):
+        def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+            pooled = nn.functional.avg_pool2d(x.view(1, 3, 256, 257), 16)
+            return [x.sum(-1), x.mean(-1), x.mean(), x.sum((0, 1), keepdim=True), pooled, (x[:, :90] * 9).mean(1)]
+
+    x = (torch.rand(3, 65792) / 2).to(dtype)
+    compiled = stepwell.compile(Model(), (x,), target="cpu")
+    for mine, exact in zip(compiled(x), Model()(x.double()), strict=True):
+        torch.testing.assert_close(mine.double(), exact, rtol=3 * torch.finfo(dtype).eps, atol=0)
+    x[1, 7] = torch.nan
+    assert compiled(x)[0].isnan().tolist() == [False, True, False]

@@ -72,3 +72,19 @@ func.func @gelu_by_tanh(%x: !torch.vtensor<[2,3],f32>) -> !torch.vtensor<[2,3],f
   %y = torch.aten.gelu %x, %tanh : !torch.vtensor<[2,3],f32>, !torch.str -> !torch.vtensor<[2,3],f32>
   return %y : !torch.vtensor<[2,3],f32>
 }
+
+// A mean of f16 is one in f32, rounded; one in f32 stays.
+// CHECK-LABEL: func.func @means(
+// CHECK: torch.aten.mean.dim {{.*}} !torch.vtensor<[2,9],f32>, {{.*}} -> !torch.vtensor<[2],f32>
+// CHECK: torch.prims.convert_element_type {{.*}} -> !torch.vtensor<[2],f16>
+// CHECK: torch.aten.mean %{{.*}}, %{{.*}} : !torch.vtensor<[2,9],f32>
+// CHECK-NOT: torch.prims.convert_element_type
+func.func @means(%x: !torch.vtensor<[2,9],f16>, %y: !torch.vtensor<[2,9],f32>) -> (!torch.vtensor<[2],f16>, !torch.vtensor<[],f32>) {
+  %none = torch.constant.none
+  %false = torch.constant.bool false
+  %1 = torch.constant.int 1
+  %dims = torch.prim.ListConstruct %1 : (!torch.int) -> !torch.list<int>
+  %a = torch.aten.mean.dim %x, %dims, %false, %none : !torch.vtensor<[2,9],f16>, !torch.list<int>, !torch.bool, !torch.none -> !torch.vtensor<[2],f16>
+  %b = torch.aten.mean %y, %none : !torch.vtensor<[2,9],f32>, !torch.none -> !torch.vtensor<[],f32>
+  return %a, %b : !torch.vtensor<[2],f16>, !torch.vtensor<[],f32>
+}
