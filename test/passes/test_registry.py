@@ -20,6 +20,8 @@ def test_pass_is_documented_and_tested(name: str) -> None:
     assert cls.name == name
     assert cls.summary and cls.__doc__
     assert (ROOT / "docs" / "passes" / f"{name}.md").is_file()
+    index = (ROOT / "docs" / "index.md").read_text()
+    assert f"- [{name}](passes/{name}.md): {cls.summary}\n" in index
     assert list((ROOT / "test" / "passes").rglob(f"{name}.mlir"))
 
 
