@@ -11,6 +11,9 @@ _NAME = re.compile(r'loc\("((?:[^"\\]|\\.)*)"')
 _NAMED = re.compile(r'"((?:[^"\\]|\\.)*)"\(')
 
 
+UNKNOWN = "unknown location"
+
+
 def describe_location(location: ir.Location) -> str:
     """``file:line:column`` of the innermost source position that ``location`` holds, else its name."""
     text = str(location)
@@ -18,7 +21,7 @@ def describe_location(location: ir.Location) -> str:
     if place:
         return f"{place[1]}:{place[2]}:{place[3]}"
     name = _NAME.search(text)
-    return name[1] if name else "unknown location"
+    return name[1] if name else UNKNOWN
 
 
 def node_names(location: ir.Location) -> list[str]:

@@ -151,6 +151,14 @@ def resolve_cpu(target: Target) -> Cpu:
     unknown = [word.lstrip("+-") for word in asked if word not in here.features]
     if unknown or name not in (here.name, "generic"):
         check_names(triple, name, unknown)
+    without = [word for word in features.values() if word.startswith("-") and word in asked]
+    if without:
+        # A feature goes with those that need it, which LLVM would take for a wish to have it after all.
+        named = [feature for feature, word in features.items() if word.startswith("+")]
+        had = tuple(sorted({*named, *_LEVELS.get(name, ())} - {word[1:] for word in without}))
+        text = ",".join([*(f"+{feature}" for feature in sorted(named)), *without])
+        left = implied_features(triple, name, text, had)
+        features |= {feature: f"-{feature}" for feature in had if feature not in left}
     cpu = Cpu(triple, name, tuple(features[feature] for feature in sorted(features)))
     if cpu.name == here.name and cpu.features == here.features:
         return cpu

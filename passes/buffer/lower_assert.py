@@ -9,6 +9,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, cf, llvm, scf
 
 from stepwell.passes.base import Pass, PassContext
+from stepwell.support.locations import UNKNOWN, describe_location
 from stepwell.support.walk import operations
 
 HANDLER = "stepwell_assert_failed"
@@ -34,11 +35,17 @@ class LowerAssert(Pass):
             body.insert(ir.Operation.parse(_DECLARATION))
         messages: dict[str, str] = {}
         for check in found:
-            text = check.msg.value
+            text = _with_place(check)
             if text not in messages:
                 messages[text] = f"assert_message_{len(messages)}"
                 _add_message(messages[text], text, body, op.context)
             _replace(check, messages[text])
+
+
+def _with_place(check: cf.AssertOp) -> str:
+    """The message, and the source line where it names none."""
+    text, place = str(check.msg.value), describe_location(check.location)
+    return text if place in text or place == UNKNOWN else f"{text} at {place}"
 
 
 def _add_message(symbol: str, text: str, where: ir.InsertionPoint, context: ir.Context) -> None:

@@ -29,6 +29,8 @@ def test_a_product_s_features_are_spelled_out() -> None:
     cpu = resolve_cpu(Target("cpu", triple=X86, cpu="skylake-avx512"))
     assert {"avx512f", "avx512vl", "fma"} <= set(cpu.needed) and "avx512bf16" not in cpu.needed
     assert resolve_cpu(Target("cpu", triple=X86, cpu=cpu.name, features=cpu.feature_text)) == cpu
+    without = resolve_cpu(Target("cpu", triple=X86, cpu="x86-64-v4", features="-avx2"))
+    assert not without.has("avx512f") and "avx512f" not in without.needed and without.has("avx")
     assert "avx512f" not in resolve_cpu(Target("cpu", triple=X86, cpu="skylake-avx512", features="-avx512f")).needed
     assert resolve_cpu(Target("cpu", triple=X86, cpu="generic")).needed == ()
 
@@ -108,3 +110,11 @@ def test_names_that_llvm_does_not_have_are_refused(option: str, message: str) ->
 def test_names_that_llvm_has_are_taken() -> None:
     assert resolve_cpu(Target.parse("cpu,triple=aarch64-linux-gnu,cpu=cortex-a72")).name == "cortex-a72"
     assert "-avx2" in resolve_cpu(Target.parse("cpu,triple=x86_64-linux-gnu,cpu=znver3,features=-avx2")).features
+
+
+@pytest.mark.skipif(host().arch != "x86_64", reason="names features of x86-64")
+def test_a_feature_goes_with_those_that_need_it() -> None:
+    """``features=-avx`` on this machine leaves nothing of its wider vectors."""
+    left = resolve_cpu(Target("cpu", features="-avx"))
+    assert not any(left.has(feature) for feature in ("avx", "avx2", "fma", "avx512f"))
+    assert cpu_model(left).vector_bits == 128

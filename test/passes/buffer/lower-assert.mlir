@@ -2,7 +2,8 @@
 
 // Equal messages are stored once; a check in a loop stays there.
 // CHECK-DAG: llvm.func @stepwell_assert_failed(!llvm.ptr) attributes {passthrough = ["noreturn", "cold", "nounwind"]}
-// CHECK-DAG: llvm.mlir.global private constant @assert_message_0("size must be 4\00")
+// The source line is added where the message does not name it.
+// CHECK-DAG: llvm.mlir.global private constant @assert_message_0("size must be 4 at model.py:3:4\00")
 // CHECK-NOT: @assert_message_1
 // CHECK-LABEL: func.func @main
 // CHECK-SAME: (%[[OK:.*]]: i1, %[[N:.*]]: index)
@@ -12,14 +13,14 @@ func.func @main(%ok: i1, %n: index) {
   // CHECK:   %[[MESSAGE:.*]] = llvm.mlir.addressof @assert_message_0 : !llvm.ptr
   // CHECK:   llvm.call @stepwell_assert_failed(%[[MESSAGE]]) : (!llvm.ptr) -> ()
   // CHECK: }
-  cf.assert %ok, "size must be 4"
+  cf.assert %ok, "size must be 4" loc("model.py":3:4)
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   // CHECK: scf.for
   // CHECK:   scf.if
   // CHECK:     llvm.call @stepwell_assert_failed
   scf.for %i = %c0 to %n step %c1 {
-    cf.assert %ok, "size must be 4"
+    cf.assert %ok, "size must be 4 at model.py:3:4" loc("model.py":3:4)
   }
   // CHECK-NOT: cf.assert
   return
