@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the sections asked for, and write their part of the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.cpu", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(_ORDER)}; all by default")
-    parser.add_argument("--quick", action="store_true", help="fewer rows and rounds: about ten minutes")
+    parser.add_argument("--short", action="store_true", help="fewer and shorter rounds, no search by torch.compile")
+    parser.add_argument("--quick", action="store_true", help="--short, and some of the rows alone: about ten minutes")
     parser.add_argument("--rows", metavar="REGEX", help="measure these rows only")
     parser.add_argument("--contenders", metavar="NAME;...", help=f"of {'; '.join(NAMES)}")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
@@ -64,20 +65,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     contenders = options.contenders.split(";") if options.contenders else list(NAMES)
     if unknown := set(contenders) - set(NAMES):
         parser.error(f"no contender is called {', '.join(sorted(unknown))}; there are {'; '.join(NAMES)}")
-    if options.quick:
+    short = options.short or options.quick
+    if short:
         contenders = [name for name in contenders if name not in SLOW_TO_BUILD]
-    rounds, seconds = (3, 0.1) if options.quick else (5, 0.3)
-    plan = Plan(contenders, options.threads, rounds, seconds, options.quick)
+    rounds, seconds = (3, 0.1) if short else (5, 0.3)
+    plan = Plan(contenders, options.threads, rounds, seconds, short)
     for section in sections:
-        text = _section(section, plan, options.rows, options.fresh)
+        text = _section(section, plan, _rows(section, options.quick, options.rows), options.fresh)
         if text:
             page.update({section: text}, _ORDER, options.output)
     say(f"wrote {options.output}")
     return 0
 
 
-def _section(section: str, plan: Plan, pattern: str | None, fresh: bool) -> str:
-    rows = _rows(section, plan.quick, pattern)
+def _section(section: str, plan: Plan, rows: list[str], fresh: bool) -> str:
     peers = [name for name in plan.contenders if name != OURS]
     if section == "compile":
         measure("models", rows, plan, fresh=False)

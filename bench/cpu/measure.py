@@ -25,14 +25,14 @@ class Plan:
         contenders: who takes part.
         threads: numbers of threads.
         rounds: turns of each contender; seconds: length of a turn.
-        quick: whether this is the short form, noted with the results.
+        short: whether this is the short form, noted with the results.
     """
 
     contenders: Sequence[str]
     threads: list[int]
     rounds: int
     seconds: float
-    quick: bool
+    short: bool
 
 
 def measure(section: str, rows: Sequence[str], plan: Plan, *, fresh: bool) -> None:
@@ -83,12 +83,12 @@ class _Crew:
 
 def _is_done(section: str, name: str, plan: Plan) -> bool:
     row = results.load(section, name)
-    return row is not None and set(plan.contenders) <= set(row.entries) and (plan.quick or not row.quick)
+    return row is not None and set(plan.contenders) <= set(row.entries) and (plan.short or not row.short)
 
 
 def _build_row(section: str, name: str, plan: Plan, crew: _Crew) -> Row:
     """Let each contender build the row, one after the other, and check what it computes."""
-    row = Row(section, name, plan.quick)
+    row = Row(section, name, plan.short)
     for contender in crew.names:
         answer = crew.get(contender).ask(_PATIENCE, do="load", case=f"{section}/{name}", threads=plan.threads)
         if "error" in answer:
@@ -137,7 +137,7 @@ def measure_facts(rows: Sequence[str], plan: Plan, *, fresh: bool) -> None:
     for number, name in enumerate(rows, start=1):
         if not fresh and _is_done("facts", name, plan):
             continue
-        row = Row("facts", name, plan.quick)
+        row = Row("facts", name, plan.short)
         for contender in plan.contenders:
             process = WorkerProcess("bench.cpu.worker", [contender])
             try:

@@ -36,7 +36,7 @@ def update(sections: Mapping[str, str], order: list[str], path: Path = PAGE) -> 
     path.write_text("\n".join([_HEAD, *parts]))
 
 
-def when(quick: bool) -> str:
+def when(short: bool) -> str:
     """The line under a section's title that says what its numbers belong to."""
-    form = "The short form of the run (`--quick`): some of the rows. " if quick else ""
+    form = "The short form of the run (`--short`): three turns of a tenth of a second each. " if short else ""
     return f"{form}{machine.describe()}"

@@ -44,7 +44,7 @@ class Row:
 
     section: str
     name: str
-    quick: bool
+    short: bool
     entries: dict[str, Entry] = field(default_factory=dict)
 
     def judge(self) -> None:
@@ -81,7 +81,7 @@ def load(section: str, name: str) -> Row | None:
     if not path.is_file():
         return None
     data = json.loads(path.read_text())
-    return Row(section, name, data["quick"], {key: Entry(**entry) for key, entry in data["entries"].items()})
+    return Row(section, name, data["short"], {key: Entry(**entry) for key, entry in data["entries"].items()})
 
 
 def _path(section: str, name: str) -> Path:

@@ -22,7 +22,7 @@ def times(
     extras: Sequence[Extra] = (),
 ) -> str:
     """Our time, each peer's, and how many times as fast as it we are; a table for each number of threads."""
-    lines = [f"## {title}", "", text, "", page.when(any(row.quick for row in rows)), ""]
+    lines = [f"## {title}", "", text, "", page.when(any(row.short for row in rows)), ""]
     for count in threads:
         head = ["", "stepwell ms", *(name for name, _ in extras), *(f"{peer} ms" for peer in peers), "best peer"]
         lines += [f"### {title}, {count} thread{'s' if count > 1 else ''}", "", _line(head), "|---" * len(head) + "|"]
@@ -64,7 +64,7 @@ def compile_times(rows: Sequence[Row], contenders: Sequence[str]) -> str:
         "Second: ours once more, with the cache that is on by default."
     )
     head = ["", "export", "second", *compilers]
-    lines = ["## Compile time", "", text, "", page.when(any(row.quick for row in rows)), "", _line(head)]
+    lines = ["## Compile time", "", text, "", page.when(any(row.short for row in rows)), "", _line(head)]
     lines.append("|---" * len(head) + "|")
     ratios: dict[str, list[float]] = {name: [] for name in compilers}
     for row in rows:
@@ -86,7 +86,7 @@ def compile_times(rows: Sequence[Row], contenders: Sequence[str]) -> str:
 def facts(rows: Sequence[Row], overhead: Row | None, contenders: Sequence[str]) -> str:
     """Load time, sizes, memory and the overhead of a call."""
     lines = ["## Overhead, sizes and memory", ""]
-    lines += [page.when(any(row.quick for row in rows)), ""]
+    lines += [page.when(any(row.short for row in rows)), ""]
     if overhead is not None:
         lines += ["A call that adds one to four numbers, microseconds from Python, one thread:", ""]
         named = [name for name in contenders if overhead.took_part(name, 1)]

@@ -20,7 +20,7 @@ def _row(name: str = "64x64x64") -> Row:
     return Row(
         "gemm",
         name,
-        quick=True,
+        short=True,
         entries={
             "stepwell": Entry(rounds={"1": [1e-3, 2e-3, 4e-3]}, build=2.0, export=1.0, facts={"again s": 0.126}),
             "eager": Entry(rounds={"1": [2e-3, 2e-3, 2e-3]}, build=0.0),
@@ -126,7 +126,7 @@ def test_a_worker_that_takes_too_long_is_given_up() -> None:
 @pytest.mark.slow
 def test_a_run_and_its_resumption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "_FOLDER", tmp_path)
-    plan = Plan(["stepwell", "eager"], [1, 2], rounds=2, seconds=0.01, quick=True)
+    plan = Plan(["stepwell", "eager"], [1, 2], rounds=2, seconds=0.01, short=True)
     measure("gemm", ["64x64x64"], plan, fresh=False)
     row = results.load("gemm", "64x64x64")
     assert row is not None
@@ -134,7 +134,7 @@ def test_a_run_and_its_resumption(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert all(len(entry.rounds["2"]) == 2 for entry in row.entries.values())
     measure("gemm", ["64x64x64"], plan, fresh=False)
     assert results.load("gemm", "64x64x64") == row
-    measure_facts(["llama"], Plan(["stepwell"], [1], 1, 0.01, quick=True), fresh=False)
+    measure_facts(["llama"], Plan(["stepwell"], [1], 1, 0.01, short=True), fresh=False)
     facts = results.load("facts", "llama")
     assert facts is not None
     assert facts.entries["stepwell"].facts["allocations a call"] == 0
