@@ -156,7 +156,10 @@ def start_engine(module: ir.Module, opt_level: int, **options: bool) -> Executio
 def models_by_mlir(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the target ``cpu`` take its code from MLIR's ExecutionEngine (LLVM 24 throughout) instead of llvmlite."""
 
-    def generate_by_mlir(module: ir.Module, cpu: Cpu, *, extra: Sequence[str], **_: Any) -> dict[str, bytes]:
+    def generate_by_mlir(
+        module: ir.Module, cpu: Cpu, *, extra: Sequence[str], meanwhile: Callable[[], None], **_: Any
+    ) -> dict[str, bytes]:
+        meanwhile()
         engine = start_engine(module, 1, enable_object_dump=True, enable_pic=True)
         for name in ("output", "arena"):  # found, not called
             engine.raw_register_runtime(f"_mlir_ciface_stepwell_{name}", ctypes.c_void_p(_SYMBOLS["stepwell_alloc"]))
@@ -171,7 +174,7 @@ def models_by_mlir(monkeypatch: pytest.MonkeyPatch) -> None:
             subprocess.run([*find_compiler(), "-r", "-nostdlib", "-o", whole, code, rest], check=True)
             return {"o": whole.read_bytes()}
 
-    monkeypatch.setattr("stepwell.backends.llvm.backend.generate", generate_by_mlir)
+    monkeypatch.setattr("stepwell.backends.llvm.emit.generate", generate_by_mlir)
 
 
 @pytest.fixture
