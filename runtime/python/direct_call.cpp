@@ -6,6 +6,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "dense.h"
 #include "exchange_api.h"
 #include "stepwell/runtime.h"
 
@@ -46,16 +47,6 @@ bool is_empty(const DLTensor &tensor) {
   return false;
 }
 
-bool is_dense(const DLTensor &tensor) {
-  if (!tensor.strides) return true;
-  int64_t expected = 1;
-  for (int32_t i = tensor.ndim - 1; i >= 0; --i) {
-    if (tensor.shape[i] != 1 && tensor.strides[i] != expected) return false;
-    expected *= tensor.shape[i];
-  }
-  return true;
-}
-
 // Whether the tensor's values are the negatives of what its memory holds. Only floating-point views can be so.
 bool is_negative_view(PyObject *tensor, const DLTensor &described) {
   if (described.dtype.code != kDLFloat) return false;
@@ -70,7 +61,7 @@ bool describe_input(const DirectCall *call, PyObject *value, DLTensor *described
   if (call->tensors->dltensor_from_py_object_no_sync(value, described) != 0) return false;
   if (described->device.device_type != kDLCPU || described->dtype.code == kDLComplex) return false;
   if (is_empty(*described)) return true;
-  return described->data && is_dense(*described) && !is_negative_view(value, *described);
+  return described->data && stepwell::is_dense(described) && !is_negative_view(value, *described);
 }
 
 // A fresh tensor for output `index`, described; a new reference goes into the tuple.

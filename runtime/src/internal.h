@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dense.h"
 #include "stepwell/abi.h"
 #include "stepwell/runtime.h"
 
@@ -122,7 +123,6 @@ const char *dtype_name(int32_t code, int32_t bits);
 uint64_t element_bytes(const sw_tensor_desc *tensor);
 // Product of sizes and element size; false where it overflows or a size is negative.
 bool byte_count(const int64_t *sizes, int32_t rank, uint64_t element, uint64_t *bytes);
-bool is_dense(const DLTensor *tensor);
 // Whether `data` suits the element type of `tensor`.
 bool is_aligned(const void *data, const sw_tensor_desc &tensor);
 // The elements of `tensor` in row-major order.

@@ -73,16 +73,6 @@ bool byte_count(const int64_t *sizes, int32_t rank, uint64_t element, uint64_t *
   return empty || (!overflow && total <= static_cast<uint64_t>(INT64_MAX));
 }
 
-bool is_dense(const DLTensor *tensor) {
-  if (!tensor->strides) return true;
-  int64_t expected = 1;
-  for (int32_t i = tensor->ndim - 1; i >= 0; --i) {
-    if (tensor->shape[i] != 1 && tensor->strides[i] != expected) return false;
-    expected *= tensor->shape[i];
-  }
-  return true;
-}
-
 // A complex number is aligned to its halves.
 bool is_aligned(const void *data, const sw_tensor_desc &tensor) {
   const uint64_t element = element_bytes(&tensor);
