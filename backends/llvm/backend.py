@@ -28,7 +28,6 @@ from stepwell.support.threads import MOST_THREADS
 
 _DTYPES = frozenset({"i1", "i8", "ui8", "i16", "i32", "i64", "f16", "bf16", "f32", "f64"})
 _LIBRARY = "model.so"
-_ALIGNMENT = 64
 _CROSS = ("aarch64-linux-gnu", "riscv64-linux-gnu")  # what doctor looks for; others work as well
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -153,12 +154,7 @@ def resolve_cpu(target: Target) -> Cpu:
         check_names(triple, name, unknown)
     without = [word for word in features.values() if word.startswith("-") and word in asked]
     if without:
-        # A feature goes with those that need it, which LLVM would take for a wish to have it after all.
-        named = [feature for feature, word in features.items() if word.startswith("+")]
-        had = tuple(sorted({*named, *_LEVELS.get(name, ())} - {word[1:] for word in without}))
-        text = ",".join([*(f"+{feature}" for feature in sorted(named)), *without])
-        left = implied_features(triple, name, text, had)
-        features |= {feature: f"-{feature}" for feature in had if feature not in left}
+        features |= {feature: f"-{feature}" for feature in _gone_with(without, triple, name, features)}
     cpu = Cpu(triple, name, tuple(features[feature] for feature in sorted(features)))
     if cpu.name == here.name and cpu.features == here.features:
         return cpu
@@ -167,6 +163,15 @@ def resolve_cpu(target: Target) -> Cpu:
     for feature in implied_features(triple, name, cpu.feature_text, used):
         features.setdefault(feature, f"+{feature}")
     return Cpu(triple, name, tuple(features[feature] for feature in sorted(features)))
+
+
+def _gone_with(without: list[str], triple: str, name: str, features: Mapping[str, str]) -> list[str]:
+    """The features that need those taken away (``-avx``); left in, they would bring these back."""
+    named = [feature for feature, word in features.items() if word.startswith("+")]
+    had = tuple(sorted({*named, *_LEVELS.get(name, ())} - {word[1:] for word in without}))
+    text = ",".join([*(f"+{feature}" for feature in sorted(named)), *without])
+    left = implied_features(triple, name, text, had)
+    return [feature for feature in had if feature not in left]
 
 
 def check_machine(cpu: Cpu, machine: Cpu | None = None) -> None:

@@ -21,16 +21,15 @@ def cpu_pipeline(fp: str, cpu: CpuModel, *, index_bits: int = 64, bare: bool = F
     graph, buffer = graph_stage(), buffer_stage(bare=bare)
     # A filter that Winograd's products take is four times as large.
     growth = "{max-growth=4.0}" if fp == "fast" else ""
-    prepare = _stage("prepare", "tensor", f"split-prepare{growth}", "detach-prepare")
+    # Weights are laid out ahead of fusion, which rewrites products by the reshapes around them.
+    layouts = [] if fp == "strict" else _layouts(fp, cpu)
+    prepare = _stage("prepare", "tensor", "narrow-products", *layouts, f"split-prepare{growth}", "detach-prepare")
     if fp != "strict":
         graph.elements.append(parse_element("fold-batch-norm"))
         # Ahead of torch-mlir's own way with statistics.
         Pipeline([graph]).insert_after("decompose", "split-moments")
-        # Weights are laid out ahead of fusion, which rewrites products by the reshapes around them.
-        prepare.elements = [parse_element(text) for text in _layouts(fp, cpu)] + prepare.elements
         # Ahead of the memory plan: tiles start in registers, and buffers that nobody writes any more are not planned.
         buffer.elements[1:1] = [parse_element(_convolutions(cpu)), parse_element(_contractions(cpu))]
-    prepare.elements.insert(0, parse_element("narrow-products"))
     buffer.elements += [parse_element(text) for text in _rows(fp, cpu)]
     return Pipeline(
         [
