@@ -15,6 +15,11 @@ def outer_first(root: ir.Operation) -> list[ir.Operation]:
     return _walk(root, ir.WalkOrder.PRE_ORDER)
 
 
+def inside(op: ir.Operation) -> list[ir.Operation]:
+    """All operations in the regions of ``op``, in the order of the text."""
+    return outer_first(op)[1:]
+
+
 def _walk(root: ir.Operation, order: ir.WalkOrder) -> list[ir.Operation]:
     found: list[ir.Operation] = []
 

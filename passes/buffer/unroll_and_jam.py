@@ -13,7 +13,7 @@ from stepwell.passes.buffer.views import root_of
 from stepwell.passes.schedule import UnrollAndJam as Step
 from stepwell.passes.schedule import apply_schedule
 from stepwell.support.errors import UsageError
-from stepwell.support.walk import operations
+from stepwell.support.walk import inside, operations
 
 _LOOPS = ("scf.for", "affine.for")
 _DONE = "stepwell.jammed"
@@ -61,11 +61,11 @@ class UnrollAndJam(Pass):
         context.note(self.name, jammed=jammed, refused=refused)
 
     def _is_chosen(self, loop: ir.Operation) -> bool:
-        inside = [inner for inner in _inside(loop) if inner.name in _LOOPS]
-        if not inside:
+        within = [inner for inner in inside(loop) if inner.name in _LOOPS]
+        if not within:
             return False
         if self.depth < 0:
-            return not any(other.name in _LOOPS for inner in inside for other in _inside(inner))
+            return not any(other.name in _LOOPS for inner in within for other in inside(inner))
         return len(list(_around(loop))) == self.depth
 
 
@@ -76,7 +76,7 @@ def _is_independent(loop: ir.Operation) -> bool:
     index = loop.regions[0].blocks[0].arguments[0]
     accesses: dict[ir.Value, list[set[int]]] = {}
     written: set[ir.Value] = set()
-    for op in _inside(loop):
+    for op in inside(loop):
         if op.name in _ACCESSES:
             buffer = op.operands[_ACCESSES[op.name]]
             root = root_of(buffer)
@@ -109,14 +109,6 @@ def _places(access: ir.Operation, index: ir.Value) -> set[int]:
         return found
     value = access.operands[0] if access.name in _WRITES else access.results[0]
     return {axis for axis in found if axis < len(indices) - ir.VectorType(value.type).rank}
-
-
-def _inside(op: ir.Operation) -> Iterator[ir.Operation]:
-    for region in op.regions:
-        for block in region.blocks:
-            for view in block.operations:
-                yield view.operation
-                yield from _inside(view.operation)
 
 
 def _around(op: ir.Operation) -> Iterator[ir.Operation]:

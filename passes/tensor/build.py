@@ -143,12 +143,17 @@ def inline_body(
         if index is not None and op.name == "linalg.index":
             values[op.results[0]] = index(ir.IntegerAttr(op.attributes["dim"]).value)
             continue
-        copy = op.clone(ir.InsertionPoint.current)
-        for position, operand in enumerate(op.operands):
-            if operand in values:
-                copy.operation.operands[position] = values[operand]
-        values.update(zip(op.results, copy.operation.results, strict=True))
+        copy_operation(op, values)
     return [values.get(operand, operand) for operand in terminator.operands]
+
+
+def copy_operation(op: ir.Operation, values: dict[ir.Value, ir.Value]) -> None:
+    """Copy ``op`` to the insertion point, with operands exchanged as ``values`` say, which its results are added to."""
+    copy = op.clone(ir.InsertionPoint.current).operation
+    for position, operand in enumerate(op.operands):
+        if operand in values:
+            copy.operands[position] = values[operand]
+    values.update(zip(op.results, copy.results, strict=True))
 
 
 def reassociation(groups: Sequence[Sequence[int]]) -> ir.ArrayAttr:

@@ -11,7 +11,8 @@ from torch_mlir.dialects import linalg
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.tensor.build import cast_elements, empty, scalar, sizes_of
-from stepwell.passes.tensor.layout.rewrites import window_of
+from stepwell.passes.tensor.layout.rewrites import starts_at_zero, window_of
+from stepwell.passes.tensor.products import is_plain_product
 from stepwell.support.walk import operations
 
 _PRODUCTS: dict[str, Callable[..., ir.Value]] = {
@@ -61,11 +62,7 @@ def _is_plain(product: ir.Operation) -> bool:
     """Whether operands are neither transposed nor broadcast nor taken for unsigned."""
     if "cast" in product.attributes and "unsigned" in str(product.attributes["cast"]):
         return False
-    batch = [0] if product.name == "linalg.batch_matmul" else []
-    m, n, k = (len(batch) + place for place in range(3))
-    maps = [ir.AffineMapAttr(attribute).value for attribute in linalg.get_indexing_maps(product)]
-    want = [[*batch, m, k], [*batch, k, n], [*batch, m, n]]
-    return [list(map_.results) for map_ in maps] == [[ir.AffineDimExpr.get(dim) for dim in dims] for dims in want]
+    return is_plain_product(product)
 
 
 def _sources(product: ir.Operation) -> tuple[ir.Value, ir.Value]:
@@ -106,7 +103,7 @@ def _narrow_init(product: ir.Operation, left: ir.Value, right: ir.Value) -> ir.V
     """Zeros of 32 bits for ``product`` of ``left`` and ``right`` to start from, None where it has to sum in 64."""
     init = product.operands[2]
     element = _element(init)
-    if not isinstance(element, ir.IntegerType) or element.width <= _WORD or not _starts_at_zero(init):
+    if not isinstance(element, ir.IntegerType) or element.width <= _WORD or not starts_at_zero(init):
         return None
     widths = [ir.IntegerType(_element(value)).width for value in (left, right)]
     few = product.name in _PRODUCTS and _fits(left, widths)
@@ -116,16 +113,6 @@ def _narrow_init(product: ir.Operation, left: ir.Value, right: ir.Value) -> ir.V
     with ir.InsertionPoint(product), product.location:
         filled: ir.Value = linalg.fill(scalar(word, 0), outs=[empty(sizes_of(init), word)])
     return filled
-
-
-def _starts_at_zero(init: ir.Value) -> bool:
-    owner = init.owner
-    if isinstance(owner, ir.Block) or owner.operation.name != "linalg.fill":
-        return False
-    number = owner.operation.operands[0].owner
-    if isinstance(number, ir.Block) or number.operation.name != "arith.constant":
-        return False
-    return bool(ir.IntegerAttr(number.operation.attributes["value"]).value == 0)
 
 
 def _is_truncated(result: ir.Value) -> bool:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, linalg, tensor
+from torch_mlir.dialects import linalg, tensor
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.contraction.dot import dot_of
-from stepwell.passes.buffer.contraction.numbers import extend
 from stepwell.passes.buffer.entry import arguments, entries
 from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.schedules.packing import panel_key, panel_schedule
 from stepwell.passes.tensor.build import scalar
+from stepwell.passes.tensor.products import is_plain_product, multiply_add
 from stepwell.passes.tensor.weight_only import WeightOnly
 
 #: For each type of weights the types that products of them are summed in.
@@ -62,7 +62,7 @@ class Pack(Pass):
         element, total = (ir.RankedTensorType(value.type).element_type for value in (right, init))
         plain = ir.RankedTensorType(left.type).element_type == element and str(total) in _SUMS.get(str(element), ())
         static = ir.RankedTensorType(right.type).has_static_shape
-        if not plain or not static or not _is_plain_product(product):
+        if not plain or not static or not is_plain_product(product):
             return False
         vector = max(1, self.vector_bits // total.width)
         dot = dot_of(str(element), frozenset(self.dots))
@@ -82,14 +82,6 @@ class Pack(Pass):
         product.results[0].replace_all_uses_with(result)
         product.erase()
         return True
-
-
-def _is_plain_product(product: ir.Operation) -> bool:
-    """Whether the operands are indexed as the name says, neither transposed nor broadcast."""
-    m, n, k = (ir.AffineDimExpr.get(dim) for dim in range(3))
-    want = [[m, k], [k, n], [m, n]]
-    maps = [ir.AffineMapAttr(attribute).value for attribute in linalg.get_indexing_maps(product)]
-    return [list(map_.results) for map_ in maps] == want
 
 
 def _packed(right: ir.Value, panels: int, depth: int, panel: int) -> ir.Value:
@@ -136,21 +128,6 @@ def _product(left: ir.Value, weight: ir.Value, init: ir.Value, panel: int, group
     place = [outer, k, inner]
     if group > 1:
         place = [outer, ir.AffineExpr.get_floor_div(k, group), inner, ir.AffineExpr.get_mod(k, group)]
-    maps = [ir.AffineMap.get(3, 0, results) for results in ([m, k], place, [m, n])]
-    kinds = [ir.Attribute.parse(f"#linalg.iterator_type<{kind}>") for kind in ("parallel", "parallel", "reduction")]
-    op = linalg.GenericOp(
-        [init.type], [left, weight], [init], ir.ArrayAttr.get([ir.AffineMapAttr.get(map_) for map_ in maps]),
-        ir.ArrayAttr.get(kinds),
-    )  # fmt: skip
-    element = ir.RankedTensorType(init.type).element_type
-    narrow = ir.RankedTensorType(weight.type).element_type
-    block = op.regions[0].blocks.append(narrow, narrow, element)
-    with ir.InsertionPoint(block):
-        factors = [extend(argument, element) for argument in list(block.arguments)[:2]]
-        if isinstance(element, ir.FloatType):
-            total = arith.addf(block.arguments[2], arith.mulf(*factors))
-        else:
-            total = arith.addi(block.arguments[2], arith.muli(*factors))
-        linalg.YieldOp([total])
-    result: ir.Value = op.results[0]
+    product = multiply_add(left, weight, init, ([m, k], place, [m, n]), "ppr")
+    result: ir.Value = product.results[0]
     return result

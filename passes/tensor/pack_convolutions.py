@@ -9,13 +9,14 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, tensor
 
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.buffer.contraction.numbers import SOURCES, extend
+from stepwell.passes.buffer.contraction.numbers import SOURCES
 from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.schedules.packing import filter_key, filter_schedule
 from stepwell.passes.tensor.build import Size, cast_elements, empty, extract_slice, reassociation, scalar, sizes_of
 from stepwell.passes.tensor.layout.readers import FEW_CHANNELS
-from stepwell.passes.tensor.layout.rewrites import is_zero
+from stepwell.passes.tensor.layout.rewrites import starts_at_zero
 from stepwell.passes.tensor.layout.twins import LAST
+from stepwell.passes.tensor.products import multiply_add
 from stepwell.support.walk import operations
 
 _DYNAMIC = ir.ShapedType.get_dynamic_size()
@@ -101,7 +102,8 @@ class _Rewrite:
         image = cast_elements(image, self.element)
         channel = self._channel(fo, c)
         at = [n, channel, rows, columns] if first else [n, rows, columns, channel]
-        packed = self._contract(image, self._pack_filter(), init, (at, [fo, i, j, c, lane], [n, h, w, fo, lane]))
+        indices = (at, [fo, i, j, c, lane], [n, h, w, fo, lane])
+        packed = multiply_add(image, self._pack_filter(), init, indices, "pppprrrp").results[0]
         return self._add_init(self._unpadded(_joined(packed)))
 
     def _unpadded(self, result: ir.Value) -> ir.Value:
@@ -144,33 +146,10 @@ class _Rewrite:
 
     def _add_init(self, result: ir.Value) -> ir.Value:
         """The convolution adds to what was there; a fill with zero adds nothing."""
-        return result if self._starts_at_zero() else self._add(result, self.init)
+        return result if starts_at_zero(self.init) else self._add(result, self.init)
 
     def _add(self, left: ir.Value, right: ir.Value) -> ir.Value:
         return arith.addf(left, right) if isinstance(self.element, ir.FloatType) else arith.addi(left, right)
-
-    def _starts_at_zero(self) -> bool:
-        owner = self.init.owner
-        return not isinstance(owner, ir.Block) and owner.name == "linalg.fill" and is_zero(owner.operands[0])
-
-    def _contract(
-        self, left: ir.Value, right: ir.Value, init: ir.Value, results: tuple[list[ir.AffineExpr], ...]
-    ) -> ir.Value:
-        maps = [ir.AffineMap.get(8, 0, result) for result in results]
-        names = {"p": "parallel", "r": "reduction"}
-        iterators = [ir.Attribute.parse(f"#linalg.iterator_type<{names[kind]}>") for kind in "pppprrrp"]
-        op = linalg.GenericOp(
-            [init.type], [left, right], [init], ir.ArrayAttr.get([ir.AffineMapAttr.get(m) for m in maps]),
-            ir.ArrayAttr.get(iterators),
-        )  # fmt: skip
-        block = op.regions[0].blocks.append(self.element, self.source, self.element)
-        with ir.InsertionPoint(block):
-            image, weight, total = block.arguments
-            weight = extend(weight, self.element)
-            floats = isinstance(self.element, ir.FloatType)
-            linalg.YieldOp([self._add(total, arith.mulf(image, weight) if floats else arith.muli(image, weight))])
-        result: ir.Value = op.results[0]
-        return result
 
 
 class _GroupedRewrite(_Rewrite):
@@ -214,7 +193,7 @@ class _GroupedRewrite(_Rewrite):
         return tensor.ExpandShapeOp(kind, result, reassociation([[0], [1], [2], [3, 4]]), dynamic, static).result
 
     def _add_init(self, result: ir.Value) -> ir.Value:
-        return result if self._starts_at_zero() else self._add(result, _joined(self.init))
+        return result if starts_at_zero(self.init) else self._add(result, _joined(self.init))
 
 
 _REWRITES = {"linalg.conv_2d_nhwc_hwcf": _Rewrite, "linalg.conv_2d_nhwgc_gfhwc": _GroupedRewrite}

@@ -10,8 +10,9 @@ from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import Argument, arguments, entries, new_argument, set_arguments
-from stepwell.passes.tensor.weight_only import WeightOnly, nested, used_values
+from stepwell.passes.tensor.weight_only import WeightOnly, used_values
 from stepwell.support import dtypes
+from stepwell.support.walk import outer_first
 
 _VIEWS = frozenset(
     {"tensor.expand_shape", "tensor.collapse_shape", "tensor.cast", "tensor.reshape", "tensor.extract_slice"}
@@ -136,7 +137,7 @@ class _PrepareFunctions:
         with ir.InsertionPoint(block):
             for op in operations:
                 clone = op.clone()
-                for inner in (clone.operation, *nested(clone.operation)):
+                for inner in outer_first(clone.operation):
                     for index, operand in enumerate(inner.operands):
                         if operand in replaced:
                             inner.operands[index] = replaced[operand]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from torch_mlir import ir
 
 from stepwell.passes.buffer.entry import Argument
+from stepwell.support.walk import inside
 
 _DIALECTS = frozenset({"linalg", "tensor", "arith", "math", "complex", "scf", "affine"})
 _NESTED = frozenset({"cf.assert"})  # about weights alone, so it may fail on the compiling host as well
@@ -66,24 +67,15 @@ class WeightOnly:
 def used_values(op: ir.Operation) -> list[ir.Value]:
     """Operands of ``op``, and the values from outside that its regions use."""
     values = list(op.operands)
-    for inner in nested(op):
+    for inner in inside(op):
         values += [value for value in inner.operands if not _is_inside(value, op)]
     return values
-
-
-def nested(op: ir.Operation) -> Iterator[ir.Operation]:
-    """All operations in the regions of ``op``."""
-    for region in op.regions:
-        for block in region:
-            for inner in block.operations:
-                yield inner.operation
-                yield from nested(inner.operation)
 
 
 def _is_movable(op: ir.Operation) -> bool:
     if op.name.partition(".")[0] not in _DIALECTS or not list(op.results):
         return False
-    return all(inner.name.partition(".")[0] in _DIALECTS or inner.name in _NESTED for inner in nested(op))
+    return all(inner.name.partition(".")[0] in _DIALECTS or inner.name in _NESTED for inner in inside(op))
 
 
 def _is_inside(value: ir.Value, op: ir.Operation) -> bool:

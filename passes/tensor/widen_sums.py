@@ -9,7 +9,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg
 
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.tensor.build import cast_elements
+from stepwell.passes.tensor.build import cast_elements, copy_operation
 from stepwell.passes.tensor.layout.rewrites import window_of
 from stepwell.passes.tensor.structured import input_count, loops_of
 from stepwell.support.walk import operations
@@ -86,10 +86,6 @@ def _reduced(generic: ir.Operation, init: ir.Value) -> ir.Value:
                 combined = (arith.addf if op.name == "arith.addf" else arith.mulf)(*wide)
                 linalg.YieldOp([combined])
                 break
-            copy = op.clone(ir.InsertionPoint.current)
-            for position, operand in enumerate(op.operands):
-                if operand in known:
-                    copy.operation.operands[position] = known[operand]
-            known.update(zip(op.results, copy.operation.results, strict=True))
+            copy_operation(op, known)
     result: ir.Value = made.results[0]
     return result

@@ -11,7 +11,7 @@ from torch_mlir import ir
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import arguments, entries
 from stepwell.passes.tensor.build import extract_slice, size_of
-from stepwell.passes.tensor.layout.rewrites import is_zero
+from stepwell.passes.tensor.layout.rewrites import starts_at_zero
 from stepwell.passes.tensor.weight_only import WeightOnly
 from stepwell.passes.tensor.winograd.build import Shape, convolve, enlarge, pack_filter
 from stepwell.passes.tensor.winograd.transforms import RESULTS, TILE
@@ -68,7 +68,12 @@ class WinogradConvolutions(Pass):
         *window, depth, channels = weight.shape
         if not (ones and window == [3, 3] and str(weight.element_type) == str(image.element_type) == "f32"):
             return None
-        if depth % lanes or channels % lanes or any(out.is_dynamic_dim(dim) for dim in (1, 2)) or not _is_new(op):
+        if (
+            depth % lanes
+            or channels % lanes
+            or any(out.is_dynamic_dim(dim) for dim in (1, 2))
+            or not starts_at_zero(op.operands[2])
+        ):
             return None
         height, width = out.shape[1], out.shape[2]
         panel = 2 * lanes if channels % (2 * lanes) == 0 else lanes
@@ -90,12 +95,6 @@ class WinogradConvolutions(Pass):
         passes = 1 / _FROM_MEMORY + (tiles // together - 1) / _FROM_CACHE
         spilled = 2 * scratch * (tiles / together) / _FROM_CACHE if scratch > self.l2 * 3 // 4 else 0
         return max(products, TILE * TILE * pairs * 4 * passes) + transforms + spilled
-
-
-def _is_new(op: ir.Operation) -> bool:
-    """Whether ``op`` adds to zeros."""
-    owner = op.operands[2].owner
-    return not isinstance(owner, ir.Block) and owner.operation.name == "linalg.fill" and is_zero(owner.operands[0])
 
 
 def _rewrite(op: ir.Operation, shape: Shape) -> None:

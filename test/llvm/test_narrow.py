@@ -100,7 +100,7 @@ def test_dynamic_sizes(dtype: torch.dtype, threads: int) -> None:
     product = torch._int_mm if dtype == torch.int8 else torch.matmul
 
     def inputs(m: int, k: int, n: int) -> tuple[torch.Tensor, torch.Tensor]:
-        return tuple((torch.randn(shape) * 9).to(dtype) for shape in ((m, k), (k, n)))  # type: ignore[return-value]
+        return (torch.randn(m, k) * 9).to(dtype), (torch.randn(k, n) * 9).to(dtype)
 
     m, k, n = (Dim(name, max=2000) for name in "mkn")
     shapes = ({0: m, 1: k}, {0: k, 1: n})

@@ -8,6 +8,7 @@ from torch import nn
 from torch.export import Dim
 
 import stepwell
+from stepwell.backends.llvm.runnable import CpuRunnable
 
 #: Relative to the largest result. Adding up directly stays below 3e-6 here; sums of differences round more.
 _BOUND = 5e-5
@@ -59,8 +60,9 @@ def test_dynamic_batch_and_threads() -> None:
     for count in (0, 1, 2, 5):
         assert deviation(model, executable, torch.randn(count, 128, 28, 28)) < _BOUND
     results = []
+    assert isinstance(executable.runnable, CpuRunnable)
     for threads in (1, 2, 3):
-        executable.runnable.set_threads(threads)  # type: ignore[attr-defined]
+        executable.runnable.set_threads(threads)
         results.append(executable(x))
     assert torch.equal(results[0], results[1]) and torch.equal(results[0], results[2])
 

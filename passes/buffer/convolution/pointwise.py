@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, linalg, memref
+from torch_mlir.dialects import memref
 
 from stepwell.passes.buffer.views import plain_type
 from stepwell.passes.tensor.build import reassociation
+from stepwell.passes.tensor.products import multiply_add
 
 _PIXELS = [[0], [1], [2, 3]]
 
@@ -32,26 +33,10 @@ def as_product(op: ir.Operation) -> None:
     with ir.InsertionPoint(op), op.location:
         if _joins_pixels(op):
             joined = memref.CollapseShapeOp(_flat(ir.MemRefType(image.type)), image, reassociation(_PIXELS)).result
-            _multiply([weights, joined, _result(out)], ([f, c, zero, zero], [n, c, p], [n, f, p]), "pppr")
+            multiply_add(weights, joined, _result(out), ([f, c, zero, zero], [n, c, p], [n, f, p]), "pppr")
         else:
-            _multiply([weights, image, out], ([f, c, zero, zero], [n, c, p, w], [n, f, p, w]), "ppprp")
+            multiply_add(weights, image, out, ([f, c, zero, zero], [n, c, p, w], [n, f, p, w]), "ppprp")
     op.erase()
-
-
-def _multiply(operands: list[ir.Value], results: tuple[list[ir.AffineExpr], ...], iterators: str) -> None:
-    names = {"p": "parallel", "r": "reduction"}
-    maps = [ir.AffineMap.get(len(iterators), 0, result) for result in results]
-    made = linalg.GenericOp(
-        [],
-        operands[:2],
-        operands[2:],
-        ir.ArrayAttr.get([ir.AffineMapAttr.get(indexing) for indexing in maps]),
-        ir.ArrayAttr.get([ir.Attribute.parse(f"#linalg.iterator_type<{names[kind]}>") for kind in iterators]),
-    )
-    block = made.regions[0].blocks.append(*[ir.MemRefType(operands[2].type).element_type] * 3)
-    with ir.InsertionPoint(block):
-        product = arith.MulFOp(block.arguments[0], block.arguments[1])
-        linalg.YieldOp([arith.AddFOp(block.arguments[2], product).result])
 
 
 def _joins_pixels(op: ir.Operation) -> bool:

@@ -125,11 +125,11 @@ REWRITES: dict[str, Rewrite] = {
 
 def add_start(result: ir.Value, init: ir.Value, twins: Twins | None) -> ir.Value:
     """``result`` plus what the convolution starts from, unless that is zero; without twins channels are second."""
+    if starts_at_zero(init):
+        return result
     owner = init.owner
     if not isinstance(owner, ir.Block):
         op = owner.operation
-        if op.name == "linalg.fill" and is_zero(op.operands[0]):
-            return result
         if op.name == "linalg.broadcast" and list(ir.DenseI64ArrayAttr(op.attributes["dimensions"])) == [0, 2, 3]:
             return _add(result, op.operands[0], [ir.AffineDimExpr.get(1 if twins is None else 3)])
     start = init if twins is None else twins.make(init)
@@ -156,7 +156,13 @@ def _add(left: ir.Value, right: ir.Value, indices: Sequence[ir.AffineExpr]) -> i
     return result
 
 
-def is_zero(value: ir.Value) -> bool:
+def starts_at_zero(init: ir.Value) -> bool:
+    """Whether ``init`` is filled with zero, so that adding to it adds nothing."""
+    owner = init.owner
+    return not isinstance(owner, ir.Block) and owner.operation.name == "linalg.fill" and _is_zero(owner.operands[0])
+
+
+def _is_zero(value: ir.Value) -> bool:
     """Whether ``value`` is the constant zero of a number's type."""
     owner = value.owner
     if isinstance(owner, ir.Block) or owner.operation.name != "arith.constant":

@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, scf, tensor, vector
 
-from stepwell.passes.tensor.build import Size, empty, extract_slice, index, insert_slice, loops, scalar, size_of
+from stepwell.passes.tensor.build import (
+    Size,
+    empty,
+    extract_slice,
+    index,
+    insert_slice,
+    loops,
+    parallel_insert_slice,
+    scalar,
+    size_of,
+)
+from stepwell.passes.tensor.layout.rewrites import starts_at_zero
+from stepwell.passes.tensor.products import multiply_add
 from stepwell.passes.tensor.winograd.transforms import FILTER, RESULTS, TILE, transform_image, transform_result
 
 _PLANES = TILE * TILE
@@ -65,10 +77,9 @@ def pack_filter(weight: ir.Value, shape: Shape) -> ir.Value:
     groups, panel = shape.channels // shape.panel, shape.panel
     target = linalg.fill(scalar(element, 0.0), outs=[empty([_PLANES, groups, shape.depth, panel], element)])
     plane, group, c, lane, i, j = (ir.AffineDimExpr.get(dim) for dim in range(6))
-    return _multiply_add(
-        [matrix, weight], target,
-        [[plane, i, j], [i, j, c, group * panel + lane], [plane, group, c, lane]], "pppprr",
-    )  # fmt: skip
+    indices = [[plane, i, j], [i, j, c, group * panel + lane], [plane, group, c, lane]]
+    packed: ir.Value = multiply_add(matrix, weight, target, indices, "pppprr").results[0]
+    return packed
 
 
 def enlarge(image: ir.Value, shape: Shape) -> ir.Value:
@@ -139,17 +150,7 @@ def _in_parallel(
         result, offsets, sizes = body(at, shared)
         end = scf.InParallelOp()
         with ir.InsertionPoint(end.block):
-            dynamic = ir.ShapedType.get_dynamic_size()
-            tensor.ParallelInsertSliceOp(
-                result,
-                shared,
-                [offset for offset in offsets if not isinstance(offset, int)],
-                [],
-                [],
-                [offset if isinstance(offset, int) else dynamic for offset in offsets],
-                sizes,
-                [1] * len(offsets),
-            )
+            parallel_insert_slice(result, shared, offsets, sizes)
     return made.results[0]
 
 
@@ -218,24 +219,9 @@ def _products(tiles: ir.Value, factors: ir.Value, shape: Shape) -> ir.Value:
     target = linalg.fill(scalar(element, 0.0), outs=[empty([_PLANES, size_of(tiles, 1), shape.channels], element)])
     plane, tile, f, c = (ir.AffineDimExpr.get(dim) for dim in range(4))
     group, lane = ir.AffineExpr.get_floor_div(f, shape.panel), ir.AffineExpr.get_mod(f, shape.panel)
-    return _multiply_add(
-        [tiles, factors], target, [[plane, tile, c], [plane, group, c, lane], [plane, tile, f]], "pppr"
-    )
-
-
-def _multiply_add(
-    inputs: Sequence[ir.Value], out: ir.Value, results: Sequence[Sequence[ir.AffineExpr]], kinds: str
-) -> ir.Value:
-    names = {"p": "parallel", "r": "reduction"}
-    maps = [ir.AffineMapAttr.get(ir.AffineMap.get(len(kinds), 0, list(result))) for result in results]
-    iterators = [ir.Attribute.parse(f"#linalg.iterator_type<{names[kind]}>") for kind in kinds]
-    op = linalg.GenericOp([out.type], list(inputs), [out], ir.ArrayAttr.get(maps), ir.ArrayAttr.get(iterators))
-    block = op.regions[0].blocks.append(*[ir.RankedTensorType(out.type).element_type] * 3)
-    with ir.InsertionPoint(block):
-        product = arith.MulFOp(block.arguments[0], block.arguments[1])
-        linalg.YieldOp([arith.AddFOp(block.arguments[2], product).result])
-    result: ir.Value = op.results[0]
-    return result
+    indices = [[plane, tile, c], [plane, group, c, lane], [plane, tile, f]]
+    products: ir.Value = multiply_add(tiles, factors, target, indices, "pppr").results[0]
+    return products
 
 
 def _padded(image: ir.Value) -> tuple[ir.Value, list[Size]]:
@@ -244,21 +230,11 @@ def _padded(image: ir.Value) -> tuple[ir.Value, list[Size]]:
     if not isinstance(owner, ir.Block) and isinstance(owner.operation.opview, tensor.InsertSliceOp):
         inserted = owner.operation.opview
         offsets = list(ir.DenseI64ArrayAttr(inserted.attributes["static_offsets"]))
-        beneath = inserted.dest.owner
-        zeros = not isinstance(beneath, ir.Block) and beneath.operation.name == "linalg.fill" and _is_zero(beneath)
         strides = list(ir.DenseI64ArrayAttr(inserted.attributes["static_strides"]))
         rank = ir.RankedTensorType(inserted.source.type).rank
-        if zeros and rank == 4 and all(stride == 1 for stride in strides) and min(offsets) >= 0:
+        if starts_at_zero(inserted.dest) and rank == 4 and all(stride == 1 for stride in strides) and min(offsets) >= 0:
             return inserted.source, [int(offset) for offset in offsets]
     return image, [0] * 4
-
-
-def _is_zero(fill: ir.Operation) -> bool:
-    value = fill.operands[0].owner
-    if isinstance(value, ir.Block) or value.operation.name != "arith.constant":
-        return False
-    attribute = value.operation.attributes["value"]
-    return isinstance(attribute, ir.FloatAttr) and float(attribute.value) == 0.0
 
 
 def _offset(base: ir.Value, step: int) -> ir.Value:
