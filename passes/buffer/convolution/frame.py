@@ -45,6 +45,8 @@ def find_frame(fill: ir.Operation) -> Frame | None:
     buffer = fill.operands[1]
     if isinstance(buffer.owner, ir.Block) or buffer.owner.operation.name != "memref.alloc":
         return None
+    if buffer.owner.operation.block != fill.operation.block:
+        return None
     if not ir.MemRefType(buffer.type).has_static_shape or any(is_planes(use.owner.operation) for use in buffer.uses):
         return None
     later = [access for access in accesses(buffer, fill.operation.block) if fill.is_before_in_block(access[0])]

@@ -248,6 +248,23 @@ func.func @read_before(%x: memref<1x3x4x2xf32>, %y: memref<1x3x4x2xf32>) -> memr
   return %out : memref<1x5x6x2xf32>
 }
 
+// What a loop fills may be read behind the loop, and by the next iteration: all of it is filled.
+// CHECK-LABEL: func.func @filled_in_a_loop
+// CHECK: scf.for
+// CHECK-NEXT: linalg.fill {{.*}} outs(%{{.*}} : memref<1x5x6x2xf32>)
+func.func @filled_in_a_loop(%x: memref<1x3x4x2xf32>, %count: index) -> memref<1x5x6x2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %out = memref.alloc() : memref<1x5x6x2xf32>
+  scf.for %i = %c0 to %count step %c1 {
+    linalg.fill ins(%zero : f32) outs(%out : memref<1x5x6x2xf32>)
+    %inside = memref.subview %out[0, 1, 1, 0] [1, 3, 4, 2] [1, 1, 1, 1] : memref<1x5x6x2xf32> to memref<1x3x4x2xf32, strided<[60, 12, 2, 1], offset: 14>>
+    memref.copy %x, %inside : memref<1x3x4x2xf32> to memref<1x3x4x2xf32, strided<[60, 12, 2, 1], offset: 14>>
+  }
+  return %out : memref<1x5x6x2xf32>
+}
+
 // -----
 
 // Narrow operands are extended as they are loaded; the largest of bf16 is found in f32.
