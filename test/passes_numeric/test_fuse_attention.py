@@ -195,3 +195,122 @@ def test_no_scores_in_the_plan_of_memory() -> None:
     planned, strict = (_report(model, args, target)["plan-memory"]["main"] for target in ("cpu", "cpu,fp=strict"))
     assert strict["peak_bytes"] >= scores
     assert planned["sum_bytes"] < scores
+
+
+#: Keys that are met in more than one block, the first of them whole or not.
+_MANY = (2048, 2049, 2500, 3071)
+
+
+@pytest.mark.parametrize("keys", _MANY)
+@pytest.mark.parametrize("rows", [16, 100, 301])
+def test_blocks_of_keys(rows: int, keys: int) -> None:
+    torch.manual_seed(0)
+    model, args = _Attention(), _qkv(1, 2, rows, 8, keys=keys)
+    # Maxima grow along the keys, and fall.
+    args[1][:, 0] *= torch.linspace(0.1, 20.0, keys)[:, None]
+    args[1][:, 1] *= torch.linspace(20.0, 0.1, keys)[:, None]
+    _check(model, args, stepwell.compile(model, args))
+    assert _fused(model, args) == 1
+
+
+def _masks(kind: str, rows: int, keys: int) -> torch.Tensor:
+    """Rows that are closed throughout, in the first block, in all but the last key, and at random."""
+    mask = torch.rand(rows, keys) > 0.4
+    mask[0] = False
+    mask[1, :1200] = False
+    mask[2, :-1] = False
+    mask[3, 512:] = False
+    return mask if kind == "bool" else torch.randn(rows, keys).masked_fill(~mask, -_INF)
+
+
+@pytest.mark.parametrize(("model", "kind"), [(_Attention(), "bool"), (_Attention(), "float"), (_ByHand(), "float")])
+@pytest.mark.parametrize("keys", [2048, 2500])
+def test_blocks_of_keys_that_are_closed(model: torch.nn.Module, kind: str, keys: int) -> None:
+    torch.manual_seed(0)
+    args = (*_qkv(1, 2, 20, 8, keys=keys), _masks(kind, 20, keys))
+    _check(model, args, stepwell.compile(model, args))
+    assert _fused(model, args) == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), _INF, -_INF])
+@pytest.mark.parametrize("key", [3, 1500, 2499])
+@pytest.mark.parametrize("where", [1, 2, 3])
+def test_no_numbers_among_blocks_of_keys(where: int, key: int, value: float) -> None:
+    torch.manual_seed(0)
+    args = (*_qkv(1, 2, 20, 8, keys=2500), torch.randn(20, 2500))
+    if where == 3:
+        args[3][5, key] = value
+    else:
+        args[where][0, 1, key, 2] = value
+    _check(_ByHand(), args, stepwell.compile(_ByHand(), args))
+
+
+@pytest.mark.parametrize(("rows", "keys"), [(2048, 2048), (2300, 2100), (100, 2500)])
+def test_causal_in_blocks_of_keys(rows: int, keys: int) -> None:
+    torch.manual_seed(0)
+    model, args = _Attention(is_causal=True), _qkv(1, 2, rows, 8, keys=keys)
+    _check(model, args, stepwell.compile(model, args))
+    assert _fused(model, args) == 1
+
+
+def test_causal_rows_meet_no_block_of_keys_that_they_do_not_see() -> None:
+    torch.manual_seed(0)
+    model, (q, k, v) = _Attention(is_causal=True), _qkv(1, 1, 2048, 8)
+    want = model(q.double(), k.double(), v.double())
+    v[:, :, 1024:] = float("nan")
+    got = stepwell.compile(model, (q, k, v))(q, k, v)
+    torch.testing.assert_close(got[:, :, :900].double(), want[:, :, :900], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", [_Attention(), _Attention(is_causal=True), _Attention(enable_gqa=True)])
+def test_dynamic_numbers_of_keys_in_blocks(model: _Attention) -> None:
+    torch.manual_seed(0)
+    rows, keys = Dim("rows"), Dim("keys")
+    heads = 1 if model.options.get("enable_gqa") else None
+    args = _qkv(1, 2, 20, 8, keys=50, heads=heads)
+    f = stepwell.compile(model, args, dynamic_shapes={"q": {2: rows}, "k": {2: keys}, "v": {2: keys}})
+    for sizes in [(20, 511), (150, 512), (130, 513), (5, 1500), (1, 1024), (1300, 1300), (3, 0), (0, 600), (1, 1)]:
+        _check(model, _qkv(1, 2, sizes[0], 8, keys=sizes[1], heads=heads), f)
+
+
+def test_dynamic_numbers_of_keys_that_are_closed() -> None:
+    torch.manual_seed(0)
+    rows, keys = Dim("rows"), Dim("keys")
+    args = (*_qkv(1, 2, 20, 8, keys=50), _masks("float", 20, 50))
+    shapes = {"q": {2: rows}, "k": {2: keys}, "v": {2: keys}, "mask": {0: rows, 1: keys}}
+    f = stepwell.compile(_ByHand(), args, dynamic_shapes=shapes)
+    for sizes in [(20, 40), (20, 512), (30, 1025), (20, 2500), (4, 0)]:
+        _check(_ByHand(), (*_qkv(1, 2, sizes[0], 8, keys=sizes[1]), _masks("float", *sizes)), f)
+
+
+def test_blocks_of_keys_in_f64_and_f16() -> None:
+    torch.manual_seed(0)
+    model = _Attention()
+    for kind, bound in ((torch.float64, 1e-12), (torch.float16, 2e-3)):
+        args = tuple(arg.to(kind) for arg in _qkv(1, 2, 40, 8, keys=2500))
+        want = model(*[arg.double() for arg in args])
+        got = stepwell.compile(model, args)(*args)
+        torch.testing.assert_close(got.double(), want, rtol=bound, atol=bound)
+
+
+def test_blocks_of_keys_do_not_depend_on_threads() -> None:
+    torch.manual_seed(0)
+    model, args = _Attention(), _qkv(1, 1, 700, 16, keys=2300)
+    f = stepwell.compile(model, args)
+    before = stepwell.threads()
+    try:
+        results = []
+        for threads in (1, 2, 3):
+            stepwell.set_threads(threads)
+            results.append(f(*args))
+    finally:
+        stepwell.set_threads(before)
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+
+
+def test_scratch_does_not_grow_with_keys() -> None:
+    torch.manual_seed(0)
+    few, many = (_report(_Attention(), _qkv(1, 1, 64, 8, keys=n))["plan-memory"]["main"] for n in (4096, 8192))
+    copied = 4096 * 8 * 4
+    assert many["peak_bytes"] - few["peak_bytes"] <= copied

@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 
 from torch_mlir import ir
-from torch_mlir.dialects import affine, arith, linalg, scf
+from torch_mlir.dialects import affine, arith, scf
 
-from stepwell.passes.tensor.attention.block import Block, elements, generic
+from stepwell.passes.tensor.attention.block import Block
 from stepwell.passes.tensor.attention.cone import Cone
-from stepwell.passes.tensor.attention.labels import Labels, is_kept
+from stepwell.passes.tensor.attention.labels import is_kept
+from stepwell.passes.tensor.attention.online import Running, attend_online, by_rows
 from stepwell.passes.tensor.attention.softmax import Softmax, unless
 from stepwell.passes.tensor.attention.sources import Sources
 from stepwell.passes.tensor.build import Size, extract_slice, index, parallel_insert_slice, size_of
@@ -36,13 +37,15 @@ class Growing:
 class RowRange:
     """Rows ``first`` to ``end``, ``count`` in a block; the last block may be shorter where ``end`` is not static.
 
-    ``keys`` says how many keys the rows see, None for all.
+    ``keys`` says how many keys the rows see, None for all. Of ``total`` keys ``cut`` are met at a time, 0 for all.
     """
 
     first: int
     count: int
     end: Size
     keys: int | Growing | None = None
+    cut: int = 0
+    total: Size = 0
 
     @property
     def single(self) -> bool:
@@ -56,7 +59,9 @@ def beneath_fill(value: ir.Value) -> ir.Value:
     return op.operands[1] if op.name == "linalg.fill" else value
 
 
-def attend(cone: Cone, sources: Sources, softmax: Softmax | None, out: ir.Value, rows: RowRange) -> ir.Value:
+def attend(
+    cone: Cone, sources: Sources, softmax: Softmax | None, running: Running | None, out: ir.Value, rows: RowRange
+) -> ir.Value:
     """``out`` with the rows of ``rows`` computed, in front of the last product."""
     loops = loops_of(cone.final)
     uppers: list[Size] = [_static(loops[dim].size, out, cone.axis(dim)) for dim in cone.loops]
@@ -72,11 +77,17 @@ def attend(cone: Cone, sources: Sources, softmax: Softmax | None, out: ir.Value,
         first: Size = rows.first if rows.single else indices[-1]
         count = _count(rows, first)
         keys = rows.keys if isinstance(rows.keys, int | None) else rows.keys.seen(first, count)
-        block = Block(cone, sources, indices[: len(cone.loops)], first, count, keys)
+        block = Block(cone, sources, indices[: len(cone.loops)], first, count, None if rows.cut else keys)
         labels = cone.labels[cone.final.results[0]]
         offsets, sizes = block.place(shared, labels)
         kept = [axis for axis, label in enumerate(labels) if is_kept(label)]
-        result = _block(block, softmax, extract_slice(shared, offsets, sizes, kept))
+        part = extract_slice(shared, offsets, sizes, kept)
+        if rows.cut:
+            assert running is not None
+            product, total = attend_online(block, running, rows.cut, rows.total, keys)
+            result = _quotient(cone, product, total, part, running.softmax.closed)
+        else:
+            result = _block(block, softmax, part)
         end = scf.InParallelOp()
         with ir.InsertionPoint(end.block):
             parallel_insert_slice(result, shared, offsets, sizes)
@@ -106,22 +117,13 @@ def _block(block: Block, softmax: Softmax | None, out: ir.Value) -> ir.Value:
     # The sum stands next to the exponentials, so that a row is read once for both.
     exponentials, total = block.value(softmax.exponentials), block.value(softmax.total)
     product = block.build(cone.final, instead={cone.weights: exponentials})
-    return _quotient(cone, product, total, softmax.total, out)
+    return _quotient(cone, product, total, out, zero=True)
 
 
-def _quotient(cone: Cone, product: ir.Value, total: ir.Value, value: ir.Value, out: ir.Value) -> ir.Value:
-    """``product`` by the sum of its row, and by 1 where nothing was summed."""
-    labels: Labels = cone.labels[cone.final.results[0]]
-    kept = [label for label in labels if is_kept(label)]
-    rank = len(kept)
-    rows = [axis for axis, label in enumerate(kept) if label is not None][: ir.RankedTensorType(total.type).rank]
-    every = ir.AffineMap.get_identity(rank)
-    row = ir.AffineMap.get(rank, 0, [ir.AffineDimExpr.get(axis) for axis in rows])
-    made = generic([product, total], out, [every, row, every], ["parallel"] * rank)
-    location = value.owner.operation.location
-    kinds = elements([product, total, out])
-    body = made.regions[0].blocks.append(*kinds, arg_locs=[location] * len(kinds))
-    with ir.InsertionPoint(body), location:
-        sum_ = unless(body.arguments[1], 0.0, 1.0)
-        linalg.YieldOp([arith.divf(body.arguments[0], sum_)])
-    return made.results[0]
+def _quotient(cone: Cone, product: ir.Value, total: ir.Value, out: ir.Value, zero: bool) -> ir.Value:
+    """``product`` by the sum of its row, and with ``zero`` by 1 where nothing was summed."""
+
+    def divide(number: ir.Value, sum_: ir.Value) -> ir.Value:
+        return arith.divf(number, unless(sum_, 0.0, 1.0) if zero else sum_)
+
+    return by_rows(cone, product, total, out, divide)

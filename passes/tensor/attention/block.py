@@ -33,10 +33,18 @@ class Block:
         at: indices of the loops around the block.
         first, count: the first of its rows, and how many there are.
         keys: how many keys they see, None for all.
+        key: the first of these keys.
     """
 
     def __init__(
-        self, cone: Cone, sources: Sources, at: Sequence[Size], first: Size, count: Size, keys: Size | None
+        self,
+        cone: Cone,
+        sources: Sources,
+        at: Sequence[Size],
+        first: Size,
+        count: Size,
+        keys: Size | None,
+        key: Size = 0,
     ) -> None:
         self.cone = cone
         self._sources = sources
@@ -44,7 +52,19 @@ class Block:
         self._first = first
         self._count = count
         self._keys = keys
+        self._key = key
         self._values: dict[ir.Value, ir.Value] = {}
+
+    @property
+    def rows(self) -> Size:
+        """How many rows it has."""
+        return self._count
+
+    def among(self, key: Size, keys: Size) -> Block:
+        """The same rows with ``keys`` keys from ``key`` on; what stands here is taken from here."""
+        block = Block(self.cone, self._sources, self._at, self._first, self._count, keys, key)
+        block._values = dict(self._values)
+        return block
 
     def value(self, value: ir.Value) -> ir.Value:
         """The part that the block needs of a value of the cone, without the axes at a single index."""
@@ -63,6 +83,7 @@ class Block:
         instead: Mapping[int, ir.Value] = {},
         change: Mapping[int, Change] = {},
         into: ir.Value | None = None,
+        onto: ir.Value | None = None,
     ) -> ir.Value:
         """``op`` for the block.
 
@@ -71,6 +92,7 @@ class Block:
             instead: parts to use for some of its inputs.
             change: what to do to arguments of its body.
             into: where the result goes; a new tensor without.
+            onto: the result to go on from, for a reduction.
         """
         inputs = list(op.operands)[: input_count(op)]
         dims, maps = self.cone.dims(op), maps_of(op)
@@ -88,8 +110,8 @@ class Block:
             if source.bits:
                 changes[number] = _bit
         with op.location:
-            out = into or self._place(op, parts, made_maps, [dims[dim] for dim in kept])
-            start = fill_of(op.operands[len(inputs)]) if uses_old_value(op) else None
+            out = onto or into or self._place(op, parts, made_maps, [dims[dim] for dim in kept])
+            start = fill_of(op.operands[len(inputs)]) if uses_old_value(op) and onto is None else None
             out = linalg.fill(start, outs=[out]) if start is not None else out
             made = generic(parts, out, made_maps, [_kind(maps[-1], dim) for dim in kept])
             block = made.regions[0].blocks.append(*elements([*parts, out]), arg_locs=[op.location] * (len(parts) + 1))
@@ -131,7 +153,7 @@ class Block:
         sizes: list[Size] = []
         for axis, label in enumerate(labels):
             if label == KEYS and self._keys is not None:
-                offsets.append(0)
+                offsets.append(self._key)
                 sizes.append(self._keys)
             elif label is None or label == KEYS:
                 offsets.append(0)
@@ -171,10 +193,10 @@ class Block:
         linalg.YieldOp(inline_body(op.regions[0].blocks[0], arguments, loop_index))
 
     def _loop_index(self, label: Label, position: int) -> ir.Value:
-        if label is None or label == KEYS:
-            return linalg.IndexOp(position).result
-        if label == ROWS:
-            return arith.addi(linalg.IndexOp(position).result, index(self._first))
+        if label is None or label in (KEYS, ROWS):
+            first = self._first if label == ROWS else self._key if label == KEYS else 0
+            number: ir.Value = linalg.IndexOp(position).result
+            return number if first == 0 else arith.addi(number, index(first))
         assert not isinstance(label, Kept)
         return index(self.index(label))
 

@@ -15,8 +15,7 @@ from stepwell.passes.tensor.attention.softmax import (
     difference_of,
     input_of,
     is_made_by,
-    reduced,
-    same,
+    is_stable,
     source_of,
 )
 from stepwell.passes.tensor.structured import input_count, loops_of
@@ -47,17 +46,8 @@ def closed_after(cone: Cone, softmax: Softmax) -> int | None:
     So it is where scores are replaced by -inf by comparing the numbers of key and row, as causal attention does.
     """
     op = softmax.exponentials.owner.operation
-    total = source_of(softmax.total).owner.operation
-    term = reduced(total, "arith.addf") if total.name == "linalg.generic" else None
-    if term is None or softmax.largest is None or op.results[0] not in cone.keys:
-        return None
-    summed = input_of(total, term)
-    if summed is None or source_of(total.operands[summed]) != softmax.exponentials:
-        return None
-    maximum = source_of(op.operands[softmax.largest]).owner.operation
-    most = reduced(maximum, "arith.maximumf") if maximum.name == "linalg.generic" else None
     difference = difference_of(op)
-    if most is None or difference is None or not same(cone, op, difference.operands[0], maximum, most):
+    if difference is None or op.results[0] not in cone.keys or not is_stable(cone, softmax):
         return None
     return _end_of(cone, op, difference.operands[0])
 

@@ -64,6 +64,19 @@ def match_softmax(cone: Cone) -> Softmax | None:
     return Softmax(exponentials, total, shifted, closed=True)
 
 
+def is_stable(cone: Cone, softmax: Softmax) -> bool:
+    """Whether exponentials are those of numbers less the largest of them, and the total is their sum."""
+    op, total = softmax.exponentials.owner.operation, source_of(softmax.total).owner.operation
+    term = reduced(total, "arith.addf") if total.name == "linalg.generic" else None
+    summed = input_of(total, term) if term is not None else None
+    if softmax.largest is None or summed is None or source_of(total.operands[summed]) != softmax.exponentials:
+        return False
+    maximum = source_of(op.operands[softmax.largest]).owner.operation
+    most = reduced(maximum, "arith.maximumf") if maximum.name == "linalg.generic" else None
+    difference = difference_of(op)
+    return most is not None and difference is not None and same(cone, op, difference.operands[0], maximum, most)
+
+
 def unless(value: ir.Value, unwanted: float, instead: float) -> ir.Value:
     """``value``, or ``instead`` where it equals ``unwanted``."""
     bad, good = (arith.constant(value.type, number) for number in (unwanted, instead))

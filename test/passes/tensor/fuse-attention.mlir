@@ -1,5 +1,7 @@
 // RUN: stepwell-opt %s --fuse-attention="near=4096 scratch=4096" --split-input-file | FileCheck %s
 // RUN: stepwell-opt %s --fuse-attention="near=1048576 scratch=1048576" --split-input-file | FileCheck %s --check-prefix=WHOLE
+// RUN: stepwell-opt %s --fuse-attention="keys=16 many=32" --split-input-file | FileCheck %s --check-prefix=CUT
+// RUN: stepwell-opt %s --fuse-attention="keys=16 many=65" --split-input-file | FileCheck %s --check-prefix=FEW
 
 #left = affine_map<(b, r, n, k) -> (b, r, k)>
 #right = affine_map<(b, r, n, k) -> (b, k, n)>
@@ -26,6 +28,29 @@
 // WHOLE: arith.divf
 // WHOLE: tensor.parallel_insert_slice
 // WHOLE-NOT: linalg
+// The first block of keys, and the others: what was summed shrinks by what the maximum grew.
+// CUT-LABEL: func.func @attention
+// CUT-NOT: x64xf32>{{$}}
+// CUT: scf.forall
+// CUT: tensor.extract_slice {{.*}} : tensor<8x16x64xf32> to tensor<16x16xf32>
+// CUT: arith.maximumf
+// CUT: math.exp
+// CUT: scf.for %[[KEY:.*]] = %c16 to %c64 step %c16 iter_args(%[[MOST:.*]] = %{{.*}}, %[[SUM:.*]] = %{{.*}}, %[[PRODUCT:.*]] = %{{.*}})
+// CUT: tensor.extract_slice %{{.*}}[%{{.*}}, 0, %[[KEY]]] [1, 16, 16]
+// CUT: %[[FACTOR:.*]] = linalg.generic {{.*}} ins(%[[MOST]],
+// CUT: math.exp
+// CUT: linalg.generic {{.*}} outs(%[[MOST]]
+// CUT: arith.maximumf
+// CUT: linalg.generic {{.*}} ins(%[[SUM]], %[[FACTOR]]
+// CUT: arith.mulf
+// CUT: linalg.generic {{.*}} ins(%[[PRODUCT]], %[[FACTOR]]
+// CUT: arith.mulf
+// CUT: math.exp
+// CUT: tensor.extract_slice %{{.*}}[%{{.*}}, %[[KEY]], 0] [1, 16, 16]
+// CUT: scf.yield
+// CUT: arith.divf
+// FEW-LABEL: func.func @attention
+// FEW-NOT: scf.for %
 func.func @attention(%q: tensor<8x100x16xf32>, %k: tensor<8x16x64xf32>, %v: tensor<8x64x16xf32>)
     -> tensor<8x100x16xf32> {
   %zero = arith.constant 0.0 : f32
@@ -88,6 +113,8 @@ func.func @attention(%q: tensor<8x100x16xf32>, %k: tensor<8x16x64xf32>, %v: tens
 // CHECK: return
 // WHOLE-LABEL: func.func @dynamic
 // WHOLE: scf.forall (%{{.*}}) = (0) to (%{{.*}}) step (48)
+// CUT-LABEL: func.func @dynamic
+// CUT-NOT: scf.for %
 func.func @dynamic(%q: tensor<?x16xf32>, %k: tensor<16x?xf32>, %v: tensor<?x16xf32>, %rows: index, %keys: index)
     -> tensor<?x16xf32> {
   %zero = arith.constant 0.0 : f32
@@ -183,6 +210,11 @@ func.func @scores_returned(%q: tensor<32x16xf32>, %k: tensor<16x64xf32>, %v: ten
 // WHOLE: tensor.empty() : tensor<16x32xf32>
 // WHOLE: tensor.empty() : tensor<16x48xf32>
 // WHOLE: tensor.empty() : tensor<16x64xf32>
+// Blocks of keys end with those that the last row sees; half of them, and the number of a key counts those before it.
+// CUT-LABEL: func.func @causal
+// CUT: scf.forall (%[[ROW:.*]]) = (0) to (64) step (16)
+// CUT: %[[SEEN:.*]] = arith.minsi
+// CUT: scf.for %[[KEY:.*]] = %c8 to %[[SEEN]] step %c8
 func.func @causal(%q: tensor<64x16xf32>, %k: tensor<16x64xf32>, %v: tensor<64x16xf32>, %mask: tensor<64x64xi1>)
     -> tensor<64x16xf32> {
   %zero = arith.constant 0.0 : f32
