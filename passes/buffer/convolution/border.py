@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from torch_mlir import ir
 
-from stepwell.passes.buffer.convolution.site import Site, accesses, erase_unused, is_unchanged
+from stepwell.passes.buffer.convolution.site import Site, accesses, erase_unused, is_made_in, is_unchanged
 from stepwell.passes.buffer.views import root_of
 
 
@@ -41,7 +41,7 @@ def bordered_image(site: Site) -> Bordered:
     padded = site.op.operands[0]
     plain = Bordered(padded, [0] * ir.MemRefType(padded.type).rank)
     owner = padded.owner
-    if isinstance(owner, ir.Block) or owner.operation.name != "memref.alloc":
+    if isinstance(owner, ir.Block) or owner.operation.name != "memref.alloc" or not is_made_in(padded, site.op.block):
         return plain
     users = [user for user, _ in accesses(padded, site.op.block)]
     if len(users) != 3 or site.op not in users:

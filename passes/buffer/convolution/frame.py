@@ -8,7 +8,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import linalg, memref
 
 from stepwell.passes.buffer.convolution.planes import is_planes
-from stepwell.passes.buffer.convolution.site import accesses
+from stepwell.passes.buffer.convolution.site import accesses, is_made_in
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def find_frame(fill: ir.Operation) -> Frame | None:
     buffer = fill.operands[1]
     if isinstance(buffer.owner, ir.Block) or buffer.owner.operation.name != "memref.alloc":
         return None
-    if buffer.owner.operation.block != fill.operation.block:
+    if not is_made_in(buffer, fill.operation.block):
         return None
     if not ir.MemRefType(buffer.type).has_static_shape or any(is_planes(use.owner.operation) for use in buffer.uses):
         return None

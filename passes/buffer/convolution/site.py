@@ -54,21 +54,31 @@ def find_site(op: ir.Operation) -> Site | None:
     if len(last) != 1 or last[0].name != "linalg.fill" or last[0].operands[1] != result:
         return None
     site = Site(op, last[0], target=result, position=op)
-    _take_epilogue(site)
-    _take_copy(site)
+    if is_made_in(root_of(result), op.block):  # else readers outside of the block may want the result itself
+        _take_epilogue(site)
+        _take_copy(site)
     return site
 
 
 def accesses(value: ir.Value, block: ir.Block) -> list[tuple[ir.Operation, ir.Value]]:
-    """Every access to ``value`` or a view of it: the operation of ``block`` that holds it, and the view."""
+    """Every access to ``value`` or a view of it within ``block``: the operation there that holds it, and the view.
+
+    What is outside of the block is left out: it runs before or after all of the block.
+    """
     found: list[tuple[ir.Operation, ir.Value]] = []
     for use in value.uses:
         user = use.owner.operation
         if user.name in VIEWS:
             found += accesses(user.results[0], block)
-        elif user.name != "memref.dim":
-            found.append((_lift(user, block), value))
+        elif user.name != "memref.dim" and (holder := _lift(user, block)) is not None:
+            found.append((holder, value))
     return found
+
+
+def is_made_in(value: ir.Value, block: ir.Block) -> bool:
+    """Whether ``value`` is a result or an argument of ``block``: all that reads it lies within."""
+    owner = value.owner
+    return bool((owner if isinstance(owner, ir.Block) else owner.operation.block) == block)
 
 
 def is_unchanged(value: ir.Value, after: ir.Operation, until: ir.Operation) -> bool:
@@ -115,7 +125,9 @@ def _take_copy(site: Site) -> None:
         return
     site.copy, site.position = copy, copy
     owner = site.target.owner
-    if len(later) == 1 and not isinstance(owner, ir.Block) and owner.operation.name == "memref.alloc":
+    if len(later) > 1 or isinstance(owner, ir.Block) or owner.operation.name != "memref.alloc":
+        return
+    if is_made_in(site.target, block):
         site.target = None
 
 
@@ -156,10 +168,11 @@ def _only_reads(op: ir.Operation, value: ir.Value) -> bool:
     return op.name.startswith("linalg.") and value not in _outputs(op)
 
 
-def _lift(op: ir.Operation, block: ir.Block) -> ir.Operation:
-    """The operation of ``block`` that is or holds ``op``."""
+def _lift(op: ir.Operation, block: ir.Block) -> ir.Operation | None:
+    """The operation of ``block`` that is or holds ``op``, None where ``op`` is outside."""
     while op.block != block:
-        assert op.parent is not None
+        if op.parent is None or op.parent.operation.parent is None:  # a module has no block
+            return None
         op = op.parent.operation
     return op
 

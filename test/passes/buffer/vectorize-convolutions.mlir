@@ -267,6 +267,38 @@ func.func @filled_in_a_loop(%x: memref<1x3x4x2xf32>, %count: index) -> memref<1x
 
 // -----
 
+// A loop writes buffers that were made outside of it and are read there: the result is stored, and what follows it
+// stays as it is.
+// CHECK-LABEL: func.func @inside_a_loop
+// CHECK: scf.for
+// CHECK: scf.parallel
+// CHECK: linalg.generic
+// CHECK: memref.copy
+func.func @inside_a_loop(%x: memref<1x4x4x8xf32>, %window: memref<1x1xf32>, %count: index) -> (memref<1x4x4x8xf32>, memref<1x6x6x8xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %out = memref.alloc() : memref<1x4x4x8xf32>
+  %relued = memref.alloc() : memref<1x4x4x8xf32>
+  %padded = memref.alloc() : memref<1x6x6x8xf32>
+  scf.for %i = %c0 to %count step %c1 {
+    linalg.fill ins(%zero : f32) outs(%out : memref<1x4x4x8xf32>)
+    linalg.pooling_nhwc_sum {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+        ins(%x, %window : memref<1x4x4x8xf32>, memref<1x1xf32>) outs(%out : memref<1x4x4x8xf32>)
+    linalg.generic {indexing_maps = [affine_map<(n, h, w, c) -> (n, h, w, c)>, affine_map<(n, h, w, c) -> (n, h, w, c)>],
+        iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%out : memref<1x4x4x8xf32>) outs(%relued : memref<1x4x4x8xf32>) {
+    ^bb0(%in: f32, %o: f32):
+      %relu = arith.maximumf %in, %zero : f32
+      linalg.yield %relu : f32
+    }
+    %inside = memref.subview %padded[0, 1, 1, 0] [1, 4, 4, 8] [1, 1, 1, 1] : memref<1x6x6x8xf32> to memref<1x4x4x8xf32, strided<[288, 48, 8, 1], offset: 56>>
+    memref.copy %relued, %inside : memref<1x4x4x8xf32> to memref<1x4x4x8xf32, strided<[288, 48, 8, 1], offset: 56>>
+  }
+  return %out, %padded : memref<1x4x4x8xf32>, memref<1x6x6x8xf32>
+}
+
+// -----
+
 // Narrow operands are extended as they are loaded; the largest of bf16 is found in f32.
 // CHECK-LABEL: func.func @narrow
 // CHECK: arith.extf {{.*}} : vector<8xbf16> to vector<8xf32>
