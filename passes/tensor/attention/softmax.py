@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch_mlir import ir
 from torch_mlir.dialects import arith
 
-from stepwell.passes.tensor.attention.cone import RESHAPES, Cone, dim_labels, maps_of, operand_labels
+from stepwell.passes.tensor.attention.cone import RESHAPES, Cone, dim_labels, fill_of, maps_of, operand_labels
 from stepwell.passes.tensor.attention.labels import Labels, Zero
 from stepwell.passes.tensor.structured import input_count, loops_of
 
@@ -30,7 +30,13 @@ class Softmax:
 
 
 def match_softmax(cone: Cone) -> Softmax | None:
-    """The softmax that makes the weights of ``cone``, None where they are something else."""
+    """The softmax that makes the weights of ``cone``, None where they are something else.
+
+    Its quotient is to be taken behind the product, which starts from zero then.
+    """
+    start = fill_of(cone.final.operands[2])
+    if start is None or constant(start) != 0.0:
+        return None
     weights = source_of(cone.final.operands[cone.weights])
     op = weights.owner.operation
     if op.name != "linalg.generic" or not all(loop.parallel for loop in loops_of(op)):

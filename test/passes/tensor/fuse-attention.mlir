@@ -271,3 +271,50 @@ func.func @causal(%q: tensor<64x16xf32>, %k: tensor<16x64xf32>, %v: tensor<64x16
   %r = linalg.matmul ins(%w, %v : tensor<64x64xf32>, tensor<64x16xf32>) outs(%oz : tensor<64x16xf32>) -> tensor<64x16xf32>
   return %r : tensor<64x16xf32>
 }
+
+// -----
+
+#id = affine_map<(r, n) -> (r, n)>
+#row = affine_map<(r, n) -> (r)>
+
+// The product goes on from ones, which a quotient behind it would divide as well.
+// CHECK-LABEL: func.func @onto_ones
+// CUT-LABEL: func.func @onto_ones
+// FEW-LABEL: func.func @onto_ones
+// WHOLE-LABEL: func.func @onto_ones
+// WHOLE: scf.forall
+// WHOLE: arith.divf
+// WHOLE: arith.mulf
+// WHOLE: parallel_insert_slice
+// WHOLE-NOT: arith.divf
+func.func @onto_ones(%q: tensor<32x16xf32>, %k: tensor<16x64xf32>, %v: tensor<64x16xf32>) -> tensor<32x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %one = arith.constant 1.0 : f32
+  %e = tensor.empty() : tensor<32x64xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<32x64xf32>) -> tensor<32x64xf32>
+  %s = linalg.matmul ins(%q, %k : tensor<32x16xf32>, tensor<16x64xf32>) outs(%z : tensor<32x64xf32>) -> tensor<32x64xf32>
+  %x = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%s : tensor<32x64xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = math.exp %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  %re = tensor.empty() : tensor<32xf32>
+  %rz = linalg.fill ins(%zero : f32) outs(%re : tensor<32xf32>) -> tensor<32xf32>
+  %t = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<32x64xf32>) outs(%rz : tensor<32xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<32xf32>
+  %w = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %t : tensor<32x64xf32>, tensor<32xf32>) outs(%e : tensor<32x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.divf %a, %b : f32
+    linalg.yield %0 : f32
+  } -> tensor<32x64xf32>
+  %oe = tensor.empty() : tensor<32x16xf32>
+  %oz = linalg.fill ins(%one : f32) outs(%oe : tensor<32x16xf32>) -> tensor<32x16xf32>
+  %r = linalg.matmul ins(%w, %v : tensor<32x64xf32>, tensor<64x16xf32>) outs(%oz : tensor<32x16xf32>) -> tensor<32x16xf32>
+  return %r : tensor<32x16xf32>
+}
