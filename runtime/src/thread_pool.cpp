@@ -17,20 +17,29 @@ constexpr int kChunksPerThread = 4;  // so that a thread that comes late does no
 // call's first one, too); and the caller waits as long for the others' last chunks before it sleeps.
 constexpr int64_t kSpinNanoseconds = 50000;
 
-struct Loop {
+// The part of a loop that a thread begins with, on a cache line of its own: the same thread then meets the same part of
+// an image, which its cache still holds, in one loop after the other. Who is done helps with the others' parts.
+struct alignas(64) Span {
   int64_t next;
   int64_t end;
+};
+
+struct Loop {
   int64_t chunk;
+  int32_t n_spans;
   void (*body)(int64_t, int64_t, void *);
   void *argument;
-  Call *call;      // on whose behalf; NULL outside of a call
-  int32_t places;  // how many more workers may join
+  Call *call;  // on whose behalf; NULL outside of a call
   int failed;
 };
 
+// What workers look out for: a number for each loop, and in its low half how many of them may still join.
+constexpr uint64_t kPlaces = 0xffffffff;
+constexpr uint64_t kNextLoop = kPlaces + 1;
+
 struct Pool {
   pthread_mutex_t owner;  // held by the thread whose loop runs
-  pthread_mutex_t lock;   // guards what follows
+  pthread_mutex_t lock;   // held to fall asleep and to wake: threads that are awake need none
   pthread_cond_t wake;
   pthread_cond_t idle;
   pthread_t threads[kMostThreads];
@@ -38,17 +47,31 @@ struct Pool {
   int32_t spare;                // -1: workers run where the kernel puts them
   int32_t n_workers;
   int32_t size;  // 0: not chosen yet
-  int32_t working;
-  uint32_t generation;
   bool stop;
+  alignas(64) uint64_t entry;
   Loop *loop;
+  int32_t sleepers;          // workers that have to be woken
+  alignas(64) int32_t done;  // workers that joined the loop and have left it
+  int32_t waiting;           // whether the loop's owner has to be woken
+  Span spans[kMostThreads];
 };
 
-Pool pool = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
-             PTHREAD_COND_INITIALIZER,  {},                        {},
-             -1,                        0,                         0,
-             0,                         0,                         false,
-             nullptr};
+Pool pool = {PTHREAD_MUTEX_INITIALIZER,
+             PTHREAD_MUTEX_INITIALIZER,
+             PTHREAD_COND_INITIALIZER,
+             PTHREAD_COND_INITIALIZER,
+             {},
+             {},
+             -1,
+             0,
+             0,
+             false,
+             0,
+             nullptr,
+             0,
+             0,
+             0,
+             {}};
 thread_local bool inside_loop;
 
 int64_t nanoseconds() {
@@ -81,19 +104,22 @@ bool spin_until(Condition done) {
 // Landings are those of the copy of the runtime that the call's code is linked with.
 Landing *set_landing_of(Call *call, Landing *landing) { return call->session->model->hooks->set_landing(landing); }
 
-// Takes chunks until none is left or one has failed.
-void run_chunks(Loop *loop) {
+// Takes chunks, those of span `first` before others, until none is left or one has failed.
+void run_chunks(Loop *loop, int32_t first) {
   const bool outer = inside_loop;
   inside_loop = true;
   Landing landing;
   landing.call = loop->call;
   Landing *const previous = loop->call ? set_landing_of(loop->call, &landing) : nullptr;
   if (!loop->call || _setjmp(landing.target) == 0) {
-    while (!__atomic_load_n(&loop->failed, __ATOMIC_RELAXED)) {
-      const int64_t begin = __atomic_fetch_add(&loop->next, loop->chunk, __ATOMIC_RELAXED);
-      if (begin >= loop->end) break;
-      const int64_t end = loop->end - begin < loop->chunk ? loop->end : begin + loop->chunk;
-      loop->body(begin, end, loop->argument);
+    for (int32_t i = 0; i < loop->n_spans; ++i) {
+      Span *const span = &pool.spans[(first + i) % loop->n_spans];
+      while (!__atomic_load_n(&loop->failed, __ATOMIC_RELAXED)) {
+        const int64_t begin = __atomic_fetch_add(&span->next, loop->chunk, __ATOMIC_RELAXED);
+        if (begin >= span->end) break;
+        const int64_t end = span->end - begin < loop->chunk ? span->end : begin + loop->chunk;
+        loop->body(begin, end, loop->argument);
+      }
     }
   } else {
     __atomic_store_n(&loop->failed, 1, __ATOMIC_RELAXED);
@@ -102,32 +128,42 @@ void run_chunks(Loop *loop) {
   inside_loop = outer;
 }
 
-void *worker(void *) {
-  uint32_t seen = 0;
+uint64_t entry_now() { return __atomic_load_n(&pool.entry, __ATOMIC_SEQ_CST); }
+
+// Takes a place in the loop that `entry` announces; false where there is none any more.
+bool join(uint64_t entry) {
+  const uint64_t number = entry & ~kPlaces;
+  while ((entry & kPlaces) != 0 && (entry & ~kPlaces) == number)
+    if (__atomic_compare_exchange_n(&pool.entry, &entry, entry - 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+      return true;
+  return false;
+}
+
+void *worker(void *number) {
+  const auto first = static_cast<int32_t>(reinterpret_cast<intptr_t>(number)) + 1;  // the caller's span is the first
+  uint64_t seen = 0;
+  const auto is_news = [&seen] { return (entry_now() & ~kPlaces) != seen; };
   for (;;) {
-    spin_until([seen] {
-      return __atomic_load_n(&pool.generation, __ATOMIC_RELAXED) != seen;
-    });
-    pthread_mutex_lock(&pool.lock);
-    while (pool.generation == seen && !pool.stop) pthread_cond_wait(&pool.wake, &pool.lock);
-    if (pool.stop) break;
-    seen = pool.generation;
-    Loop *loop = pool.loop;
-    if (loop && loop->places > 0) {
-      loop->places--;
-      __atomic_add_fetch(&pool.working, 1, __ATOMIC_RELAXED);
-    } else {
-      loop = nullptr;
+    if (!spin_until(is_news)) {
+      pthread_mutex_lock(&pool.lock);
+      __atomic_add_fetch(&pool.sleepers, 1, __ATOMIC_SEQ_CST);
+      while (!is_news() && !pool.stop) pthread_cond_wait(&pool.wake, &pool.lock);
+      __atomic_sub_fetch(&pool.sleepers, 1, __ATOMIC_SEQ_CST);
+      const bool stop = pool.stop;
+      pthread_mutex_unlock(&pool.lock);
+      if (stop) return nullptr;
     }
-    pthread_mutex_unlock(&pool.lock);
-    if (!loop) continue;
-    run_chunks(loop);
-    pthread_mutex_lock(&pool.lock);
-    if (__atomic_sub_fetch(&pool.working, 1, __ATOMIC_RELAXED) == 0) pthread_cond_signal(&pool.idle);
-    pthread_mutex_unlock(&pool.lock);
+    const uint64_t entry = entry_now();
+    seen = entry & ~kPlaces;
+    if (!join(entry)) continue;
+    run_chunks(pool.loop, first % pool.loop->n_spans);
+    __atomic_add_fetch(&pool.done, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&pool.waiting, __ATOMIC_SEQ_CST)) {
+      pthread_mutex_lock(&pool.lock);
+      pthread_cond_signal(&pool.idle);
+      pthread_mutex_unlock(&pool.lock);
+    }
   }
-  pthread_mutex_unlock(&pool.lock);
-  return nullptr;
 }
 
 int32_t available_cores() {
@@ -178,7 +214,8 @@ void make_way() {
 void start_workers(int32_t count) {
   if (pool.n_workers >= count) return;
   while (pool.n_workers < count) {
-    if (pthread_create(&pool.threads[pool.n_workers], nullptr, worker, nullptr) != 0) break;
+    const intptr_t number = pool.n_workers;
+    if (pthread_create(&pool.threads[pool.n_workers], nullptr, worker, reinterpret_cast<void *>(number)) != 0) break;
     pool.n_workers++;
   }
   keep_apart();
@@ -193,22 +230,32 @@ void stop_workers() {
   for (int32_t i = 0; i < pool.n_workers; ++i) pthread_join(pool.threads[i], nullptr);
   pool.n_workers = 0;
   pool.stop = false;
-  pool.generation = 0;
+  pool.entry = 0;
 }
 
 // Call with `owner` held.
 void run_on_pool(Loop *loop) {
+  const int32_t places = loop->n_spans - 1;
   make_way();
-  pthread_mutex_lock(&pool.lock);
   pool.loop = loop;
-  __atomic_store_n(&pool.generation, pool.generation + 1, __ATOMIC_RELAXED);
-  pthread_cond_broadcast(&pool.wake);
-  pthread_mutex_unlock(&pool.lock);
-  run_chunks(loop);
-  spin_until([] { return __atomic_load_n(&pool.working, __ATOMIC_RELAXED) == 0; });
+  __atomic_store_n(&pool.done, 0, __ATOMIC_RELAXED);
+  const uint64_t number = (entry_now() & ~kPlaces) + kNextLoop;
+  __atomic_store_n(&pool.entry, number | static_cast<uint64_t>(places), __ATOMIC_SEQ_CST);
+  if (__atomic_load_n(&pool.sleepers, __ATOMIC_SEQ_CST)) {
+    pthread_mutex_lock(&pool.lock);
+    pthread_cond_broadcast(&pool.wake);
+    pthread_mutex_unlock(&pool.lock);
+  }
+  run_chunks(loop, 0);
+  // A worker that comes only now finds no place.
+  const uint64_t left = __atomic_exchange_n(&pool.entry, number, __ATOMIC_SEQ_CST) & kPlaces;
+  const int32_t joined = places - static_cast<int32_t>(left);
+  const auto all_done = [joined] { return __atomic_load_n(&pool.done, __ATOMIC_SEQ_CST) == joined; };
+  if (spin_until(all_done)) return;
   pthread_mutex_lock(&pool.lock);
-  pool.loop = nullptr;  // a worker that wakes only now finds nothing to do
-  while (pool.working != 0) pthread_cond_wait(&pool.idle, &pool.lock);
+  __atomic_store_n(&pool.waiting, 1, __ATOMIC_SEQ_CST);
+  while (!all_done()) pthread_cond_wait(&pool.idle, &pool.lock);
+  __atomic_store_n(&pool.waiting, 0, __ATOMIC_SEQ_CST);
   pthread_mutex_unlock(&pool.lock);
 }
 
@@ -218,10 +265,9 @@ void forget_workers() {
   pthread_mutex_init(&pool.lock, nullptr);
   pthread_cond_init(&pool.wake, nullptr);
   pthread_cond_init(&pool.idle, nullptr);
-  pool.n_workers = pool.working = 0;
+  pool.n_workers = pool.sleepers = pool.waiting = 0;
   pool.spare = -1;
-  pool.generation = 0;
-  pool.loop = nullptr;
+  pool.entry = 0;
 }
 
 __attribute__((constructor)) void watch_forks() { pthread_atfork(nullptr, nullptr, forget_workers); }
@@ -251,7 +297,12 @@ bool run_loop(Call *call, int64_t begin, int64_t end, int64_t grain, void (*body
   start_workers(threads - 1);
   const int64_t parts = static_cast<int64_t>(threads) * kChunksPerThread;
   const int64_t share = (end - begin + parts - 1) / parts;
-  Loop loop = {begin, end, share > grain ? share : grain, body, argument, call, threads - 1, 0};
+  const int64_t chunk = share > grain ? share : grain;
+  const int64_t chunks = (end - begin + chunk - 1) / chunk;
+  const int64_t spans = chunks < threads ? chunks : threads;
+  for (int64_t i = 0; i < spans; ++i)
+    pool.spans[i] = {begin + (end - begin) * i / spans, begin + (end - begin) * (i + 1) / spans};
+  Loop loop = {chunk, static_cast<int32_t>(spans), body, argument, call, 0};
   run_on_pool(&loop);
   pthread_mutex_unlock(&pool.owner);
   return !loop.failed;
