@@ -43,7 +43,7 @@ class ParallelizeLoops(Pass):
     name: ClassVar[str] = "parallelize-loops"
     summary: ClassVar[str] = "cut independent loops into blocks that are worth a thread"
 
-    grain: int = 40000
+    grain: int = 16000
     blocks: int = 64
 
     def run(self, op: ir.Operation, context: PassContext) -> None:

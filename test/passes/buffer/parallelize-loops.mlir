@@ -52,7 +52,7 @@ func.func @small(%a: memref<64xf32>) {
 // CHECK-SAME:    %{{.*}}: memref<?xf32>, %[[N:.*]]: index
 // CHECK:         %[[TOTAL:.*]] = arith.muli %[[N]], %c3
 // CHECK:         %[[SHARE:.*]] = arith.divui %[[TOTAL]], %c64
-// CHECK:         %[[TARGET:.*]] = arith.maxui %[[SHARE]], %c40000
+// CHECK:         %[[TARGET:.*]] = arith.maxui %[[SHARE]], %c16000
 // CHECK:         arith.divui %[[TARGET]], %c3
 // CHECK:         %[[SIZE:.*]] = arith.muli %{{.*}}, %c16
 // CHECK:         scf.parallel (%[[I:.*]]) = (%{{.*}}) to (%[[N]]) step (%[[SIZE]])
