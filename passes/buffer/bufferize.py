@@ -44,6 +44,7 @@ class Bufferize(Pass):
             _check(function)
             _mark_writable(function)
             _split_fills(function.operation)
+            _split_empty(function.operation)
         for text in ("eliminate-empty-tensors", "empty-tensor-to-alloc-tensor", _ONE_SHOT, "canonicalize", "cse"):
             run_element(parse_element(text), op, context)
         copies = {}
@@ -89,6 +90,19 @@ def _split_fills(function: ir.Operation) -> None:
                 user.operands[use.operand_number] = fill.clone(ir.InsertionPoint(user)).operation.results[0]
         if not any(True for _ in fill.results[0].uses):
             fill.erase()
+
+
+def _split_empty(function: ir.Operation) -> None:
+    """Give every operation a tensor of its own to write to.
+
+    Operations that share one only because their results are of one shape could not be moved past each other; the
+    memory plan lets buffers share memory when all operations have their places.
+    """
+    for empty in [op for op in operations(function) if op.name == "tensor.empty"]:
+        for use in list(empty.results[0].uses)[1:]:
+            user = use.owner.operation
+            if user.block == empty.block:  # a loop's body shall not allocate what was made ahead of it
+                user.operands[use.operand_number] = empty.clone(ir.InsertionPoint(user)).operation.results[0]
 
 
 def _is_inserted_into(use: ir.OpOperand) -> bool:

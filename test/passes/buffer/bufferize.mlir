@@ -132,3 +132,46 @@ func.func @buffers(%x: memref<4xf32>, %y: memref<4xf32>) {
   linalg.exp ins(%x : memref<4xf32>) outs(%y : memref<4xf32>)
   return
 }
+
+// -----
+
+// One empty tensor that two operations write to one after the other: a buffer each.
+// CHECK-LABEL: func.func @shared_empty
+// CHECK-SAME: (%[[X:arg[0-9]+]]: memref<4xf32>
+func.func @shared_empty(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // CHECK-COUNT-2: memref.alloc() {{.*}} : memref<4xf32>
+  // CHECK: linalg.exp ins(%[[X]] : memref<4xf32>) outs(%[[ONE:.*]] : memref<4xf32>)
+  // CHECK: linalg.tanh ins(%[[ONE]] : memref<4xf32>) outs(%[[OTHER:.*]] : memref<4xf32>)
+  // CHECK-NOT: memref.copy
+  // CHECK: return %[[OTHER]]
+  %empty = tensor.empty() : tensor<4xf32>
+  %one = linalg.exp ins(%x : tensor<4xf32>) outs(%empty : tensor<4xf32>) -> tensor<4xf32>
+  %other = linalg.tanh ins(%one : tensor<4xf32>) outs(%empty : tensor<4xf32>) -> tensor<4xf32>
+  return %other : tensor<4xf32>
+}
+
+// -----
+
+// The body of a loop allocates nothing that was made ahead of it.
+// CHECK-LABEL: func.func @shared_with_loop
+func.func @shared_with_loop(%x: tensor<4xf32>, %n: index) -> (tensor<4xf32>, tensor<f32>) {
+  // CHECK: memref.alloc() {{.*}} : memref<4xf32>
+  // CHECK: scf.for
+  // CHECK-NOT: memref.alloc
+  // CHECK: linalg.tanh
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant dense<0.0> : tensor<f32>
+  %empty = tensor.empty() : tensor<4xf32>
+  %sum = scf.for %i = %c0 to %n step %c1 iter_args(%s = %zero) -> (tensor<f32>) {
+    %e = linalg.exp ins(%x : tensor<4xf32>) outs(%empty : tensor<4xf32>) -> tensor<4xf32>
+    %r = linalg.reduce ins(%e : tensor<4xf32>) outs(%s : tensor<f32>) dimensions = [0]
+      (%in: f32, %init: f32) {
+        %t = arith.addf %in, %init : f32
+        linalg.yield %t : f32
+      }
+    scf.yield %r : tensor<f32>
+  }
+  %out = linalg.tanh ins(%x : tensor<4xf32>) outs(%empty : tensor<4xf32>) -> tensor<4xf32>
+  return %out, %sum : tensor<4xf32>, tensor<f32>
+}
