@@ -1,8 +1,8 @@
 """The nest of a convolution with packed filters.
 
 A tile of pixels by a block of output channels stays in vector registers; each step of the reduction broadcasts one
-scalar of the image per pixel against the vectors of one packed row of the filter. A block of the filter is outermost,
-so that it stays in cache for all pixels.
+scalar of the image per pixel against the vectors of one packed row of the filter. A block of a large filter is
+outermost, so that it stays in cache for all pixels.
 """
 
 from __future__ import annotations
@@ -100,23 +100,28 @@ class DenseNest:
                 pixels = [(y, x) for y in range(count) for x in range(tile)]
                 self.nest.loop(left, right, tile, partial(self._row_tile, group, n, h, pixels, part))
 
+        blocks: tuple[Extent, Extent, int] = (first, end, 1)
+        images: tuple[Extent, Extent, int] = (0, batch, 1)
+        # Where the whole filter stays in the cache, a thread follows the same rows of an image from layer to layer.
+        by_image = self.groups * self.steps * self.block * self.size <= self.registers.l2 // 2
         if schedule.high > 1 and len(segments) > 1:
             # Few pixels and a large filter: a block of it is read once for all of them.
 
             def image(at: list[ir.Value]) -> None:
-                group, n = at
+                n, group = at if by_image else reversed(at)
                 for lower, upper, step in segments:
                     self.nest.loop(lower, upper, step, partial(rows, group, n, count=step))
 
-            self.nest.parallel([(first, end, 1), (0, batch, 1)], image)
+            self.nest.parallel([images, blocks] if by_image else [blocks, images], image)
             return
         for lower, upper, step in segments:
+            bands = (lower, upper, step)
 
             def band(at: list[ir.Value], count: int = step) -> None:
-                group, n, h = at
+                n, h, group = at if by_image else (at[1], at[2], at[0])
                 rows(group, n, h, count)
 
-            self.nest.parallel([(first, end, 1), (0, batch, 1), (lower, upper, step)], band)
+            self.nest.parallel([images, bands, blocks] if by_image else [blocks, images, bands], band)
 
     def _schedule(self, height: Extent, width: Extent, lanes: int) -> ConvolutionSchedule:
         vectors, registers = len(self._vectors(lanes)), self.registers.count
