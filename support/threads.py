@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stepwell.support.native_library import check, library
 
-#: kMostThreads of runtime/src/thread_pool.cpp.
+#: kMostThreads of runtime/src/cores.h.
 MOST_THREADS = 256
 
 

@@ -2,16 +2,15 @@
 // that starts inside another loop's body, runs in its own thread. The pool is that of the runtime that opened the
 // models, however many of them carry a copy of the runtime.
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include <time.h>
 
+#include "cores.h"
 #include "internal.h"
 
 namespace stepwell {
 namespace {
 
-constexpr int32_t kMostThreads = 256;
 constexpr int kChunksPerThread = 4;  // so that a thread that comes late does not hold up the others
 // Waking a thread takes system calls on both sides, so an idle one looks out for the next loop for this long (the next
 // call's first one, too); and the caller waits as long for the others' last chunks before it sleeps.
@@ -42,10 +41,7 @@ struct Pool {
   pthread_mutex_t lock;   // held to fall asleep and to wake: threads that are awake need none
   pthread_cond_t wake;
   pthread_cond_t idle;
-  pthread_t threads[kMostThreads];
-  int32_t cores[kMostThreads];  // where each worker is kept, if `spare` is the core that is left for the caller
-  int32_t spare;                // -1: workers run where the kernel puts them
-  int32_t n_workers;
+  Workers workers;
   int32_t size;  // 0: not chosen yet
   bool stop;
   alignas(64) uint64_t entry;
@@ -60,10 +56,7 @@ Pool pool = {PTHREAD_MUTEX_INITIALIZER,
              PTHREAD_MUTEX_INITIALIZER,
              PTHREAD_COND_INITIALIZER,
              PTHREAD_COND_INITIALIZER,
-             {},
-             {},
-             -1,
-             0,
+             {{}, {}, -1, 0},
              0,
              false,
              0,
@@ -166,59 +159,15 @@ void *worker(void *number) {
   }
 }
 
-int32_t available_cores() {
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  if (sched_getaffinity(0, sizeof cores, &cores) != 0) return 1;
-  const int count = CPU_COUNT(&cores);
-  return count < 1 ? 1 : count > kMostThreads ? kMostThreads : count;
-}
-
-void keep_on(int32_t number, int32_t core) {
-  cpu_set_t own;
-  CPU_ZERO(&own);
-  CPU_SET(core, &own);
-  pthread_setaffinity_np(pool.threads[number], sizeof own, &own);
-  pool.cores[number] = core;
-}
-
-// A worker for every core but one: each gets a core of its own. The kernel would often wake a worker on the caller's
-// core, where it waits for the caller that waits for it.
-void keep_apart() {
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  pool.spare = -1;
-  if (sched_getaffinity(0, sizeof cores, &cores) != 0 || CPU_COUNT(&cores) != pool.n_workers + 1) return;
-  const int here = sched_getcpu();
-  if (here < 0 || here >= CPU_SETSIZE || !CPU_ISSET(here, &cores)) return;
-  int32_t number = 0;
-  for (int core = 0; core < CPU_SETSIZE; ++core)
-    if (CPU_ISSET(core, &cores) && core != here) keep_on(number++, core);
-  pool.spare = here;
-}
-
-// The caller may have been moved to a worker's core since: that worker gets the core that is free.
-void make_way() {
-  if (pool.spare < 0) return;
-  const int here = sched_getcpu();
-  if (here == pool.spare) return;
-  for (int32_t i = 0; i < pool.n_workers; ++i) {
-    if (pool.cores[i] != here) continue;
-    keep_on(i, pool.spare);
-    pool.spare = here;
-    return;
-  }
-}
-
 // Call with `owner` held. Fewer workers than asked for are no failure: the loops still run.
 void start_workers(int32_t count) {
-  if (pool.n_workers >= count) return;
-  while (pool.n_workers < count) {
-    const intptr_t number = pool.n_workers;
-    if (pthread_create(&pool.threads[pool.n_workers], nullptr, worker, reinterpret_cast<void *>(number)) != 0) break;
-    pool.n_workers++;
+  if (pool.workers.count >= count) return;
+  while (pool.workers.count < count) {
+    const intptr_t number = pool.workers.count;
+    if (pthread_create(&pool.workers.threads[pool.workers.count], nullptr, worker, reinterpret_cast<void *>(number)) != 0) break;
+    pool.workers.count++;
   }
-  keep_apart();
+  keep_apart(&pool.workers);
 }
 
 // Call with `owner` held.
@@ -227,8 +176,8 @@ void stop_workers() {
   pool.stop = true;
   pthread_cond_broadcast(&pool.wake);
   pthread_mutex_unlock(&pool.lock);
-  for (int32_t i = 0; i < pool.n_workers; ++i) pthread_join(pool.threads[i], nullptr);
-  pool.n_workers = 0;
+  for (int32_t i = 0; i < pool.workers.count; ++i) pthread_join(pool.workers.threads[i], nullptr);
+  pool.workers.count = 0;
   pool.stop = false;
   pool.entry = 0;
 }
@@ -236,7 +185,7 @@ void stop_workers() {
 // Call with `owner` held.
 void run_on_pool(Loop *loop) {
   const int32_t places = loop->n_spans - 1;
-  make_way();
+  make_way(&pool.workers);
   pool.loop = loop;
   __atomic_store_n(&pool.done, 0, __ATOMIC_RELAXED);
   const uint64_t number = (entry_now() & ~kPlaces) + kNextLoop;
@@ -265,8 +214,8 @@ void forget_workers() {
   pthread_mutex_init(&pool.lock, nullptr);
   pthread_cond_init(&pool.wake, nullptr);
   pthread_cond_init(&pool.idle, nullptr);
-  pool.n_workers = pool.sleepers = pool.waiting = 0;
-  pool.spare = -1;
+  pool.workers.count = pool.sleepers = pool.waiting = 0;
+  pool.workers.spare = -1;
   pool.entry = 0;
 }
 
