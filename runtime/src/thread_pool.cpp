@@ -215,6 +215,7 @@ void forget_workers() {
   pthread_cond_init(&pool.wake, nullptr);
   pthread_cond_init(&pool.idle, nullptr);
   pool.workers.count = pool.sleepers = pool.waiting = 0;
+  pool.stop = false;
   pool.workers.spare = -1;
   pool.entry = 0;
 }
