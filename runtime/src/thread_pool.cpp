@@ -164,7 +164,7 @@ void start_workers(int32_t count) {
   if (pool.workers.count >= count) return;
   while (pool.workers.count < count) {
     const intptr_t number = pool.workers.count;
-    if (pthread_create(&pool.workers.threads[pool.workers.count], nullptr, worker, reinterpret_cast<void *>(number)) != 0) break;
+    if (pthread_create(&pool.workers.threads[number], nullptr, worker, reinterpret_cast<void *>(number)) != 0) break;
     pool.workers.count++;
   }
   keep_apart(&pool.workers);
