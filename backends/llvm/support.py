@@ -113,7 +113,8 @@ define linkonce_odr hidden float @__extendhfsf2(half %x) {
   ret float %result
 }
 
-@llvm.compiler.used = appending global [3 x ptr] [ptr @__truncsfhf2, ptr @__truncdfhf2, ptr @__extendhfsf2]
+@llvm.compiler.used = appending global [3 x ptr] [ptr @__truncsfhf2, ptr @__truncdfhf2, ptr @__extendhfsf2],
+    section "llvm.metadata"
 """
 
 _BFLOAT = """
@@ -143,7 +144,7 @@ define linkonce_odr hidden bfloat @__truncdfbf2(double %x) {
   ret bfloat %result
 }
 
-@llvm.compiler.used = appending global [2 x ptr] [ptr @__truncsfbf2, ptr @__truncdfbf2]
+@llvm.compiler.used = appending global [2 x ptr] [ptr @__truncsfbf2, ptr @__truncdfbf2], section "llvm.metadata"
 """
 
 _CLOCK = """
@@ -178,7 +179,7 @@ define linkonce_odr hidden FLOAT @fEXTREMESUFFIX(FLOAT %a, FLOAT %b) {
   ret FLOAT %result
 }
 
-@llvm.compiler.used = appending global [1 x ptr] [ptr @fEXTREMESUFFIX]
+@llvm.compiler.used = appending global [1 x ptr] [ptr @fEXTREMESUFFIX], section "llvm.metadata"
 """
 
 
