@@ -56,7 +56,7 @@ LEVELS: dict[str, Level] = {
         Level(
             "buffer",
             "memory plan, loops, unrolling",
-            _COMMON | {"memref", "affine", "scf", "vector", "linalg", "complex", "llvm"},
+            _COMMON | {"memref", "affine", "scf", "vector", "linalg", "complex", "llvm", "x86"},
             tensors=False,
         ),
         Level(

@@ -17,7 +17,7 @@ from stepwell.support.errors import ExecutionError, InputError, UsageError
 from stepwell.support.locations import describe_location
 
 _DIALECTS = (
-    "affine", "arith", "arith_casts", "bufferization", "complex", "intrinsics", "linalg", "linalg_layout",
+    "affine", "arith", "arith_casts", "bufferization", "complex", "intrinsics", "tiles", "linalg", "linalg_layout",
     "llvm_calls", "math", "memref", "memref_views", "scf", "scf_parallel", "tensor", "tensor_slices",
     "vector", "vector_elements", "vector_memory", "vector_reduce",
 )  # fmt: skip

@@ -133,7 +133,8 @@ def _box(indices: Sequence[Any], sizes: tuple[int, ...]) -> tuple[Any, ...]:
     return (*(slice(int(i), int(i) + size) for i, size in zip(indices, sizes, strict=True)), ...)
 
 
-def _window(base: Array, indices: Sequence[Any], shape: tuple[int, ...], name: str) -> Array:
+def window(base: Array, indices: Sequence[Any], shape: tuple[int, ...], name: str) -> Array:
+    """The part of ``base`` of ``shape`` at ``indices``, a view; refuses what leaves it."""
     sizes = (1,) * (base.ndim - len(shape)) + shape
     if any(not 0 <= int(i) <= extent - size for i, size, extent in zip(indices, sizes, base.shape, strict=True)):
         raise ExecutionError(f"'{name}' of {list(shape)} at {[int(i) for i in indices]} leaves {list(base.shape)}")
@@ -144,7 +145,7 @@ def _window(base: Array, indices: Sequence[Any], shape: tuple[int, ...], name: s
 @kernel("vector.load")
 def _load(op: ir.Operation) -> Kernel:
     shape, name = vector_shape(op.results[0].type), op.name
-    return lambda base, *indices: _window(base, indices, shape, name).copy()
+    return lambda base, *indices: window(base, indices, shape, name).copy()
 
 
 @kernel("vector.store")
@@ -152,7 +153,7 @@ def _store(op: ir.Operation) -> Kernel:
     shape, name = vector_shape(op.operands[0].type), op.name
 
     def store(value: Array, base: Array, *indices: Any) -> None:
-        _window(base, indices, shape, name)[...] = value
+        window(base, indices, shape, name)[...] = value
 
     return store
 

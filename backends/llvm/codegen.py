@@ -142,7 +142,9 @@ def _check_dialect(op: ir.Operation) -> None:
 def _compile(
     texts: list[str], cpu: Cpu, opt_level: int, extra: Sequence[str], exports: frozenset[str], formats: list[str]
 ) -> dict[str, bytes]:
-    machine = target_machine(cpu, opt_level)
+    # LLVM's code generator without optimisation dies of tile registers that a loop carries.
+    tiles = any("llvm.x86.tile" in text for text in texts)
+    machine = target_machine(cpu, max(opt_level, 1) if tiles else opt_level)
     # A module must be gone before its context; the garbage collector would not keep that order.
     with ExitStack() as owned:
         context = llvm.create_context()

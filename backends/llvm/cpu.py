@@ -13,6 +13,7 @@ import llvmlite.binding as llvm
 
 from stepwell.backends.llvm.cpu_features import implied_features
 from stepwell.backends.llvm.cpu_names import check_names
+from stepwell.backends.llvm.tile_permission import may_use_tiles
 from stepwell.backends.target import Target
 from stepwell.support.errors import ArtifactError, UsageError
 
@@ -23,6 +24,7 @@ _USED_BY_ARCH = {
         "sse3", "ssse3", "sse4.1", "sse4.2", "avx", "avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "popcnt",
         "movbe", "adx", "avxvnni", "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512vnni",
         "avx512bf16", "avx512fp16", "avx512vbmi", "avx512vbmi2", "avx512bitalg", "avx512vpopcntdq", "avx512ifma",
+        "amx-tile", "amx-int8", "amx-bf16",
     ),
     "aarch64": ("neon", "fullfp16", "bf16", "dotprod", "i8mm", "lse", "sve", "sve2"),
     "riscv64": ("m", "a", "f", "d", "c", "v"),
@@ -111,7 +113,9 @@ class Cpu:
 def host() -> Cpu:
     """The CPU of this machine."""
     llvm.initialize_all_targets()
-    features = llvm.get_host_cpu_features()
+    features = dict(llvm.get_host_cpu_features())
+    if features.get("amx-tile") and not may_use_tiles():
+        features |= {name: False for name in features if name.startswith("amx-")}
     words = tuple(f"{'+' if features[name] else '-'}{name}" for name in sorted(features))
     return Cpu(llvm.get_process_triple(), llvm.get_host_cpu_name(), words)
 
@@ -203,7 +207,7 @@ class CpuModel:
         registers: number of vector registers.
         maximum: whether the maximum of floats that keeps NaN is one instruction.
         l1_bytes, l2_bytes, l3_bytes: cache sizes of one core (the last one shared).
-        dots: instructions that sum several products of narrow numbers, as ``vectorize-contractions`` names them.
+        dots, tiles: instructions for products of narrow numbers, as ``vectorize-contractions`` names them.
     """
 
     vector_bits: int
@@ -214,6 +218,7 @@ class CpuModel:
     l2_bytes: int = 512 << 10
     l3_bytes: int = 8 << 20
     dots: tuple[str, ...] = ()
+    tiles: tuple[str, ...] = ()
 
 
 def cpu_model(cpu: Cpu) -> CpuModel:
@@ -223,7 +228,8 @@ def cpu_model(cpu: Cpu) -> CpuModel:
         wide = cpu.has("avx512bf16") and cpu.has("avx512vl")
         bits = 512 if wide else 256 if cpu.has("avx") or cpu.has("avx2") else 128
         registers = 32 if cpu.has("avx512vl") else 16
-        model = CpuModel(bits, fma=cpu.has("fma"), registers=registers, maximum=False, dots=_dots(cpu, bits))
+        dots, tiles = _dots(cpu, bits), _tiles(cpu, bits)
+        model = CpuModel(bits, fma=cpu.has("fma"), registers=registers, maximum=False, dots=dots, tiles=tiles)
     elif cpu.arch == "aarch64":
         model = CpuModel(128, fma=True, registers=32)
     elif cpu.is_arm:  # in registers of one number each, but for NEON
@@ -249,6 +255,13 @@ def _dots(cpu: Cpu, bits: int) -> tuple[str, ...]:
     if bits == 128 or (bits == 256 and cpu.has("avx2")) or (bits == 512 and cpu.has("avx512bw")):
         found.append("i16")
     return tuple(found)
+
+
+def _tiles(cpu: Cpu, bits: int) -> tuple[str, ...]:
+    """The types that an x86 CPU multiplies in tile registers, beside vectors as wide as a row of them."""
+    if bits != 512 or not cpu.has("amx-tile"):
+        return ()
+    return tuple(kind for kind, feature in (("i8", "amx-int8"), ("bf16", "amx-bf16")) if cpu.has(feature))
 
 
 def _cache_sizes(folder: Path) -> dict[int, int]:

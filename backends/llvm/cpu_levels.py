@@ -43,8 +43,10 @@ def schedule_model(levels: list[Cpu]) -> CpuModel:
     """What schedules are made for, see :func:`schedule_cpu`."""
     model, plain = cpu_model(schedule_cpu(levels)), cpu_model(levels[0])
     # One module serves all: an instruction that the plainest lacks would not even compile for it.
-    usable = model.dots if model.vector_bits == plain.vector_bits else ()
-    return replace(model, dots=tuple(dot for dot in usable if dot in plain.dots))
+    if model.vector_bits != plain.vector_bits:
+        return replace(model, dots=(), tiles=())
+    dots = tuple(dot for dot in model.dots if dot in plain.dots)
+    return replace(model, dots=dots, tiles=tuple(kind for kind in model.tiles if kind in plain.tiles))
 
 
 def schedule_cpu(levels: list[Cpu]) -> Cpu:

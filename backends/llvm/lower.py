@@ -52,7 +52,7 @@ def lowering_elements(
         "cse",
         "convert-scf-to-cf",
         *([] if index_bits == 64 else _narrow_vectors(index_bits)),
-        "convert-vector-to-llvm",
+        "convert-vector-to-llvm{enable-x86=true}",  # and the tiles of x86
         "convert-math-to-llvm",
         "convert-math-to-funcs{min-width-of-fpowi-exponent=1}",
         "convert-math-to-libm",
@@ -62,6 +62,8 @@ def lowering_elements(
         f"convert-ub-to-llvm{{{width}}}",
         f"finalize-memref-to-llvm{{use-generic-functions=true use-aligned-alloc=true {width}}}",
         f"convert-arith-to-llvm{{{width}}}",
+        # Branches that carry tiles of x86, whose type the next pass does not know.
+        *(["convert-to-llvm{filter-dialects=cf,x86}"] if index_bits == 64 else []),
         f"convert-cf-to-llvm{{{width}}}",
         f"convert-func-to-llvm{{{width}}}",
         "reconcile-unrealized-casts",

@@ -100,7 +100,8 @@ def _contractions(cpu: CpuModel) -> str:
 
 
 def _dots(cpu: CpuModel) -> str:
-    return f" dots={','.join(cpu.dots)}" if cpu.dots else ""
+    dots = f" dots={','.join(cpu.dots)}" if cpu.dots else ""
+    return dots + (f" tiles={','.join(cpu.tiles)}" if cpu.tiles else "")
 
 
 def _rows(fp: str, cpu: CpuModel) -> list[str]:

@@ -8,6 +8,8 @@ from typing import ClassVar
 from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.buffer.contraction.amx import choose_tiles
+from stepwell.passes.buffer.contraction.amx_kernel import AmxKernel
 from stepwell.passes.buffer.contraction.dot import is_copyable
 from stepwell.passes.buffer.contraction.epilogue import find_epilogue
 from stepwell.passes.buffer.contraction.fill import fill_before
@@ -38,6 +40,7 @@ class VectorizeContractions(Pass):
         depth: steps of the reduction in one iteration.
         epilogues: do elementwise work on a result while it is in registers.
         dots: instructions that sum several products of narrow numbers, of x86: ``i8`` and ``i16``.
+        tiles: types whose products go through tile registers of x86: ``i8`` and ``bf16``.
 
     Operands may be narrower floats or integers than the result, which is what is summed in. Any static or dynamic size
     is taken; contractions without a contiguous dimension that only one operand shares with the result are left alone.
@@ -53,10 +56,12 @@ class VectorizeContractions(Pass):
     depth: int = 4
     epilogues: bool = True
     dots: tuple[str, ...] = ()
+    tiles: tuple[str, ...] = ()
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         matched = [match_contraction(candidate) for candidate in operations(op)]
         machine = Machine(self.registers, self.vector_bits, self.l2, self.depth, frozenset(self.dots))
+        tiles = frozenset(self.tiles)
         found = [contraction for contraction in matched if contraction is not None and _applies(contraction, machine)]
         fills = fused = 0
         for contraction in found:
@@ -64,14 +69,15 @@ class VectorizeContractions(Pass):
             epilogue = find_epilogue(contraction) if self.epilogues else None
             place = epilogue.op if epilogue is not None else contraction.op
             with ir.InsertionPoint(place), contraction.op.location:
-                shape = _schedule(contraction, machine, context.schedules)
-                dot = machine.dot(contraction)
-                made = contraction
-                if dot is not None or _is_worth_a_copy(contraction):
-                    made = with_left_copied(made, dot)
-                if made.group > 1:
-                    made = with_groups_collapsed(made)
-                ContractionKernel(made, shape, fill is not None, epilogue, dot).emit()
+                made = contraction if contraction.group == 1 else with_groups_collapsed(contraction)
+                if choose_tiles(contraction, tiles):
+                    AmxKernel(made, self.l2, fill is not None, epilogue).emit()
+                else:
+                    shape = _schedule(contraction, machine, context.schedules)
+                    dot = machine.dot(contraction)
+                    if dot is not None or _is_worth_a_copy(contraction):
+                        made = with_left_copied(made, dot)
+                    ContractionKernel(made, shape, fill is not None, epilogue, dot).emit()
             for done in (contraction.op, fill, epilogue.op if epilogue is not None else None):
                 if done is not None:
                     done.erase()

@@ -173,7 +173,7 @@ def contraction_schedule(contraction: Contraction, machine: Machine) -> Contract
     block = max(_LEAST_DEPTH, block // (depth * group) * depth * group)
     inner = contraction.sizes[contraction.reduced[-1]] if contraction.reduced else 1
     most = machine.l2 // 4 // max(1, min(block, inner or block) * bits // 8)
-    cached, row_block, lane_block = _split(contraction, rows, vector * pieces, most, copies)
+    cached, row_block, lane_block = split(contraction, rows, vector * pieces, most, copies)
     # Rows of an operand that is not packed lie a stride apart: what is asked for early would push out its neighbours.
     ahead = steps_ahead(contraction.panel * contraction.source_bits // 8, inner) if contraction.panel else 0
     return ContractionSchedule(rows, vector, pieces, depth, block, row_block, cached, lane_block, ahead, int(copies))
@@ -213,7 +213,7 @@ def _is_copyable(contraction: Contraction, dot: Dot | None) -> bool:
     return (plain or extended) and len(contraction.reduced) == 1
 
 
-def _split(contraction: Contraction, rows: int, lanes: int, most: int, whole: bool) -> tuple[int, int, int]:
+def split(contraction: Contraction, rows: int, lanes: int, most: int, whole: bool) -> tuple[int, int, int]:
     """Rows and elements of a row of one block: at most ``most``, and fewer where that leaves threads without work.
 
     Rows are not cut where ``whole``: what is copied for a block is then copied once.

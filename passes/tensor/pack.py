@@ -9,6 +9,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import linalg, tensor
 
 from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.buffer.contraction.amx import GROUPS, tile_depth
 from stepwell.passes.buffer.contraction.dot import dot_of
 from stepwell.passes.buffer.entry import arguments, entries
 from stepwell.passes.schedules.book import Schedules
@@ -36,6 +37,7 @@ class Pack(Pass):
         registers: number of vector registers: with many, panels of three vectors leave the most rows in registers.
         max_growth: largest size of packed weights over that of the weights; others are left alone.
         dots: instructions that sum several products of narrow numbers, see ``vectorize-contractions``.
+        tiles: types whose products go through tile registers: their panels are two tiles wide.
     """
 
     name: ClassVar[str] = "pack"
@@ -45,6 +47,7 @@ class Pack(Pass):
     registers: int = 16
     max_growth: float = 1.25
     dots: tuple[str, ...] = ()
+    tiles: tuple[str, ...] = ()
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         packed = 0
@@ -69,11 +72,14 @@ class Pack(Pass):
         depth, width = ir.RankedTensorType(right.type).shape
         if 0 in (depth, width):
             return False
-        default = panel_schedule(width, vector, self.registers)
+        tiled = str(element) in self.tiles and depth % tile_depth(str(element)) == 0
+        default = panel_schedule(width, vector, 0 if tiled else self.registers)
         key = panel_key(depth, width, str(element))
         panel = schedules.choose(key, default, lambda panel: panel.fault(width, self.max_growth)).width
         panels = -(-width // panel)
         group = dot.group if dot is not None and panel % vector == 0 else 1
+        if tiled and panel % vector == 0:
+            group = GROUPS[str(element)]
         if panels * panel * (-(-depth // group) * group) > self.max_growth * width * depth:
             return False
         with ir.InsertionPoint(product), product.location:

@@ -6,6 +6,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #else
 #include <sys/auxv.h>
 #endif
@@ -56,10 +58,15 @@ uint64_t saved_state() {
   return static_cast<uint64_t>(high) << 32 | low;
 }
 
+// Linux gives a process the tile registers when it asks (Documentation/arch/x86/xstate.rst): ARCH_REQ_XCOMP_PERM, of
+// the component that holds their numbers. Asking again is no harm.
+bool may_use_tiles() { return syscall(SYS_arch_prctl, 0x1023, 18) == 0; }
+
 bool has(const Feature &feature) {
   uint32_t r[4];
   if (!__get_cpuid_count(feature.leaf, feature.subleaf, &r[kEax], &r[kEbx], &r[kEcx], &r[kEdx])) return false;
-  return (r[feature.reg] >> feature.bit & 1) != 0 && (saved_state() & feature.state) == feature.state;
+  if ((r[feature.reg] >> feature.bit & 1) == 0 || (saved_state() & feature.state) != feature.state) return false;
+  return feature.state != kAmx || may_use_tiles();
 }
 
 bool is_missing(const char *name, size_t length) {
@@ -107,7 +114,9 @@ int check_cpu_features(const char *features) {
                                            static_cast<int>(length - 1), item + 1));
     item += length + (item[length] == ',');
   }
-  if (used) return fail(SW_ERROR_ARTIFACT, "this processor lacks what the model was compiled for: %s", missing);
+  if (used)
+    return fail(SW_ERROR_ARTIFACT, "this processor lacks what the model was compiled for: %s%s", missing,
+                strstr(missing, "amx-") ? " (Linux has to give tile registers to the process, too)" : "");
   return SW_OK;
 }
 

@@ -18,8 +18,19 @@ _KERNELS = [
     "vectorize-contractions{l2=4096}",
     "vectorize-contractions{registers=32 vector-bits=512 dots=i8,i16}",
     "vectorize-contractions{l2=4096 dots=i16}",
+    "vectorize-contractions{registers=32 vector-bits=512 dots=i8,i16 tiles=i8,bf16}",
 ]
-_SIZES = [(1, 1, 1), (5, 3, 7), (1, 130, 37), (13, 67, 70), (8, 64, 32), (4, 0, 3), (0, 3, 4)]
+_SIZES = [
+    (1, 1, 1),
+    (5, 3, 7),
+    (1, 130, 37),
+    (13, 67, 70),
+    (8, 64, 32),
+    (33, 150, 75),
+    (48, 64, 64),
+    (4, 0, 3),
+    (0, 3, 4),
+]
 
 
 @pytest.mark.parametrize("kernel", _KERNELS)

@@ -15,28 +15,46 @@ from stepwell.passes.buffer.contraction.dot import Dot
 from stepwell.passes.buffer.contraction.numbers import extend
 from stepwell.passes.buffer.contraction.roles import Contraction
 
-_DYNAMIC = ir.ShapedType.get_dynamic_size()
-
 
 def with_left_copied(contraction: Contraction, dot: Dot | None) -> Contraction:
     """``contraction`` on a copy of its left operand, made at the insertion point; padded with zeros to whole groups."""
     (reduced,) = contraction.reduced
-    places = {result.position: axis for axis, result in enumerate(contraction.left_map.results)}
-    dims = [*(dim for dim in places if dim != reduced), reduced]
-    source = ir.MemRefType(contraction.left.type)
     element = dot.element if dot is not None else contraction.element
+    dims = [*(dim for dim in _places(contraction) if dim != reduced), reduced]
+    return _with_copy(contraction, dims, element, {reduced: dot.group if dot is not None else 1}, dot)
+
+
+def with_left_in_tiles(contraction: Contraction, row: int, rows: int, steps: int) -> Contraction:
+    """``contraction`` on a copy of its left operand, row by row, padded with zeros to whole ``rows`` and ``steps``."""
+    (reduced,) = contraction.reduced
+    dims = [*(dim for dim in _places(contraction) if dim not in (row, reduced)), row, reduced]
+    return _with_copy(contraction, dims, contraction.source, {row: rows, reduced: steps}, None)
+
+
+def _places(contraction: Contraction) -> dict[int, int]:
+    """The axes of the left operand by the dimensions that index them."""
+    return {result.position: axis for axis, result in enumerate(contraction.left_map.results)}
+
+
+def _with_copy(
+    contraction: Contraction, dims: list[int], element: ir.Type, whole: dict[int, int], dot: Dot | None
+) -> Contraction:
+    """The copy has the axes ``dims``, each a multiple of what ``whole`` says."""
+    places = _places(contraction)
+    source = ir.MemRefType(contraction.left.type)
     shape = [source.shape[places[dim]] for dim in dims]
     sizes = {
         dim: memref.dim(contraction.left, _index(places[dim])) for dim in dims if source.is_dynamic_dim(places[dim])
     }
-    group = dot.group if dot is not None else 1
-    ragged = group > 1 and (shape[-1] == _DYNAMIC or shape[-1] % group != 0)
     padded, dynamic = list(shape), dict(sizes)
-    if ragged and reduced in sizes:
-        groups = arith.ceildivui(sizes[reduced], _index(group))
-        dynamic[reduced] = arith.muli(groups, _index(group))
-    elif ragged:
-        padded[-1] = -(-shape[-1] // group) * group
+    ragged = False
+    for axis, dim in enumerate(dims):
+        unit = whole.get(dim, 1)
+        if dim in sizes and unit > 1:
+            dynamic[dim] = arith.muli(arith.ceildivui(sizes[dim], _index(unit)), _index(unit))
+        elif dim not in sizes:
+            padded[axis] = -(-shape[axis] // unit) * unit
+        ragged = ragged or (dim in sizes and unit > 1) or padded[axis] != shape[axis]
     copy = memref.AllocOp(ir.MemRefType.get(padded, element), list(dynamic.values()), []).result
     target = copy
     if ragged:

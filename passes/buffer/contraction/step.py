@@ -19,7 +19,7 @@ def take_step(tile: Tile, at: Indices, values: Values, end: ir.Value | None = No
     """The accumulators ``values`` and the products at ``at``; steps of a group behind ``end`` count nothing."""
     ask_ahead(tile, at)
     dot = tile.k.dot
-    rights = [_right(tile, piece, at, end) for piece in tile.pieces]
+    rights = [right_in_groups(tile, piece, at, end) for piece in tile.pieces]
     if dot is None:
         stepped: Values = []
         for row in tile.rows:
@@ -55,7 +55,7 @@ def _kind(tile: Tile) -> ir.VectorType:
     return ir.VectorType.get([tile.k.shape.vector * tile.k.group], tile.k.factor)
 
 
-def _right(tile: Tile, piece: Piece, at: Indices, end: ir.Value | None) -> ir.Value:
+def right_in_groups(tile: Tile, piece: Piece, at: Indices, end: ir.Value | None) -> ir.Value:
     """The right operand's part in a step, lane by lane, from memory or its copy; copied where the tile fills that."""
     panels, k = tile.panels, tile.k
     if panels is None:

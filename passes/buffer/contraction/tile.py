@@ -101,12 +101,12 @@ class Tile:
         values = self._corrected(self._reduce(self.steps.outer, dict(self.at), self._initial() + self._corrections()))
         epilogue = self.k.epilogue
         if epilogue is None or self.steps.last is None:
-            self._finish(epilogue, values)
+            self.finish(epilogue, values)
             return
         choice = scf.IfOp(self.steps.last, has_else=True)
         for block, chosen in ((choice.then_block, epilogue), (choice.else_block, None)):
             with ir.InsertionPoint(block):
-                self._finish(chosen, values)
+                self.finish(chosen, values)
                 scf.yield_([])
 
     def _corrections(self) -> Values:
@@ -121,7 +121,7 @@ class Tile:
         extra = values[count:]
         return [arith.subi(value, extra[place % len(extra)]) for place, value in enumerate(values[:count])]
 
-    def _finish(self, epilogue: Epilogue | None, values: Values) -> None:
+    def finish(self, epilogue: Epilogue | None, values: Values) -> None:
         """Store; all is computed before, as rows may repeat and an outcome may replace an operand."""
         out, out_map = self.c.out, self.c.out_map
         if epilogue is not None:
@@ -179,17 +179,18 @@ class Tile:
     def _initial(self) -> Values:
         start = [zeros(self.kind)] * (len(self.rows) * len(self.pieces))
         if not self.k.zero:
-            return self._loaded()
+            return self.loaded()
         if self.steps.first is None:
             return start
         choice = scf.IfOp(self.steps.first, [self.kind] * len(start), has_else=True)
         with ir.InsertionPoint(choice.then_block):
             scf.yield_(start)
         with ir.InsertionPoint(choice.else_block):
-            scf.yield_(self._loaded())
+            scf.yield_(self.loaded())
         return list(choice.results)
 
-    def _loaded(self) -> Values:
+    def loaded(self) -> Values:
+        """What the result holds, row by row."""
         return [
             self.load(self.c.out, self.indices(self.c.out_map, row, piece, self.at), piece.mask)
             for row, piece in self._places()
