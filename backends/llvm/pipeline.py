@@ -29,7 +29,7 @@ def cpu_pipeline(fp: str, cpu: CpuModel, *, index_bits: int = 64, bare: bool = F
         # Ahead of torch-mlir's own way with statistics.
         Pipeline([graph]).insert_after("decompose", "split-moments")
         # Ahead of the memory plan: tiles start in registers, and buffers that nobody writes any more are not planned.
-        buffer.elements[1:1] = [parse_element(_convolutions(cpu)), parse_element(_contractions(cpu))]
+        buffer.elements[1:1] = [parse_element(_convolutions(cpu)), parse_element(_contractions(fp, cpu))]
     buffer.elements += [parse_element(text) for text in _rows(fp, cpu)]
     return Pipeline(
         [
@@ -82,7 +82,7 @@ def _layouts(fp: str, cpu: CpuModel) -> list[str]:
         "canonicalize",
         "cse",
         *([winograd] if fp == "fast" else []),
-        f"pack{{vector-bits={cpu.vector_bits} registers={cpu.registers}{_dots(cpu)}}}",
+        f"pack{{vector-bits={cpu.vector_bits} registers={cpu.registers}{_narrow(fp, cpu)}}}",
         f"pack-convolutions{{lanes={lanes}}}",
         "canonicalize",
         "cse",
@@ -94,14 +94,16 @@ def _convolutions(cpu: CpuModel) -> str:
     return f"vectorize-convolutions{{registers={cpu.registers} vector-bits={bits} l2={cpu.l2_bytes}}}"
 
 
-def _contractions(cpu: CpuModel) -> str:
+def _contractions(fp: str, cpu: CpuModel) -> str:
     sizes = f"registers={cpu.registers} vector-bits={cpu.vector_bits} l2={cpu.l2_bytes}"
-    return f"vectorize-contractions{{{sizes}{_dots(cpu)}}}"
+    return f"vectorize-contractions{{{sizes}{_narrow(fp, cpu)}}}"
 
 
-def _dots(cpu: CpuModel) -> str:
+def _narrow(fp: str, cpu: CpuModel) -> str:
+    """What multiplies narrow numbers; tiles of bf16 take subnormal numbers for zero."""
+    tiles = [kind for kind in cpu.tiles if kind != "bf16" or fp == "fast"]
     dots = f" dots={','.join(cpu.dots)}" if cpu.dots else ""
-    return dots + (f" tiles={','.join(cpu.tiles)}" if cpu.tiles else "")
+    return dots + (f" tiles={','.join(tiles)}" if tiles else "")
 
 
 def _rows(fp: str, cpu: CpuModel) -> list[str]:

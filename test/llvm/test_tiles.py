@@ -90,7 +90,7 @@ def test_bf16(threads: int) -> None:
     inputs = [value.bfloat16() for m, k, n in SIZES for value in (torch.randn(m, k), torch.randn(k, n))]
     weights = [torch.randn(k, n).bfloat16() for _, k, n in SIZES]
     model = Products([Layer(weight, lambda a, b: torch.relu(a @ b + 1)) for weight in weights])
-    results = stepwell.compile(model, tuple(inputs), target=f"cpu,threads={threads}")(*inputs)
+    results = stepwell.compile(model, tuple(inputs), target=f"cpu,fp=fast,threads={threads}")(*inputs)
     for place, weight in enumerate(weights):
         a, b = inputs[2 * place : 2 * place + 2]
         for mine, right in zip(results[2 * place : 2 * place + 2], (b, weight), strict=True):
@@ -105,7 +105,7 @@ def test_dynamic_rows_and_batches(rows: int) -> None:
     torch.manual_seed(0)
     a, weight = torch.randn(2, 5, 128).bfloat16(), torch.randn(128, 70).bfloat16()
     model = Layer(weight, torch.matmul)
-    compiled = stepwell.compile(model, (a,), target="cpu", dynamic_shapes=({1: Dim("rows", max=100)},))
+    compiled = stepwell.compile(model, (a,), target="cpu,fp=fast", dynamic_shapes=({1: Dim("rows", max=100)},))
     other = torch.randn(128, rows, 2).bfloat16().permute(2, 1, 0)
     exact = other.double() @ weight.double()
     torch.testing.assert_close(compiled(other).double(), exact, rtol=2**-7, atol=1e-4)
@@ -116,7 +116,7 @@ def test_special_numbers_of_weights() -> None:
     torch.manual_seed(0)
     a, weight = torch.randn(20, 64).bfloat16(), torch.randn(64, 40).bfloat16()
     a[3, 5], a[4, 6], weight[8, 9], weight[5, 0] = torch.nan, torch.inf, -torch.inf, 0
-    mine = stepwell.compile(Layer(weight, torch.matmul), (a,), target="cpu")(a)
+    mine = stepwell.compile(Layer(weight, torch.matmul), (a,), target="cpu,fp=fast")(a)
     exact = a.double() @ weight.double()
     assert torch.equal(mine.isnan(), exact.isnan())
     torch.testing.assert_close(mine.double(), exact, rtol=2**-7, atol=1e-4, equal_nan=True)
@@ -125,11 +125,12 @@ def test_special_numbers_of_weights() -> None:
 @pytest.mark.parametrize(
     ("dtype", "options", "wanted"),
     [
-        (torch.bfloat16, "", "tdpbf16ps"),
+        (torch.bfloat16, ",fp=fast", "tdpbf16ps"),
+        (torch.bfloat16, "", ""),
         (torch.int8, "", "tdpbssd"),
         (torch.int8, ",opt=0", "tdpbssd"),
         (torch.bfloat16, ",fp=strict", ""),
-        (torch.bfloat16, ",features=-amx-bf16", ""),
+        (torch.bfloat16, ",fp=fast,features=-amx-bf16", ""),
         (torch.int8, ",features=-amx-tile", ""),
     ],
     ids=str,
