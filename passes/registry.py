@@ -41,6 +41,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "lower-tm-tensor": "stepwell.passes.tensor.lower_tm_tensor:LowerTmTensor",
     "exact-extrema": "stepwell.passes.tensor.exact_extrema:ExactExtrema",
     "widen-sums": "stepwell.passes.tensor.widen_sums:WidenSums",
+    "matmul-to-matvec": "stepwell.passes.tensor.matmul_to_matvec:MatmulToMatvec",
     "narrow-products": "stepwell.passes.tensor.narrow_products:NarrowProducts",
     "detach-prepare": "stepwell.passes.tensor.detach_prepare:DetachPrepare",
     # hardware

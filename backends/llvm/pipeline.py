@@ -78,6 +78,7 @@ def _layouts(fp: str, cpu: CpuModel) -> list[str]:
     lanes = 2 * max(4, cpu.vector_bits // 32)
     winograd = f"winograd-convolutions{{vector-bits={16 * lanes} l2={cpu.l2_bytes}}}"
     return [
+        f"matmul-to-matvec{{least={max(4, cpu.vector_bits // 32)}}}",
         "propagate-layouts",
         "canonicalize",
         "cse",

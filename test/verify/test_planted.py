@@ -41,6 +41,7 @@ CASES = [
     Case("lower-tm-tensor", "indexed", swap("arith.addf", "arith.subf", 0)),
     Case("exact-extrema", "dense", swap("math.tanh", "math.exp")),
     Case("widen-sums", "dense", swap("math.tanh", "math.exp")),
+    Case("matmul-to-matvec", "dense", swap("math.tanh", "math.exp")),
     Case("narrow-products", "dense", swap("math.tanh", "math.exp")),
     Case("check-indices", "dense", swap("math.tanh", "math.exp")),
     Case("check-shapes", "dense", swap("math.tanh", "math.exp")),
