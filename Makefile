@@ -63,9 +63,15 @@ $(VENV)/.lock-stamp: requirements.lock | $(PY)
 
 # The package in editable form: its Python is read from this tree, the native library is built and installed.
 native: $(VENV)/.native-stamp
-$(VENV)/.native-stamp: $(VENV)/.lock-stamp pyproject.toml driver/public.py $(NATIVE_SOURCES)
+$(VENV)/.native-stamp: $(VENV)/.lock-stamp pyproject.toml driver/public.py $(NATIVE_SOURCES) $(VENV)/.modules
 	$(PY) -m pip install -q --no-build-isolation --no-deps -e .
 	touch $@
+
+# That form knows a list of modules: it is made again where one comes, goes or becomes a folder.
+$(VENV)/.modules: FORCE | $(PY)
+	@find $(ROOMS) -name '*.py' | LC_ALL=C sort > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+FORCE:
 
 # mypy cannot see through the editable install: it reads a tree of links.
 .typecheck/stamp: Makefile

@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.cpu import page, results, tables
 from bench.cpu.cases import SECTIONS
 from bench.cpu.measure import Plan, measure, measure_facts, say
-from bench.cpu.peers import NAMES, OURS, SLOW_TO_BUILD
+from bench.cpu.peers import FAST, NAMES, OURS, SLOW_TO_BUILD
 from bench.cpu.results import Row
 from stepwell.backends.llvm.peaks import measure_peaks
 
 _ORDER = ["gemm", "convolutions", "operators", "narrow", "models", "decoder", "compile", "facts"]
+
+#: Where ``fp=fast`` makes other code.
+_FAST = ("convolutions", "narrow", "models")
 
 #: With ``--quick``: every so many rows, or these.
 _EVERY = {"gemm": 4, "convolutions": 14, "operators": 3, "narrow": 1, "decoder": 2}
@@ -79,6 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _section(section: str, plan: Plan, rows: list[str], fresh: bool) -> str:
+    if section not in _FAST:
+        plan = replace(plan, contenders=[name for name in plan.contenders if name != FAST])
     peers = [name for name in plan.contenders if name != OURS]
     if section == "compile":
         measure("models", rows, plan, fresh=False)

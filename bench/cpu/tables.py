@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 
 from bench.cpu import gemm, page
-from bench.cpu.peers import EAGER, OURS
+from bench.cpu.peers import EAGER, FAST, OURS
 from bench.cpu.results import Row
 from stepwell.backends.llvm.peaks import Peaks
 
@@ -57,7 +57,7 @@ def tokens() -> Extra:
 
 def compile_times(rows: Sequence[Row], contenders: Sequence[str]) -> str:
     """Seconds from the ExportedProgram to code that has run once."""
-    compilers = [name for name in contenders if name != EAGER]
+    compilers = [name for name in contenders if name not in (EAGER, FAST)]
     text = (
         "Seconds from the ExportedProgram to code (torch.compile: from the module, with its own capture), every cache "
         "off, after a small model was compiled in the same process. Behind a peer's seconds: ours over its. "
@@ -133,7 +133,7 @@ def _against(row: Row, peer: str, threads: int) -> str:
 
 def _best_speed(row: Row, peers: Sequence[str], threads: int) -> tuple[str, float] | None:
     """The fastest peer of the row, and how many times as fast as it we are."""
-    took_part = [peer for peer in peers if row.took_part(peer, threads)]
+    took_part = [peer for peer in peers if peer != FAST and row.took_part(peer, threads)]
     if not took_part or not row.took_part(OURS, threads):
         return None
     best = min(took_part, key=lambda peer: row.entries[peer].seconds(threads))

@@ -10,13 +10,14 @@ from bench.cpu.peers.base import Contender
 _HOMES = {
     "stepwell": "bench.cpu.peers.ours:Stepwell",
     "eager": "bench.cpu.peers.pytorch:Eager",
+    "stepwell, fp=fast": "bench.cpu.peers.ours:FastStepwell",
     "torch.compile": "bench.cpu.peers.pytorch:Inductor",
     "torch.compile, max-autotune": "bench.cpu.peers.pytorch:MaxAutotune",
     "IREE": "bench.cpu.peers.iree:Iree",
     "ONNX Runtime": "bench.cpu.peers.onnx_runtime:OnnxRuntime",
 }
 
-OURS, EAGER = "stepwell", "eager"
+OURS, EAGER, FAST = "stepwell", "eager", "stepwell, fp=fast"
 NAMES = tuple(_HOMES)
 
 #: What a run with ``--quick`` leaves out: it takes minutes a model to try kernels.

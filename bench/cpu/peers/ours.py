@@ -19,9 +19,11 @@ from stepwell.support.cache_folder import VARIABLE
 class Stepwell(Contender):
     """Target ``cpu`` as it is; each call through Python, tensors in and out."""
 
+    target = "cpu"
+
     def build(self, exported: torch.export.ExportedProgram, model: torch.nn.Module, args: tuple[Any, ...]) -> None:
         self._exported, self._args = exported, args
-        self._executable: Any = stepwell.compile(exported, cache=False)
+        self._executable: Any = stepwell.compile(exported, target=self.target, cache=False)
 
     def call(self, threads: int) -> Call:
         self._executable.runnable.set_threads(threads)
@@ -32,7 +34,7 @@ class Stepwell(Contender):
         with tempfile.TemporaryDirectory(prefix="bench-") as folder, patch.dict(os.environ, {VARIABLE: folder}):
             for _ in range(2):
                 start = time.perf_counter()
-                stepwell.compile(self._exported)
+                stepwell.compile(self._exported, target=self.target)
                 seconds = time.perf_counter() - start
         return seconds
 
@@ -56,3 +58,9 @@ class Stepwell(Contender):
             "prepare s": report.seconds["prepare"],
             "parameter bytes": report.parameter_bytes,
         }
+
+
+class FastStepwell(Stepwell):
+    """With products that assume ordinary numbers: Winograd's, and those of bf16 in tile registers."""
+
+    target = "cpu,fp=fast"
