@@ -14,7 +14,7 @@ from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnabl
 from stepwell.backends.llvm.cpu import Cpu, check_machine, host
 from stepwell.backends.llvm.cpu_levels import resolve_levels, schedule_cpu_text, schedule_model
 from stepwell.backends.llvm.foreign_runtime import runtime_archive
-from stepwell.backends.llvm.link import OBJECT, link_shared, make_archive
+from stepwell.backends.llvm.link import OBJECT, link_shared, make_archive, objects_of
 from stepwell.backends.llvm.runnable import CpuRunnable, ForeignRunnable
 from stepwell.backends.llvm.toolchain import find_compiler, find_toolchain
 from stepwell.backends.target import Target
@@ -105,7 +105,7 @@ class CpuBackend(Backend):
         # Shared libraries are made for Linux; an artifact for another system keeps the object, for its own linker.
         if _LIBRARY in code.files or "linux" not in cpu.triple:
             return code
-        library = link_shared(code.files[OBJECT], runtime_archive(cpu), cpu)
+        library = link_shared(objects_of(code.files), runtime_archive(cpu), cpu)
         return Code({_LIBRARY: library}, code.facts, code.layout)
 
     def code_form(self, code: Code, form: str) -> bytes:
@@ -116,7 +116,7 @@ class CpuBackend(Backend):
             if cpu.bare:  # the artifact's own library is there already
                 raise UsageError(f"there is no '{form}' for '{cpu.triple}'", hint="it has o, ll, s and model.a")
             make = make_archive if form == "a" else link_shared
-            return make(code.files[OBJECT], runtime_archive(cpu), cpu)
+            return make(objects_of(code.files), runtime_archive(cpu), cpu)
         return super().code_form(code, form)
 
     def load(
@@ -134,7 +134,7 @@ class CpuBackend(Backend):
             return ForeignRunnable(refusal)
         if folder is not None and _LIBRARY in code.files:
             return CpuRunnable.from_library(folder / _LIBRARY, signatures, parameter_file)
-        return CpuRunnable.from_object(code.files[OBJECT], signatures, parameter_file)
+        return CpuRunnable.from_objects(objects_of(code.files), signatures, parameter_file)
 
     def doctor(self) -> list[tuple[str, bool, str]]:
         rows = [("processor", True, f"{host().name}, needs of code made here: {' '.join(host().needed)}")]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import llvmlite.binding as llvm
@@ -12,6 +12,8 @@ from torch_mlir import ir
 
 from stepwell.backends.llvm.cpu import Cpu
 from stepwell.backends.llvm.describe import level_symbol
+from stepwell.backends.llvm.library import Scope, emit_object, in_threads, optimise, scope, settle
+from stepwell.backends.llvm.pieces import set_free, split
 from stepwell.backends.llvm.support import support_modules
 from stepwell.backends.llvm.text import to_llvm22
 from stepwell.support.errors import CodegenError, UsageError
@@ -22,6 +24,9 @@ T = TypeVar("T")
 
 #: What can be emitted: optimised LLVM IR, assembly, a relocatable object.
 FORMATS = ("ll", "s", "o")
+
+#: Modules of some size are made in pieces: at most so many, of at least so many characters of LLVM IR.
+_MOST_PIECES, _PIECE = 8, 50_000
 
 
 def generate(
@@ -60,6 +65,24 @@ def generate(
         raise UsageError(f"optimisation level {opt_level} does not exist", hint="choose 0, 1, 2 or 3")
     texts = [translate(module, cpu), *(translate(module, cpu, level) for level in better)]
     return _interruptible(lambda: _compile(texts, cpu, opt_level, extra, frozenset(exports), wanted), meanwhile)
+
+
+def generate_objects(
+    module: ir.Module | ir.Operation,
+    cpu: Cpu,
+    *,
+    opt_level: int = 3,
+    extra: Sequence[str] = (),
+    exports: Iterable[str] = ("stepwell_model",),
+    better: Sequence[Cpu] = (),
+    meanwhile: Callable[[], None] = lambda: None,
+) -> list[bytes]:
+    """As :func:`generate`, as objects that are to be linked with one another, made at the same time.
+
+    Large modules are several objects; how many follows from the module alone.
+    """
+    texts = [translate(module, cpu), *(translate(module, cpu, level) for level in better)]
+    return _interruptible(lambda: _compile_pieces(texts, cpu, opt_level, extra, frozenset(exports)), meanwhile)
 
 
 def compile_text(text: str, cpu: Cpu, *, exports: Iterable[str]) -> bytes:
@@ -145,53 +168,82 @@ def _compile(
     # LLVM's code generator without optimisation dies of tile registers that a loop carries.
     tiles = any("llvm.x86.tile" in text for text in texts)
     machine = target_machine(cpu, max(opt_level, 1) if tiles else opt_level)
-    # A module must be gone before its context; the garbage collector would not keep that order.
-    with ExitStack() as owned:
-        context = llvm.create_context()
-        owned.callback(context.close)
+    with _refusals(), scope() as own:
+        module = _assemble(own, texts, cpu, machine, extra, exports)
+        optimise(module, machine, opt_level)
+        result: dict[str, bytes] = {}
+        # Emission changes the module, so each format gets its own copy.
+        for name in formats:
+            if name == "ll":
+                result[name] = str(module).encode()
+            elif name == "s":
+                result[name] = machine.emit_assembly(own.own(module.clone())).encode()
+            else:
+                result[name] = emit_object(own.own(module.clone()), machine)
+        return result
 
-        def own(module: llvm.ModuleRef) -> llvm.ModuleRef:
-            owned.callback(module.close)
-            return module
 
-        try:
-            module = own(llvm.parse_assembly(texts[0], context))
-            module.triple, module.data_layout = cpu.llvm_triple, str(machine.target_data)
+def _compile_pieces(
+    texts: list[str], cpu: Cpu, opt_level: int, extra: Sequence[str], exports: frozenset[str]
+) -> list[bytes]:
+    count = min(_MOST_PIECES, sum(map(len, texts)) // _PIECE)
+    if count < 2 or opt_level < 2:
+        return [_compile(texts, cpu, opt_level, extra, exports, ["o"])["o"]]
+    machine = target_machine(cpu, opt_level)
+    with _refusals(), scope() as own:
+        module = _assemble(own, texts, cpu, machine, extra, exports)
+        settle(module, machine)  # ahead of the cut: a function alone knows nothing of its callers
+        free = set_free(module)
+        pieces = split(str(module), free, count)
 
-            def link(text: str, level: int = 0) -> None:
-                part = own(llvm.parse_assembly(text, context))
-                part.triple, part.data_layout = module.triple, module.data_layout
-                if level:
-                    _set_apart(part, level)
-                module.link_in(part)
+    def compile_piece(text: str) -> bytes:
+        machine = target_machine(cpu, opt_level)
+        with scope() as own:
+            module = own.parse(text)
+            optimise(module, machine, opt_level)
+            return emit_object(module, machine)
 
-            for part in support_modules(texts[0], bare=cpu.bare):
-                link(part)
-            for level, text in enumerate(texts[1:], start=1):
-                link(text, level)
-            for part in extra:
-                link(part)
-            _internalize(module, exports)
-            if cpu.bare:  # nobody unwinds there, and tables for it would ask for an unwinder
-                for function in module.functions:
-                    function.add_function_attribute("nounwind")
-            module.verify()
-            _optimise(module, machine, opt_level)
-            result: dict[str, bytes] = {}
-            # Emission changes the module, so each format gets its own copy.
-            for name in formats:
-                if name == "ll":
-                    result[name] = str(module).encode()
-                elif name == "s":
-                    result[name] = machine.emit_assembly(own(module.clone())).encode()
-                else:
-                    result[name] = machine.emit_object(own(module.clone()))
-            return result
-        except RuntimeError as failure:
-            raise CodegenError(
-                f"LLVM refused the generated code: {_first_line(failure)}",
-                hint="this is a fault of the compiler: please report it with the model",
-            ) from None
+    with _refusals():
+        return in_threads(compile_piece, pieces)
+
+
+def _assemble(
+    own: Scope, texts: list[str], cpu: Cpu, machine: llvm.TargetMachine, extra: Sequence[str], exports: frozenset[str]
+) -> llvm.ModuleRef:
+    """One module of all ``texts``, of ``extra``, and of the functions that they need."""
+    layout = str(machine.target_data)
+
+    def parse(text: str) -> llvm.ModuleRef:
+        module = own.parse(text)
+        module.triple, module.data_layout = cpu.llvm_triple, layout
+        return module
+
+    module = parse(texts[0])
+    for part in support_modules(texts[0], bare=cpu.bare):
+        module.link_in(parse(part))
+    for level, text in enumerate(texts[1:], start=1):
+        part = parse(text)
+        _set_apart(part, level)
+        module.link_in(part)
+    for text in extra:
+        module.link_in(parse(text))
+    _internalize(module, exports)
+    if cpu.bare:  # nobody unwinds there, and tables for it would ask for an unwinder
+        for function in module.functions:
+            function.add_function_attribute("nounwind")
+    module.verify()
+    return module
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as failure:
+        raise CodegenError(
+            f"LLVM refused the generated code: {_first_line(failure)}",
+            hint="this is a fault of the compiler: please report it with the model",
+        ) from None
 
 
 def _set_apart(module: llvm.ModuleRef, level: int) -> None:
@@ -209,16 +261,6 @@ def _internalize(module: llvm.ModuleRef, exports: frozenset[str]) -> None:
     for symbol in (*module.functions, *module.global_variables):
         if not symbol.is_declaration and symbol.name not in exports and symbol.linkage.name == "external":
             symbol.linkage = "internal"
-
-
-def _optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine, opt_level: int) -> None:
-    tuning = llvm.create_pipeline_tuning_options(speed_level=opt_level)
-    if opt_level >= 2:
-        tuning.loop_vectorization = tuning.slp_vectorization = tuning.loop_interleaving = True
-    # Unrolling is the schedules' business: LLVM's took 109 s where 3 s do, on a two-layer transformer of static shape.
-    tuning.loop_unrolling = False
-    builder = llvm.create_pass_builder(machine, tuning)
-    builder.getModulePassManager().run(module, builder)
 
 
 def _interruptible(work: Callable[[], T], meanwhile: Callable[[], None]) -> T:

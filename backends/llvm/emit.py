@@ -8,10 +8,10 @@ from math import prod
 from typing import Any
 
 from stepwell.backends.base import Code, Lowered
-from stepwell.backends.llvm.codegen import generate
+from stepwell.backends.llvm.codegen import generate, generate_objects
 from stepwell.backends.llvm.cpu_levels import resolve_levels
 from stepwell.backends.llvm.describe import ParameterPlace, describe_model, read_entries, read_layout
-from stepwell.backends.llvm.link import OBJECT
+from stepwell.backends.llvm.link import object_names
 from stepwell.passes.buffer.instrument import profile_state
 from stepwell.support.dtypes import byte_size
 from stepwell.support.parameters import ParameterStore
@@ -44,21 +44,26 @@ def emit_code(lowered: Lowered) -> Code:
         threads=lowered.target.integer("threads", 0),
         better=better,
     )
-    made = generate(
-        lowered.module,
-        cpu,
-        opt_level=lowered.target.integer("opt", 3),
-        extra=[description],
-        formats=["o", *(form for form in ("ll", "s") if form in lowered.forms)],
-        better=better,
-        meanwhile=lambda: lowered.meanwhile(layout),
-    )
+    options: dict[str, Any] = {
+        "opt_level": lowered.target.integer("opt", 3),
+        "extra": [description],
+        "better": better,
+        "meanwhile": lambda: lowered.meanwhile(layout),
+    }
+    made: dict[str, bytes] = {}
+    # What people read or link themselves is in one piece, whose names stay inside.
+    if {"ll", "s", "o", "a"} & set(lowered.forms) or "linux" not in cpu.triple:
+        forms = ["o", *(form for form in ("ll", "s") if form in lowered.forms)]
+        made = generate(lowered.module, cpu, formats=forms, **options)
+        objects = [made.pop("o")]
+    else:
+        objects = generate_objects(lowered.module, cpu, **options)
     facts: dict[str, Any] = {"triple": cpu.triple, "cpu": cpu.name, "features": list(cpu.needed)}
     if better:
         facts["levels"] = {level.name: list(level.needed) for level in [cpu, *better]}
     if kernels:
         facts["kernels"] = kernels
-    return Code({OBJECT: made.pop("o")}, facts, layout, forms=made)
+    return Code(dict(zip(object_names(len(objects)), objects, strict=True)), facts, layout, forms=made)
 
 
 def _with_states(layout: dict[str, int], signatures: Mapping[str, Signature], store: ParameterStore) -> dict[str, int]:

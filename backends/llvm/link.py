@@ -6,7 +6,7 @@ import ctypes
 import ctypes.util
 import itertools
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -40,11 +40,22 @@ OBJECT, _RUNTIME = "model.o", "libstepwell_runtime.a"
 _names = itertools.count()
 
 
+def object_names(count: int) -> list[str]:
+    """The files that ``count`` objects of one model are kept in."""
+    return [OBJECT, *(f"model.{number}.o" for number in range(1, count))]
+
+
+def objects_of(files: Mapping[str, bytes]) -> list[bytes]:
+    """The objects among the files of a model's code, in their order."""
+    count = sum(name.endswith(".o") for name in files)
+    return [files[name] for name in object_names(count)]
+
+
 class LoadedObject:
     """Code in this process; it stays valid for as long as this object lives.
 
     Args:
-        code: a position-independent object for this machine.
+        code: position-independent objects for this machine.
         symbols: addresses for names that ``code`` leaves undefined (those of the runtime); libc's and libm's are known.
         exports: names whose addresses are wanted.
         keep: whatever must live as long as the code, the runtime library for one.
@@ -55,7 +66,7 @@ class LoadedObject:
 
     def __init__(
         self,
-        code: bytes,
+        code: Sequence[bytes],
         symbols: Mapping[str, int],
         exports: Iterable[str] = ("stepwell_model",),
         keep: object = None,
@@ -64,7 +75,9 @@ class LoadedObject:
         llvm.initialize_all_asmprinters()
         self._keep = keep
         self._jit = llvm.create_lljit_compiler(suppress_errors=True)
-        builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+        builder = llvm.JITLibraryBuilder().add_current_process()
+        for piece in code:
+            builder.add_object_img(piece)
         for name, address in {**_libm_symbols(), **symbols}.items():
             builder.import_symbol(name, address)
         for name in exports:
@@ -88,8 +101,8 @@ def runtime_symbols(runtime: ctypes.CDLL) -> dict[str, int]:
     return {name: _address(runtime, name) for name in RUNTIME_SYMBOLS}
 
 
-def load_model(code: bytes, runtime: ctypes.CDLL) -> LoadedObject:
-    """Load a model's object beside the runtime; ``address("stepwell_model")`` is its descriptor."""
+def load_model(code: Sequence[bytes], runtime: ctypes.CDLL) -> LoadedObject:
+    """Load a model's objects beside the runtime; ``address("stepwell_model")`` is its descriptor."""
     return LoadedObject(code, runtime_symbols(runtime), keep=runtime)
 
 
@@ -104,7 +117,7 @@ def _address(library: ctypes.CDLL, name: str) -> int:
     return ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
 
 
-def link_shared(code: bytes, runtime_archive: bytes, cpu: Cpu) -> bytes:
+def link_shared(code: Sequence[bytes], runtime_archive: bytes, cpu: Cpu) -> bytes:
     """The bytes of a shared library made of ``code`` and the whole runtime; it needs libc, libm and threads only.
 
     Raises:
@@ -112,7 +125,7 @@ def link_shared(code: bytes, runtime_archive: bytes, cpu: Cpu) -> bytes:
     """
     with _objects(code, runtime_archive) as folder:
         arguments = [
-            *("-shared", "-o", "model.so", OBJECT),
+            *("-shared", "-o", "model.so", *object_names(len(code))),
             *("-Wl,--whole-archive", _RUNTIME, "-Wl,--no-whole-archive"),
             *("-Wl,-soname,model.so", "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,-z,defs"),
             *("-lm", "-lpthread"),
@@ -121,22 +134,23 @@ def link_shared(code: bytes, runtime_archive: bytes, cpu: Cpu) -> bytes:
         return (folder / "model.so").read_bytes()
 
 
-def make_archive(code: bytes, runtime_archive: bytes, cpu: Cpu) -> bytes:
+def make_archive(code: Sequence[bytes], runtime_archive: bytes, cpu: Cpu) -> bytes:
     """The bytes of a static library made of ``code`` and the runtime, to be linked with ``-lm -lpthread``.
 
     Raises:
         ToolError: no archiver for ``cpu``, or it failed.
     """
     with _objects(code, runtime_archive) as folder:
-        call_tool([*find_toolchain(cpu).ar, "rsD", _RUNTIME, OBJECT], folder, "making model.a")
+        call_tool([*find_toolchain(cpu).ar, "rsD", _RUNTIME, *object_names(len(code))], folder, "making model.a")
         return (folder / _RUNTIME).read_bytes()
 
 
 @contextmanager
-def _objects(code: bytes, runtime_archive: bytes) -> Iterator[Path]:
+def _objects(code: Sequence[bytes], runtime_archive: bytes) -> Iterator[Path]:
     """A folder that holds both under fixed names: no path of this machine may enter what is made of them."""
-    with tempfile.TemporaryDirectory(prefix="stepwell-") as name:
-        folder = Path(name)
-        (folder / OBJECT).write_bytes(code)
+    with tempfile.TemporaryDirectory(prefix="stepwell-") as place:
+        folder = Path(place)
+        for name, piece in zip(object_names(len(code)), code, strict=True):
+            (folder / name).write_bytes(piece)
         (folder / _RUNTIME).write_bytes(runtime_archive)
         yield folder

@@ -44,7 +44,7 @@ class Peaks:
 def measure_peaks(threads: int = 1) -> Peaks:
     """Measure for about a second; the best of several tries counts. Needs 384 MiB of memory a thread."""
     lanes = cpu_model(host()).vector_bits // 32
-    code = LoadedObject(_compile(lanes), {}, exports=("multiply_add", "triad"))
+    code = LoadedObject([_compile(lanes)], {}, exports=("multiply_add", "triad"))
     multiply_add = ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_int64)(code.address("multiply_add"))
     triad = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(
         code.address("triad")

@@ -27,8 +27,8 @@ class CpuRunnable(Runnable):
         self._signatures = signatures
 
     @staticmethod
-    def from_object(code: bytes, signatures: dict[str, Signature], parameter_file: Path) -> CpuRunnable:
-        """Link an object into this process."""
+    def from_objects(code: Sequence[bytes], signatures: dict[str, Signature], parameter_file: Path) -> CpuRunnable:
+        """Link a model's objects into this process."""
         loaded = load_model(code, native.library())
         model = native.NativeModel.at(loaded.address("stepwell_model"), parameter_file, keep=loaded)
         return CpuRunnable(model, signatures)

@@ -58,10 +58,10 @@ def test_no_archiver(nothing: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_failures_of_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "false")
     with pytest.raises(ToolError, match=r"linking model\.so failed: exit status 1"):
-        link_shared(b"", b"!<arch>\n", host())
+        link_shared([b""], b"!<arch>\n", host())
     monkeypatch.setenv("AR", "false")
     with pytest.raises(ToolError, match=r"making model\.a failed: exit status 1"):
-        make_archive(b"", b"!<arch>\n", host())
+        make_archive([b""], b"!<arch>\n", host())
 
 
 def test_the_foreign_runtime_is_compiled_once_and_the_same_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

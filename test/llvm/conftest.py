@@ -105,7 +105,7 @@ def compiled() -> Callable[..., Callable[..., None]]:
 
     def make(text: str, fp: str = "contract", cpu: Cpu | None = None, opt_level: int = 3) -> Callable[..., None]:
         code = generate(lower(text, fp), cpu or host(), exports=["_mlir_ciface_main"], opt_level=opt_level)["o"]
-        loaded = LoadedObject(code, _SYMBOLS, exports=["_mlir_ciface_main"])
+        loaded = LoadedObject([code], _SYMBOLS, exports=["_mlir_ciface_main"])
         keep.append(loaded)
         if cpu not in (None, host()):
             return lambda *arrays: call(loaded.address("_mlir_ciface_main"), arrays)
@@ -140,7 +140,7 @@ def _narrow() -> LoadedObject:
     with make_context(torch=False), ir.Location.unknown():
         empty = ir.Module.create()
     code = generate(empty, host(), extra=[*support_modules("bfloat"), wrapper], exports=["narrow"])["o"]
-    return LoadedObject(code, {}, exports=["narrow"])
+    return LoadedObject([code], {}, exports=["narrow"])
 
 
 def start_engine(module: ir.Module, opt_level: int, **options: bool) -> ExecutionEngine:
@@ -174,7 +174,11 @@ def models_by_mlir(monkeypatch: pytest.MonkeyPatch) -> None:
             subprocess.run([*find_compiler(), "-r", "-nostdlib", "-o", whole, code, rest], check=True)
             return {"o": whole.read_bytes()}
 
+    def objects_by_mlir(module: ir.Module, cpu: Cpu, **options: Any) -> list[bytes]:
+        return [generate_by_mlir(module, cpu, **options)["o"]]
+
     monkeypatch.setattr("stepwell.backends.llvm.emit.generate", generate_by_mlir)
+    monkeypatch.setattr("stepwell.backends.llvm.emit.generate_objects", objects_by_mlir)
 
 
 @pytest.fixture

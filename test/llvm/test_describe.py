@@ -146,7 +146,7 @@ def test_c_reads_the_descriptor(tmp_path: Path) -> None:
 
 
 def test_the_entry_runs_in_process() -> None:
-    loaded = LoadedObject(build(), {})
+    loaded = LoadedObject([build()], {})
     model = (ctypes.c_uint64 * 9).from_address(loaded.address("stepwell_model"))
     entry = (ctypes.c_uint64 * 10).from_address(model[1])
     function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)(entry[1])
@@ -171,8 +171,8 @@ def make_archive(folder: Path) -> Path:
 @pytest.mark.skipif(shutil.which("ar") is None, reason="needs ar")
 def test_a_shared_library_holds_model_and_runtime(tmp_path: Path) -> None:
     archive, code = make_archive(tmp_path).read_bytes(), build()
-    library = link_shared(code, archive, host())
-    assert library == link_shared(code, archive, host())
+    library = link_shared([code], archive, host())
+    assert library == link_shared([code], archive, host())
     (tmp_path / "model.so").write_bytes(library)
     loaded = ctypes.CDLL(str(tmp_path / "model.so"))
     assert ctypes.c_uint32.in_dll(loaded, "stepwell_model").value == ABI_VERSION
@@ -190,9 +190,9 @@ def test_code_that_does_not_load() -> None:
           }""")
     code = generate(module, host(), exports=["main"])["o"]
     with pytest.raises(CodegenError, match="could not be loaded"):
-        LoadedObject(code, {}, exports=["main"])
+        LoadedObject([code], {}, exports=["main"])
     with pytest.raises(CodegenError, match="could not be loaded"):
-        LoadedObject(b"no object", {}, exports=["main"])
+        LoadedObject([b"no object"], {}, exports=["main"])
 
 
 def test_entries_that_do_not_fit_their_signature() -> None:

@@ -40,7 +40,7 @@ def through_the_compiler(kind: str, bits: list[int], width: int) -> list[int]:
         f"llvm.mlir.global external constant @data(dense<[{values}]> : tensor<{size}x{kind}>)"
         f" : !llvm.array<{size} x {kind}>"
     )
-    loaded = LoadedObject(generate(module, host(), exports=["data"])["o"], {}, exports=["data"])
+    loaded = LoadedObject([generate(module, host(), exports=["data"])["o"]], {}, exports=["data"])
     dtype = np.dtype(f"u{width // 8}")
     raw = ctypes.string_at(loaded.address("data"), size * dtype.itemsize)
     return [int(value) for value in np.frombuffer(raw, dtype)]
