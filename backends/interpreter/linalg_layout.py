@@ -50,10 +50,12 @@ def _pack(op: ir.Operation) -> Kernel:
         order = _packed_order(source.ndim, positions, _outer_order(op, source.ndim))
         tiles = list(target.shape[source.ndim :])
         full, split = _blocked_shape(list(source.shape), positions, tiles)
-        padded = poisoned(tuple(full), source.dtype)
-        if padding[1] > padding[0]:
-            padded[...] = values[padding[0]]
-        padded[tuple(slice(0, size) for size in source.shape)] = source
+        padded = source
+        if full != list(source.shape):
+            padded = poisoned(tuple(full), source.dtype)
+            if padding[1] > padding[0]:
+                padded[...] = values[padding[0]]
+            padded[tuple(slice(0, size) for size in source.shape)] = source
         packed = padded.reshape(split).transpose(order)
         if packed.shape != target.shape:
             raise ExecutionError(f"'linalg.pack' makes the shape {list(packed.shape)}, not {list(target.shape)}")

@@ -16,11 +16,16 @@ from stepwell.backends.interpreter.registry import Frame, Kernel, Step, kernel, 
 from stepwell.backends.interpreter.shapes import cast_checked, check_expansion, collapsed_shape, expanded_shape, groups
 from stepwell.support.errors import ExecutionError
 
+#: Operations that write no tensor in place: one without memory of its own will do for them.
+_NOT_IN_PLACE = frozenset({"linalg.pack", "linalg.unpack"})
+
 
 @kernel("tensor.empty")
 def _empty(op: ir.Operation) -> Kernel:
     shape = dynamic_shape(op.results[0].type)
     dtype = element(op.results[0].type).dtype
+    if all(use.owner.operation.name in _NOT_IN_PLACE for use in op.results[0].uses):
+        return lambda *sizes: np.broadcast_to(poisoned((), dtype), shape(sizes))
     return lambda *sizes: poisoned(shape(sizes), dtype)
 
 

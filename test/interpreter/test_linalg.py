@@ -168,3 +168,26 @@ def test_pack_pads_and_unpack_crops(run):
     for i, j, k, m in itertools.product(range(3), range(3), range(2), range(2)):
         assert packed[i, j, k, m] == full[j * 2 + m, i * 2 + k]
     assert (unpacked == a).all()
+
+
+def test_pack_of_whole_tiles_into_a_tensor_that_others_read(run):
+    text = """func.func @main(%a: tensor<4x6xf32>) -> (tensor<2x2x3x2xf32>, tensor<2x2x3x2xf32>, tensor<2x2x3x2xf32>) {
+      %one = arith.constant 1.0 : f32
+      %e = tensor.empty() : tensor<2x2x3x2xf32>
+      %p = linalg.pack %a inner_dims_pos = [1, 0] inner_tiles = [3, 2] into %e
+        : tensor<4x6xf32> -> tensor<2x2x3x2xf32>
+      %o = linalg.fill ins(%one : f32) outs(%e : tensor<2x2x3x2xf32>) -> tensor<2x2x3x2xf32>
+      %u = tensor.empty() : tensor<2x2x3x2xf32>
+      %q = linalg.pack %a inner_dims_pos = [1, 0] inner_tiles = [3, 2] into %u
+        : tensor<4x6xf32> -> tensor<2x2x3x2xf32>
+      return %p, %o, %q : tensor<2x2x3x2xf32>, tensor<2x2x3x2xf32>, tensor<2x2x3x2xf32>
+    }"""
+    a = floats(4, 6)
+    before = a.copy()
+    packed, ones, again = run(text, a)
+    expected = a.reshape(2, 2, 2, 3).transpose(0, 2, 3, 1)
+    assert (packed == expected).all()
+    assert (again == expected).all()
+    assert (ones == 1).all()
+    assert (a == before).all()
+    assert not np.shares_memory(packed, a)
