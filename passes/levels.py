@@ -80,8 +80,13 @@ def level(name: str) -> Level:
 
 
 def _makes_tensors(op: ir.Operation) -> bool:
-    values = [*op.results, *(value for region in op.regions for block in region for value in block.arguments)]
-    return any(isinstance(value.type, (ir.RankedTensorType, ir.UnrankedTensorType)) for value in values)
+    return any(_is_tensor(value) for value in op.results) or any(
+        _is_tensor(value) for region in op.regions for block in region for value in block.arguments
+    )
+
+
+def _is_tensor(value: ir.Value) -> bool:
+    return isinstance(value.type, (ir.RankedTensorType, ir.UnrankedTensorType))
 
 
 def check_level(module: ir.Operation, name: str) -> None:

@@ -9,7 +9,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import linalg
 
 from stepwell.passes.base import Pass, PassContext
-from stepwell.support.walk import operations
+from stepwell.support.walk import named
 
 
 @dataclass
@@ -22,8 +22,8 @@ class ExpandCopy(Pass):
     def run(self, op: ir.Operation, context: PassContext) -> None:
         found = [
             candidate
-            for candidate in operations(op)
-            if candidate.name == "memref.copy" and not all(_is_contiguous(v.type) for v in candidate.operands)
+            for candidate in named(op, "memref.copy")
+            if not all(_is_contiguous(v.type) for v in candidate.operands)
         ]
         for copy in found:
             source, target = copy.operands

@@ -51,12 +51,13 @@ class _Owners:
 
     def settle(self, block: ir.Block, given: list[ir.Value]) -> None:
         """Free or pass on everything that ``block`` owns; ``given`` are the arguments that it owns."""
-        if not list(block.operations):
+        operations = [op.operation for op in block.operations]
+        if not operations:
             return
         owned = list(given)
-        for op in [op.operation for op in block.operations]:
+        for op in operations:
             owned += self._made_by(op)
-        terminator = list(block.operations)[-1].operation
+        terminator = operations[-1]
         passed_on = self._pass_on(terminator, owned)
         for value in owned:
             if value not in passed_on:
@@ -65,6 +66,8 @@ class _Owners:
     def _made_by(self, op: ir.Operation) -> list[ir.Value]:
         """The results of ``op`` that the block around it owns; settles its regions."""
         results = [result for result in op.results if _is_buffer(result)]
+        if not results and not op.regions:
+            return []
         if op.name == "memref.alloc":
             return [] if any(use.owner.operation.name == "memref.dealloc" for use in results[0].uses) else results
         if op.name == "func.call":
@@ -82,7 +85,7 @@ class _Owners:
         carried = [i for i in range(len(op.operands) - first) if _is_buffer(op.operands[first + i])]
         if op.name == "scf.for":
             body = op.regions[0].blocks[0]
-            yielded = list(body.operations)[-1].operation.operands
+            yielded = _terminator(body).operands if carried else []
             carried = [i for i in carried if yielded[i] != body.arguments[i + 1]]
         with ir.InsertionPoint(op), op.location:
             for i in carried:
@@ -152,6 +155,10 @@ def _aliases(value: ir.Value) -> list[ir.Value]:
                 names = []
             found += [name for name in names if name not in found]
     return found
+
+
+def _terminator(block: ir.Block) -> ir.Operation:
+    return block.operations[len(block.operations) - 1].operation
 
 
 def _same_type(value: ir.Value, type_: ir.Type) -> ir.Value:

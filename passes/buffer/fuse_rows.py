@@ -37,7 +37,7 @@ class FuseRows(Pass):
     row_bytes: int = 262144
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        around = [candidate for candidate in operations(op) if not candidate.name.startswith("linalg.")]
+        around = [found for found in operations(op) if found.regions and not found.name.startswith("linalg.")]
         blocks = [block for candidate in around for region in candidate.regions for block in region.blocks]
         groups = [group for block in blocks for run in _runs(block) for group in self._groups(run)]
         for group in groups:
@@ -77,10 +77,11 @@ def _runs(block: ir.Block) -> list[list[RowOp]]:
     runs: list[list[RowOp]] = [[]]
     for child in block.operations:
         operation = child.operation
-        row = describe(operation)
+        name = operation.name
+        row = describe(operation) if name.startswith("linalg.") else None
         if row is not None:
             runs[-1].append(row)
-        elif operation.name not in _MOVABLE and not operation.name.startswith(("arith.", "affine.")):
+        elif runs[-1] and name not in _MOVABLE and not name.startswith(("arith.", "affine.")):
             runs.append([])
     return [run for run in runs if len(run) > 1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch_mlir import ir
 
@@ -60,6 +61,7 @@ class Liveness:
         None if one piece of memory is not enough: the buffer leaves an iteration of a loop, or the function.
         """
         owner = value.owner.operation
+        lift = _Lift([owner, *self.enclosing(owner)])
         accesses: list[ir.Operation] = []
         for alias in self.aliases(value):
             if isinstance(alias, ir.BlockArgument):
@@ -72,7 +74,7 @@ class Liveness:
                     return None
                 if user.name in _NO_ACCESS:
                     continue
-                lifted = self._lift(user, owner)
+                lifted = lift(user)
                 if lifted is None:
                     return None
                 accesses.append(lifted)
@@ -88,17 +90,6 @@ class Liveness:
 
     def _inside(self, op: ir.Operation, region_op: ir.Operation) -> bool:
         return self._start[region_op] < self._start[op] and self._end[op] < self._end[region_op]
-
-    def _lift(self, user: ir.Operation, owner: ir.Operation) -> ir.Operation | None:
-        """The operation around ``user`` (or itself) that stands in a block around ``owner``; None across a loop."""
-        around = [owner, *self.enclosing(owner)]
-        blocks = [op.block for op in around[:-1]]
-        for candidate in [user, *self.enclosing(user)]:
-            for depth, block in enumerate(blocks):
-                if candidate.block == block:
-                    crossed = around[1 : depth + 1]
-                    return None if any(op.name in LOOPS | PARALLEL for op in crossed) else candidate
-        return None
 
     def _number(self, function: ir.Operation) -> None:
         position = 0
@@ -119,11 +110,11 @@ class Liveness:
 
     def _relate(self, op: ir.Operation) -> None:
         results = [result for result in op.results if _is_buffer(result)]
-        operands = [operand for operand in op.operands if _is_buffer(operand)]
-        for value in [*results, *operands]:
+        for value in results:
             self._parent.setdefault(value, value)
-        if not results and len(op.regions) == 0:
-            return
+        if not results and not op.regions:
+            return  # most operations: to list their operands takes long
+        operands = [operand for operand in op.operands if _is_buffer(operand)]
         carried = [argument for region in op.regions for block in region for argument in block.arguments]
         carried = [argument for argument in carried if _is_buffer(argument)]
         if op.name in ("memref.alloc", "memref.alloca", "func.func"):
@@ -155,6 +146,32 @@ class Liveness:
 
     def _union(self, one: ir.Value, other: ir.Value) -> None:
         self._parent[self._find(other)] = self._find(one)
+
+
+class _Lift:
+    """From a user to the operation around it (or itself) that stands in a block around an owner.
+
+    None where that is on the other side of a loop, or nowhere. ``around`` is the owner and what encloses it.
+    """
+
+    def __init__(self, around: list[ir.Operation]) -> None:
+        self._root = around[-1]
+        self._within: dict[ir.Block, bool] = {}  # whether a loop is between the owner and the block
+        crossed = False
+        for op, outer in pairwise(around):
+            self._within.setdefault(op.block, crossed)
+            crossed = crossed or outer.name in LOOPS | PARALLEL
+        self._known: dict[ir.Block, ir.Operation | None] = {}
+
+    def __call__(self, user: ir.Operation) -> ir.Operation | None:
+        block = user.block
+        crossed = self._within.get(block)
+        if crossed is not None:
+            return None if crossed else user
+        if block not in self._known:
+            around = block.owner.operation
+            self._known[block] = None if around == self._root else self(around)
+        return self._known[block]
 
 
 def _is_buffer(value: ir.Value) -> bool:

@@ -29,6 +29,15 @@ _CHEAP_MATH = frozenset(
 )
 _TRANSCENDENTAL = 16
 _FREE = frozenset({"arith.constant", "arith.index_cast", "affine.apply", "vector.broadcast", "memref.dim"})
+#: Those whose result has the type of every vector that they work on.
+_TOLD_BY_RESULT = frozenset(
+    {
+        "vector.fma",
+        "vector.load",
+        "memref.load",
+        *(f"arith.{kind}" for kind in ("addf", "subf", "mulf", "divf", "addi")),
+    }
+)
 _FREE_ENDS = (".yield", ".reduce", ".condition", ".subview", ".view", ".cast", "_shape", "_cast")
 
 
@@ -79,9 +88,8 @@ class Estimator:
 
     def __init__(self, loop: ir.Operation) -> None:
         self._amounts = Amounts()
-        self._inside: set[ir.Block] = set()
-        for region in loop.regions:
-            self._collect(region)
+        self._loop = loop
+        self._vectors: dict[ir.Type, int] = {}
 
     def block(self, operations: Iterable[ir.Operation]) -> Amount:
         """The work of ``operations``, one after the other."""
@@ -104,8 +112,11 @@ class Estimator:
         return length if by == 1 else arith.ceildivui(length, step)
 
     def _operation(self, op: ir.Operation) -> Amount:
-        if op.name in _LOOPS:
-            rank = len(op.regions[0].blocks[0].arguments) if op.name == "scf.parallel" else 1
+        name = op.name
+        if not op.regions:
+            return self._own_work(name, op)
+        if name in _LOOPS:
+            rank = len(op.regions[0].blocks[0].arguments) if name == "scf.parallel" else 1
             operands = list(op.operands)
             work = self.block(_children(op))
             for lower, upper, step in zip(
@@ -114,20 +125,40 @@ class Estimator:
                 work = self._amounts.times(work, self.trips(lower, upper, step))
             return work
         inner = self.block(_children(op))
-        if op.name in ("scf.while", "affine.for"):
+        if name in ("scf.while", "affine.for"):
             return self._amounts.times(inner, _UNKNOWN_TRIPS)
-        return self._amounts.add(inner, _own_work(op))
+        return self._amounts.add(inner, self._own_work(name, op))
 
-    def _collect(self, region: ir.Region) -> None:
-        for block in region.blocks:
-            self._inside.add(block)
-            for op in block.operations:
-                for inner in op.operation.regions:
-                    self._collect(inner)
+    def _own_work(self, name: str, op: ir.Operation) -> int:
+        if name in _FREE or name.endswith(_FREE_ENDS):
+            return 0
+        if name in _TOLD_BY_RESULT:
+            types = {op.results[0].type}
+        else:
+            types = {value.type for value in (*op.results, *op.operands)}
+        if name != "memref.load" and all(isinstance(type_, ir.IndexType) for type_ in types):
+            return 0  # addresses: the code generator folds or hoists nearly all of them
+        repeats = max((self._repeats(type_) for type_ in types), default=1)
+        if name.startswith("math.") and name not in _CHEAP_MATH:
+            return repeats * _SLOW.get(name, _TRANSCENDENTAL)
+        return repeats * _SLOW.get(name, 1)
+
+    def _repeats(self, type_: ir.Type) -> int:
+        """How many instructions a value of this type takes."""
+        known = self._vectors.get(type_)
+        if known is None:
+            known = max(1, -(-element_bytes(type_) // _VECTOR_BYTES)) if isinstance(type_, ir.VectorType) else 1
+            self._vectors[type_] = known
+        return known
 
     def _is_inside(self, value: ir.Value) -> bool:
         owner = value.owner
-        return (owner if isinstance(owner, ir.Block) else owner.operation.block) in self._inside
+        around = owner.owner.operation if isinstance(owner, ir.Block) else owner.operation.parent
+        while around is not None:
+            if around.operation == self._loop:
+                return True
+            around = around.operation.parent
+        return False
 
 
 def constant(value: ir.Value) -> int | None:
@@ -153,16 +184,3 @@ def _block_length(lower: ir.Value, upper: ir.Value) -> int | None:
 
 def _children(op: ir.Operation) -> list[ir.Operation]:
     return [inner.operation for region in op.regions for block in region.blocks for inner in block.operations]
-
-
-def _own_work(op: ir.Operation) -> int:
-    if op.name in _FREE or op.name.endswith(_FREE_ENDS):
-        return 0
-    types = {value.type for value in (*op.results, *op.operands)}
-    if all(isinstance(type_, ir.IndexType) for type_ in types):
-        return 0  # addresses: the code generator folds or hoists nearly all of them
-    widest = max((element_bytes(t) for t in types if isinstance(t, ir.VectorType)), default=0)
-    repeats = max(1, -(-widest // _VECTOR_BYTES))
-    if op.name.startswith("math.") and op.name not in _CHEAP_MATH:
-        return repeats * _SLOW.get(op.name, _TRANSCENDENTAL)
-    return repeats * _SLOW.get(op.name, 1)

@@ -10,7 +10,7 @@ from torch_mlir.dialects import arith, cf, llvm, scf
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.support.locations import UNKNOWN, describe_location
-from stepwell.support.walk import operations
+from stepwell.support.walk import named
 
 HANDLER = "stepwell_assert_failed"
 _DECLARATION = f'llvm.func @{HANDLER}(!llvm.ptr) attributes {{passthrough = ["noreturn", "cold", "nounwind"]}}'
@@ -27,7 +27,7 @@ class LowerAssert(Pass):
     summary: ClassVar[str] = "turn cf.assert into calls of the runtime's failure handler"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        found = [candidate.opview for candidate in operations(op) if candidate.name == "cf.assert"]
+        found = [check.opview for check in named(op, "cf.assert")]
         if not found:
             return
         with op.context, ir.Location.unknown():

@@ -76,7 +76,7 @@ def _outline(nest: ir.Operation, entry: ir.Operation, name: str) -> tuple[func.C
         inside = used.rebuild(list(block.arguments))
         placeholder = func.ReturnOp([]).operation
     nest.move_before(placeholder)
-    replace_uses(nest, inside)
+    replace_uses(used.uses, inside)
     for result, replacement in zip(nest.results, call.operation.results, strict=True):
         result.replace_all_uses_with(replacement)
     placeholder.erase()

@@ -15,7 +15,7 @@ from stepwell.passes.buffer.outlining import Captures, captures, replace_uses
 from stepwell.passes.buffer.parallel import body_operations, bounds
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
-from stepwell.support.walk import operations
+from stepwell.support.walk import named
 
 RUN = "stepwell_parallel_for"
 
@@ -51,8 +51,7 @@ class OutlineParallelLoops(Pass):
 
 
 def _innermost_first(function: ir.Operation) -> list[ir.Operation]:
-    found = [op for op in operations(function) if op.name == "scf.parallel"]
-    return found
+    return named(function, "scf.parallel")
 
 
 def _outline(loop: ir.Operation, function: ir.Operation, name: str, known: dict[str, str]) -> None:
@@ -138,7 +137,7 @@ def _block(used: Captures, loop: ir.Operation, values: list[ir.Value]) -> None:
     end = func.ReturnOp([]).operation
     for op in body_operations(loop):
         op.move_before(end)
-        replace_uses(op, inside)
+    replace_uses((use for use in used.uses if use[0] != loop), inside)
     end.erase()
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from torch_mlir import ir
 
-from stepwell.support.walk import operations, outer_first
+from stepwell.support.walk import outer_first
+
+Use = tuple[ir.Operation, int, ir.Value]
+"""An operation, which of its operands, and that operand."""
 
 # Operations that are repeated in the function instead of passed to it: constants, and views that cost nothing.
 _REPEATED = frozenset(
@@ -32,11 +35,13 @@ class Captures:
         repeated: operations to repeat inside of the function, operands first.
         passed: values to pass to it.
         views: the ``memref.view`` among the repeated ones, whose offsets are passed as well.
+        uses: where the nest uses values from above.
     """
 
     repeated: list[ir.Operation]
     passed: list[ir.Value]
     views: list[ir.Operation]
+    uses: list[Use]
 
     @property
     def arguments(self) -> list[ir.Value]:
@@ -68,17 +73,16 @@ def captures(nest: ir.Operation) -> Captures:
     repeated: list[ir.Operation] = []
     passed: list[ir.Value] = []
     seen: set[ir.Value] = set()
-    for value in _captured(nest):
+    uses = _uses_from_above(nest)
+    for _, _, value in uses:
         _classify(value, seen, repeated, passed)
-    return Captures(repeated, passed, [op for op in repeated if op.name == "memref.view"])
+    return Captures(repeated, passed, [op for op in repeated if op.name == "memref.view"], uses)
 
 
-def replace_uses(root: ir.Operation, inside: dict[ir.Value, ir.Value]) -> None:
-    """Give ``root`` and all operations in it the values of ``inside`` for their keys."""
-    for user in operations(root):
-        for index, operand in enumerate(user.operands):
-            if (value := inside.get(operand)) is not None:
-                user.operands[index] = value
+def replace_uses(uses: Iterable[Use], inside: dict[ir.Value, ir.Value]) -> None:
+    """Give the users the values of ``inside`` for what they use from above."""
+    for user, index, value in uses:
+        user.operands[index] = inside[value]
 
 
 def _classify(value: ir.Value, seen: set[ir.Value], repeated: list[ir.Operation], passed: list[ir.Value]) -> None:
@@ -97,14 +101,14 @@ def _classify(value: ir.Value, seen: set[ir.Value], repeated: list[ir.Operation]
     repeated.append(operation)
 
 
-def _captured(nest: ir.Operation) -> list[ir.Value]:
-    """Values that ``nest`` uses and that are defined outside of it, each once, in order of use."""
+def _uses_from_above(nest: ir.Operation) -> list[Use]:
+    """Uses in ``nest`` of values that are defined outside of it, in order."""
     defined: set[ir.Value] = set()
-    used: dict[ir.Value, None] = {}
+    uses: list[Use] = []
     for op in outer_first(nest):
-        used.update(dict.fromkeys(op.operands))
+        uses += [(op, index, operand) for index, operand in enumerate(op.operands) if operand not in defined]
         defined.update(op.results)
         for region in op.regions:
             for block in region.blocks:
                 defined.update(block.arguments)
-    return [value for value in used if value not in defined]
+    return [use for use in uses if use[2] not in defined]

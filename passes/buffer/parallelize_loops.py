@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -15,7 +14,7 @@ from stepwell.passes.buffer.loop_work import Amount, Amounts, Estimator, constan
 from stepwell.passes.buffer.parallel import body_operations, bounds, build_parallel, make_sequential
 from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.schedules.parallel import ParallelSchedule, parallel_key
-from stepwell.support.walk import operations
+from stepwell.support.walk import named, outermost
 
 #: Innermost iterations are cut at multiples of this, so that two threads rarely write to one cache line.
 _LINE = 16
@@ -23,6 +22,7 @@ _LINE = 16
 _SMALL = 64
 
 _AMOUNTS = Amounts()
+_LOOP = "scf.parallel"
 
 
 @dataclass
@@ -48,10 +48,10 @@ class ParallelizeLoops(Pass):
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         kept = 0
-        waiting = list(_outermost(op))
+        waiting = outermost(op, _LOOP)
         while waiting:
             loop = _fuse_perfect_nest(waiting.pop())
-            inner = list(_outermost(loop))
+            inner = outermost(loop, _LOOP)
             if self._cut(loop, context.schedules):
                 kept += 1
                 for nested in inner:
@@ -189,19 +189,8 @@ def _fill_fused(outer: list[ir.Value], inner: ir.Operation, at: list[ir.Value]) 
     _move_body(inner, at[len(outer) :])
 
 
-def _outermost(root: ir.Operation) -> Iterable[ir.Operation]:
-    """The parallel loops inside of ``root`` that no other such loop in it encloses, in program order."""
-    for region in root.regions:
-        for block in region.blocks:
-            for op in block.operations:
-                if op.operation.name == "scf.parallel":
-                    yield op.operation
-                else:
-                    yield from _outermost(op.operation)
-
-
 def _all_sequential(loop: ir.Operation) -> None:
-    inner = list(_outermost(loop))
+    inner = outermost(loop, _LOOP)
     make_sequential(loop)
     for nested in inner:
         _all_sequential(nested)
@@ -209,7 +198,7 @@ def _all_sequential(loop: ir.Operation) -> None:
 
 def _lift_stack_memory(root: ir.Operation) -> None:
     """Move stack allocations of static size to the front of the block or function that they serve."""
-    found = [op for op in operations(root) if op.name == "memref.alloca" and not len(op.operands)]
+    found = [op for op in named(root, "memref.alloca") if not len(op.operands)]
     for alloca in reversed(found):  # each goes to the front: in the end they stand in program order
         around = alloca.parent.operation
         while around.name not in ("scf.parallel", "func.func"):

@@ -17,7 +17,7 @@ from stepwell.passes.buffer.rows.extrema import ExtremumEmitter, match_extremum
 from stepwell.passes.buffer.rows.operation import COMBINERS, RowOp, bits_of, inner_dimension, match_row_op
 from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.schedules.rows import rows_key, rows_schedule
-from stepwell.support.walk import operations
+from stepwell.support.walk import named
 
 _FLOAT_SUMS = ("arith.addf", "arith.mulf")
 
@@ -47,9 +47,9 @@ class VectorizeRows(Pass):
     reassociate: bool = True
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        for copy in [candidate for candidate in operations(op) if is_strided_copy(candidate)]:
+        for copy in [candidate for candidate in named(op, "memref.copy") if is_strided_copy(candidate)]:
             spell_out(copy)
-        found = [candidate for candidate in operations(op) if candidate.name == "linalg.generic"]
+        found = named(op, "linalg.generic")
         count = sum(self._vectorize(generic, context.schedules) for generic in found)
         context.note(self.name, operations=len(found), vectorized=count)
 

@@ -13,7 +13,7 @@ from stepwell.passes.buffer.rows.collapse import collapse
 from stepwell.passes.buffer.rows.copies import spell_out_transpose
 from stepwell.passes.buffer.rows.loops import constant, loop, parallel
 from stepwell.passes.buffer.rows.operation import Access, RowOp
-from stepwell.support.walk import operations
+from stepwell.support.walk import named
 
 _BITS = (8, 16, 32, 64)
 # Wider squares need more registers than there are.
@@ -39,7 +39,7 @@ class VectorizeTransposes(Pass):
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         turned = copied = 0
-        found = [candidate for candidate in operations(op) if candidate.name == "linalg.transpose"]
+        found = named(op, "linalg.transpose")
         for transpose in found:
             if len(transpose.results) or not _has_rows(transpose):
                 continue
