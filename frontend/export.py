@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 from torch.fx import GraphModule
+from torch.fx._lazy_graph_module import _use_lazy_graph_module
 from torch.utils import _pytree as pytree
 
 from stepwell.frontend.decompositions import decomposition_table
@@ -74,7 +75,8 @@ def _distinct(model: torch.nn.Module, arguments: Any) -> Any:
 
 def decompose(exported: ExportedProgram) -> ExportedProgram:
     """Rewrite ``exported`` in the operators that lower to the tensor level; the argument stays as it is."""
-    with _quiet(), _views_as_reshapes(exported):
+    # Torch makes Python code of every graph on the way; lazy graphs wait until somebody calls them.
+    with _quiet(), _views_as_reshapes(exported), _use_lazy_graph_module(True):
         try:
             result: ExportedProgram = exported.run_decompositions(decomposition_table())
         except Exception as error:  # a user operator's fake kernel can raise anything
