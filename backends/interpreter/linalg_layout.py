@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -48,18 +50,15 @@ def _pack(op: ir.Operation) -> Kernel:
     def pack(*values: Any) -> Array | None:
         source, target = values[0], values[1]
         order = _packed_order(source.ndim, positions, _outer_order(op, source.ndim))
-        tiles = list(target.shape[source.ndim :])
-        full, split = _blocked_shape(list(source.shape), positions, tiles)
-        padded = source
-        if full != list(source.shape):
-            padded = poisoned(tuple(full), source.dtype)
-            if padding[1] > padding[0]:
-                padded[...] = values[padding[0]]
-            padded[tuple(slice(0, size) for size in source.shape)] = source
-        packed = padded.reshape(split).transpose(order)
-        if packed.shape != target.shape:
-            raise ExecutionError(f"'linalg.pack' makes the shape {list(packed.shape)}, not {list(target.shape)}")
-        return _result(packed, target, results)
+        tiles = dict(zip(positions, target.shape[source.ndim :], strict=True))
+        _, split = _blocked_shape(list(source.shape), positions, list(tiles.values()))
+        shape = tuple(split[axis] for axis in order)
+        if shape != target.shape:
+            raise ExecutionError(f"'linalg.pack' makes the shape {list(shape)}, not {list(target.shape)}")
+        packed = np.empty(shape, source.dtype) if results else target
+        filler = values[padding[0]] if padding[1] > padding[0] else poisoned((), source.dtype)
+        _spread(source, tiles, packed.transpose(np.argsort(order)), filler)
+        return packed if results else None
 
     return pack
 
@@ -80,6 +79,40 @@ def _unpack(op: ir.Operation) -> Kernel:
         return _result(whole, target, results)
 
     return unpack
+
+
+def _spread(source: Array, tiles: dict[int, int], target: Array, filler: Any) -> None:
+    """Copy ``source`` to ``target``, where each tiled dimension is two: the tiles, and the places in a tile."""
+    parts = [_parts(size, tiles.get(dim)) for dim, size in enumerate(source.shape)]
+    for box in itertools.product(*parts):
+        block = source[tuple(part.source for part in box)]
+        place = tuple(itertools.chain.from_iterable(part.target for part in box))
+        target[place] = block.reshape(target[place].shape)
+    axis = 0
+    for dim, size in enumerate(source.shape):
+        rest = size % tiles.get(dim, 1)
+        if rest:
+            target[(*[slice(None)] * axis, slice(-1, None), slice(rest, None))] = filler
+        axis += 2 if dim in tiles else 1
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of a dimension, and where it goes."""
+
+    source: slice
+    target: tuple[slice, ...]
+
+
+def _parts(size: int, tile: int | None) -> list[_Part]:
+    """The whole tiles of a dimension, and what is left."""
+    if tile is None:
+        return [_Part(slice(None), (slice(None),))]
+    whole = size // tile
+    parts = [_Part(slice(0, whole * tile), (slice(0, whole), slice(None)))]
+    if size % tile:
+        parts.append(_Part(slice(whole * tile, size), (slice(whole, whole + 1), slice(0, size % tile))))
+    return parts
 
 
 def _result(values: Array, target: Array, results: bool) -> Array | None:

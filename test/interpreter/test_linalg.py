@@ -170,6 +170,34 @@ def test_pack_pads_and_unpack_crops(run):
     assert (unpacked == a).all()
 
 
+@pytest.mark.parametrize("sizes", [(1, 1), (2, 3), (4, 6), (5, 7), (3, 2), (0, 4), (9, 1)])
+@pytest.mark.parametrize(("positions", "tiles"), [([0], [2]), ([1], [3]), ([1, 0], [3, 2]), ([0, 1], [4, 1])])
+def test_pack_of_ragged_sizes_into_a_tensor_and_into_a_buffer(run, sizes, positions, tiles):
+    outer = [-(-size // dict(zip(positions, tiles, strict=True)).get(dim, 1)) for dim, size in enumerate(sizes)]
+    target = "x".join(map(str, [outer[1], outer[0], *tiles]))
+    text = f"""func.func @main(
+        %a: tensor<?x?xf32>, %e: tensor<{target}xf32>, %b: memref<?x?xf32>, %m: memref<{target}xf32>)
+        -> tensor<{target}xf32> {{
+      %pad = arith.constant 9.0 : f32
+      %p = linalg.pack %a padding_value(%pad : f32) outer_dims_perm = [1, 0] inner_dims_pos = {positions}
+        inner_tiles = {tiles} into %e : tensor<?x?xf32> -> tensor<{target}xf32>
+      linalg.pack %b padding_value(%pad : f32) outer_dims_perm = [1, 0] inner_dims_pos = {positions}
+        inner_tiles = {tiles} into %m : memref<?x?xf32> -> memref<{target}xf32>
+      return %p : tensor<{target}xf32>
+    }}"""
+    a = floats(*sizes)
+    expected = np.full([outer[1], outer[0], *tiles], 9.0, np.float32)
+    for place in itertools.product(*map(range, sizes)):
+        block, inner = list(place), [0] * len(tiles)
+        for i, (dim, tile) in enumerate(zip(positions, tiles, strict=True)):
+            block[dim], inner[i] = divmod(place[dim], tile)
+        expected[(block[1], block[0], *inner)] = a[place]
+    buffer = np.zeros_like(expected)
+    packed = run(text, a, np.zeros_like(expected), a.copy(), buffer)[0]
+    assert (packed == expected).all()
+    assert (buffer == expected).all()
+
+
 def test_pack_of_whole_tiles_into_a_tensor_that_others_read(run):
     text = """func.func @main(%a: tensor<4x6xf32>) -> (tensor<2x2x3x2xf32>, tensor<2x2x3x2xf32>, tensor<2x2x3x2xf32>) {
       %one = arith.constant 1.0 : f32
