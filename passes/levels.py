@@ -79,33 +79,41 @@ def level(name: str) -> Level:
     return LEVELS[name]
 
 
+_TENSORS = (ir.RankedTensorType, ir.UnrankedTensorType)
+
+
 def _makes_tensors(op: ir.Operation) -> bool:
-    return any(_is_tensor(value) for value in op.results) or any(
-        _is_tensor(value) for region in op.regions for block in region for value in block.arguments
-    )
+    for result in op.results:  # loops, since every operation of a module comes here
+        if isinstance(result.type, _TENSORS):
+            return True
+    for region in op.regions:
+        for block in region:
+            if any(isinstance(argument.type, _TENSORS) for argument in block.arguments):
+                return True
+    return False
 
 
-def _is_tensor(value: ir.Value) -> bool:
-    return isinstance(value.type, (ir.RankedTensorType, ir.UnrankedTensorType))
-
-
-def check_level(module: ir.Operation, name: str) -> None:
-    """Check that every operation below ``module`` is legal at level ``name``.
+def check_level(module: ir.Operation, at: str) -> None:
+    """Check that every operation below ``module`` is legal at level ``at``.
 
     Raises:
         LevelError: names the first illegal operations, how often each stands there, and where.
     """
-    contract = level(name)
+    contract = level(at)
     illegal: dict[str, list[str]] = {}
+    allowed: dict[str, bool] = {}
     for op in operations(module):
-        if not contract.allows(op.name):
-            illegal.setdefault(op.name, []).append(describe_location(op.location))
+        name = op.name
+        if name not in allowed:
+            allowed[name] = contract.allows(name)
+        if not allowed[name]:
+            illegal.setdefault(name, []).append(describe_location(op.location))
         elif not contract.tensors and _makes_tensors(op):
-            illegal.setdefault(f"{op.name} of tensors", []).append(describe_location(op.location))
+            illegal.setdefault(f"{name} of tensors", []).append(describe_location(op.location))
     if illegal:
         listed = ", ".join(f"{op_name} ({len(places)})" for op_name, places in list(illegal.items())[:5])
         raise LevelError(
-            f"not legal at level '{name}': {listed}",
+            f"not legal at level '{at}': {listed}",
             where=next(iter(illegal.values()))[0],
             hint="lower these operations before the level's boundary",
         )
