@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch_mlir.dialects import ext
 
 # Namespace -> the module whose ``load`` makes it known.
-_OURS = {"stream": "stepwell.dialects.stream"}
+_OURS = {"numeric": "stepwell.dialects.numeric", "stream": "stepwell.dialects.stream"}
 
 DIALECTS: dict[str, type[ext.Dialect]] = {}
 

@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 from torch_mlir import ir
 
+from stepwell.dialects.numeric_rules import parse_format
 from stepwell.support.errors import UnsupportedError
 
 Array = np.ndarray[Any, Any]
@@ -32,7 +33,7 @@ class Element:
     Attributes:
         name: as MLIR prints it.
         dtype: the numpy dtype that holds it; an integer is kept sign-extended in the next wider signed one.
-        kind: ``"int"``, ``"float"`` or ``"complex"``.
+        kind: ``"int"``, ``"float"``, ``"complex"``, or ``"fixed"`` for the integers of a fixed-point format.
         width: bits of an integer (``index`` is 64).
     """
 
@@ -76,6 +77,8 @@ def _make(name: str) -> Element:
         return Element(name, np.dtype(_FLOATS[name]), "float")
     if name in ("complex<f32>", "complex<f64>"):
         return Element(name, np.dtype(np.complex64 if "32" in name else np.complex128), "complex")
+    if (fixed := parse_format(name)) is not None:
+        return Element(name, fixed.dtype, "fixed", fixed.width)
     digits = name.removeprefix("s").removeprefix("u").removeprefix("i")
     if digits.isdigit() and int(digits) <= 64 and "i" in name:
         width = int(digits)

@@ -18,7 +18,7 @@ from stepwell.support.locations import describe_location
 
 _DIALECTS = (
     "affine", "arith", "arith_casts", "bufferization", "complex", "intrinsics", "tiles", "linalg", "linalg_layout",
-    "llvm_calls", "math", "memref", "memref_views", "scf", "scf_parallel", "tensor", "tensor_slices",
+    "llvm_calls", "math", "memref", "memref_views", "numeric", "scf", "scf_parallel", "tensor", "tensor_slices",
     "vector", "vector_elements", "vector_memory", "vector_reduce",
 )  # fmt: skip
 

@@ -10,10 +10,10 @@ from torch_mlir import ir
 
 from stepwell.dialects import stream
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.hardware.widths import signed_range, signed_width
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
 from stepwell.support.walk import operations
+from stepwell.support.widths import signed_range, signed_width
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from torch_mlir import ir
 
 from stepwell.passes.hardware.scalar_chain import Step, before_extension, element, operation, scalar_chain, unsupported
-from stepwell.passes.hardware.widths import dot_product_range, signed_range, signed_width
 from stepwell.support.errors import UnsupportedError
+from stepwell.support.widths import dot_product_range, signed_range, signed_width
 
 _ORDER_HINT = "the order is: product, bias, right shift, clamp, cast"
 

@@ -12,10 +12,10 @@ from stepwell.dialects import stream
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.hardware.integer_linear import IntegerLinear, match_integer_linear
 from stepwell.passes.hardware.scalar_chain import element
-from stepwell.passes.hardware.widths import signed_range
 from stepwell.support.errors import UnsupportedError, UsageError
 from stepwell.support.locations import describe_location
 from stepwell.support.walk import operations
+from stepwell.support.widths import signed_range
 
 _KNOWN = frozenset(
     {

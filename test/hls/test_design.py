@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from stepwell.backends.hls.design import Design
-from stepwell.passes.hardware.widths import dot_product_range, signed_range, signed_width
 from stepwell.support.errors import ArtifactError
+from stepwell.support.widths import dot_product_range, signed_range, signed_width
 
 
 def test_design_survives_json(make_layer: Any) -> None:

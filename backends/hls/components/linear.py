@@ -10,7 +10,7 @@ import numpy as np
 
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.components.base import Array, Component
-from stepwell.passes.hardware.widths import signed_range, signed_width
+from stepwell.support.widths import signed_range, signed_width
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,68 @@
+"""The numeric dialect on numpy arrays of integers, exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch_mlir import ir
+
+from stepwell.backends.interpreter.element_types import element
+from stepwell.backends.interpreter.registry import Kernel, kernel
+from stepwell.dialects.numeric_rules import read_format
+from stepwell.support import fixed_point as fp
+from stepwell.support.fixed_point import Format
+
+
+def _format(value: ir.Value) -> Format:
+    kind = read_format(value.type)
+    assert kind is not None
+    return kind
+
+
+def _word(op: ir.Operation, name: str) -> str:
+    return str(ir.StringAttr(op.attributes[name]).value)
+
+
+@kernel("numeric.quantize")
+def _quantize(op: ir.Operation) -> Kernel:
+    kind, rounding, overflow = _format(op.results[0]), _word(op, "rounding"), _word(op, "overflow")
+    return lambda a: fp.quantize(a, kind, rounding, overflow).astype(kind.dtype)
+
+
+@kernel("numeric.dequantize")
+def _dequantize(op: ir.Operation) -> Kernel:
+    frac, dtype = _format(op.operands[0]).frac, element(op.results[0].type).dtype
+    return lambda a: fp.dequantize(a, frac, dtype)
+
+
+@kernel("numeric.cast", "numeric.requantize")
+def _rescale(op: ir.Operation) -> Kernel:
+    kind, rounding, overflow = _format(op.results[0]), _word(op, "rounding"), _word(op, "overflow")
+    if op.name == "numeric.cast":
+        multiplier, shift = 1, _format(op.operands[0]).frac - kind.frac
+    else:
+        multiplier, shift = (int(ir.IntegerAttr(op.attributes[name]).value) for name in ("multiplier", "shift"))
+    return lambda a: fp.fit(fp.scale_round(a, multiplier, shift, rounding), kind, overflow).astype(kind.dtype)
+
+
+@kernel("numeric.reinterpret")
+def _reinterpret(op: ir.Operation) -> Kernel:
+    item = element(op.results[0].type)
+    kind = read_format(op.results[0].type) or Format(item.width)
+
+    def reread(a: Any) -> Any:
+        if item.width == 1 and item.dtype == np.bool_:
+            return np.asarray(a).astype(np.bool_)
+        return fp.fit(fp.whole(a), kind, "wrap").astype(item.dtype)
+
+    return reread
+
+
+@kernel("numeric.add", "numeric.multiply", "numeric.matmul")
+def _arithmetic(op: ir.Operation) -> Kernel:
+    kind = _format(op.results[0])
+    compute = {"add": np.add, "multiply": np.multiply, "matmul": np.matmul}[op.name.removeprefix("numeric.")]
+    # The result holds every value of the inputs' formats, so where its width fits, nothing on the way overflows.
+    bits = max(kind.width, *(_format(operand).width for operand in op.operands))
+    return lambda a, b: np.asarray(compute(fp.whole(a, bits), fp.whole(b, bits))).astype(kind.dtype)

@@ -1,0 +1,134 @@
+"""``numeric``: numbers of any width and what is computed with them, bit for bit.
+
+Elements are ``!numeric.fixed<width, frac, sign>``: an integer of ``width`` bits, ``"signed"`` or ``"unsigned"``, whose
+lowest bit weighs ``2**-frac``; integers are those of ``frac`` 0. Arithmetic is exact: a result whose format can't hold
+every value is refused. Only ``quantize``, ``cast`` and ``requantize`` round, and they say how and what happens to
+numbers outside of the format. Text is MLIR's generic form.
+"""
+
+# mypy: disable-error-code="call-arg,misc,name-defined,no-any-return"
+# (the classes of a dialect are made while Python runs)
+
+from typing import Any
+
+from torch_mlir import ir
+from torch_mlir.dialects.ext import Dialect, Operand, Result, result
+
+from stepwell.dialects import numeric_rules as rules
+from stepwell.support.fixed_point import Format
+
+__all__ = [
+    "AddOp",
+    "CastOp",
+    "DequantizeOp",
+    "FixedType",
+    "MatmulOp",
+    "MultiplyOp",
+    "Numeric",
+    "QuantizeOp",
+    "ReinterpretOp",
+    "RequantizeOp",
+    "fixed_type",
+    "load",
+]
+
+
+class Numeric(Dialect, name="numeric"):
+    """The dialect; :func:`load` makes it known to a context."""
+
+
+class FixedType(Numeric.Type, name="fixed"):
+    """``!numeric.fixed<width, frac, sign>``; element of tensors."""
+
+    width: ir.IntegerAttr
+    frac: ir.IntegerAttr
+    sign: ir.StringAttr
+
+
+class QuantizeOp(Numeric.Operation, name="quantize"):
+    """Floating-point numbers into a format. NaN is 0; infinity the nearest end, 0 where numbers wrap."""
+
+    value: Operand[Any]
+    rounding: ir.StringAttr
+    overflow: ir.StringAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(rules.verifier(rules.quantize))
+
+
+class DequantizeOp(Numeric.Operation, name="dequantize"):
+    """The f32 or f64 nearest to each number, ties to even."""
+
+    value: Operand[Any]
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(rules.verifier(rules.dequantize))
+
+
+class CastOp(Numeric.Operation, name="cast"):
+    """The same numbers in another format."""
+
+    value: Operand[Any]
+    rounding: ir.StringAttr
+    overflow: ir.StringAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(rules.verifier(rules.cast))
+
+
+class RequantizeOp(Numeric.Operation, name="requantize"):
+    """Integers times ``multiplier * 2**-shift``, rounded; ``frac`` of either side plays no part."""
+
+    value: Operand[Any]
+    multiplier: ir.IntegerAttr
+    shift: ir.IntegerAttr
+    rounding: ir.StringAttr
+    overflow: ir.StringAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(rules.verifier(rules.requantize))
+
+
+class ReinterpretOp(Numeric.Operation, name="reinterpret"):
+    """The same bits as another type: ``iN`` and formats of ``N`` bits."""
+
+    value: Operand[Any]
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(rules.verifier(rules.reinterpret))
+
+
+class AddOp(Numeric.Operation, name="add"):
+    """Sums; ``right`` may be a row that is added to each row of ``left``. All three have one ``frac``."""
+
+    left: Operand[Any]
+    right: Operand[Any]
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(rules.verifier(rules.add))
+
+
+class MultiplyOp(Numeric.Operation, name="multiply"):
+    """Products of elements; ``right`` may be a row. The result's ``frac`` is the sum of both."""
+
+    left: Operand[Any]
+    right: Operand[Any]
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(rules.verifier(rules.multiply))
+
+
+class MatmulOp(Numeric.Operation, name="matmul"):
+    """``left`` (M, K) times ``right`` (K, N), K static. The result's ``frac`` is the sum of both."""
+
+    left: Operand[Any]
+    right: Operand[Any]
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(rules.verifier(rules.matmul))
+
+
+def load(context: ir.Context) -> None:
+    """Make the dialect known to ``context``; idempotent."""
+    with context, ir.Location.unknown():
+        if not context.is_dialect_loaded("numeric"):
+            Numeric.load()
+
+
+def fixed_type(kind: Format) -> FixedType:
+    """``kind`` as an element type, in the current context."""
+    i64 = ir.IntegerType.get_signless(64)
+    sign = ir.StringAttr.get("signed" if kind.signed else "unsigned")
+    return FixedType.get(ir.IntegerAttr.get(i64, kind.width), ir.IntegerAttr.get(i64, kind.frac), sign)

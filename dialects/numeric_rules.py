@@ -1,0 +1,207 @@
+"""What operations of ``numeric`` must satisfy: each rule raises :class:`Violation` with what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from torch_mlir import ir
+
+from stepwell.support.fixed_point import MAX_FRAC, MAX_WIDTH, OVERFLOWS, ROUNDINGS, Format
+from stepwell.support.widths import Range, dot_product_range
+
+_FIXED = re.compile(r'!numeric\.fixed<(-?\d+) : i\d+, (-?\d+) : i\d+, "(\w+)">')
+
+
+class Violation(Exception):
+    """A rule that an operation breaks."""
+
+
+def verifier(rule: Callable[[ir.Operation], None]) -> Callable[[ir.OpView], bool]:
+    """``rule`` as MLIR calls it: a violation becomes a diagnostic at the operation."""
+
+    def verify(op: ir.OpView) -> bool:
+        try:
+            rule(op.operation)
+        except Violation as violation:
+            op.operation.location.emit_error(f"'{op.operation.name}' op {violation}")
+            return False
+        return True
+
+    return verify
+
+
+def read_format(kind: ir.Type) -> Format | None:
+    """The format that a fixed-point type, or a tensor of it, says; None for any other type.
+
+    Raises:
+        Violation: parameters that no format has.
+    """
+    return parse_format(str(_element(kind)))
+
+
+def parse_format(text: str) -> Format | None:
+    """:func:`read_format` of a type's text."""
+    found = _FIXED.fullmatch(text)
+    if found is None:
+        return None
+    width, frac, sign = int(found[1]), int(found[2]), found[3]
+    if not 1 <= width <= MAX_WIDTH:
+        raise Violation(f"has a format of {width} bits; formats have 1 to {MAX_WIDTH}")
+    if abs(frac) > MAX_FRAC:
+        raise Violation(f"has a format with {frac} bits of fraction; there are {-MAX_FRAC} to {MAX_FRAC}")
+    if sign not in ("signed", "unsigned"):
+        raise Violation(f"has a format that is '{sign}'; formats are 'signed' or 'unsigned'")
+    return Format(width, frac, sign == "signed")
+
+
+def quantize(op: ir.Operation) -> None:
+    """Floats to a format."""
+    _float(op.operands[0], "operand")
+    _format(op.results[0], "result")
+    _check_words(op)
+    _same_shape(op)
+
+
+def dequantize(op: ir.Operation) -> None:
+    """A format to f32 or f64."""
+    _format(op.operands[0], "operand")
+    element = _element(op.results[0].type)
+    if not isinstance(element, (ir.F32Type, ir.F64Type)):
+        raise Violation(f"gives {element}; it gives f32 or f64")
+    _same_shape(op)
+
+
+def cast(op: ir.Operation) -> None:
+    """A format to another."""
+    _format(op.operands[0], "operand")
+    _format(op.results[0], "result")
+    _check_words(op)
+    _same_shape(op)
+
+
+def requantize(op: ir.Operation) -> None:
+    """A format to another, scaled."""
+    cast(op)
+    multiplier, shift = (ir.IntegerAttr(op.attributes[name]).value for name in ("multiplier", "shift"))
+    if multiplier < 1:
+        raise Violation(f"multiplies by {multiplier}; multipliers are positive")
+    if abs(shift) > MAX_WIDTH:
+        raise Violation(f"shifts by {shift} bits; the limit is {MAX_WIDTH}")
+
+
+def reinterpret(op: ir.Operation) -> None:
+    """Between integers and formats of one width."""
+    widths = []
+    for value, role in ((op.operands[0], "operand"), (op.results[0], "result")):
+        element, kind = _element(value.type), read_format(value.type)
+        if kind is None and not (isinstance(element, ir.IntegerType) and element.is_signless):
+            raise Violation(f"has {_a(role)} of {element}; it takes fixed-point numbers and signless integers")
+        widths.append(kind.width if kind else ir.IntegerType(element).width)
+    if widths[0] != widths[1]:
+        raise Violation(f"has {widths[0]} bits on one side and {widths[1]} on the other")
+    _same_shape(op)
+
+
+def add(op: ir.Operation) -> None:
+    """Exact sums."""
+    left, right, output = _formats(op)
+    if not left.frac == right.frac == output.frac:
+        fracs = f"{left.frac}, {right.frac} and {output.frac}"
+        raise Violation(f"has {fracs} bits of fraction; they must be equal: cast first")
+    (a, b), (c, d) = left.range, right.range
+    _check_holds(output, (a + c, b + d), "sum")
+    _check_row(op)
+
+
+def multiply(op: ir.Operation) -> None:
+    """Exact products."""
+    left, right, output = _formats(op)
+    _check_product_frac(left, right, output)
+    corners = [a * b for a in left.range for b in right.range]
+    _check_holds(output, (min(corners), max(corners)), "product")
+    _check_row(op)
+
+
+def matmul(op: ir.Operation) -> None:
+    """Exact sums of products."""
+    left, right, output = _formats(op)
+    _check_product_frac(left, right, output)
+    shapes = [_tensor(value, role).shape for value, role in _roles(op)]
+    if any(len(shape) != 2 for shape in shapes):
+        raise Violation(f"has tensors of rank {', '.join(str(len(shape)) for shape in shapes)}; all have rank 2")
+    (rows, inner), (inner2, columns), result = shapes
+    if inner < 0 or inner != inner2:
+        raise Violation("needs one static inner size: the columns of 'left' and the rows of 'right'")
+    if list(result) != [rows, columns]:
+        raise Violation("gives a tensor that has not the rows of 'left' and the columns of 'right'")
+    _check_holds(output, dot_product_range(inner, left.range, right.range), f"sum of {inner} products")
+
+
+def _formats(op: ir.Operation) -> list[Format]:
+    return [_format(value, role) for value, role in _roles(op)]
+
+
+def _roles(op: ir.Operation) -> list[tuple[ir.Value, str]]:
+    return [(op.operands[0], "operand 'left'"), (op.operands[1], "operand 'right'"), (op.results[0], "result")]
+
+
+def _check_product_frac(left: Format, right: Format, output: Format) -> None:
+    if output.frac != left.frac + right.frac:
+        raise Violation(
+            f"gives {output.frac} bits of fraction; products of {left.frac} and {right.frac} have "
+            f"{left.frac + right.frac}"
+        )
+
+
+def _check_holds(output: Format, values: Range, what: str) -> None:
+    if not output.holds(values):
+        raise Violation(f"has a result of {output}, which can't hold every {what}: {values[0]} to {values[1]}")
+
+
+def _check_words(op: ir.Operation) -> None:
+    for name, known in (("rounding", ROUNDINGS), ("overflow", OVERFLOWS)):
+        word = ir.StringAttr(op.attributes[name]).value
+        if word not in known:
+            raise Violation(f"has {name} '{word}'; it is one of {', '.join(known)}")
+
+
+def _check_row(op: ir.Operation) -> None:
+    """``right`` has the shape of ``left``, or is a row of it."""
+    left, right, result = (list(_tensor(value, role).shape) for value, role in _roles(op))
+    if result != left:
+        raise Violation("gives a tensor that has not the shape of 'left'")
+    if right not in (left, left[-1:]):
+        raise Violation("has an operand 'right' that is neither of the shape of 'left' nor a row of it")
+
+
+def _same_shape(op: ir.Operation) -> None:
+    before, after = _tensor(op.operands[0], "operand"), _tensor(op.results[0], "result")
+    if list(before.shape) != list(after.shape):
+        raise Violation("changes the shape of its operand")
+
+
+def _format(value: ir.Value, role: str) -> Format:
+    kind = read_format(value.type)
+    if kind is None:
+        raise Violation(f"has {_a(role)} of {_element(value.type)}; it must be of fixed-point numbers")
+    return kind
+
+
+def _float(value: ir.Value, role: str) -> None:
+    if not isinstance(_element(value.type), ir.FloatType):
+        raise Violation(f"has {_a(role)} of {_element(value.type)}; it must be of floating-point numbers")
+
+
+def _tensor(value: ir.Value, role: str) -> ir.RankedTensorType:
+    if not isinstance(value.type, ir.RankedTensorType):
+        raise Violation(f"has {_a(role)} of type {value.type}; it must be a ranked tensor")
+    return ir.RankedTensorType(value.type)
+
+
+def _element(kind: ir.Type) -> ir.Type:
+    return ir.RankedTensorType(kind).element_type if isinstance(kind, ir.RankedTensorType) else kind
+
+
+def _a(role: str) -> str:
+    return f"{'an' if role.startswith('operand') else 'a'} {role}"

@@ -1,0 +1,207 @@
+// RUN: stepwell-opt %s --split-input-file --verify-diagnostics
+
+func.func @f(%a0: tensor<4xi8>) {
+  // expected-error @below {{'numeric.quantize' op has an operand of i8; it must be of floating-point numbers}}
+  %0 = "numeric.quantize"(%a0) {rounding = "floor", overflow = "saturate"} : (tensor<4xi8>) -> tensor<4x!numeric.fixed<8, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4xf32>) {
+  // expected-error @below {{has a result of f32; it must be of fixed-point numbers}}
+  %0 = "numeric.quantize"(%a0) {rounding = "floor", overflow = "saturate"} : (tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4xf32>) {
+  // expected-error @below {{has rounding 'up'; it is one of floor, ceil, to-zero, half-up, half-even, half-away}}
+  %0 = "numeric.quantize"(%a0) {rounding = "up", overflow = "wrap"} : (tensor<4xf32>) -> tensor<4x!numeric.fixed<8, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4x!numeric.fixed<9, 0, "signed">>) {
+  // expected-error @below {{has overflow 'trap'; it is one of saturate, wrap}}
+  %0 = "numeric.cast"(%a0) {rounding = "floor", overflow = "trap"} : (tensor<4x!numeric.fixed<9, 0, "signed">>) -> tensor<4x!numeric.fixed<8, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4xf32>) {
+  // expected-error @below {{has a format of 0 bits; formats have 1 to 256}}
+  %0 = "numeric.quantize"(%a0) {rounding = "floor", overflow = "saturate"} : (tensor<4xf32>) -> tensor<4x!numeric.fixed<0, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4xf32>) {
+  // expected-error @below {{has a format of 257 bits; formats have 1 to 256}}
+  %0 = "numeric.quantize"(%a0) {rounding = "floor", overflow = "saturate"} : (tensor<4xf32>) -> tensor<4x!numeric.fixed<257, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4xf32>) {
+  // expected-error @below {{has a format with -300 bits of fraction; there are -256 to 256}}
+  %0 = "numeric.quantize"(%a0) {rounding = "floor", overflow = "saturate"} : (tensor<4xf32>) -> tensor<4x!numeric.fixed<8, -300, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4xf32>) {
+  // expected-error @below {{has a format that is 'maybe'; formats are 'signed' or 'unsigned'}}
+  %0 = "numeric.quantize"(%a0) {rounding = "floor", overflow = "saturate"} : (tensor<4xf32>) -> tensor<4x!numeric.fixed<8, 0, "maybe">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4xf32>) {
+  // expected-error @below {{changes the shape of its operand}}
+  %0 = "numeric.quantize"(%a0) {rounding = "floor", overflow = "saturate"} : (tensor<4xf32>) -> tensor<5x!numeric.fixed<8, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{gives f16; it gives f32 or f64}}
+  %0 = "numeric.dequantize"(%a0) : (tensor<4x!numeric.fixed<8, 0, "signed">>) -> tensor<4xf16>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4xf32>) {
+  // expected-error @below {{has an operand of f32; it must be of fixed-point numbers}}
+  %0 = "numeric.dequantize"(%a0) : (tensor<4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4x!numeric.fixed<9, 0, "signed">>) {
+  // expected-error @below {{multiplies by 0; multipliers are positive}}
+  %0 = "numeric.requantize"(%a0) {multiplier = 0, shift = 1, rounding = "floor", overflow = "saturate"} : (tensor<4x!numeric.fixed<9, 0, "signed">>) -> tensor<4x!numeric.fixed<8, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4x!numeric.fixed<9, 0, "signed">>) {
+  // expected-error @below {{shifts by 300 bits; the limit is 256}}
+  %0 = "numeric.requantize"(%a0) {multiplier = 1, shift = 300, rounding = "floor", overflow = "saturate"} : (tensor<4x!numeric.fixed<9, 0, "signed">>) -> tensor<4x!numeric.fixed<8, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{has 8 bits on one side and 16 on the other}}
+  %0 = "numeric.reinterpret"(%a0) : (tensor<4x!numeric.fixed<8, 0, "signed">>) -> tensor<4xi16>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4x!numeric.fixed<32, 0, "signed">>) {
+  // expected-error @below {{has a result of f32; it takes fixed-point numbers and signless integers}}
+  %0 = "numeric.reinterpret"(%a0) : (tensor<4x!numeric.fixed<32, 0, "signed">>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<2x4x!numeric.fixed<8, 2, "signed">>, %a1: tensor<2x4x!numeric.fixed<8, 3, "signed">>) {
+  // expected-error @below {{has 2, 3 and 3 bits of fraction; they must be equal: cast first}}
+  %0 = "numeric.add"(%a0, %a1) : (tensor<2x4x!numeric.fixed<8, 2, "signed">>, tensor<2x4x!numeric.fixed<8, 3, "signed">>) -> tensor<2x4x!numeric.fixed<9, 3, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<2x4x!numeric.fixed<8, 2, "signed">>, %a1: tensor<2x4x!numeric.fixed<8, 2, "signed">>) {
+  // expected-error @below {{has a result of signed 8 bits, 2 of them fraction, which can't hold every sum: -256 to 254}}
+  %0 = "numeric.add"(%a0, %a1) : (tensor<2x4x!numeric.fixed<8, 2, "signed">>, tensor<2x4x!numeric.fixed<8, 2, "signed">>) -> tensor<2x4x!numeric.fixed<8, 2, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<2x4x!numeric.fixed<8, 0, "signed">>, %a1: tensor<2x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{has an operand 'right' that is neither of the shape of 'left' nor a row of it}}
+  %0 = "numeric.add"(%a0, %a1) : (tensor<2x4x!numeric.fixed<8, 0, "signed">>, tensor<2x!numeric.fixed<8, 0, "signed">>) -> tensor<2x4x!numeric.fixed<9, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4x!numeric.fixed<8, 0, "signed">>, %a1: tensor<2x4x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{gives a tensor that has not the shape of 'left'}}
+  %0 = "numeric.add"(%a0, %a1) : (tensor<4x!numeric.fixed<8, 0, "signed">>, tensor<2x4x!numeric.fixed<8, 0, "signed">>) -> tensor<2x4x!numeric.fixed<9, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4x!numeric.fixed<8, 2, "signed">>, %a1: tensor<4x!numeric.fixed<8, 2, "signed">>) {
+  // expected-error @below {{gives 3 bits of fraction; products of 2 and 2 have 4}}
+  %0 = "numeric.multiply"(%a0, %a1) : (tensor<4x!numeric.fixed<8, 2, "signed">>, tensor<4x!numeric.fixed<8, 2, "signed">>) -> tensor<4x!numeric.fixed<16, 3, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<4x!numeric.fixed<8, 0, "signed">>, %a1: tensor<4x!numeric.fixed<8, 0, "unsigned">>) {
+  // expected-error @below {{has a result of unsigned 16 bits, 0 of them fraction, which can't hold every product: -32640 to 32385}}
+  %0 = "numeric.multiply"(%a0, %a1) : (tensor<4x!numeric.fixed<8, 0, "signed">>, tensor<4x!numeric.fixed<8, 0, "unsigned">>) -> tensor<4x!numeric.fixed<16, 0, "unsigned">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<3x5x!numeric.fixed<8, 0, "signed">>, %a1: tensor<5x2x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{which can't hold every sum of 5 products: -81280 to 81920}}
+  %0 = "numeric.matmul"(%a0, %a1) : (tensor<3x5x!numeric.fixed<8, 0, "signed">>, tensor<5x2x!numeric.fixed<8, 0, "signed">>) -> tensor<3x2x!numeric.fixed<17, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<3x5x!numeric.fixed<8, 0, "signed">>, %a1: tensor<6x2x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{needs one static inner size: the columns of 'left' and the rows of 'right'}}
+  %0 = "numeric.matmul"(%a0, %a1) : (tensor<3x5x!numeric.fixed<8, 0, "signed">>, tensor<6x2x!numeric.fixed<8, 0, "signed">>) -> tensor<3x2x!numeric.fixed<24, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<3x?x!numeric.fixed<8, 0, "signed">>, %a1: tensor<?x2x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{needs one static inner size: the columns of 'left' and the rows of 'right'}}
+  %0 = "numeric.matmul"(%a0, %a1) : (tensor<3x?x!numeric.fixed<8, 0, "signed">>, tensor<?x2x!numeric.fixed<8, 0, "signed">>) -> tensor<3x2x!numeric.fixed<24, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<3x5x!numeric.fixed<8, 0, "signed">>, %a1: tensor<5x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{has tensors of rank 2, 1, 2; all have rank 2}}
+  %0 = "numeric.matmul"(%a0, %a1) : (tensor<3x5x!numeric.fixed<8, 0, "signed">>, tensor<5x!numeric.fixed<8, 0, "signed">>) -> tensor<3x2x!numeric.fixed<24, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<3x5x!numeric.fixed<8, 0, "signed">>, %a1: tensor<5x2x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{gives a tensor that has not the rows of 'left' and the columns of 'right'}}
+  %0 = "numeric.matmul"(%a0, %a1) : (tensor<3x5x!numeric.fixed<8, 0, "signed">>, tensor<5x2x!numeric.fixed<8, 0, "signed">>) -> tensor<3x3x!numeric.fixed<24, 0, "signed">>
+  return
+}

@@ -1,0 +1,33 @@
+// RUN: stepwell-opt %s | stepwell-opt | FileCheck %s
+
+// CHECK-LABEL: func.func @layer
+// CHECK: "numeric.quantize"(%arg0) {overflow = "saturate", rounding = "half-even"}
+// CHECK-SAME: tensor<?x8x!numeric.fixed<8 : i64, 4 : i64, "signed">>
+// CHECK: "numeric.matmul"
+// CHECK: "numeric.add"
+// CHECK: "numeric.cast"
+// CHECK: "numeric.requantize"{{.*}}multiplier = 77 : i64
+// CHECK: "numeric.dequantize"
+func.func @layer(%x: tensor<?x8xf32>, %w: tensor<8x4x!numeric.fixed<4, 3, "signed">>,
+                 %b: tensor<4x!numeric.fixed<6, 7, "signed">>) -> (tensor<?x4xf32>, tensor<?x4xi8>) {
+  %q = "numeric.quantize"(%x) {rounding = "half-even", overflow = "saturate"} : (tensor<?x8xf32>) -> tensor<?x8x!numeric.fixed<8, 4, "signed">>
+  // 8 * (-128 * -8) = 2**13 needs 15 bits.
+  %p = "numeric.matmul"(%q, %w) : (tensor<?x8x!numeric.fixed<8, 4, "signed">>, tensor<8x4x!numeric.fixed<4, 3, "signed">>) -> tensor<?x4x!numeric.fixed<15, 7, "signed">>
+  %s = "numeric.add"(%p, %b) : (tensor<?x4x!numeric.fixed<15, 7, "signed">>, tensor<4x!numeric.fixed<6, 7, "signed">>) -> tensor<?x4x!numeric.fixed<16, 7, "signed">>
+  %r = "numeric.cast"(%s) {rounding = "half-up", overflow = "saturate"} : (tensor<?x4x!numeric.fixed<16, 7, "signed">>) -> tensor<?x4x!numeric.fixed<8, 4, "unsigned">>
+  %t = "numeric.requantize"(%s) {multiplier = 77, shift = 9, rounding = "floor", overflow = "wrap"} : (tensor<?x4x!numeric.fixed<16, 7, "signed">>) -> tensor<?x4x!numeric.fixed<8, 0, "signed">>
+  %f = "numeric.dequantize"(%r) : (tensor<?x4x!numeric.fixed<8, 4, "unsigned">>) -> tensor<?x4xf32>
+  %i = "numeric.reinterpret"(%t) : (tensor<?x4x!numeric.fixed<8, 0, "signed">>) -> tensor<?x4xi8>
+  return %f, %i : tensor<?x4xf32>, tensor<?x4xi8>
+}
+
+// The widest values that a result must hold, met exactly.
+// CHECK-LABEL: func.func @tight
+func.func @tight(%a: tensor<2x3x!numeric.fixed<4, 1, "unsigned">>, %b: tensor<2x3x!numeric.fixed<3, 1, "unsigned">>)
+    -> (tensor<2x3x!numeric.fixed<5, 1, "unsigned">>, tensor<2x3x!numeric.fixed<7, 2, "unsigned">>) {
+  // CHECK: "numeric.add"
+  %s = "numeric.add"(%a, %b) : (tensor<2x3x!numeric.fixed<4, 1, "unsigned">>, tensor<2x3x!numeric.fixed<3, 1, "unsigned">>) -> tensor<2x3x!numeric.fixed<5, 1, "unsigned">>
+  // CHECK: "numeric.multiply"
+  %p = "numeric.multiply"(%a, %b) : (tensor<2x3x!numeric.fixed<4, 1, "unsigned">>, tensor<2x3x!numeric.fixed<3, 1, "unsigned">>) -> tensor<2x3x!numeric.fixed<7, 2, "unsigned">>
+  return %s, %p : tensor<2x3x!numeric.fixed<5, 1, "unsigned">>, tensor<2x3x!numeric.fixed<7, 2, "unsigned">>
+}
