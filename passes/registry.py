@@ -18,6 +18,7 @@ PASSES: dict[str, str | type[Pass]] = {
     # graph
     "decompose": "stepwell.passes.graph.decompose:Decompose",
     "fold-batch-norm": "stepwell.passes.graph.fold_batch_norm:FoldBatchNorm",
+    "quantize": "stepwell.passes.graph.quantize:Quantize",
     "simplify": "stepwell.passes.graph.simplify:Simplify",
     "split-moments": "stepwell.passes.graph.split_moments:SplitMoments",
     "widen-bytes": "stepwell.passes.graph.widen_bytes:WidenBytes",

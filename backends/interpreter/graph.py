@@ -45,7 +45,7 @@ class GraphInterpreter:
             ExecutionError: PyTorch refuses an operator's arguments.
             InputError: the number of arguments is wrong.
         """
-        op = self._function(function)
+        op = self.function(function)
         block = op.regions[0].blocks[0]
         if len(block.arguments) != len(tensors):
             raise InputError(f"'@{function}' takes {len(block.arguments)} arguments, {len(tensors)} were given")
@@ -63,7 +63,16 @@ class GraphInterpreter:
         Returns:
             The outputs in order, then the new states.
         """
-        op = self._function(function)
+        results = self.run(self.arguments(inputs, parameters, function), function)
+        marked = list(zip(_marks(self.function(function), "res_attrs", len(results)), results, strict=True))
+        outputs = [result for marks, result in marked if "stepwell.state" not in marks]
+        return outputs + [result for marks, result in marked if "stepwell.state" in marks]
+
+    def arguments(
+        self, inputs: Sequence[torch.Tensor], parameters: Mapping[str, Any], function: str = "main"
+    ) -> list[Any]:
+        """All arguments of ``function`` in order, as :meth:`run` takes them."""
+        op = self.function(function)
         remaining = list(inputs)
         arguments: list[Any] = []
         for marks in _marks(op, "arg_attrs", len(op.regions[0].blocks[0].arguments)):
@@ -78,12 +87,10 @@ class GraphInterpreter:
                 raise InputError(f"the entry takes more inputs than the {len(inputs)} that were given")
         if remaining:
             raise InputError(f"the entry takes {len(inputs) - len(remaining)} inputs, {len(inputs)} were given")
-        results = self.run(arguments, function)
-        marked = list(zip(_marks(op, "res_attrs", len(results)), results, strict=True))
-        outputs = [result for marks, result in marked if "stepwell.state" not in marks]
-        return outputs + [result for marks, result in marked if "stepwell.state" in marks]
+        return arguments
 
-    def _function(self, name: str) -> ir.Operation:
+    def function(self, name: str) -> ir.Operation:
+        """The ``func.func`` called ``name``."""
         if name not in self._functions:
             raise UsageError(f"there is no function '@{name}'", hint=f"functions are {', '.join(self._functions)}")
         return self._functions[name]

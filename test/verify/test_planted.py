@@ -35,6 +35,7 @@ CASES = [
     Case("widen-bytes", "bytes", change("torch.constant.int", "1 : i64")),
     Case("simplify", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("split-moments", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
+    Case("quantize", "dense", swap("torch.aten.tanh", "torch.aten.relu"), insert=(("simplify", "quantize"),)),
     Case("fold-batch-norm", "convolution", change("torch.constant.float", "0.5 : f64")),
     Case("lower-views", "indexed", change("torch.constant.float", "2.0 : f64")),
     Case("drop-torch-attributes", "dense", swap("math.tanh", "math.exp")),
