@@ -18,6 +18,7 @@ __all__ = [
     "Frame",
     "GraphOp",
     "LinearOp",
+    "RequantizeOp",
     "SinkOp",
     "SourceOp",
     "Stream",
@@ -73,9 +74,9 @@ class SinkOp(Stream.Operation, name="sink"):
 class LinearOp(Stream.Operation, name="linear"):
     """Rows of ``inner`` elements times a weight matrix: ``outer`` elements each, with an epilogue on the sums.
 
-    ``out[n] = resize(clamp((bias[n] + sum_k in[k] * weight[k, n]) >> shift))`` in two's complement. Sums are kept in
-    ``accumulator`` bits: enough for every result. The right shift is arithmetic; the result is sign-extended or cut to
-    the output's element.
+    ``out[n] = resize(clamp(round((bias[n] + sum_k in[k] * weight[k, n]) >> shift)))`` in two's complement. Sums are
+    kept in ``accumulator`` bits: enough for every result. What the right shift cuts is rounded as ``rounding`` says
+    (``numeric`` has the words); the result is sign-extended or cut to the output's element.
 
     ``weight`` and ``bias`` name parameters (``bias`` "" for none); ``weight_layout`` is ``kn`` or ``nk``.
     ``unroll``: multipliers by input and by output: their product works at once. ``clamp``: lowest and highest value
@@ -93,6 +94,21 @@ class LinearOp(Stream.Operation, name="linear"):
     unroll: ir.ArrayAttr
     accumulator: ir.IntegerAttr
     shift: ir.IntegerAttr
+    rounding: ir.StringAttr
+    clamp: ir.ArrayAttr
+    output: Result[Any] = result()
+
+
+class RequantizeOp(Stream.Operation, name="requantize"):
+    """Every element times a positive constant, then as at the end of ``linear``.
+
+    ``out = resize(clamp(round(in * multiplier >> shift)))``; products are as wide as they need be.
+    """
+
+    value: Operand[Any]
+    multiplier: ir.IntegerAttr
+    shift: ir.IntegerAttr
+    rounding: ir.StringAttr
     clamp: ir.ArrayAttr
     output: Result[Any] = result()
 

@@ -6,6 +6,7 @@ from torch_mlir import ir
 
 from stepwell.backends.hls.components.base import Component, Port
 from stepwell.backends.hls.components.linear import Linear
+from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.backends.hls.design import Design, Sink
 from stepwell.dialects import stream
 from stepwell.support.errors import UnsupportedError
@@ -47,6 +48,8 @@ class _Describer:
                 self.names[op.results[0]] = name
             elif op.name == "stream.linear":
                 self.add_linear(op)
+            elif op.name == "stream.requantize":
+                self.add_requantize(op)
             elif op.name == "stream.sink":
                 port = _port(_text(op, "output"), op.operands[0])
                 self.outputs.append(Sink(self.names[op.operands[0]], port))
@@ -75,6 +78,24 @@ class _Describer:
             bias=_text(op, "bias"),
             accumulator=_number(op, "accumulator"),
             shift=_number(op, "shift"),
+            rounding=_text(op, "rounding"),
+            clamp=(low, high),
+        )
+        self.components.append(component)
+        self.names[op.results[0]] = name
+
+    def add_requantize(self, op: ir.Operation) -> None:
+        name = f"requantize{len(self.components)}"
+        low, high = _numbers(op, "clamp")
+        component = Requantize(
+            name=name,
+            source=self.names[op.operands[0]],
+            location=describe_location(op.location),
+            input=_port("in", op.operands[0]),
+            output=_port("out", op.results[0]),
+            multiplier=_number(op, "multiplier"),
+            shift=_number(op, "shift"),
+            rounding=_text(op, "rounding"),
             clamp=(low, high),
         )
         self.components.append(component)

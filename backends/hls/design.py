@@ -10,9 +10,10 @@ from typing import Any
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.components.base import Array, Component, Port
 from stepwell.backends.hls.components.linear import Linear
+from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.support.errors import ArtifactError
 
-_KINDS: dict[str, type[Component]] = {cls.kind: cls for cls in (Linear,)}
+_KINDS: dict[str, type[Component]] = {cls.kind: cls for cls in (Linear, Requantize)}
 
 
 @dataclass(frozen=True)

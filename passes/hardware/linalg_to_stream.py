@@ -121,6 +121,7 @@ class _Converter:
                 unroll=stream.integers([inner, outer]),
                 accumulator=stream.integer(layer.accumulator),
                 shift=stream.integer(layer.shift),
+                rounding=ir.StringAttr.get("floor"),
                 clamp=stream.integers(layer.clamp or signed_range(layer.wrap)),
                 output=stream.stream_type(layer.output, outer, shape),
             )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,9 @@ from stepwell.backends.hls.components.linear import Linear
 from stepwell.backends.hls.design import Design, Sink
 from stepwell.backends.hls.generate import generate
 from stepwell.backends.hls.simulate import Simulator
+
+sys.path.insert(0, str(Path(__file__).parent))  # for the roundings beside the tests
+from roundings import clamped, rounded
 
 
 @dataclass
@@ -32,8 +37,9 @@ class Layer:
             "fmk,kn->fmn", frames.astype(np.int64), weight.T if self.spec.weight_layout == "nk" else weight
         )
         sums = sums + (self.parameters["b"].astype(np.int64) if self.spec.bias else 0)
-        result = np.minimum(np.maximum(sums >> self.spec.shift, self.spec.clamp[0]), self.spec.clamp[1])
-        return result.astype(f"int{self.spec.output.bits}")
+        return clamped(rounded(sums * 2.0**-self.spec.shift, self.spec.rounding), self.spec.clamp).astype(
+            f"int{self.spec.output.bits}"
+        )
 
     def simulator(self) -> Simulator:
         """The hardware, generated once."""
@@ -71,6 +77,7 @@ def build_layer(m: int, k: int, n: int, pi: int, po: int, **options: Any) -> Lay
         bias="b" if "b" in parameters else "",
         accumulator=options.get("accumulator", 2 * bits + 6),
         shift=options.get("shift", 7),
+        rounding=options.get("rounding", "floor"),
         clamp=options.get("clamp", (-128, 127)),
     )
     ports = Port("x", bits, pi, (m, k)), Port("0", out_bits, po, (m, n))

@@ -15,6 +15,10 @@ FULL = (-(1 << 31), (1 << 31) - 1)
 CASES: dict[str, tuple[tuple[int, int, int, int, int], dict[str, Any]]] = {
     "8x8-by-4x4": ((5, 8, 8, 4, 4), {}),
     "one-multiplier": ((1, 8, 8, 1, 1), {"bias": False, "shift": 0, "clamp": FULL, "out_bits": 32, "accumulator": 19}),
+    "half-even": ((5, 8, 8, 4, 4), {"rounding": "half-even", "shift": 3}),
+    "half-away-in-one-beat": ((3, 4, 3, 4, 3), {"rounding": "half-away", "shift": 4}),
+    "half-up-in-one-beat": ((3, 4, 3, 4, 3), {"rounding": "half-up", "shift": 5, "clamp": (0, 127)}),
+    "to-zero": ((3, 5, 3, 1, 1), {"rounding": "to-zero", "shift": 6}),
     "uneven-2x4": ((3, 8, 8, 2, 4), {"layout": "nk", "clamp": (0, 127)}),
     "whole-row-8x8": ((5, 8, 8, 8, 8), {}),
     "prime-7x5-by-7x1": ((2, 7, 5, 7, 1), {}),

@@ -1,4 +1,4 @@
-"""linear: rows times a weight matrix that stays in the hardware, with bias, shift, clamp and cast."""
+"""linear: rows times a weight matrix that stays in the hardware, with bias, rounding shift, clamp and cast."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.components.base import Array, Component
-from stepwell.support.widths import signed_range, signed_width
+from stepwell.backends.hls.components.rescale import Rescale, modular, wrap
 
 
 @dataclass(frozen=True)
 class Linear(Component):
-    """``out[n] = cast(clamp((bias[n] + sum_k in[k] * weight[k, n]) >> shift))``, see ``stream.linear``.
+    """``out[n] = cast(clamp(round((bias[n] + sum_k in[k] * weight[k, n]) >> shift)))``, see ``stream.linear``.
 
     ``inner_unroll`` elements of a row meet ``outer_unroll`` columns in every cycle. A row is read once and kept for
     the other columns; the next row comes in while the last columns of this one are computed. Four registers lie between
@@ -34,6 +32,7 @@ class Linear(Component):
     bias: str
     accumulator: int
     shift: int
+    rounding: str
     clamp: tuple[int, int]
 
     @property
@@ -45,6 +44,11 @@ class Linear(Component):
     def column_groups(self) -> int:
         """Beats of an output row."""
         return self.outer // self.outer_unroll
+
+    @property
+    def rescale(self) -> Rescale:
+        """What happens to the sums."""
+        return Rescale(self.shift, self.rounding, self.clamp, self.output.bits)
 
     @property
     def multipliers(self) -> int:
@@ -59,12 +63,10 @@ class Linear(Component):
         return (self.weight, self.bias) if self.bias else (self.weight,)
 
     def reference(self, frame: Array, parameters: Mapping[str, Array]) -> Array:
-        sums = _modular(frame) @ _modular(self._matrix(parameters))
+        sums = modular(frame) @ modular(self._matrix(parameters))
         if self.bias:
-            sums = sums + _modular(parameters[self.bias])
-        values = _wrap(sums, self.accumulator) >> self.shift
-        values = np.clip(values, self.clamp[0], self.clamp[1])
-        return _wrap(values.astype(np.uint64), self.output.bits)
+            sums = sums + modular(parameters[self.bias])
+        return self.rescale.reference(wrap(sums, self.accumulator))
 
     def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
         groups, beats = self.column_groups, self.row_beats
@@ -115,7 +117,10 @@ class _LinearCircuit:
         valid = self._delay("valid_2", valid)
         totals = self._accumulate(sums, valid, first, group)
         done = self._delay("valid_3", c.both(valid, last) if last else valid)
-        results = [self._delay(f"result_{o}", self._finish(t), reset=False) for o, t in enumerate(totals)]
+        results = [
+            self._delay(f"result_{o}", rescale.circuit(c, f"{o}", total), reset=False)
+            for o, (total, rescale) in enumerate(totals)
+        ]
         c.drive(self.out_valid, done, self.advance)
         c.output("in_ready", c.both(self.advance, self._is(self.group, 0)) if self.group else self.advance)
         c.output("out_data", c.concat(results))
@@ -181,8 +186,10 @@ class _LinearCircuit:
             sums.append(c.sum(terms))
         return sums
 
-    def _accumulate(self, sums: list[Wire], valid: Wire, first: Wire | None, group: Wire | None) -> list[Wire]:
-        """Add the sums of a row's beats to the bias; gives the shifted totals."""
+    def _accumulate(
+        self, sums: list[Wire], valid: Wire, first: Wire | None, group: Wire | None
+    ) -> list[tuple[Wire, Rescale]]:
+        """Add the sums of a row's beats to the bias; gives the totals and what is still to be done with each."""
         spec, c = self.spec, self.c
         width = spec.accumulator
         starts = [c.constant(0, width)] * spec.outer_unroll
@@ -193,36 +200,14 @@ class _LinearCircuit:
         enable = c.both(self.advance, valid)
         totals = []
         for o, (start, term) in enumerate(zip(starts, sums, strict=True)):
-            if first is None:  # a row is one beat: nothing to accumulate, so only what the shift leaves is kept
-                whole = c.add(start, c.resize(term, width))
-                kept = self._shift(whole)
-                if kept.width < width:
-                    c.discard(f"{o}", c.bits(whole, 0, width - kept.width))
-                totals.append(self._delay(f"total_{o}", kept, reset=False))
+            if first is None:  # a row is one beat: nothing to accumulate, so only what rounding reads is kept
+                kept, rest = spec.rescale.trim(c, f"{o}", c.add(start, c.resize(term, width)))
+                totals.append((self._delay(f"total_{o}", kept, reset=False), rest))
                 continue
             total = c.register(f"total_{o}", width)
             c.drive(total, c.add(c.choose(first, start, total), c.resize(term, width)), enable, reset=False)
-            totals.append(self._shift(total))
+            totals.append((total, spec.rescale))
         return totals
-
-    def _shift(self, total: Wire) -> Wire:
-        """The arithmetic right shift: the upper bits, at least the sign."""
-        shift = min(self.spec.shift, total.width - 1)
-        return self.c.bits(total, shift, total.width - shift)
-
-    def _finish(self, value: Wire) -> Wire:
-        """Clamp and cast; every cut keeps the value, but for the cast."""
-        spec, c = self.spec, self.c
-        low, high = spec.clamp
-        lowest, highest = signed_range(value.width)
-        if low > highest or high < lowest:
-            return c.constant(low if low > highest else high, spec.output.bits)
-        if low > lowest:
-            value = c.choose(c.compare("slt", value, low), c.constant(low, value.width), value)
-        if high < highest:
-            value = c.choose(c.compare("sgt", value, high), c.constant(high, value.width), value)
-        value = c.resize(value, min(value.width, signed_width((low, high))))
-        return c.resize(value, spec.output.bits)
 
     def _delay(self, name: str, value: Wire, *, reset: bool = True) -> Wire:
         return self.c.drive(self.c.register(name, value.width), value, self.advance, reset=reset)
@@ -233,17 +218,6 @@ class _LinearCircuit:
 
 def _address_width(count: int) -> int:
     return max(1, (count - 1).bit_length())
-
-
-def _modular(values: Array) -> Array:
-    """As unsigned 64-bit integers, whose arithmetic wraps: right for every width up to 64."""
-    return values.astype(np.int64).astype(np.uint64)
-
-
-def _wrap(values: Array, bits: int) -> Array:
-    """The low ``bits`` of unsigned 64-bit values, read as signed."""
-    spare = np.uint64(64 - bits)
-    return (values << spare).view(np.int64) >> spare.astype(np.int64)
 
 
 def _word(values: Array, bits: int) -> str:

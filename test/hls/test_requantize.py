@@ -1,0 +1,125 @@
+"""The component requantize in Verilator: every rounding, multipliers and powers of two, stalls, resets, lint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from roundings import clamped, rounded
+
+from stepwell.backends.hls import verilate
+from stepwell.backends.hls.components.base import Array, Port
+from stepwell.backends.hls.components.requantize import Requantize
+from stepwell.backends.hls.design import Design, Sink
+from stepwell.backends.hls.generate import generate
+from stepwell.backends.hls.simulate import EAGER, Simulator, Traffic
+from stepwell.support.fixed_point import ROUNDINGS
+
+INT8 = (-128, 127)
+# Name -> shape, beat, bits in, bits out, multiplier, shift, rounding, clamp.
+CASES: dict[str, tuple[tuple[int, ...], int, int, int, int, int, str, tuple[int, int]]] = {
+    **{f"scaled-{word}": ((5, 8), 4, 16, 8, 77, 13, word, INT8) for word in ROUNDINGS},
+    **{f"power-{word}": ((3, 7), 7, 16, 8, 1, 7, word, INT8) for word in ROUNDINGS},
+    "one-element": ((1, 1), 1, 8, 8, 5, 3, "half-even", INT8),
+    "one-bit-cut": ((2, 3), 1, 8, 8, 1, 1, "half-even", INT8),
+    "nothing-cut": ((2, 3), 3, 8, 16, 3, 0, "half-up", (-(1 << 15), (1 << 15) - 1)),
+    "all-cut": ((2, 3), 3, 8, 8, 1, 11, "half-away", INT8),
+    "relu": ((2, 4), 2, 32, 8, 12345, 20, "half-up", (0, 127)),
+    "wraps": ((4, 3), 1, 16, 8, 3, 2, "floor", (-(1 << 31), (1 << 31) - 1)),
+    "wraps-by-sign": ((2, 5), 5, 16, 8, 1, 2, "half-away", (-(1 << 31), (1 << 31) - 1)),
+    "power-of-two-times": ((4, 3), 1, 8, 16, 4, 1, "ceil", (-300, 200)),
+    "constant": ((4, 3), 3, 8, 8, 1, 0, "floor", (200, 201)),
+}
+
+
+@pytest.fixture(scope="module")
+def design() -> Design:
+    """All cases side by side: one build."""
+    inputs, components, outputs = [], [], []
+    for number, (name, case) in enumerate(CASES.items()):
+        shape, beat, bits, out_bits, multiplier, shift, rounding, clamp = case
+        ports = Port("in", bits, beat, shape), Port("out", out_bits, beat, shape)
+        label = f"requantize{number}"
+        components.append(Requantize(label, name, "model.py:1:0", *ports, multiplier, shift, rounding, clamp))
+        inputs.append(Port(name, bits, beat, shape))
+        outputs.append(Sink(label, Port(name, out_bits, beat, shape)))
+    return Design("stepwell_main", tuple(inputs), tuple(components), tuple(outputs))
+
+
+@pytest.fixture(scope="module")
+def simulator(design: Design) -> Simulator:
+    return Simulator(design, {name: text.encode() for name, text in generate(design).items()})
+
+
+def frames_of(design: Design, seed: int, count: int = 3) -> dict[str, Array]:
+    """Random frames, with the ends of the range among them."""
+    random = np.random.default_rng(seed)
+    frames = {}
+    for port in design.inputs:
+        low, high = -(1 << (port.bits - 1)), (1 << (port.bits - 1)) - 1
+        values = random.integers(low, high, (count, *port.shape), endpoint=True)
+        values.flat[:3] = (low, high, -1)
+        frames[port.name] = values.astype(f"int{port.bits}")
+    return frames
+
+
+def expected(frames: dict[str, Array]) -> list[Array]:
+    results = []
+    for name, case in CASES.items():
+        multiplier, shift, rounding, clamp = case[4:]
+        numbers = rounded(frames[name].astype(np.float64) * multiplier / 2.0**shift, rounding)
+        results.append(clamped(numbers, clamp).astype(f"int{case[3]}"))
+    return results
+
+
+def check(design: Design, simulator: Simulator, seed: int, traffic: Traffic) -> Any:
+    frames = frames_of(design, seed)
+    result = simulator.run(frames, traffic)
+    for name, got, wanted in zip(CASES, result.outputs, expected(frames), strict=True):
+        np.testing.assert_array_equal(got, wanted, err_msg=name)
+    return result
+
+
+def test_a_beat_a_cycle(design: Design, simulator: Simulator) -> None:
+    result = check(design, simulator, 0, EAGER)
+    assert result.cycles <= 3 * design.cycles + 2
+
+
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_random_valid_and_ready_change_nothing(design: Design, simulator: Simulator, seed: int) -> None:
+    valid, ready = ((50, 100), (100, 30), (60, 60), (20, 20), (90, 10), (10, 90))[seed - 1]
+    check(design, simulator, seed, Traffic(valid, ready, seed))
+
+
+@pytest.mark.parametrize("cycle", [1, 2, 5])
+def test_reset_in_mid_frame_starts_over(design: Design, simulator: Simulator, cycle: int) -> None:
+    check(design, simulator, cycle, Traffic(80, 80, cycle, reset_at=cycle))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_reference_is_what_a_user_means(design: Design, seed: int) -> None:
+    frames = frames_of(design, seed)
+    wanted = expected(frames)
+    for number in range(3):
+        got = design.reference({name: frame[number] for name, frame in frames.items()}, {})
+        for name, result, want in zip(CASES, got, wanted, strict=True):
+            np.testing.assert_array_equal(result, want[number], err_msg=name)
+
+
+def test_lint_finds_nothing(design: Design, simulator: Simulator) -> None:
+    assert verilate.lint(design.top, simulator.sources) == ""
+
+
+def test_nothing_is_a_latch(simulator: Simulator) -> None:
+    assert not any(b"always_latch" in text or b"always @(*)" in text for text in simulator.sources.values())
+
+
+def test_design_survives_json(design: Design) -> None:
+    assert Design.from_json(design.to_json()) == design
+
+
+def test_powers_of_two_need_no_multiplier(design: Design) -> None:
+    counts = {component.source: component.multipliers for component in design.components}
+    assert counts["scaled-floor"] == 4
+    assert counts["power-floor"] == counts["power-of-two-times"] == 0
