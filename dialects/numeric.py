@@ -15,6 +15,7 @@ from torch_mlir import ir
 from torch_mlir.dialects.ext import Dialect, Operand, Result, result
 
 from stepwell.dialects import numeric_rules as rules
+from stepwell.dialects.rules import verifier
 from stepwell.support.fixed_point import Format
 
 __all__ = [
@@ -52,7 +53,7 @@ class QuantizeOp(Numeric.Operation, name="quantize"):
     rounding: ir.StringAttr
     overflow: ir.StringAttr
     output: Result[Any] = result()
-    verify_invariants = staticmethod(rules.verifier(rules.quantize))
+    verify_invariants = staticmethod(verifier(rules.quantize))
 
 
 class DequantizeOp(Numeric.Operation, name="dequantize"):
@@ -60,7 +61,7 @@ class DequantizeOp(Numeric.Operation, name="dequantize"):
 
     value: Operand[Any]
     output: Result[Any] = result()
-    verify_invariants = staticmethod(rules.verifier(rules.dequantize))
+    verify_invariants = staticmethod(verifier(rules.dequantize))
 
 
 class CastOp(Numeric.Operation, name="cast"):
@@ -70,7 +71,7 @@ class CastOp(Numeric.Operation, name="cast"):
     rounding: ir.StringAttr
     overflow: ir.StringAttr
     output: Result[Any] = result()
-    verify_invariants = staticmethod(rules.verifier(rules.cast))
+    verify_invariants = staticmethod(verifier(rules.cast))
 
 
 class RequantizeOp(Numeric.Operation, name="requantize"):
@@ -82,7 +83,7 @@ class RequantizeOp(Numeric.Operation, name="requantize"):
     rounding: ir.StringAttr
     overflow: ir.StringAttr
     output: Result[Any] = result()
-    verify_invariants = staticmethod(rules.verifier(rules.requantize))
+    verify_invariants = staticmethod(verifier(rules.requantize))
 
 
 class ReinterpretOp(Numeric.Operation, name="reinterpret"):
@@ -90,7 +91,7 @@ class ReinterpretOp(Numeric.Operation, name="reinterpret"):
 
     value: Operand[Any]
     output: Result[Any] = result()
-    verify_invariants = staticmethod(rules.verifier(rules.reinterpret))
+    verify_invariants = staticmethod(verifier(rules.reinterpret))
 
 
 class AddOp(Numeric.Operation, name="add"):
@@ -99,7 +100,7 @@ class AddOp(Numeric.Operation, name="add"):
     left: Operand[Any]
     right: Operand[Any]
     output: Result[Any] = result()
-    verify_invariants = staticmethod(rules.verifier(rules.add))
+    verify_invariants = staticmethod(verifier(rules.add))
 
 
 class MultiplyOp(Numeric.Operation, name="multiply"):
@@ -108,7 +109,7 @@ class MultiplyOp(Numeric.Operation, name="multiply"):
     left: Operand[Any]
     right: Operand[Any]
     output: Result[Any] = result()
-    verify_invariants = staticmethod(rules.verifier(rules.multiply))
+    verify_invariants = staticmethod(verifier(rules.multiply))
 
 
 class MatmulOp(Numeric.Operation, name="matmul"):
@@ -117,7 +118,7 @@ class MatmulOp(Numeric.Operation, name="matmul"):
     left: Operand[Any]
     right: Operand[Any]
     output: Result[Any] = result()
-    verify_invariants = staticmethod(rules.verifier(rules.matmul))
+    verify_invariants = staticmethod(verifier(rules.matmul))
 
 
 def load(context: ir.Context) -> None:

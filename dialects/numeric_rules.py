@@ -1,34 +1,16 @@
-"""What operations of ``numeric`` must satisfy: each rule raises :class:`Violation` with what is wrong."""
+"""What operations of ``numeric`` must satisfy: each rule raises ``Violation`` with what is wrong."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from torch_mlir import ir
 
+from stepwell.dialects.rules import Violation, check_number, check_word
 from stepwell.support.fixed_point import MAX_FRAC, MAX_WIDTH, OVERFLOWS, ROUNDINGS, Format
 from stepwell.support.widths import Range, dot_product_range
 
 _FIXED = re.compile(r'!numeric\.fixed<(-?\d+) : i\d+, (-?\d+) : i\d+, "(\w+)">')
-
-
-class Violation(Exception):
-    """A rule that an operation breaks."""
-
-
-def verifier(rule: Callable[[ir.Operation], None]) -> Callable[[ir.OpView], bool]:
-    """``rule`` as MLIR calls it: a violation becomes a diagnostic at the operation."""
-
-    def verify(op: ir.OpView) -> bool:
-        try:
-            rule(op.operation)
-        except Violation as violation:
-            op.operation.location.emit_error(f"'{op.operation.name}' op {violation}")
-            return False
-        return True
-
-    return verify
 
 
 def read_format(kind: ir.Type) -> Format | None:
@@ -83,11 +65,8 @@ def cast(op: ir.Operation) -> None:
 def requantize(op: ir.Operation) -> None:
     """A format to another, scaled."""
     cast(op)
-    multiplier, shift = (ir.IntegerAttr(op.attributes[name]).value for name in ("multiplier", "shift"))
-    if multiplier < 1:
-        raise Violation(f"multiplies by {multiplier}; multipliers are positive")
-    if abs(shift) > MAX_WIDTH:
-        raise Violation(f"shifts by {shift} bits; the limit is {MAX_WIDTH}")
+    check_number(op, "multiplier", 1)
+    check_number(op, "shift", -MAX_WIDTH, MAX_WIDTH)
 
 
 def reinterpret(op: ir.Operation) -> None:
@@ -160,10 +139,8 @@ def _check_holds(output: Format, values: Range, what: str) -> None:
 
 
 def _check_words(op: ir.Operation) -> None:
-    for name, known in (("rounding", ROUNDINGS), ("overflow", OVERFLOWS)):
-        word = ir.StringAttr(op.attributes[name]).value
-        if word not in known:
-            raise Violation(f"has {name} '{word}'; it is one of {', '.join(known)}")
+    check_word(op, "rounding", ROUNDINGS)
+    check_word(op, "overflow", OVERFLOWS)
 
 
 def _check_row(op: ir.Operation) -> None:

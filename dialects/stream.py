@@ -13,11 +13,16 @@ from typing import Any, NamedTuple
 from torch_mlir import ir
 from torch_mlir.dialects.ext import Dialect, Operand, Region, Result, result
 
+from stepwell.dialects.rules import Violation, check_number, check_word, verifier
+from stepwell.support.fixed_point import ROUNDINGS
+
 __all__ = [
     "ROW_MAJOR",
+    "AddOp",
     "Frame",
     "GraphOp",
     "LinearOp",
+    "MultiplyOp",
     "RequantizeOp",
     "SinkOp",
     "SourceOp",
@@ -71,6 +76,30 @@ class SinkOp(Stream.Operation, name="sink"):
     output: ir.StringAttr
 
 
+def _rescale(op: ir.Operation) -> None:
+    """What follows on a wide result."""
+    check_number(op, "shift", 0)
+    check_word(op, "rounding", ROUNDINGS)
+    ends = [ir.IntegerAttr(end).value for end in ir.ArrayAttr(op.attributes["clamp"])]
+    if len(ends) != 2 or ends[0] > ends[1]:
+        raise Violation(f"has clamp {ends}; it is the lowest and the highest value")
+
+
+def _pointwise(op: ir.Operation) -> None:
+    """Streams whose elements come in step."""
+    _rescale(op)
+    frames = [read_stream(value.type) for value in (*op.operands, *op.results)]
+    if len({(frame.shape, frame.beat) for frame in frames}) != 1:
+        listed = ", ".join(f"{list(frame.shape)} by {frame.beat}" for frame in frames)
+        raise Violation(f"has streams of frames {listed} at once; all must be the same")
+
+
+def _requantize(op: ir.Operation) -> None:
+    """A positive multiplier."""
+    _pointwise(op)
+    check_number(op, "multiplier", 1)
+
+
 class LinearOp(Stream.Operation, name="linear"):
     """Rows of ``inner`` elements times a weight matrix: ``outer`` elements each, with an epilogue on the sums.
 
@@ -97,12 +126,38 @@ class LinearOp(Stream.Operation, name="linear"):
     rounding: ir.StringAttr
     clamp: ir.ArrayAttr
     output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(_rescale))
+
+
+class AddOp(Stream.Operation, name="add"):
+    """Sums of elements: ``out = resize(clamp(round((left + right) >> shift)))``; sums have a bit more than operands."""
+
+    left: Operand[Any]
+    right: Operand[Any]
+    shift: ir.IntegerAttr
+    rounding: ir.StringAttr
+    clamp: ir.ArrayAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(_pointwise))
+
+
+class MultiplyOp(Stream.Operation, name="multiply"):
+    """Products of elements, as wide as both operands together, and then as in ``add``."""
+
+    left: Operand[Any]
+    right: Operand[Any]
+    shift: ir.IntegerAttr
+    rounding: ir.StringAttr
+    clamp: ir.ArrayAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(_pointwise))
 
 
 class RequantizeOp(Stream.Operation, name="requantize"):
     """Every element times a positive constant, then as at the end of ``linear``.
 
-    ``out = resize(clamp(round(in * multiplier >> shift)))``; products are as wide as they need be.
+    ``out = resize(clamp(round(in * multiplier >> shift)))``; products are as wide as they need be. With a multiplier of
+    1 and 0 as the lowest value it is relu.
     """
 
     value: Operand[Any]
@@ -111,6 +166,7 @@ class RequantizeOp(Stream.Operation, name="requantize"):
     rounding: ir.StringAttr
     clamp: ir.ArrayAttr
     output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(_requantize))
 
 
 def load(context: ir.Context) -> None:

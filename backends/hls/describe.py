@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from torch_mlir import ir
 
 from stepwell.backends.hls.components.base import Component, Port
+from stepwell.backends.hls.components.elementwise import Add, Multiply
 from stepwell.backends.hls.components.linear import Linear
 from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.backends.hls.design import Design, Sink
@@ -35,6 +39,7 @@ class _Describer:
     def __init__(self, graph: ir.Operation) -> None:
         self.graph = graph
         self.names: dict[ir.Value, str] = {}
+        self.read_already: set[ir.Value] = set()
         self.inputs: list[Port] = []
         self.components: list[Component] = []
         self.outputs: list[Sink] = []
@@ -46,60 +51,69 @@ class _Describer:
                 name = _text(op, "input")
                 self.inputs.append(_port(name, op.results[0]))
                 self.names[op.results[0]] = name
-            elif op.name == "stream.linear":
-                self.add_linear(op)
-            elif op.name == "stream.requantize":
-                self.add_requantize(op)
             elif op.name == "stream.sink":
                 port = _port(_text(op, "output"), op.operands[0])
-                self.outputs.append(Sink(self.names[op.operands[0]], port))
+                self.outputs.append(Sink(self.read(op.operands[0], op), port))
+            elif op.name in _MAKERS:
+                self.add(op)
             else:
                 raise UnsupportedError(f"'{op.name}' is no hardware component", where=describe_location(op.location))
         top = f"stepwell_{_text(self.graph, 'sym_name')}"
         return Design(top, tuple(self.inputs), tuple(self.components), tuple(self.outputs))
 
-    def add_linear(self, op: ir.Operation) -> None:
-        name = f"linear{len(self.components)}"
-        inner_unroll, outer_unroll = _numbers(op, "unroll")
+    def add(self, op: ir.Operation) -> None:
+        """A component, called after its kind."""
+        cls, inputs, details = _MAKERS[op.name]
+        name = f"{cls.kind}{len(self.components)}"
+        sources = tuple(self.read(operand, op) for operand in op.operands)
+        ports = tuple(_port(port, operand) for port, operand in zip(inputs, op.operands, strict=True))
+        output = _port("out", op.results[0])
         low, high = _numbers(op, "clamp")
-        component = Linear(
-            name=name,
-            source=self.names[op.operands[0]],
-            location=describe_location(op.location),
-            input=_port("in", op.operands[0]),
-            output=_port("out", op.results[0]),
-            inner=_number(op, "inner"),
-            outer=_number(op, "outer"),
-            inner_unroll=inner_unroll,
-            outer_unroll=outer_unroll,
-            weight=_text(op, "weight"),
-            weight_bits=ir.IntegerType(ir.TypeAttr(op.attributes["weight_type"]).value).width,
-            weight_layout=_text(op, "weight_layout"),
-            bias=_text(op, "bias"),
-            accumulator=_number(op, "accumulator"),
-            shift=_number(op, "shift"),
-            rounding=_text(op, "rounding"),
-            clamp=(low, high),
-        )
-        self.components.append(component)
+        rescale = {"shift": _number(op, "shift"), "rounding": _text(op, "rounding"), "clamp": (low, high)}
+        where = describe_location(op.location)
+        self.components.append(cls(name, sources, where, ports, output, **rescale, **details(op)))
         self.names[op.results[0]] = name
 
-    def add_requantize(self, op: ir.Operation) -> None:
-        name = f"requantize{len(self.components)}"
-        low, high = _numbers(op, "clamp")
-        component = Requantize(
-            name=name,
-            source=self.names[op.operands[0]],
-            location=describe_location(op.location),
-            input=_port("in", op.operands[0]),
-            output=_port("out", op.results[0]),
-            multiplier=_number(op, "multiplier"),
-            shift=_number(op, "shift"),
-            rounding=_text(op, "rounding"),
-            clamp=(low, high),
-        )
-        self.components.append(component)
-        self.names[op.results[0]] = name
+    def read(self, value: ir.Value, op: ir.Operation) -> str:
+        """Who sends the stream ``value``, which ``op`` alone may read."""
+        if value in self.read_already:
+            raise UnsupportedError(
+                "a stream that two components read has no hardware yet", where=describe_location(op.location)
+            )
+        self.read_already.add(value)
+        return self.names[value]
+
+
+def _linear(op: ir.Operation) -> dict[str, Any]:
+    inner_unroll, outer_unroll = _numbers(op, "unroll")
+    return {
+        "inner": _number(op, "inner"),
+        "outer": _number(op, "outer"),
+        "inner_unroll": inner_unroll,
+        "outer_unroll": outer_unroll,
+        "weight": _text(op, "weight"),
+        "weight_bits": ir.IntegerType(ir.TypeAttr(op.attributes["weight_type"]).value).width,
+        "weight_layout": _text(op, "weight_layout"),
+        "bias": _text(op, "bias"),
+        "accumulator": _number(op, "accumulator"),
+    }
+
+
+def _requantize(op: ir.Operation) -> dict[str, Any]:
+    return {"multiplier": _number(op, "multiplier")}
+
+
+def _nothing(op: ir.Operation) -> dict[str, Any]:
+    return {}
+
+
+# Operation -> its component, the names of its inputs, and what it says beside streams and rescaling.
+_MAKERS: dict[str, tuple[type[Component], tuple[str, ...], Callable[[ir.Operation], dict[str, Any]]]] = {
+    "stream.add": (Add, ("left", "right"), _nothing),
+    "stream.linear": (Linear, ("in",), _linear),
+    "stream.multiply": (Multiply, ("left", "right"), _nothing),
+    "stream.requantize": (Requantize, ("in",), _requantize),
+}
 
 
 def _port(name: str, value: ir.Value) -> Port:

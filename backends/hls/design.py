@@ -9,11 +9,12 @@ from typing import Any
 
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.components.base import Array, Component, Port
+from stepwell.backends.hls.components.elementwise import Add, Multiply
 from stepwell.backends.hls.components.linear import Linear
 from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.support.errors import ArtifactError
 
-_KINDS: dict[str, type[Component]] = {cls.kind: cls for cls in (Linear, Requantize)}
+_KINDS: dict[str, type[Component]] = {cls.kind: cls for cls in (Add, Linear, Multiply, Requantize)}
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ class Design:
         """One frame of every input through all components, bit for bit; the outputs in order."""
         values = dict(frames)
         for component in self.components:
-            values[component.name] = component.reference(values[component.source], parameters)
+            frames_in = [values[source] for source in component.sources]
+            values[component.name] = component.reference(frames_in, parameters)
         return [values[sink.source] for sink in self.outputs]
 
     @property
@@ -102,17 +104,21 @@ class Design:
         for port in self.inputs:
             prefix = axis_in(port.name)
             streams[port.name] = (top.input(f"{prefix}_tdata", port.width), top.input(f"{prefix}_tvalid", 1))
-        ready = {c.source: top.instance_output(c.name, "in_ready", 1) for c in self.components}
+        ready = {
+            source: top.instance_output(component.name, f"{port.name}_ready", 1)
+            for component in self.components
+            for source, port in zip(component.sources, component.inputs, strict=True)
+        }
         for sink in self.outputs:
             ready[sink.source] = top.input(f"{axis_out(sink.port.name)}_tready", 1)
         for component in self.components:
-            data, valid = streams[component.source]
-            wires = top.instance(
-                component.name,
-                component.name,
-                [("in_data", data), ("in_valid", valid), ("out_ready", ready[component.name])],
-                [("in_ready", 1), ("out_data", component.output.width), ("out_valid", 1)],
-            )
+            driven: list[tuple[str, Wire]] = []
+            for source, port in zip(component.sources, component.inputs, strict=True):
+                driven += zip((f"{port.name}_data", f"{port.name}_valid"), streams[source], strict=True)
+            driven.append(("out_ready", ready[component.name]))
+            taken = [(f"{port.name}_ready", 1) for port in component.inputs]
+            taken += [("out_data", component.output.width), ("out_valid", 1)]
+            wires = top.instance(component.name, component.name, driven, taken)
             streams[component.name] = (wires["out_data"], wires["out_valid"])
         for port in self.inputs:
             top.output(f"{axis_in(port.name)}_tready", ready[port.name])
@@ -143,7 +149,8 @@ def _port(data: dict[str, Any]) -> Port:
 
 def _component(data: dict[str, Any]) -> Component:
     cls = _KINDS[data.pop("kind")]
-    converted: dict[str, Any] = {**data, "input": _port(data["input"]), "output": _port(data["output"])}
+    inputs = [_port(port) for port in data["inputs"]]
+    converted: dict[str, Any] = {**data, "inputs": inputs, "output": _port(data["output"])}
     known = {f.name for f in fields(cls)}
     if set(converted) != known:
         raise ValueError(f"component '{cls.kind}' has fields {sorted(converted)}")

@@ -89,7 +89,7 @@ func.func @f(%a0: tensor<4xf32>) {
 // -----
 
 func.func @f(%a0: tensor<4x!numeric.fixed<9, 0, "signed">>) {
-  // expected-error @below {{multiplies by 0; multipliers are positive}}
+  // expected-error @below {{has multiplier 0; it is at least 1}}
   %0 = "numeric.requantize"(%a0) {multiplier = 0, shift = 1, rounding = "floor", overflow = "saturate"} : (tensor<4x!numeric.fixed<9, 0, "signed">>) -> tensor<4x!numeric.fixed<8, 0, "signed">>
   return
 }
@@ -97,7 +97,7 @@ func.func @f(%a0: tensor<4x!numeric.fixed<9, 0, "signed">>) {
 // -----
 
 func.func @f(%a0: tensor<4x!numeric.fixed<9, 0, "signed">>) {
-  // expected-error @below {{shifts by 300 bits; the limit is 256}}
+  // expected-error @below {{has shift 300; it is -256 to 256}}
   %0 = "numeric.requantize"(%a0) {multiplier = 1, shift = 300, rounding = "floor", overflow = "saturate"} : (tensor<4x!numeric.fixed<9, 0, "signed">>) -> tensor<4x!numeric.fixed<8, 0, "signed">>
   return
 }

@@ -63,9 +63,9 @@ def build_layer(m: int, k: int, n: int, pi: int, po: int, **options: Any) -> Lay
         parameters["b"] = rng.integers(-3000, 3000, n).astype(np.int32)
     spec = Linear(
         name="linear0",
-        source="x",
+        sources=("x",),
         location="model.py:1:0",
-        input=Port("in", bits, pi, (m, k)),
+        inputs=(Port("in", bits, pi, (m, k)),),
         output=Port("out", out_bits, po, (m, n)),
         inner=k,
         outer=n,

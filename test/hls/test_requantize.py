@@ -39,9 +39,9 @@ def design() -> Design:
     inputs, components, outputs = [], [], []
     for number, (name, case) in enumerate(CASES.items()):
         shape, beat, bits, out_bits, multiplier, shift, rounding, clamp = case
-        ports = Port("in", bits, beat, shape), Port("out", out_bits, beat, shape)
+        ports = (Port("in", bits, beat, shape),), Port("out", out_bits, beat, shape)
         label = f"requantize{number}"
-        components.append(Requantize(label, name, "model.py:1:0", *ports, multiplier, shift, rounding, clamp))
+        components.append(Requantize(label, (name,), "model.py:1:0", *ports, multiplier, shift, rounding, clamp))
         inputs.append(Port(name, bits, beat, shape))
         outputs.append(Sink(label, Port(name, out_bits, beat, shape)))
     return Design("stepwell_main", tuple(inputs), tuple(components), tuple(outputs))
@@ -120,6 +120,6 @@ def test_design_survives_json(design: Design) -> None:
 
 
 def test_powers_of_two_need_no_multiplier(design: Design) -> None:
-    counts = {component.source: component.multipliers for component in design.components}
+    counts = {component.sources[0]: component.multipliers for component in design.components}
     assert counts["scaled-floor"] == 4
     assert counts["power-floor"] == counts["power-of-two-times"] == 0

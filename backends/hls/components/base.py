@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -36,24 +36,31 @@ class Port:
 
 @dataclass(frozen=True)
 class Component(ABC):
-    """A node of the dataflow graph: one stream in, one out.
+    """A node of the dataflow graph: one stream out.
 
-    The circuit's ports are ``in_data, in_valid, in_ready, out_data, out_valid, out_ready``: a beat moves at a clock
-    edge where valid and ready hold; valid never waits for ready, and data stay until they were taken.
+    The circuit's inputs are, in this order, ``P_data, P_valid`` for each input called ``P``, then ``out_ready``; its
+    outputs ``P_ready`` for each, then ``out_data, out_valid``. A beat moves at a clock edge where valid and ready hold;
+    valid never waits for ready, and data stay until they were taken.
 
     Attributes:
         name: of the hardware module and its instance.
-        source: the input or component whose stream it reads.
+        sources: the input or component whose stream each of its inputs reads.
         location: where in the model it comes from.
     """
 
     kind: ClassVar[str]
 
     name: str
-    source: str
+    sources: tuple[str, ...]
     location: str
-    input: Port
+    inputs: tuple[Port, ...]
     output: Port
+
+    @property
+    def input(self) -> Port:
+        """The only input."""
+        (port,) = self.inputs
+        return port
 
     @abstractmethod
     def circuit(self) -> Circuit:
@@ -69,8 +76,8 @@ class Component(ABC):
         """Contents of its initialised memories: file name -> words in hexadecimal."""
 
     @abstractmethod
-    def reference(self, frame: Array, parameters: Mapping[str, Array]) -> Array:
-        """What the hardware computes, bit for bit: a frame in, a frame out, both signed integers."""
+    def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> Array:
+        """What the hardware computes, bit for bit: a frame of each input in, a frame out, all signed integers."""
 
     @property
     @abstractmethod

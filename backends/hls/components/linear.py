@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -62,8 +62,8 @@ class Linear(Component):
     def parameters(self) -> tuple[str, ...]:
         return (self.weight, self.bias) if self.bias else (self.weight,)
 
-    def reference(self, frame: Array, parameters: Mapping[str, Array]) -> Array:
-        sums = modular(frame) @ modular(self._matrix(parameters))
+    def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> Array:
+        sums = modular(frames[0]) @ modular(self._matrix(parameters))
         if self.bias:
             sums = sums + modular(parameters[self.bias])
         return self.rescale.reference(wrap(sums, self.accumulator))

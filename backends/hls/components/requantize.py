@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.components.base import Array, Component
+from stepwell.backends.hls.components.pointwise import pointwise_circuit
 from stepwell.backends.hls.components.rescale import Rescale
+from stepwell.support.fixed_point import whole
 from stepwell.support.widths import Range, signed_range, signed_width
 
 
@@ -53,35 +55,14 @@ class Requantize(Component):
     def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
         return {}
 
-    def reference(self, frame: Array, parameters: Mapping[str, Array]) -> Array:
-        return self.rescale.reference(frame.astype("int64") * self.multiplier)
+    def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> Array:
+        return self.rescale.reference(whole(frames[0], self.product_bits) * self.multiplier)
 
     def circuit(self) -> Circuit:
-        c = Circuit(self.name)
-        data, valid, ready = c.input("in_data", self.input.width), c.input("in_valid", 1), c.input("out_ready", 1)
-        out_valid = c.register("out_valid_r", 1)
-        # Everything moves, or nothing: the last register is empty or its beat is taken.
-        advance = c.either(ready, c.negate(out_valid))
-        elements = [c.bits(data, i * self.input.bits, self.input.bits) for i in range(self.input.beat)]
-        ends = [(value, self.rescale) for value in elements]
-        if self.multiplier != 1:
-            ends = [self._product(c, i, value, advance) for i, value in enumerate(elements)]
-            valid = c.drive(c.register("product_valid", 1), valid, advance)
-        results = []
-        for i, (value, rest) in enumerate(ends):
-            if self.multiplier == 1:
-                value, rest = rest.trim(c, f"{i}", value)
-            register = c.register(f"result_{i}", self.output.bits)
-            results.append(c.drive(register, rest.circuit(c, f"{i}", value), advance, reset=False))
-        c.drive(out_valid, valid, advance)
-        c.output("in_ready", advance)
-        c.output("out_data", c.concat(results))
-        c.output("out_valid", out_valid)
-        return c
+        return pointwise_circuit(self, self._product, self.rescale, register=self.multiplier != 1)
 
-    def _product(self, c: Circuit, i: int, value: Wire, advance: Wire) -> tuple[Wire, Rescale]:
-        """The product of an element in a register: the bits that rounding reads, and what is still to be done."""
+    def _product(self, c: Circuit, elements: Sequence[Wire]) -> Wire:
+        if self.multiplier == 1:
+            return elements[0]
         constant = c.constant(self.multiplier, self.multiplier.bit_length() + 1)
-        product = c.resize(c.multiply(value, constant), self.product_bits)
-        kept, rest = self.rescale.trim(c, f"{i}", product)
-        return c.drive(c.register(f"product_{i}", kept.width), kept, advance, reset=False), rest
+        return c.resize(c.multiply(elements[0], constant), self.product_bits)
