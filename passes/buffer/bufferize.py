@@ -15,6 +15,7 @@ from stepwell.passes.buffer.entry import Argument, arguments, functions, result_
 from stepwell.passes.buffer.views import copy_of, is_whole_view, root_of
 from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
+from stepwell.passes.tensor.structured import loops_of
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
 from stepwell.support.walk import operations
@@ -93,16 +94,42 @@ def _split_fills(function: ir.Operation) -> None:
 
 
 def _split_empty(function: ir.Operation) -> None:
-    """Give every operation a tensor of its own to write to.
+    """Give operations tensors of their own to write to, but where one works in place on what another wrote.
 
     Operations that share one only because their results are of one shape could not be moved past each other; the
     memory plan lets buffers share memory when all operations have their places.
     """
+    order: dict[ir.Block, dict[ir.Operation, int]] = {}
     for empty in [op for op in operations(function) if op.name == "tensor.empty"]:
-        for use in list(empty.results[0].uses)[1:]:
+        block = empty.block
+        uses = [use for use in empty.results[0].uses if use.owner.operation.block == block]
+        if len(uses) < 2:
+            continue
+        if block not in order:
+            order[block] = {op.operation: number for number, op in enumerate(block.operations)}
+        places: dict[ir.Operation, ir.Value] = {}
+        for use in sorted(uses, key=lambda use: order[block][use.owner.operation]):
             user = use.owner.operation
-            if user.block == empty.block:  # a loop's body shall not allocate what was made ahead of it
-                user.operands[use.operand_number] = empty.clone(ir.InsertionPoint(user)).operation.results[0]
+            makers = _overwritten(user, use.operand_number, order[block])
+            place = next((places[maker] for maker in makers if maker in places), None)
+            if place is None:
+                place = empty.clone(ir.InsertionPoint(user)).operation.results[0] if places else empty.results[0]
+            places[user] = place
+            user.operands[use.operand_number] = place
+
+
+def _overwritten(op: ir.Operation, output: int, order: dict[ir.Operation, int]) -> list[ir.Operation]:
+    """What makes inputs of ``op`` that nobody reads behind it, and whose elements give those of operand ``output``."""
+    if op.name != "linalg.generic" or not all(loop.parallel for loop in loops_of(op)):
+        return []
+    maps = [ir.AffineMapAttr(attribute).value for attribute in ir.ArrayAttr(op.attributes["indexing_maps"])]
+    found = []
+    for value, indexing in zip(list(op.operands)[:output], maps, strict=False):
+        if isinstance(value, ir.OpResult) and indexing == maps[output]:
+            readers = [use.owner.operation for use in value.uses]
+            if all(reader in order and order[reader] <= order[op] for reader in readers):
+                found.append(value.owner.operation)
+    return found
 
 
 def _is_inserted_into(use: ir.OpOperand) -> bool:

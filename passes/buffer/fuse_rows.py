@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torch_mlir import ir
+from torch_mlir.dialects import memref
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.liveness import in_parallel
 from stepwell.passes.buffer.rows.group import Group, describe, rows_of, shared_loops
 from stepwell.passes.buffer.rows.loops import constant, nested, parallel
 from stepwell.passes.buffer.rows.operation import RowOp
+from stepwell.passes.buffer.rows.private import private_rows
 from stepwell.passes.buffer.rows.restrict import restrict
-from stepwell.passes.buffer.views import VIEWS
+from stepwell.passes.buffer.views import VIEWS, erase_unused
 from stepwell.support.walk import operations
 
+_ALIGNMENT = 64
 _MOVABLE = VIEWS | {"memref.alloc", "memref.dim", "memref.get_global"}
 
 
@@ -29,19 +32,21 @@ class FuseRows(Pass):
 
     Options:
         row_bytes: the most bytes of a row, about what stays in the second-level cache.
+        private_bytes: the most bytes of rows that take the place of buffers nobody else uses, on a thread's stack.
     """
 
     name: ClassVar[str] = "fuse-rows"
     summary: ClassVar[str] = "chains of reductions and elementwise operations, one row at a time"
 
     row_bytes: int = 262144
+    private_bytes: int = 16384
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         around = [found for found in operations(op) if found.regions and not found.name.startswith("linalg.")]
         blocks = [block for candidate in around for region in candidate.regions for block in region.blocks]
         groups = [group for block in blocks for run in _runs(block) for group in self._groups(run)]
         for group in groups:
-            _fuse(group)
+            _fuse(group, private_rows(group, self.private_bytes))
         context.note(self.name, groups=len(groups), operations=sum(len(group.members) for group in groups))
 
     def _groups(self, run: list[RowOp]) -> list[Group]:
@@ -86,7 +91,7 @@ def _runs(block: ir.Block) -> list[list[RowOp]]:
     return [run for run in runs if len(run) > 1]
 
 
-def _fuse(group: Group) -> None:
+def _fuse(group: Group, private: dict[ir.Value, ir.MemRefType]) -> None:
     first, last = group.members[0][0].op, group.members[-1][0].op
     own = [row.op for row, _ in group.members]
     for between in _between(first, last):
@@ -94,15 +99,18 @@ def _fuse(group: Group) -> None:
             between.move_before(first)
 
     def row_by_row(indices: list[ir.Value]) -> None:
+        rows = {buffer: memref.alloc(kind, [], [], alignment=_ALIGNMENT) for buffer, kind in private.items()}
         for row, shared in group.members:
             with row.op.location:
-                restrict(row, dict(zip(shared, indices, strict=True)))
+                restrict(row, dict(zip(shared, indices, strict=True)), rows)
 
     with ir.InsertionPoint(first), first.location:
         around = nested if in_parallel(first) else parallel
         around([constant(size) for size in group.rows], row_by_row)
     for op in own:
         op.erase()
+    for buffer in private:
+        erase_unused(buffer)
 
 
 def _between(first: ir.Operation, last: ir.Operation) -> list[ir.Operation]:

@@ -54,3 +54,16 @@ def copy_of(value: ir.Value) -> ir.Value:
     made = allocate_like(value)
     memref.copy(value, made)
     return made
+
+
+def erase_unused(value: ir.Value) -> None:
+    """Erase the buffer ``value`` and its views where nobody reads or writes them any more."""
+    for use in list(value.uses):
+        user = use.owner.operation
+        if user.name in VIEWS:
+            erase_unused(user.results[0])
+    owner = value.owner
+    if isinstance(owner, ir.Block) or any(True for _ in value.uses):
+        return
+    if owner.operation.name in VIEWS or owner.operation.name == "memref.alloc":
+        owner.operation.erase()

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from torch_mlir import ir
 
-from stepwell.passes.buffer.convolution.site import Site, accesses, erase_unused, is_made_in, is_unchanged
-from stepwell.passes.buffer.views import root_of
+from stepwell.passes.buffer.convolution.site import Site, accesses, is_made_in, is_unchanged
+from stepwell.passes.buffer.views import erase_unused, root_of
 
 
 @dataclass

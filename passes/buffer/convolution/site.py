@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch_mlir import ir
 
-from stepwell.passes.buffer.views import VIEWS, root_of
+from stepwell.passes.buffer.views import VIEWS, erase_unused, root_of
 
 
 @dataclass
@@ -229,19 +229,6 @@ def _has_lanes(value: ir.Value) -> bool:
     kind = ir.MemRefType(value.type)
     strides, _ = kind.get_strides_and_offset()
     return bool(kind.rank == 4 and strides[-1] == 1)
-
-
-def erase_unused(value: ir.Value) -> None:
-    """Erase the buffer ``value`` and its views where nobody reads or writes them any more."""
-    for use in list(value.uses):
-        user = use.owner.operation
-        if user.name in VIEWS:
-            erase_unused(user.results[0])
-    owner = value.owner
-    if isinstance(owner, ir.Block) or any(True for _ in value.uses):
-        return
-    if owner.operation.name in VIEWS or owner.operation.name == "memref.alloc":
-        owner.operation.erase()
 
 
 def _outputs(op: ir.Operation) -> list[ir.Value]:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch_mlir import ir
 from torch_mlir.dialects import linalg, memref
 
 from stepwell.passes.buffer.rows.group import real_loops
 from stepwell.passes.buffer.rows.loops import constant
 from stepwell.passes.buffer.rows.operation import Access, RowOp
+from stepwell.passes.buffer.views import root_of
 from stepwell.passes.tensor.build import inline_body
 
 _DYNAMIC = ir.ShapedType.get_dynamic_size()
 _UNKNOWN = ir.ShapedType.get_dynamic_stride_or_offset()
 
 
-def restrict(row: RowOp, at: dict[int, ir.Value]) -> None:
-    """Build at the insertion point what ``row`` does at the iterations ``at``, without its loops of one iteration."""
+def restrict(row: RowOp, at: dict[int, ir.Value], rows: Mapping[ir.Value, ir.Value]) -> None:
+    """Build at the insertion point what ``row`` does at the iterations ``at``, without its loops of one iteration.
+
+    Args:
+        rows: by buffer, what holds the row of it that this iteration touches, where that is not the buffer itself.
+    """
     kept = [dim for dim in real_loops(row) if dim not in at]
     position = {dim: new for new, dim in enumerate(kept)}
     values, maps = [], []
     for access in row.accesses:
         axes = [axis for axis, dim in enumerate(access.dims) if _stays(access, axis, dim, at)]
-        values.append(_slice(access, axes, at))
+        values.append(rows.get(root_of(access.value)) or _slice(access, axes, at))
         results = [_result(access.dims[axis], position) for axis in axes]
         maps.append(ir.AffineMapAttr.get(ir.AffineMap.get(len(kept), 0, results)))
     kinds = ["reduction" if dim in row.reduced else "parallel" for dim in kept]

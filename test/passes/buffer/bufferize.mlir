@@ -139,15 +139,47 @@ func.func @buffers(%x: memref<4xf32>, %y: memref<4xf32>) {
 // CHECK-LABEL: func.func @shared_empty
 // CHECK-SAME: (%[[X:arg[0-9]+]]: memref<4xf32>
 func.func @shared_empty(%x: tensor<4xf32>) -> tensor<4xf32> {
-  // CHECK-COUNT-2: memref.alloc() {{.*}} : memref<4xf32>
-  // CHECK: linalg.exp ins(%[[X]] : memref<4xf32>) outs(%[[ONE:.*]] : memref<4xf32>)
-  // CHECK: linalg.tanh ins(%[[ONE]] : memref<4xf32>) outs(%[[OTHER:.*]] : memref<4xf32>)
+  // CHECK: %[[ONE:.*]] = memref.alloc() {{.*}} : memref<4xf32>
+  // CHECK: linalg.exp ins(%[[X]] : memref<4xf32>) outs(%[[ONE]] : memref<4xf32>)
+  // CHECK: %[[OTHER:.*]] = memref.alloc() {{.*}} : memref<4xf32>
+  // CHECK: linalg.tanh ins(%[[ONE]] : memref<4xf32>) outs(%[[OTHER]] : memref<4xf32>)
   // CHECK-NOT: memref.copy
   // CHECK: return %[[OTHER]]
   %empty = tensor.empty() : tensor<4xf32>
   %one = linalg.exp ins(%x : tensor<4xf32>) outs(%empty : tensor<4xf32>) -> tensor<4xf32>
   %other = linalg.tanh ins(%one : tensor<4xf32>) outs(%empty : tensor<4xf32>) -> tensor<4xf32>
   return %other : tensor<4xf32>
+}
+
+// -----
+
+#id = affine_map<(i) -> (i)>
+
+// The last to read a value element by element works in its place; so does nobody whose operand is read behind it.
+// CHECK-LABEL: func.func @in_place
+// CHECK: %[[ONE:.*]] = memref.alloc() {{.*}} : memref<4xf32>
+// CHECK: linalg.exp {{.*}} outs(%[[ONE]]
+// CHECK: %[[OTHER:.*]] = memref.alloc() {{.*}} : memref<4xf32>
+// CHECK: linalg.generic {{.*}} ins(%[[ONE]] : memref<4xf32>) outs(%[[OTHER]]
+// CHECK: linalg.generic {{.*}} ins(%[[ONE]], %[[OTHER]] : memref<4xf32>, memref<4xf32>) outs(%[[ONE]]
+// CHECK-NOT: memref.copy
+// CHECK: return %[[ONE]]
+func.func @in_place(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %empty = tensor.empty() : tensor<4xf32>
+  %one = linalg.exp ins(%x : tensor<4xf32>) outs(%empty : tensor<4xf32>) -> tensor<4xf32>
+  %two = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%one : tensor<4xf32>) outs(%empty : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %0 = arith.negf %in : f32
+    linalg.yield %0 : f32
+  } -> tensor<4xf32>
+  %three = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]}
+      ins(%one, %two : tensor<4xf32>, tensor<4xf32>) outs(%empty : tensor<4xf32>) {
+  ^bb0(%a: f32, %b: f32, %out: f32):
+    %0 = arith.mulf %a, %b : f32
+    linalg.yield %0 : f32
+  } -> tensor<4xf32>
+  return %three : tensor<4xf32>
 }
 
 // -----

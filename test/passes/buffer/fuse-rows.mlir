@@ -1,22 +1,28 @@
 // RUN: stepwell-opt %s --pass-pipeline='builtin.module(fuse-rows)' | FileCheck %s
 // RUN: stepwell-opt %s --pass-pipeline='builtin.module(fuse-rows{row-bytes=16})' | FileCheck %s --check-prefix=SMALL
+// RUN: stepwell-opt %s --pass-pipeline='builtin.module(fuse-rows{private-bytes=3})' | FileCheck %s --check-prefix=WHOLE
 
 #id = affine_map<(i, j) -> (i, j)>
 #row = affine_map<(i, j) -> (i)>
 #unit = affine_map<(i, u, j) -> (i, u, j)>
 #unit_row = affine_map<(i, u, j) -> (i, u)>
 
-// A fill, a reduction over a view with a unit dimension, and their user.
+// A fill, a reduction over a view with a unit dimension, and their user; of the sums nobody else reads, one at a time.
 // CHECK-LABEL: func @chain
-// CHECK: memref.alloc() : memref<8xf32>
+// CHECK-NOT: memref<8xf32>
 // CHECK: scf.parallel (%[[I:.*]]) = {{.*}} {
-// CHECK: memref.subview %{{.*}}[%[[I]]] [1] [1] : memref<8xf32> to memref<f32, strided<[], offset: ?>>
-// CHECK: linalg.generic {{.*}} iterator_types = []
-// CHECK: linalg.generic {{.*}} iterator_types = ["reduction"]
-// CHECK: linalg.generic {{.*}} iterator_types = ["parallel"]
+// CHECK: %[[SUM:.*]] = memref.alloc() {{.*}} : memref<f32>
+// CHECK: linalg.generic {{.*}} iterator_types = []} outs(%[[SUM]] : memref<f32>)
+// CHECK: %[[ROW:.*]] = memref.subview %{{.*}}[%[[I]], 0, 0] [1, 1, 16] [1, 1, 1]
+// CHECK: linalg.generic {{.*}} iterator_types = ["reduction"]} ins(%[[ROW]] : {{.*}}) outs(%[[SUM]] : memref<f32>)
+// CHECK: linalg.generic {{.*}} iterator_types = ["parallel"]}
 // CHECK: scf.reduce
 // CHECK-NOT: linalg
 // CHECK: return
+// WHOLE-LABEL: func @chain
+// WHOLE: memref.alloc() : memref<8xf32>
+// WHOLE: scf.parallel
+// WHOLE-NOT: memref.alloc
 // SMALL-LABEL: func @chain
 // SMALL-NOT: scf.parallel
 // SMALL: return
@@ -39,6 +45,29 @@ func.func @chain(%a: memref<8x16xf32>, %b: memref<8x16xf32>) {
     linalg.yield %0 : f32
   }
   return
+}
+
+// Somebody else reads the sums: they keep their buffer.
+// WHOLE-LABEL: func @kept
+// CHECK-LABEL: func @kept
+// CHECK: memref.alloc() : memref<8xf32>
+// CHECK: scf.parallel (%[[I:.*]]) = {{.*}} {
+// CHECK-NOT: memref.alloc
+// CHECK: memref.subview %{{.*}}[%[[I]]] [1] [1] : memref<8xf32> to memref<f32, strided<[], offset: ?>>
+// CHECK: linalg.generic {{.*}} iterator_types = []
+// CHECK: linalg.generic {{.*}} iterator_types = ["reduction"]
+// CHECK: scf.reduce
+func.func @kept(%a: memref<8x16xf32>) -> memref<8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %sum = memref.alloc() : memref<8xf32>
+  linalg.fill ins(%zero : f32) outs(%sum : memref<8xf32>)
+  linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%a : memref<8x16xf32>) outs(%sum : memref<8xf32>) {
+  ^bb0(%x: f32, %s: f32):
+    %0 = arith.addf %x, %s : f32
+    linalg.yield %0 : f32
+  }
+  return %sum : memref<8xf32>
 }
 
 // A later operation reads other rows of what is written; another has other rows: the reduction and its user stay apart.
