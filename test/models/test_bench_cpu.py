@@ -105,6 +105,15 @@ def test_the_table_shows_everybody() -> None:
     assert "- ONNX Runtime: ImportError: no / onnxruntime (64x64x64)" in text
     built = tables.compile_times([_row()], ["stepwell", "eager", "IREE", "ONNX Runtime"])
     assert "| 64x64x64 | 1.0 | 0.13 | 2.0 | 4.0, 0.50 | - |" in built
+    assert "| geometric mean |  |  |  | **0.50** |  |" in built
+
+
+def test_who_compiles_nothing_has_no_ratio() -> None:
+    row = _row()
+    row.entries["IREE"].build = 0.02
+    built = tables.compile_times([row], ["stepwell", "IREE"])
+    assert "| 64x64x64 | 1.0 | 0.13 | 2.0 | 0.0 |" in built
+    assert "| geometric mean |  |  |  |  |" in built
 
 
 def test_a_section_is_refreshed_alone(tmp_path: Path) -> None:
