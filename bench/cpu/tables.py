@@ -64,8 +64,8 @@ def compile_times(rows: Sequence[Row], contenders: Sequence[str]) -> str:
     text = (
         "Seconds from the ExportedProgram to code (torch.compile: from the module, with its own capture), every cache "
         "off, after a small model was compiled in the same process. Behind a peer's seconds: ours over its. "
-        "Second: ours once more, with the cache that is on by default. Who compiles nothing has no ratio: torch.compile "
-        "leaves an LSTM to eager."
+        "Second: ours once more, with the cache that is on by default. Who compiles nothing has no ratio: "
+        "torch.compile leaves an LSTM to eager."
     )
     head = ["", "export", "second", *compilers]
     lines = ["## Compile time", "", text, "", page.when(any(row.short for row in rows)), "", _line(head)]
