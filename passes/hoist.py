@@ -12,7 +12,7 @@ from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
 from stepwell.passes.schedule import HoistPad, apply_schedule
 from stepwell.support.errors import UsageError
-from stepwell.support.walk import operations
+from stepwell.support.walk import named
 
 #: What can be hoisted -> upstream's passes that do it.
 _UPSTREAM = {
@@ -49,7 +49,7 @@ class Hoist(Pass):
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         if "pads" in self.what:
-            pads = [inner for inner in operations(op) if inner.name == "tensor.pad"]
+            pads = named(op, "tensor.pad")
             context.note(self.name, pads=sum(self._hoist(pad) for pad in pads))
         for name in self.what:
             for text in _UPSTREAM.get(name, ()):

@@ -18,7 +18,7 @@ from stepwell.passes.runner import run_element
 from stepwell.passes.tensor.structured import loops_of
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
-from stepwell.support.walk import operations
+from stepwell.support.walk import named
 
 _ONE_SHOT = (
     "one-shot-bufferize{bufferize-function-boundaries=true "
@@ -79,7 +79,7 @@ def _mark_writable(function: func.FuncOp) -> None:
 
 def _split_fills(function: ir.Operation) -> None:
     """Give every operation that accumulates into a filled tensor a fill of its own, which beats copying one."""
-    fills = [op for op in operations(function) if op.name == "linalg.fill" and len(op.results) == 1]
+    fills = [op for op in named(function, "linalg.fill") if len(op.results) == 1]
     for fill in fills:
         inits = [use for use in fill.results[0].uses if _init_argument(use) is not None or _is_inserted_into(use)]
         for use in inits:
@@ -100,7 +100,7 @@ def _split_empty(function: ir.Operation) -> None:
     memory plan lets buffers share memory when all operations have their places.
     """
     order: dict[ir.Block, dict[ir.Operation, int]] = {}
-    for empty in [op for op in operations(function) if op.name == "tensor.empty"]:
+    for empty in named(function, "tensor.empty"):
         block = empty.block
         uses = [use for use in empty.results[0].uses if use.owner.operation.block == block]
         if len(uses) < 2:

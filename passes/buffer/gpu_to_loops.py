@@ -11,7 +11,7 @@ from torch_mlir.dialects import arith, scf
 from stepwell.passes.base import Pass, PassContext
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
-from stepwell.support.walk import operations
+from stepwell.support.walk import named, operations
 
 _AXES = ("x", "y", "z")
 _IDS = ("gpu.block_id", "gpu.thread_id", "gpu.grid_dim", "gpu.block_dim")
@@ -35,7 +35,7 @@ class GpuToLoops(Pass):
             for child in op.regions[0].blocks[0].operations
             if child.operation.name == "gpu.module"
         }
-        launches = [candidate for candidate in operations(op) if candidate.name == "gpu.launch_func"]
+        launches = named(op, "gpu.launch_func")
         for launch in launches:
             kernel = _kernel(launch, modules)
             with ir.InsertionPoint(launch), launch.location:

@@ -40,7 +40,7 @@ class OutlineParallelLoops(Pass):
             if function.name != "func.func":
                 continue
             name = ir.StringAttr(function.attributes["sym_name"]).value
-            for number, loop in enumerate(_innermost_first(function)):
+            for number, loop in enumerate(named(function, "scf.parallel")):  # inner loops first
                 _outline(loop, function, f"{name}_parallel_{number}", known)
                 count += 1
         if count:
@@ -48,10 +48,6 @@ class OutlineParallelLoops(Pass):
                 i64, pointer = _i64(), llvm.PointerType.get()
                 func.FuncOp(RUN, ([i64, i64, i64, pointer, pointer], []), visibility="private")
         context.note(self.name, loops=count, functions=len(known))
-
-
-def _innermost_first(function: ir.Operation) -> list[ir.Operation]:
-    return named(function, "scf.parallel")
 
 
 def _outline(loop: ir.Operation, function: ir.Operation, name: str, known: dict[str, str]) -> None:

@@ -17,7 +17,7 @@ from stepwell.passes.graph.weights import Weights
 from stepwell.support.errors import PassError, UsageError
 from stepwell.support.fixed_point import MAX_WIDTH, ROUNDINGS, Format, smallest_format
 from stepwell.support.locations import describe_location
-from stepwell.support.walk import operations
+from stepwell.support.walk import named
 from stepwell.support.widths import Range, dot_product_range
 
 _SATURATE = "saturate"
@@ -56,8 +56,7 @@ class Quantize(Pass):
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         numeric.load(op.context)
-        functions = [inner for inner in operations(op) if inner.name == "func.func"]
-        context.note(self.name, operators=sum(self.quantize(function) for function in functions))
+        context.note(self.name, operators=sum(self.quantize(function) for function in named(op, "func.func")))
 
     def quantize(self, function: ir.Operation) -> int:
         """Quantise one function; gives the number of operators that are fixed point now."""

@@ -9,7 +9,7 @@ from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.graph import torch_build as tb
-from stepwell.support.walk import operations
+from stepwell.support.walk import named
 
 
 @dataclass
@@ -25,7 +25,7 @@ class SplitMoments(Pass):
     summary: ClassVar[str] = "mean and variance of f32 by sums in f32"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        found = [inner for inner in operations(op) if inner.name == "torch.aten.var_mean.correction"]
+        found = named(op, "torch.aten.var_mean.correction")
         context.note(self.name, moments=sum(_split(inner) for inner in found))
 
 

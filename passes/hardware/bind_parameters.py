@@ -12,7 +12,7 @@ from stepwell.dialects import stream
 from stepwell.passes.base import Pass, PassContext
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
-from stepwell.support.walk import operations
+from stepwell.support.walk import named
 from stepwell.support.widths import signed_range, signed_width
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -37,7 +37,7 @@ class BindParameters(Pass):
     def run(self, op: ir.Operation, context: PassContext) -> None:
         if context.parameters is None:
             return
-        found = [inner for inner in operations(op) if inner.name == "stream.linear"]
+        found = named(op, "stream.linear")
         for linear in found:
             self.bind(linear, context)
 

@@ -12,7 +12,7 @@ from torch_mlir.dialects import arith, cf
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.tensor.build import index, size_of
 from stepwell.support.locations import describe_location
-from stepwell.support.walk import operations
+from stepwell.support.walk import named
 
 _CASTS = ("arith.index_cast", "arith.extsi", "arith.trunci")
 
@@ -30,7 +30,7 @@ class CheckIndices(Pass):
     summary: ClassVar[str] = "assert that indices from data lie inside the tensor"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        extracts = [inner for inner in operations(op) if inner.name == "tensor.extract"]
+        extracts = named(op, "tensor.extract")
         context.note(self.name, guarded=sum(_guard(extract) for extract in extracts))
 
 

@@ -10,7 +10,7 @@ from stepwell.support.errors import PassError
 from stepwell.support.kept_signatures import read_signatures
 from stepwell.support.locations import describe_location
 from stepwell.support.signature import Dim, TensorSpec
-from stepwell.support.walk import operations
+from stepwell.support.walk import named
 
 _DYNAMIC = ir.ShapedType.get_dynamic_size()
 
@@ -30,7 +30,7 @@ class CheckShapes(Pass):
     refuse: bool = False
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        casts = [inner for inner in operations(op) if inner.name == "tensor.cast"]
+        casts = named(op, "tensor.cast")
         guarded = sum(self._guard(cast) for cast in casts)
         if op.name == "builtin.module":
             _compare_signatures(op)

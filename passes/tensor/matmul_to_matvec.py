@@ -11,7 +11,7 @@ from torch_mlir.dialects import tensor
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.tensor.build import reassociation, sizes_of
 from stepwell.passes.tensor.products import is_plain_product, multiply_add
-from stepwell.support.walk import operations
+from stepwell.support.walk import named
 
 
 @dataclass
@@ -32,8 +32,8 @@ class MatmulToMatvec(Pass):
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         made = 0
-        for product in operations(op):
-            if product.name in ("linalg.matmul", "linalg.batch_matmul") and self._is_column(product):
+        for product in named(op, "linalg.matmul", "linalg.batch_matmul"):
+            if self._is_column(product):
                 _replace(product)
                 made += 1
         context.note(self.name, products=made)

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from roundings import clamped, rounded
+from side_by_side import TRAFFIC, Frames, build, check_hardware, check_reference, random_frames
 
 from stepwell.backends.hls import verilate
 from stepwell.backends.hls.components.base import Array, Port
 from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.backends.hls.design import Design, Sink
-from stepwell.backends.hls.generate import generate
 from stepwell.backends.hls.simulate import EAGER, Simulator, Traffic
 from stepwell.support.fixed_point import ROUNDINGS
 
@@ -41,7 +41,7 @@ def design() -> Design:
         shape, beat, bits, out_bits, multiplier, shift, rounding, clamp = case
         ports = (Port("in", bits, beat, shape),), Port("out", out_bits, beat, shape)
         label = f"requantize{number}"
-        components.append(Requantize(label, (name,), "model.py:1:0", *ports, multiplier, shift, rounding, clamp))
+        components.append(Requantize(label, (name,), "model.py:1:0", *ports, shift, rounding, clamp, multiplier))
         inputs.append(Port(name, bits, beat, shape))
         outputs.append(Sink(label, Port(name, out_bits, beat, shape)))
     return Design("stepwell_main", tuple(inputs), tuple(components), tuple(outputs))
@@ -49,22 +49,15 @@ def design() -> Design:
 
 @pytest.fixture(scope="module")
 def simulator(design: Design) -> Simulator:
-    return Simulator(design, {name: text.encode() for name, text in generate(design).items()})
+    return build(design)
 
 
-def frames_of(design: Design, seed: int, count: int = 3) -> dict[str, Array]:
+def frames_of(design: Design, seed: int) -> Frames:
     """Random frames, with the ends of the range among them."""
-    random = np.random.default_rng(seed)
-    frames = {}
-    for port in design.inputs:
-        low, high = -(1 << (port.bits - 1)), (1 << (port.bits - 1)) - 1
-        values = random.integers(low, high, (count, *port.shape), endpoint=True)
-        values.flat[:3] = (low, high, -1)
-        frames[port.name] = values.astype(f"int{port.bits}")
-    return frames
+    return random_frames(design, seed, lambda _, low, high: (low, high, -1))
 
 
-def expected(frames: dict[str, Array]) -> list[Array]:
+def expected(frames: Frames) -> list[Array]:
     results = []
     for name, case in CASES.items():
         multiplier, shift, rounding, clamp = case[4:]
@@ -75,10 +68,7 @@ def expected(frames: dict[str, Array]) -> list[Array]:
 
 def check(design: Design, simulator: Simulator, seed: int, traffic: Traffic) -> Any:
     frames = frames_of(design, seed)
-    result = simulator.run(frames, traffic)
-    for name, got, wanted in zip(CASES, result.outputs, expected(frames), strict=True):
-        np.testing.assert_array_equal(got, wanted, err_msg=name)
-    return result
+    return check_hardware(simulator, frames, CASES, expected(frames), traffic)
 
 
 def test_a_beat_a_cycle(design: Design, simulator: Simulator) -> None:
@@ -86,10 +76,9 @@ def test_a_beat_a_cycle(design: Design, simulator: Simulator) -> None:
     assert result.cycles <= 3 * design.cycles + 2
 
 
-@pytest.mark.parametrize("seed", range(1, 7))
+@pytest.mark.parametrize("seed", TRAFFIC)
 def test_random_valid_and_ready_change_nothing(design: Design, simulator: Simulator, seed: int) -> None:
-    valid, ready = ((50, 100), (100, 30), (60, 60), (20, 20), (90, 10), (10, 90))[seed - 1]
-    check(design, simulator, seed, Traffic(valid, ready, seed))
+    check(design, simulator, seed, Traffic(*TRAFFIC[seed], seed))
 
 
 @pytest.mark.parametrize("cycle", [1, 2, 5])
@@ -100,11 +89,7 @@ def test_reset_in_mid_frame_starts_over(design: Design, simulator: Simulator, cy
 @pytest.mark.parametrize("seed", range(3))
 def test_reference_is_what_a_user_means(design: Design, seed: int) -> None:
     frames = frames_of(design, seed)
-    wanted = expected(frames)
-    for number in range(3):
-        got = design.reference({name: frame[number] for name, frame in frames.items()}, {})
-        for name, result, want in zip(CASES, got, wanted, strict=True):
-            np.testing.assert_array_equal(result, want[number], err_msg=name)
+    check_reference(design, frames, list(CASES), expected(frames))
 
 
 def test_lint_finds_nothing(design: Design, simulator: Simulator) -> None:

@@ -7,36 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.backends.hls.components.base import Array, Component
-from stepwell.backends.hls.components.pointwise import pointwise_circuit
-from stepwell.backends.hls.components.rescale import Rescale
+from stepwell.backends.hls.components.base import Array
+from stepwell.backends.hls.components.pointwise import Pointwise, pointwise_circuit
 from stepwell.support.fixed_point import whole
-from stepwell.support.widths import Range
 
 
 @dataclass(frozen=True)
-class _Elementwise(Component):
+class _Elementwise(Pointwise):
     """``cast(clamp(round((left OP right) >> shift)))``; a register keeps what ``OP`` gives, one the results."""
-
-    shift: int
-    rounding: str
-    clamp: Range
-
-    @property
-    def rescale(self) -> Rescale:
-        """What happens to sums or products."""
-        return Rescale(self.shift, self.rounding, self.clamp, self.output.bits)
-
-    @property
-    def cycles(self) -> int:
-        return self.output.beats
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        return ()
-
-    def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
-        return {}
 
     def _widths(self) -> tuple[int, int]:
         left, right = self.inputs
@@ -64,7 +42,7 @@ class Add(_Elementwise):
             left, right = (c.resize(element, width) for element in elements)
             return c.add(left, right)
 
-        return pointwise_circuit(self, combine, self.rescale, register=True)
+        return pointwise_circuit(self, combine, register=True)
 
 
 @dataclass(frozen=True)
@@ -82,4 +60,4 @@ class Multiply(_Elementwise):
         return self.rescale.reference(left * right)
 
     def circuit(self) -> Circuit:
-        return pointwise_circuit(self, lambda c, e: c.multiply(e[0], e[1]), self.rescale, register=True)
+        return pointwise_circuit(self, lambda c, e: c.multiply(e[0], e[1]), register=True)

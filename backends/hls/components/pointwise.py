@@ -1,19 +1,46 @@
-"""The circuit of components that make an element of the result from the elements at one place of their inputs."""
+"""Components that make an element of the result from the elements at one place of their inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.backends.hls.components.base import Component
+from stepwell.backends.hls.components.base import Array, Component
 from stepwell.backends.hls.components.rescale import Rescale
+from stepwell.support.widths import Range
 
 Combine = Callable[[Circuit, Sequence[Wire]], Wire]
 """From the elements of all inputs to a wide result."""
 
 
-def pointwise_circuit(spec: Component, combine: Combine, rescale: Rescale, *, register: bool) -> Circuit:
-    """A beat a cycle: ``combine``, then ``rescale`` into a register; with ``register`` there is one between the two.
+@dataclass(frozen=True)
+class Pointwise(Component):
+    """``cast(clamp(round(wide >> shift)))`` of a wide result for each element; a beat takes a cycle, no parameters."""
+
+    shift: int
+    rounding: str
+    clamp: Range
+
+    @property
+    def rescale(self) -> Rescale:
+        """What happens to wide results."""
+        return Rescale(self.shift, self.rounding, self.clamp, self.output.bits)
+
+    @property
+    def cycles(self) -> int:
+        return self.output.beats
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return ()
+
+    def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
+        return {}
+
+
+def pointwise_circuit(spec: Pointwise, combine: Combine, *, register: bool) -> Circuit:
+    """A beat a cycle: ``combine``, then what is rescaled into a register; with ``register`` one is between the two.
 
     A beat is taken from all inputs at once, when each has one.
     """
@@ -30,7 +57,7 @@ def pointwise_circuit(spec: Component, combine: Combine, rescale: Rescale, *, re
     results = []
     for i in range(spec.output.beat):
         elements = [c.bits(wire, i * port.bits, port.bits) for wire, port in zip(data, spec.inputs, strict=True)]
-        wide, rest = rescale.trim(c, f"{i}", combine(c, elements))
+        wide, rest = spec.rescale.trim(c, f"{i}", combine(c, elements))
         if register:
             wide = c.drive(c.register(f"wide_{i}", wide.width), wide, advance, reset=False)
         result = c.register(f"result_{i}", spec.output.bits)

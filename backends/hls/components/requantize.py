@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.backends.hls.components.base import Array, Component
-from stepwell.backends.hls.components.pointwise import pointwise_circuit
-from stepwell.backends.hls.components.rescale import Rescale
+from stepwell.backends.hls.components.base import Array
+from stepwell.backends.hls.components.pointwise import Pointwise, pointwise_circuit
 from stepwell.support.fixed_point import whole
-from stepwell.support.widths import Range, signed_range, signed_width
+from stepwell.support.widths import signed_range, signed_width
 
 
 @dataclass(frozen=True)
-class Requantize(Component):
+class Requantize(Pointwise):
     """``cast(clamp(round(in * multiplier >> shift)))``, see ``stream.requantize``.
 
     A beat takes a cycle. A register keeps the products (none for a multiplier of 1), one the results.
@@ -24,14 +23,6 @@ class Requantize(Component):
     kind: ClassVar[str] = "requantize"
 
     multiplier: int
-    shift: int
-    rounding: str
-    clamp: Range
-
-    @property
-    def rescale(self) -> Rescale:
-        """What happens to the products."""
-        return Rescale(self.shift, self.rounding, self.clamp, self.output.bits)
 
     @property
     def product_bits(self) -> int:
@@ -44,22 +35,11 @@ class Requantize(Component):
         # A power of two moves wires.
         return self.input.beat if self.multiplier & (self.multiplier - 1) else 0
 
-    @property
-    def cycles(self) -> int:
-        return self.input.beats
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        return ()
-
-    def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
-        return {}
-
     def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> Array:
         return self.rescale.reference(whole(frames[0], self.product_bits) * self.multiplier)
 
     def circuit(self) -> Circuit:
-        return pointwise_circuit(self, self._product, self.rescale, register=self.multiplier != 1)
+        return pointwise_circuit(self, self._product, register=self.multiplier != 1)
 
     def _product(self, c: Circuit, elements: Sequence[Wire]) -> Wire:
         if self.multiplier == 1:

@@ -19,7 +19,7 @@ from stepwell.passes.buffer.lower_assert import HANDLER
 from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
 from stepwell.support.signature import Signature
-from stepwell.support.walk import operations
+from stepwell.support.walk import named, operations
 
 CODE, LIBRARY, HEADER = "model.o", "model.a", "model.h"
 _WEIGHTS = "parameters.o"
@@ -98,7 +98,7 @@ def _check_memory(module: ir.Operation) -> None:
 
 def _called(module: ir.Operation) -> dict[str, ir.Operation]:
     """Symbol -> a call of it."""
-    return {_callee(op): op for op in operations(module) if op.name == "llvm.call"}
+    return {_callee(op): op for op in named(module, "llvm.call")}
 
 
 def _callee(op: ir.Operation) -> str:

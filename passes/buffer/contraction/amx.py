@@ -10,8 +10,6 @@ from stepwell.passes.schedules.contraction import ContractionSchedule, split
 
 #: Rows of a tile, and lanes of 32 bits in each.
 ROWS = 16
-#: Bytes of a row.
-_BYTES = 64
 #: Least rows of the result, and of steps where the right operand is not packed, for which tiles are worth their set-up.
 _LEAST_ROWS = 4
 _LEAST_UNPACKED = 16

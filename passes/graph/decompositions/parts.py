@@ -30,8 +30,9 @@ def compare(kind: str, value: ir.Value, with_number: float) -> ir.Value:
 
 def where(condition: ir.Value, then: ir.Value, otherwise: ir.Value) -> ir.Value:
     """``then`` where ``condition``, else ``otherwise``, of the shape that they have together."""
-    infos = [tb.tensor_info(value) for value in (then, otherwise, condition)]
-    shape = tb.broadcast(tb.broadcast(infos[0], infos[1]), infos[2])  # type: ignore[arg-type]  # tensors, all three
+    first, second, third = (tb.tensor_info(value) for value in (then, otherwise, condition))
+    assert first is not None and second is not None and third is not None
+    shape = tb.broadcast(tb.broadcast(first, second), third)
     return tb.build("aten.where.self", [condition, then, otherwise], shape)
 
 

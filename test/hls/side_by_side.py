@@ -1,0 +1,54 @@
+"""Many cases of a component in one design, so that there is one build, against what a user means by each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from stepwell.backends.hls.components.base import Array
+from stepwell.backends.hls.design import Design
+from stepwell.backends.hls.generate import generate
+from stepwell.backends.hls.simulate import Simulator, Traffic
+
+#: Seed -> percent of the cycles in which data are offered, and taken.
+TRAFFIC = {1: (50, 100), 2: (100, 30), 3: (60, 60), 4: (20, 20), 5: (90, 10), 6: (10, 90)}
+
+Frames = dict[str, Array]
+
+
+def build(design: Design) -> Simulator:
+    """The hardware of ``design``."""
+    return Simulator(design, {name: text.encode() for name, text in generate(design).items()})
+
+
+def random_frames(design: Design, seed: int, first: Callable[[str, int, int], Sequence[int]], count: int = 3) -> Frames:
+    """``count`` frames of each input; ``first`` gives the elements that one begins with, by its name and its ends."""
+    random = np.random.default_rng(seed)
+    frames = {}
+    for port in design.inputs:
+        low, high = -(1 << (port.bits - 1)), (1 << (port.bits - 1)) - 1
+        values = random.integers(low, high, (count, *port.shape), endpoint=True)
+        known = first(port.name, low, high)
+        values.flat[: len(known)] = known[: values.size]
+        frames[port.name] = values.astype(f"int{port.bits}")
+    return frames
+
+
+def check_hardware(
+    simulator: Simulator, frames: Frames, names: Iterable[str], wanted: Sequence[Array], traffic: Traffic
+) -> Any:
+    """Run ``frames`` back to back and compare; gives what the run reports."""
+    result = simulator.run(frames, traffic)
+    for name, got, want in zip(names, result.outputs, wanted, strict=True):
+        np.testing.assert_array_equal(got, want, err_msg=name)
+    return result
+
+
+def check_reference(design: Design, frames: Frames, names: Sequence[str], wanted: Sequence[Array]) -> None:
+    """Compare the components' references, frame by frame."""
+    for number in range(len(wanted[0])):
+        got = design.reference({name: frame[number] for name, frame in frames.items()}, {})
+        for name, result, want in zip(names, got, wanted, strict=True):
+            np.testing.assert_array_equal(result, want[number], err_msg=name)
