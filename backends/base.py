@@ -147,6 +147,14 @@ class Backend(ABC):
                 raise UsageError(f"target '{self.name}' has no option '{option}'", hint=f"its options: {known}")
         return target
 
+    def suit(self, target: Target, signatures: Mapping[str, Signature]) -> Target:
+        """``target`` with the options that follow from a program at the graph level.
+
+        Raises:
+            UsageError: an option that this program has no use for.
+        """
+        return target
+
     @abstractmethod
     def capabilities(self, target: Target) -> Capabilities:
         """What can be compiled for ``target``."""

@@ -13,12 +13,15 @@ from typing import Any, NamedTuple
 from torch_mlir import ir
 from torch_mlir.dialects.ext import Dialect, Operand, Region, Result, result
 
+from stepwell.dialects.numeric_rules import read_format
 from stepwell.dialects.rules import Violation, check_number, check_word, verifier
-from stepwell.support.fixed_point import ROUNDINGS
+from stepwell.support.fixed_point import OVERFLOWS, ROUNDINGS, Format
 
 __all__ = [
     "ROW_MAJOR",
     "AddOp",
+    "FloatSinkOp",
+    "FloatSourceOp",
     "Frame",
     "GraphOp",
     "LinearOp",
@@ -28,6 +31,7 @@ __all__ = [
     "SourceOp",
     "Stream",
     "StreamType",
+    "element_bits",
     "integer",
     "integers",
     "load",
@@ -74,6 +78,47 @@ class SinkOp(Stream.Operation, name="sink"):
 
     stream: Operand[Any]
     output: ir.StringAttr
+
+
+def _floats(op: ir.Operation, stream: ir.Value) -> None:
+    """A format that the elements of the stream hold."""
+    kind = read_format(ir.TypeAttr(op.attributes["format"]).value)
+    if kind is None:
+        raise Violation(f"has format {op.attributes['format']}; it is a fixed-point format")
+    bits = read_stream(stream.type).bits
+    if bits != element_bits(kind):
+        raise Violation(f"has a stream of {bits} bits; elements of {kind} have {element_bits(kind)}")
+
+
+def _float_source(op: ir.Operation) -> None:
+    """The words of `numeric.quantize` beside the format."""
+    check_word(op, "rounding", ROUNDINGS)
+    check_word(op, "overflow", OVERFLOWS)
+    _floats(op, op.results[0])
+
+
+def _float_sink(op: ir.Operation) -> None:
+    _floats(op, op.operands[0])
+
+
+class FloatSourceOp(Stream.Operation, name="float_source"):
+    """A source whose input is floats: whoever feeds the hardware quantises them, as ``numeric.quantize`` says."""
+
+    input: ir.StringAttr
+    format: ir.TypeAttr
+    rounding: ir.StringAttr
+    overflow: ir.StringAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(_float_source))
+
+
+class FloatSinkOp(Stream.Operation, name="float_sink"):
+    """A sink whose numbers are of ``format``: they become f32 outside of the hardware."""
+
+    stream: Operand[Any]
+    output: ir.StringAttr
+    format: ir.TypeAttr
+    verify_invariants = staticmethod(verifier(_float_sink))
 
 
 def _rescale(op: ir.Operation) -> None:
@@ -184,6 +229,11 @@ def integer(value: int) -> ir.IntegerAttr:
 def integers(values: Sequence[int]) -> ir.ArrayAttr:
     """``values`` as the array attribute that the dialect's lists are (its own text has no dense arrays)."""
     return ir.ArrayAttr.get([integer(value) for value in values])
+
+
+def element_bits(kind: Format) -> int:
+    """Bits of a stream's element that holds numbers of ``kind``: elements are signed."""
+    return kind.width + (not kind.signed)
 
 
 def stream_type(element: ir.Type, beat: int, shape: Sequence[int]) -> StreamType:

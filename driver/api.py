@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepwell.backends.registry import backend as find_backend
 from stepwell.backends.target import Target
 from stepwell.driver.executable import Executable
+from stepwell.driver.report import calibration_note
 from stepwell.driver.request import Request, Source
 from stepwell.passes.levels import level as find_level
 from stepwell.passes.pipeline import Pipeline
@@ -28,6 +30,7 @@ def compile(
     dynamic_shapes: Any = None,
     pipeline: Pipeline | str | None = None,
     dump_ir: str | Path | None = None,
+    calibration: Iterable[Any] | None = None,
     cache: bool = True,
 ) -> Executable:
     """Compile a model for a target.
@@ -40,13 +43,20 @@ def compile(
         dynamic_shapes: which sizes may vary, as ``torch.export.export`` takes it.
         pipeline: passes to run instead of the target's own.
         dump_ir: a folder for the IR after every pass.
+        calibration: samples by which a target that computes in fixed point (``hls``) quantises a float model: the
+            positional arguments of each call as a tuple, or keyword arguments as a dictionary. By default the example
+            arguments, with a warning: a few typical calls give better ranges.
         cache: whether code may come from, and is kept in, the user's cache folder (``STEPWELL_CACHE``).
 
     Raises:
         stepwell.Error: with what was wrong, where, and what to do.
     """
-    request = Request(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir)
-    return request.compile(use_cache=cache)
+    request = Request(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir, calibration)
+    executable = request.compile(use_cache=cache)
+    note = calibration_note(executable.report.notes) if executable.report and calibration is None else ""
+    if note:
+        warnings.warn(note, stacklevel=2)
+    return executable
 
 
 def lower(
@@ -59,13 +69,14 @@ def lower(
     dynamic_shapes: Any = None,
     pipeline: Pipeline | str | None = None,
     dump_ir: str | Path | None = None,
+    calibration: Iterable[Any] | None = None,
 ) -> ir.Module:
     """Walk a model down to level ``to`` (``graph``, ``tensor``, ``buffer``, ``backend``) and stop there.
 
     The module's weights stay reachable for :func:`stepwell.to_torch` as long as the module lives.
     """
     find_level(to)
-    compilation = start(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir)
+    compilation = start(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir, calibration)
     compilation.lower(to)
     return compilation.program.module
 
@@ -95,6 +106,7 @@ def start(
     dynamic_shapes: Any,
     pipeline: Pipeline | str | None,
     dump_ir: str | Path | None,
+    calibration: Iterable[Any] | None = None,
 ) -> Compilation:
     """A compilation ready to be lowered; arguments as for :func:`compile`."""
-    return Request(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir).start()
+    return Request(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir, calibration).start()

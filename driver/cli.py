@@ -83,11 +83,16 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--pipeline", help="run these passes instead of the target's own")
         sub.add_argument("--dump-ir", metavar="DIR", type=Path, help="write the IR after every pass there")
 
+    def samples(sub: argparse.ArgumentParser) -> None:
+        text = ".npy or .npz files, each the inputs of a typical call, for a target that quantises"
+        sub.add_argument("--calibrate", metavar="FILE", nargs="+", type=Path, help=text)
+
     def entry(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--entry", default="main", help="the entry point; main by default")
 
     sub = command("compile", "compile a model ahead of time into an artifact folder")
     source(sub)
+    samples(sub)
     sub.add_argument("-o", "--output", type=Path, required=True, help="the artifact folder")
     sub.add_argument("--emit", default="", metavar="KIND,...", help="also write ll, s, o, a, or the IR of a level")
     sub.add_argument("--time-passes", action="store_true", help="print the time of each pass")
@@ -132,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("verify", "run every level on the same inputs and compare")
     source(sub)
+    samples(sub)
     sub.add_argument("--seed", type=int, default=0, help="for the random inputs")
 
     sub = command("analyze", "operations, parameters and bytes moved, by operator and source line")

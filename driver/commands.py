@@ -30,7 +30,8 @@ def run_compile(options: argparse.Namespace) -> Result:
     check_kinds(kinds, options.target, options.pipeline)
     check_place(options.output)
     model, args = resolve(options.model)
-    request = Request(model, args, None, options.target, None, options.pipeline, options.dump_ir)
+    samples = _samples(options)
+    request = Request(model, args, None, options.target, None, options.pipeline, options.dump_ir, samples)
     levels = LevelTexts(kinds)
     use_cache = not (options.no_cache or options.time_passes)
     executable = request.compile(tuple(kinds), use_cache=use_cache, observers=[levels] if levels else [])
@@ -44,6 +45,12 @@ def run_compile(options: argparse.Namespace) -> Result:
     if options.time_passes:
         text = report.passes.timing_table() + "\n\n" + text
     return Result(text, report.to_json())
+
+
+def _samples(options: argparse.Namespace) -> Any:
+    from stepwell.driver.calibration import Calibration
+
+    return Calibration((), "given", files=options.calibrate) if options.calibrate else None
 
 
 def run_lower(options: argparse.Namespace) -> Result:
@@ -215,7 +222,9 @@ def run_verify(options: argparse.Namespace) -> Result:
     from stepwell.driver.verify import verify
 
     model, args = resolve(options.model)
-    report = verify(model, args, target=options.target, pipeline=options.pipeline, seed=options.seed)
+    report = verify(
+        model, args, target=options.target, pipeline=options.pipeline, calibration=_samples(options), seed=options.seed
+    )
     return Result(report.table(), report.to_json(), report.passed)
 
 

@@ -10,16 +10,18 @@ from torch_mlir import ir
 from stepwell.backends.base import Backend, Lowered
 from stepwell.backends.target import Target
 from stepwell.driver.assemble import OwnFile, assemble
+from stepwell.driver.calibration import Calibration, measure_ranges, quantising_stage
 from stepwell.driver.executable import PROGRAM, SCHEDULES, Executable, WeightFacts
 from stepwell.driver.prepare import add_prepared, prepare_text
 from stepwell.driver.remaining import pipeline_from
-from stepwell.driver.report import CompileReport
+from stepwell.driver.report import CALIBRATION, CompileReport
 from stepwell.frontend import preflight
 from stepwell.frontend.program import Program
 from stepwell.passes.base import PassContext
 from stepwell.passes.check_level import CheckLevel
+from stepwell.passes.dump import with_header
 from stepwell.passes.pipeline import Pipeline
-from stepwell.passes.runner import Observer, PassRecord, RunConfig, run_pipeline, with_header
+from stepwell.passes.runner import Observer, PassRecord, RunConfig, run_pipeline
 from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.schedules.database import Database
 
@@ -32,6 +34,7 @@ class Compilation:
         backend: the target's backend, and ``target`` with its options resolved.
         pipeline: the passes to run, or None for the target's own; stages above the program's level are left out.
         schedules: what shapes code, or None for what the target names.
+        calibration: samples for a pipeline that quantises.
     """
 
     def __init__(
@@ -44,16 +47,21 @@ class Compilation:
         schedules: Schedules | None = None,
         dump_dir: Path | None = None,
         report: CompileReport | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.program = program
         self.backend = backend
-        self.target = target
+        self.target = target = backend.suit(target, program.signatures) if program.level == "graph" else target
         whole = pipeline or backend.pipeline(target)
         self.pipeline = pipeline_from(whole, program.module.operation, program.level)
         trusted = pipeline is None and dump_dir is None  # verified between stages; an error is traced to its pass
         self.config = RunConfig(dump_dir=dump_dir, verify_each=not trusted)
         self.context = PassContext(parameters=program.parameters, schedules=schedules or backend.schedules(target))
         self.report = report or CompileReport()
+        self.calibration = calibration
+        self._quantising = quantising_stage(self.pipeline)
+        if self._quantising is not None:
+            self.config = replace(self.config, before_stage={self._quantising: self._calibrate})
         self._sources: dict[str, str] = {}
         self.observe(self._keep_program)
 
@@ -113,6 +121,17 @@ class Compilation:
         if record.stage == self.backend.kept_stage and record.name.startswith(CheckLevel.name):
             rest = Pipeline(self.pipeline.stages[names.index(record.stage) + 1 :])
             self._sources[PROGRAM] = with_header(module, str(rest))
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether the pipeline quantises by samples."""
+        return self._quantising is not None
+
+    def _calibrate(self, module: ir.Operation) -> None:
+        with self.report.timed("calibration"):
+            count = measure_ranges(module, self.program, self.calibration)
+        assert self.calibration is not None
+        self.context.note(CALIBRATION, samples=count, origin=self.calibration.origin)
 
     def _weight_facts(self) -> WeightFacts:
         store = self.program.parameters

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from stepwell.passes.runner import RunReport
+
+#: In the notes: how many samples a model was quantised by, and where they came from.
+CALIBRATION = "calibration"
+#: The origin of samples that nobody gave as such.
+EXAMPLES = "the example arguments"
 
 
 @dataclass
@@ -68,8 +73,20 @@ class CompileReport:
             lines.append(f"{stage:<14}{level:<10}{operations:>11}{milliseconds:>10.1f}")
         for phase, seconds in self.seconds.items():
             lines.append(f"{phase:<14}{'':<10}{'':>11}{seconds * 1e3:>10.1f}")
+        if note := calibration_note(self.notes):
+            lines.append(note)
         if "schedules" in self.notes:
             facts = self.notes["schedules"]
             lines.append(f"schedules: {facts['used']} of {facts['entries']} entries of the database used")
             lines += [f"  unused: {entry}" for entry in facts["unused"]]
         return "\n".join(lines)
+
+
+def calibration_note(notes: Mapping[str, Any]) -> str:
+    """By what a model was quantised; empty where it was not."""
+    if CALIBRATION not in notes:
+        return ""
+    facts = notes[CALIBRATION]
+    if facts["origin"] == EXAMPLES:
+        return f"quantised by {EXAMPLES} alone: give a few typical calls as calibration= or --calibrate"
+    return f"quantised by {facts['samples']} samples"

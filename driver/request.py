@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepwell.backends.registry import backend as find_backend
 from stepwell.backends.target import Target
 from stepwell.driver import compile_cache
+from stepwell.driver.calibration import Calibration
 from stepwell.driver.executable import Executable
-from stepwell.driver.report import CompileReport
+from stepwell.driver.report import EXAMPLES, CompileReport
 from stepwell.frontend.entries import export_entries, import_entries
 from stepwell.frontend.load import Exported, export_source, import_exported, load_program
 from stepwell.frontend.program import Program
@@ -42,6 +43,7 @@ class Request:
         dynamic_shapes: Any = None,
         pipeline: Pipeline | str | None = None,
         dump_ir: str | Path | None = None,
+        calibration: Iterable[Any] | Calibration | None = None,
     ) -> None:
         if isinstance(model, Mapping) and (args or kwargs or dynamic_shapes):
             raise UsageError(
@@ -54,6 +56,9 @@ class Request:
         self._target = self._backend.resolve(parsed)
         self._pipeline = parse_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
         self._dump_dir = Path(dump_ir) if dump_ir else None
+        if calibration is not None and not isinstance(calibration, Calibration):
+            calibration = Calibration.given(calibration)
+        self._calibration = calibration
         self._report = CompileReport()
 
     def compile(
@@ -61,8 +66,8 @@ class Request:
     ) -> Executable:
         """The executable, from the cache where it may and can be; ``observers`` see every pass."""
         exported = self._export()
-        watched = bool(forms or observers or self._dump_dir)
-        kept = compile_cache.kept_code() if use_cache and exported and not watched else None
+        own = bool(forms or observers or self._dump_dir or self._calibration)
+        kept = compile_cache.kept_code() if use_cache and exported and not own else None
         key = None
         if kept is not None:
             with self._report.timed("cache"):
@@ -72,18 +77,18 @@ class Request:
             if found is not None:
                 return found
         with without_collection():
-            compilation = self._compilation(self._import(exported))
+            compilation = self._compilation(exported)
             for observer in observers:
                 compilation.observe(observer)
             compilation.lower()
             executable = compilation.finish(forms)
-        if kept is not None and key is not None:
+        if kept is not None and key is not None and not compilation.calibrates:  # samples are not in the key
             compile_cache.keep(kept, key, exported, executable)
         return executable
 
     def start(self) -> Compilation:
         """A compilation that is ready to be lowered; the cache is not asked."""
-        return self._compilation(self._import(self._export()))
+        return self._compilation(self._export())
 
     def _export(self) -> list[Exported]:
         """The entries as torch exports them; none of an ``.mlir`` file."""
@@ -100,9 +105,23 @@ class Request:
                 return load_program(self._model)
             return import_entries(exported) if isinstance(self._model, Mapping) else import_exported(exported[0])
 
-    def _compilation(self, program: Program) -> Compilation:
+    def _compilation(self, exported: list[Exported]) -> Compilation:
         from stepwell.driver.compile import Compilation  # all passes: what the cache has needs none
 
-        return Compilation(
-            program, self._backend, self._target, self._pipeline, dump_dir=self._dump_dir, report=self._report
-        )
+        program = self._import(exported)
+        compilation = Compilation(
+            program, self._backend, self._target, self._pipeline, dump_dir=self._dump_dir, report=self._report,
+            calibration=self._calibration or _examples(exported),
+        )  # fmt: skip
+        if self._calibration is not None and not compilation.calibrates:
+            raise UsageError(
+                f"target '{self._target}' does not quantise this model",
+                hint="leave calibration= out, or compile a float model for target 'hls'",
+            )
+        return compilation
+
+
+def _examples(exported: list[Exported]) -> Calibration | None:
+    """The arguments that the model was exported with."""
+    examples = exported[0].program.example_inputs if len(exported) == 1 else None
+    return None if examples is None else Calibration([(tuple(examples[0]), dict(examples[1]))], EXAMPLES)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from stepwell.backends.base import Lowered
 from stepwell.backends.target import Target
 from stepwell.driver.api import start
+from stepwell.driver.calibration import Calibration
 from stepwell.driver.calling import CallPlan
 from stepwell.driver.compile import Compilation
 from stepwell.driver.request import Source
@@ -18,7 +19,8 @@ from stepwell.driver.samples import random_inputs
 from stepwell.driver.verification.evaluate import Evaluator, run_code
 from stepwell.driver.verification.reference import Deviation, Reference, make_reference
 from stepwell.driver.verification.report import Row, VerificationReport
-from stepwell.driver.verification.snapshots import History, Recorder
+from stepwell.driver.verification.snapshots import History, Quantised, Recorder
+from stepwell.passes.graph.quantize import Quantize
 from stepwell.passes.pipeline import Pipeline
 from stepwell.support.errors import ArtifactError, DeviceError, Error, ToolError, UsageError
 from stepwell.support.signature import Signature
@@ -35,6 +37,7 @@ def verify(
     target: str | Target = "cpu",
     dynamic_shapes: Any = None,
     pipeline: Pipeline | str | None = None,
+    calibration: Iterable[Any] | None = None,
     seed: int = 0,
 ) -> VerificationReport:
     """Run every level of ``model`` and the target's code on ``args`` and compare with float64.
@@ -42,16 +45,26 @@ def verify(
     A model with states is called twice, and its states are compared too. Files need no ``args``: seeded random ones
     are made, and the first level is the reference.
 
+    A target that quantises does so by ``calibration``, or by the inputs themselves. The quantised level is compared
+    with the model, and may be off by what :meth:`Quantize.typical_error` says; what follows must give its very numbers.
+
     Raises:
         stepwell.Error: the model can't be compiled at all.
     """
-    compilation = start(model, args, kwargs, target, dynamic_shapes, pipeline, None)
-    return _Verification(compilation, model, args, dict(kwargs or {}), seed).run()
+    compilation = start(model, args, kwargs, target, dynamic_shapes, pipeline, None, calibration)
+    return _Verification(compilation, model, args, dict(kwargs or {}), seed, own_samples=calibration is None).run()
 
 
 class _Verification:
     def __init__(
-        self, compilation: Compilation, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any], seed: int
+        self,
+        compilation: Compilation,
+        model: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        seed: int,
+        *,
+        own_samples: bool,
     ) -> None:
         self.compilation = compilation
         program = compilation.program
@@ -63,15 +76,25 @@ class _Verification:
         reference = make_reference(model, signature, args, kwargs) if given or not signature.inputs else None
         recorder = Recorder(program.module.operation, program.level, list(compilation.pipeline.elements()))
         compilation.observe(recorder)
+        if own_samples:
+            compilation.calibration = Calibration([(tuple(inputs), {})], "the inputs of verify", flat=True)
         compilation.lower()
         evaluator = Evaluator(signature, program.parameters, inputs)
         if reference is None:
             values, _, _ = evaluator.run(recorder.snapshots[0].module)
             reference = Reference(values, "first level")
-        self.history = History(evaluator, recorder.snapshots, reference, _floor(signature))
+        self.history = History(evaluator, recorder.snapshots, reference, _floor(signature), self._quantised(recorder))
         self.report = VerificationReport(
             str(compilation.target), reference.kind, max(reference.eager_errors, default=0.0)
         )
+
+    def _quantised(self, recorder: Recorder) -> Quantised | None:
+        operators = self.compilation.context.report.get(Quantize.name, {}).get("operators", 0)
+        for index, snapshot in enumerate(recorder.snapshots):
+            if isinstance(snapshot.element, Quantize) and operators:
+                last = max(i for i, other in enumerate(recorder.snapshots) if other.stage == snapshot.stage)
+                return Quantised(index, last, snapshot.element.typical_error(operators))
+        return None
 
     def run(self) -> VerificationReport:
         good = 0
@@ -98,6 +121,10 @@ class _Verification:
         snapshot = self.history.snapshots[index]
         row = Row(snapshot.stage, snapshot.level, deviation.error, deviation.tolerance, how, seconds)
         self.report.rows.append(row)
+        if self.history.quantised is not None and index == self.history.quantised.last:
+            self.report.notes.append(
+                f"fixed point costs {deviation.error:.2e} of the largest result; levels behind it give its very numbers"
+            )
         return deviation.within
 
     def _blame(self, good: int, bad: int) -> None:
@@ -116,7 +143,7 @@ class _Verification:
         with tempfile.TemporaryDirectory(prefix="stepwell-") as folder:
             try:
                 values = run_code(compilation.backend, lowered, self.history.evaluator.inputs, Path(folder))
-                deviation = self.history.reference.compare(values, self.history.floor)
+                deviation = self.history.compare(values, len(self.history.snapshots))
             except (ArtifactError, DeviceError, ToolError) as failure:  # of this machine, which says nothing about it
                 self.report.notes.append(f"the code was not run: {failure}")
                 return

@@ -48,6 +48,7 @@ PASSES: dict[str, str | type[Pass]] = {
     # hardware
     "bind-parameters": "stepwell.passes.hardware.bind_parameters:BindParameters",
     "linalg-to-stream": "stepwell.passes.hardware.linalg_to_stream:LinalgToStream",
+    "numeric-to-stream": "stepwell.passes.hardware.numeric_to_stream:NumericToStream",
     # buffer
     "bind-outputs": "stepwell.passes.buffer.bind_outputs:BindOutputs",
     "bufferize": "stepwell.passes.buffer.bufferize:Bufferize",

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -16,6 +16,7 @@ from torch_mlir import ir
 from torch_mlir.passmanager import PassManager
 
 from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.dump import file_stem, remaining_text, with_header
 from stepwell.passes.pipeline import Element, Nested, Pipeline, Stage, Upstream
 from stepwell.support.atomic import write_text
 from stepwell.support.diagnostics import first_diagnostic, shorten
@@ -81,6 +82,7 @@ class RunConfig:
         print_before_all, print_after_all, print_after_change: print the IR to ``stream`` around passes.
         reproducer_dir: where a failing pass leaves its reproducer (a temporary folder if None).
         observers: called after each pass with its record and the module.
+        before_stage: stage -> what is called with the module before it; may note things in attributes.
     """
 
     verify_each: bool = True
@@ -91,6 +93,7 @@ class RunConfig:
     stream: TextIO = sys.stderr
     reproducer_dir: Path | None = None
     observers: Sequence[Observer] = ()
+    before_stage: Mapping[str, Callable[[ir.Operation], None]] = field(default_factory=dict)
 
 
 def run_pipeline(
@@ -131,6 +134,9 @@ class _Runner:
         return self.report
 
     def _stage(self, start: int, steps: list[tuple[Stage, Element]], remaining: list[tuple[Stage, Element]]) -> None:
+        prepare = self.config.before_stage.get(steps[0][0].name)
+        if prepare is not None:
+            prepare(self.root)
         snapshot = self.root.clone()
         for index, (stage, element) in enumerate(steps):
             if self.config.print_before_all:
@@ -144,7 +150,7 @@ class _Runner:
             self.report.records.append(record)
             if self.config.print_after_all or (self.config.print_after_change and before != str(self.root)):
                 self._print("After", element)
-            self._dump(record.index, _file_stem(element), remaining[index + 1 :])
+            self._dump(record.index, file_stem(element), remaining[index + 1 :])
             for observer in self.config.observers:
                 observer(record, self.root)
 
@@ -285,23 +291,7 @@ def count_operations(op: ir.Operation) -> int:
     return len(operations(op)) - 1
 
 
-def with_header(op: ir.Operation, pipeline: str) -> str:
-    """IR text with locations, headed by the pipeline that carries on from it; ``stepwell-opt`` reads it back."""
-    body = op.get_asm(enable_debug_info=True)
-    return f"// configuration: --pass-pipeline='{pipeline}'\n{body}\n"
-
-
-def remaining_text(remaining: list[tuple[Stage, Element]]) -> str:
-    """The elements still to run as one pipeline text."""
-    return f"builtin.module({','.join(str(element) for _, element in remaining)})"
-
-
 def _steps(pipeline: Pipeline) -> Iterator[tuple[Stage, Element]]:
     for stage in pipeline.stages:
         for element in Pipeline([stage]).elements():
             yield stage, element
-
-
-def _file_stem(element: Element) -> str:
-    name = element.anchor if isinstance(element, Nested) else element.name
-    return "".join(char if char.isalnum() or char in "-_" else "-" for char in name)

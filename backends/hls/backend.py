@@ -15,8 +15,10 @@ from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.generate import generate
 from stepwell.backends.hls.runnable import HlsRunnable
 from stepwell.backends.target import Target
+from stepwell.passes.graph.quantize import Quantize
 from stepwell.passes.hardware.bind_parameters import BindParameters
 from stepwell.passes.hardware.linalg_to_stream import LinalgToStream
+from stepwell.passes.hardware.numeric_to_stream import NumericToStream
 from stepwell.passes.pipeline import Pipeline, Stage
 from stepwell.passes.stages import graph_stage, tensor_stage
 from stepwell.support.errors import ToolError, UsageError
@@ -25,17 +27,22 @@ from stepwell.support.signature import Signature
 
 _DTYPES = frozenset({"i8", "i16", "i32", "i64"})
 _DESIGN, _FILE_LIST = "design.json", "files.f"
+_DEFAULT_BITS = 8
 
 
 class HlsBackend(Backend):
-    """Integer linear layers in streaming hardware. Compiling needs CIRCT's Python package, running Verilator."""
+    """Linear layers in streaming hardware, of integers or quantised. Compiling needs CIRCT's Python package, running
+    Verilator."""
 
     name: ClassVar[str] = "hls"
-    summary: ClassVar[str] = "SystemVerilog, run in a simulator (integer linear layers)"
+    summary: ClassVar[str] = "SystemVerilog, run in a simulator (linear layers of integers, or quantised)"
     options: ClassVar[Mapping[str, str]] = {
         "parallelism": "multipliers of a layer by its inputs and outputs: 4x4 (default: largest divisors up to 4)",
         "simulator": "verilator (default), or interpreter: the bit-exact reference in numpy",
         "clock": "clock in MHz, for times in the report (default 100)",
+        "bits": "width of inputs and of values between layers of a float model (default 8)",
+        "weight-bits": "width of its weights (default: bits)",
+        "rounding": "of its numbers: half-up (default), floor, half-even, ...",
     }
     code_forms: ClassVar[tuple[str, ...]] = ("sv",)
 
@@ -45,12 +52,32 @@ class HlsBackend(Backend):
         _unroll(target)
         if target.integer("clock", 100) < 1:
             raise UsageError("option 'clock' of target 'hls' is a positive number of MHz")
+        if _is_quantised(target):
+            _quantize(target)
+        return target
+
+    def suit(self, target: Target, signatures: Mapping[str, Signature]) -> Target:
+        dtypes = {spec.dtype for signature in signatures.values() for spec in signature.inputs}
+        floats = any(dtype.startswith(("f", "bf")) for dtype in dtypes)
+        if floats and not _is_quantised(target):
+            return Target(target.name, **target.options, bits=_DEFAULT_BITS)
+        if _is_quantised(target) and not floats:
+            raise UsageError(
+                "options 'bits', 'weight-bits' and 'rounding' of target 'hls' quantise a float model; "
+                "this one takes integers",
+                hint="leave them out",
+            )
         return target
 
     def capabilities(self, target: Target) -> Capabilities:
-        return Capabilities(_DTYPES, dynamic_shapes=False, states=False)
+        dtypes = _DTYPES | {"f32"} if _is_quantised(target) else _DTYPES
+        return Capabilities(dtypes, dynamic_shapes=False, states=False)
 
     def pipeline(self, target: Target) -> Pipeline:
+        if _is_quantised(target):
+            fixed = Stage("fixed", "graph", [_quantize(target)])
+            parts = [NumericToStream(unroll=_unroll(target)), BindParameters()]
+            return Pipeline([graph_stage(), fixed, Stage("hardware", "hardware", [*parts])])
         passes = [LinalgToStream(unroll=_unroll(target)), BindParameters()]
         return Pipeline([graph_stage(), tensor_stage(), Stage("hardware", "hardware", [*passes])])
 
@@ -95,6 +122,17 @@ class HlsBackend(Backend):
         except ToolError as error:
             simulator = (False, error.hint or "")
         return [("CIRCT (pycde)", *circt), ("Verilator", *simulator)]
+
+
+def _is_quantised(target: Target) -> bool:
+    """Whether the target takes float models, in fixed point."""
+    return any(option in target.options for option in ("bits", "weight-bits", "rounding"))
+
+
+def _quantize(target: Target) -> Quantize:
+    """The pass with the target's options; raises as it does."""
+    bits = target.integer("bits", _DEFAULT_BITS)
+    return Quantize(bits, target.integer("weight-bits", bits), target.get("rounding", "half-up"))
 
 
 def _unroll(target: Target) -> tuple[int, ...]:

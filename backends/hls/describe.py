@@ -7,12 +7,13 @@ from typing import Any
 
 from torch_mlir import ir
 
-from stepwell.backends.hls.components.base import Component, Port
+from stepwell.backends.hls.components.base import Component, Floats, Port
 from stepwell.backends.hls.components.elementwise import Add, Multiply
 from stepwell.backends.hls.components.linear import Linear
 from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.backends.hls.design import Design, Sink
 from stepwell.dialects import stream
+from stepwell.dialects.numeric_rules import read_format
 from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
 
@@ -47,12 +48,12 @@ class _Describer:
     def run(self) -> Design:
         for view in self.graph.regions[0].blocks[0].operations:
             op = view.operation
-            if op.name == "stream.source":
+            if op.name in ("stream.source", "stream.float_source"):
                 name = _text(op, "input")
-                self.inputs.append(_port(name, op.results[0]))
+                self.inputs.append(_port(name, op.results[0], _floats(op)))
                 self.names[op.results[0]] = name
-            elif op.name == "stream.sink":
-                port = _port(_text(op, "output"), op.operands[0])
+            elif op.name in ("stream.sink", "stream.float_sink"):
+                port = _port(_text(op, "output"), op.operands[0], _floats(op))
                 self.outputs.append(Sink(self.read(op.operands[0], op), port))
             elif op.name in _MAKERS:
                 self.add(op)
@@ -116,9 +117,16 @@ _MAKERS: dict[str, tuple[type[Component], tuple[str, ...], Callable[[ir.Operatio
 }
 
 
-def _port(name: str, value: ir.Value) -> Port:
+def _port(name: str, value: ir.Value, floats: Floats | None = None) -> Port:
     frame = stream.read_stream(value.type)
-    return Port(name, frame.bits, frame.beat, frame.shape)
+    return Port(name, frame.bits, frame.beat, frame.shape, floats)
+
+
+def _floats(op: ir.Operation) -> Floats | None:
+    """What the numbers of a source or sink are outside of the hardware."""
+    kind = read_format(ir.TypeAttr(op.attributes["format"]).value) if "format" in op.attributes else None
+    words = [_text(op, name) for name in ("rounding", "overflow") if name in op.attributes]
+    return Floats(kind, *words) if kind is not None else None
 
 
 def _text(op: ir.Operation, name: str) -> str:

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.backends.hls.components.base import Array, Component, Port
+from stepwell.backends.hls.components.base import Array, Component, Floats, Port
 from stepwell.backends.hls.components.elementwise import Add, Multiply
 from stepwell.backends.hls.components.linear import Linear
 from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.support.errors import ArtifactError
+from stepwell.support.fixed_point import Format
 
 _KINDS: dict[str, type[Component]] = {cls.kind: cls for cls in (Add, Linear, Multiply, Requantize)}
 
@@ -103,7 +104,10 @@ class Design:
         streams: dict[str, tuple[Wire, Wire]] = {}
         for port in self.inputs:
             prefix = axis_in(port.name)
-            streams[port.name] = (top.input(f"{prefix}_tdata", port.width), top.input(f"{prefix}_tvalid", 1))
+            data = top.input(f"{prefix}_tdata", 8 * port.bytes)
+            if data.width > port.width:
+                top.discard(f"{prefix}_padding", top.bits(data, port.width, data.width - port.width))
+            streams[port.name] = top.bits(data, 0, port.width), top.input(f"{prefix}_tvalid", 1)
         ready = {
             source: top.instance_output(component.name, f"{port.name}_ready", 1)
             for component in self.components
@@ -124,6 +128,8 @@ class Design:
             top.output(f"{axis_in(port.name)}_tready", ready[port.name])
         for sink in self.outputs:
             data, valid = streams[sink.source]
+            if padding := 8 * sink.port.bytes - data.width:
+                data = top.concat([data, top.constant(0, padding)])
             top.output(f"{axis_out(sink.port.name)}_tdata", data)
             top.output(f"{axis_out(sink.port.name)}_tvalid", valid)
         return top
@@ -144,7 +150,8 @@ def _identifier(name: str) -> str:
 
 
 def _port(data: dict[str, Any]) -> Port:
-    return Port(data["name"], data["bits"], data["beat"], tuple(data["shape"]))
+    floats = data["floats"] and Floats(**{**data["floats"], "kind": Format(**data["floats"]["kind"])})
+    return Port(data["name"], data["bits"], data["beat"], tuple(data["shape"]), floats)
 
 
 def _component(data: dict[str, Any]) -> Component:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stepwell.backends.base import Runnable
+from stepwell.backends.hls.boundary import enter, leave
 from stepwell.backends.hls.components.base import Array
 from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.simulate import Simulator
@@ -50,9 +51,11 @@ class HlsRunnable(Runnable):
         import torch
 
         names = [spec.name for spec in self.signatures[entry].inputs]
-        frames = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
+        given = dict(zip(names, inputs, strict=True))
+        frames = {port.name: enter(given[port.name].numpy(), port) for port in self.design.inputs}
         outputs = self._interpret(frames) if self.parameters is not None else self._simulate(frames)
-        return [torch.from_numpy(np.array(array)) for array in outputs]
+        sinks = self.design.outputs
+        return [torch.from_numpy(leave(array, sink.port)) for array, sink in zip(outputs, sinks, strict=True)]
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -61,8 +64,7 @@ class HlsRunnable(Runnable):
     def _interpret(self, frames: Mapping[str, Array]) -> list[Array]:
         assert self.parameters is not None
         self._facts = {"cycles_bound": self._bound}
-        outputs = self.design.reference(frames, self.parameters)
-        return [array.astype(f"int{sink.port.bits}") for array, sink in zip(outputs, self.design.outputs, strict=True)]
+        return self.design.reference(frames, self.parameters)
 
     def _simulate(self, frames: Mapping[str, Array]) -> list[Array]:
         result = self.simulator.run({name: frame[np.newaxis] for name, frame in frames.items()})

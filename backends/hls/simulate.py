@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from stepwell.backends.hls import verilate
-from stepwell.backends.hls.components.base import Array, Port
+from stepwell.backends.hls.boundary import pack, unpack
+from stepwell.backends.hls.components.base import Array
 from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.testbench import testbench
 from stepwell.support.errors import ExecutionError
@@ -82,9 +81,11 @@ class Simulator:
             for file, data in self.memories.items():
                 (folder / file).write_bytes(data)
             for i, port in enumerate(self.design.inputs):
-                _write_beats(folder / f"in{i}.bin", frames[port.name], port)
+                (folder / f"in{i}.bin").write_bytes(pack(frames[port.name], port))
             facts = self._execute(program, folder, count, traffic)
-            outputs = [_read_beats(folder / f"out{o}.bin", s.port) for o, s in enumerate(self.design.outputs)]
+            outputs = [
+                unpack((folder / f"out{o}.bin").read_bytes(), sink.port) for o, sink in enumerate(self.design.outputs)
+            ]
         return Simulation(outputs, facts["cycles"], facts["latency"], facts["input_stalls"])
 
     def _execute(self, program: Path, folder: Path, frames: int, traffic: Traffic) -> dict[str, int]:
@@ -108,11 +109,3 @@ class Simulator:
             )
         facts: dict[str, int] = json.loads(done.stdout)
         return facts
-
-
-def _write_beats(path: Path, frames: Array, port: Port) -> None:
-    path.write_bytes(np.ascontiguousarray(frames, dtype=f"<i{port.bits // 8}").tobytes())
-
-
-def _read_beats(path: Path, port: Port) -> Array:
-    return np.frombuffer(path.read_bytes(), dtype=f"<i{port.bits // 8}").reshape(-1, *port.shape)

@@ -38,7 +38,7 @@ static unsigned percent() {  // xorshift64*, Vigna 2016
 static std::vector<Input> inputs;
 static std::vector<Output> outputs;
 
-// Ports are little-endian words of at least their width.
+// Ports are little-endian words of at least the bytes of a beat; what a beat leaves over stays zero.
 template <class P> void put(P& port, const unsigned char* from, size_t bytes) { std::memcpy(&port, from, bytes); }
 template <class P> void get(const P& port, unsigned char* to, size_t bytes) { std::memcpy(to, &port, bytes); }
 
@@ -134,18 +134,18 @@ int main(int argc, char** argv) {
 
 
 def testbench(design: Design) -> str:
-    """C++ text for Verilator's ``--exe``; element widths must be whole bytes."""
+    """C++ text for Verilator's ``--exe``."""
     declare, drive, sample, ready = [], [], [], []
     for i, port in enumerate(design.inputs):
         prefix = f"top.{axis_in(port.name)}"
-        declare.append(f"  inputs.push_back(Input{{{{}}, {port.width // 8}, {port.beats}, 0, false}});")
+        declare.append(f"  inputs.push_back(Input{{{{}}, {port.bytes}, {port.beats}, 0, false}});")
         drive.append(f"  {prefix}_tvalid = inputs[{i}].valid;")
         drive.append(f"  if (inputs[{i}].valid)")
         drive.append(f"    put({prefix}_tdata, beat(inputs[{i}]), inputs[{i}].bytes);")
         sample.append(f"  in_ready[{i}] = {prefix}_tready;")
     for o, sink in enumerate(design.outputs):
         prefix, port = f"top.{axis_out(sink.port.name)}", sink.port
-        declare.append(f"  outputs.push_back(Output{{{{}}, {{}}, {port.width // 8}, {port.beats}, 0, false}});")
+        declare.append(f"  outputs.push_back(Output{{{{}}, {{}}, {port.bytes}, {port.beats}, 0, false}});")
         ready.append(f"  {prefix}_tready = ready[{o}];")
         sample.append(f"  out_valid[{o}] = {prefix}_tvalid;")
         sample.append(f"  get({prefix}_tdata, data[{o}].data(), outputs[{o}].bytes);")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch_mlir import ir
 
+from stepwell.backends.hls.boundary import enter, leave
 from stepwell.backends.hls.describe import describe
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -17,12 +18,13 @@ def run_stream(module: ir.Operation, inputs: Mapping[str, Array], parameters: Ma
     """One frame through the module's graph.
 
     Args:
-        inputs: signed integer arrays by the names of the entry's inputs.
+        inputs: arrays by the names of the entry's inputs, as its callers have them.
         parameters: weights by name.
 
     Raises:
         UnsupportedError: the module is not one graph of known components.
     """
     design = describe(module)
-    outputs = design.reference(inputs, parameters)
-    return [array.astype(f"int{sink.port.bits}") for array, sink in zip(outputs, design.outputs, strict=True)]
+    frames = {port.name: enter(inputs[port.name], port) for port in design.inputs}
+    outputs = design.reference(frames, parameters)
+    return [leave(array, sink.port) for array, sink in zip(outputs, design.outputs, strict=True)]

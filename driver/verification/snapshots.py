@@ -8,7 +8,7 @@ from torch_mlir import ir
 
 from stepwell.driver.verification.evaluate import Evaluator
 from stepwell.driver.verification.locate import first_deviating
-from stepwell.driver.verification.reference import Deviation, Reference
+from stepwell.driver.verification.reference import Arrays, Deviation, Reference
 from stepwell.driver.verification.runnable import runnable_level
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.pipeline import Element
@@ -27,19 +27,31 @@ class Snapshot:
     element: Element | None = None
 
 
+@dataclass(frozen=True)
+class Quantised:
+    """The snapshots of the stage that quantises, from ``quantize`` on, and how far off they may be by design."""
+
+    first: int
+    last: int
+    error: float
+
+
 @dataclass
 class History:
     """All snapshots of one compilation, and how far each is from the reference.
 
     Attributes:
         floor: the error that rounding explains for any result.
+        quantised: where the model became fixed point: that is compared with the reference, what follows with that.
     """
 
     evaluator: Evaluator
     snapshots: list[Snapshot]
     reference: Reference
     floor: float
+    quantised: Quantised | None = None
     _errors: dict[int, tuple[Deviation, str, float]] = field(default_factory=dict)
+    _fixed: Reference | None = None
 
     def runnable(self, index: int) -> bool:
         """Whether some interpreter takes the snapshot."""
@@ -53,8 +65,24 @@ class History:
         """
         if index not in self._errors:
             values, how, seconds = self.evaluator.run(self.snapshots[index].module)
-            self._errors[index] = (self.reference.compare(values, self.floor), how, seconds)
+            self._errors[index] = (self.compare(values, index), how, seconds)
         return self._errors[index]
+
+    def compare(self, values: Arrays, index: int) -> Deviation:
+        """How far ``values`` of snapshot ``index`` are off.
+
+        Raises:
+            Error: the quantised model, which they are compared with, can't be run.
+        """
+        quantised = self.quantised
+        if quantised is None or index < quantised.first:
+            return self.reference.compare(values, self.floor)
+        if index <= quantised.last:
+            return self.reference.compare(values, max(self.floor, quantised.error))
+        if self._fixed is None:
+            expected, _, _ = self.evaluator.run(self.snapshots[quantised.last].module)
+            self._fixed = Reference(expected, "fixed point")
+        return self._fixed.compare(values, 0.0)
 
     def right(self, index: int) -> bool:
         """Whether the snapshot computes what it should; one that fails when it is run does not."""
@@ -109,7 +137,7 @@ class History:
             values, _, _ = self.evaluator.run(copy.operation)
         except Error:
             return False
-        return self.reference.compare(values, self.floor).within
+        return self.compare(values, good + len(elements)).within
 
     def _operation(self, good: int, bad: int) -> str | None:
         before, after = self.snapshots[good].module, self.snapshots[bad].module

@@ -58,6 +58,10 @@ class Quantize(Pass):
         numeric.load(op.context)
         context.note(self.name, operators=sum(self.quantize(function) for function in named(op, "func.func")))
 
+    def typical_error(self, operators: int) -> float:
+        """What so many operators in fixed point may cost, in parts of the largest result: a rule of thumb."""
+        return float(operators * 2.0 ** (2 - min(self.bits, self.weight_bits)))
+
     def quantize(self, function: ir.Operation) -> int:
         """Quantise one function; gives the number of operators that are fixed point now."""
         ranges = read_ranges(function)

@@ -11,6 +11,7 @@ from torch_mlir import ir
 from stepwell.dialects import stream
 from stepwell.passes.base import Pass, PassContext
 from stepwell.support.errors import PassError
+from stepwell.support.fixed_point import Format
 from stepwell.support.locations import describe_location
 from stepwell.support.walk import named
 from stepwell.support.widths import signed_range, signed_width
@@ -76,7 +77,7 @@ def _value(op: ir.Operation, role: str, shape: tuple[int, ...], context: PassCon
     value = context.parameters[name]
     context.values_read.add(name)
     bits = ir.IntegerType(ir.TypeAttr(op.attributes[f"{role}_type"]).value).width
-    if value.shape != shape or value.dtype != np.dtype(f"int{bits}"):
+    if value.shape != shape or value.dtype != Format(bits).dtype:
         raise PassError(
             f"parameter '{name}' is {value.dtype} of shape {list(value.shape)}, "
             f"the {role} of this layer is int{bits} of shape {list(shape)}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,9 +9,10 @@ from torch_mlir import ir
 
 from stepwell.dialects import stream
 from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.hardware.entry import check_beat, check_known, check_unroll, factors, fork, names_of
 from stepwell.passes.hardware.integer_linear import IntegerLinear, match_integer_linear
 from stepwell.passes.hardware.scalar_chain import element
-from stepwell.support.errors import UnsupportedError, UsageError
+from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
 from stepwell.support.walk import operations
 from stepwell.support.widths import signed_range
@@ -23,7 +23,7 @@ _KNOWN = frozenset(
         "linalg.yield",
     }
 )  # fmt: skip
-_DEFAULT_UNROLL = 4
+_HINT = "the hardware target takes integer linear layers so far; compile for target 'cpu'"
 
 
 @dataclass
@@ -42,11 +42,7 @@ class LinalgToStream(Pass):
     unroll: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.unroll and (len(self.unroll) != 2 or min(self.unroll) < 1):
-            raise UsageError(
-                f"option 'unroll' of pass '{self.name}' takes two positive numbers, inputs and outputs",
-                hint="write unroll=4,4",
-            )
+        check_unroll(self.unroll, self.name)
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         stream.load(op.context)
@@ -63,7 +59,7 @@ class _Converter:
     def __init__(self, function: ir.OpView, unroll: tuple[int, ...]) -> None:
         self.function = function
         self.unroll = unroll
-        arguments = [dict(attributes) for attributes in _named(function, "arg_attrs")]
+        arguments = names_of(function, "arg_attrs")
         self.parameters = {i: a["stepwell.parameter"] for i, a in enumerate(arguments) if "stepwell.parameter" in a}
         self.inputs = {i: a.get("stepwell.input", f"arg{i}") for i, a in enumerate(arguments)}
         self.streams: dict[ir.Value, ir.Value] = {}
@@ -71,7 +67,7 @@ class _Converter:
     def run(self) -> None:
         body = self.function.entry_block
         returned = list(body.operations)[-1].operation
-        results = [dict(attributes) for attributes in _named(self.function, "res_attrs")]
+        results = names_of(self.function, "res_attrs")
         if not returned.operands:
             raise UnsupportedError(
                 "the model computes nothing from its inputs", where=describe_location(returned.location)
@@ -83,7 +79,7 @@ class _Converter:
         with ir.InsertionPoint(block):
             for i, (layer, value) in enumerate(zip(layers, returned.operands, strict=True)):
                 if value in self.streams:
-                    raise _fork(returned)
+                    raise fork(returned)
                 name = results[i].get("stepwell.output", str(i)) if i < len(results) else str(i)
                 result = self.emit(layer, value)
                 with returned.location:
@@ -91,21 +87,15 @@ class _Converter:
 
     def emit(self, layer: IntegerLinear, value: ir.Value) -> ir.Value:
         """Build the component of ``layer``, and before it whatever its rows come from."""
-        inner, outer = self.factors(layer)
+        inner, outer = factors(layer.inner, layer.outer, self.unroll, layer.product)
         if layer.rows in self.streams:
-            raise _fork(layer.product)
+            raise fork(layer.product)
         if isinstance(layer.rows, ir.BlockArgument):
             rows = self.source(layer.rows, inner)
         else:
             rows = self.emit(match_integer_linear(layer.rows, self.parameters), layer.rows)
         self.streams[layer.rows] = rows
-        beat = stream.read_stream(rows.type).beat
-        if beat != inner:
-            raise UnsupportedError(
-                f"beats of {beat} elements arrive where {inner} are read at once",
-                where=describe_location(layer.product.location),
-                hint="layers in a row need the same number of multipliers by inputs and by outputs",
-            )
+        check_beat(stream.read_stream(rows.type).beat, inner, layer.product)
         bias = layer.bias
         shape = ir.RankedTensorType(value.type).shape
         with layer.product.location:
@@ -134,58 +124,7 @@ class _Converter:
             name = ir.StringAttr.get(self.inputs[argument.arg_number])
             return stream.SourceOp(input=name, output=kind).output
 
-    def factors(self, layer: IntegerLinear) -> tuple[int, int]:
-        """Multipliers by input and by output."""
-        if not self.unroll:
-            return _default_factor(layer.inner), _default_factor(layer.outer)
-        inner, outer = self.unroll
-        for factor, size, what in ((inner, layer.inner, "inputs"), (outer, layer.outer, "outputs")):
-            if size % factor:
-                divisors = ", ".join(str(d) for d in range(1, size + 1) if size % d == 0)
-                raise UnsupportedError(
-                    f"a layer of {layer.inner} inputs and {layer.outer} outputs can't be spread over {factor} {what} "
-                    f"at once: {factor} does not divide {size}",
-                    where=describe_location(layer.product.location),
-                    hint=f"factors for its {what} are {divisors}",
-                )
-        return inner, outer
-
-
-def _default_factor(size: int) -> int:
-    return max(factor for factor in range(1, _DEFAULT_UNROLL + 1) if size % factor == 0)
-
-
-def _named(function: ir.OpView, which: str) -> list[list[tuple[str, str]]]:
-    """The string attributes of each argument or result; empty where a function has none."""
-    attributes = function.operation.attributes
-    entries = ir.ArrayAttr(attributes[which]) if which in attributes else ()
-    found = []
-    for entry in entries:
-        pairs = [(named.name, named.attr) for named in ir.DictAttr(entry)]
-        found.append([(name, value.value) for name, value in pairs if isinstance(value, ir.StringAttr)])
-    return found
-
-
-def _fork(op: ir.Operation) -> UnsupportedError:
-    return UnsupportedError(
-        "a stream that two components read has no hardware yet",
-        where=describe_location(op.location),
-        hint="return each result once and use each input once",
-    )
-
 
 def _check_operations(function: ir.OpView) -> None:
-    """Refuse operations that no component knows, all in one message."""
-    unknown: Counter[str] = Counter()
-    places: dict[str, str] = {}
-    for op in operations(function.operation):
-        if op != function.operation and op.name not in _KNOWN and not op.name.startswith("arith."):
-            unknown[op.name] += 1
-            places.setdefault(op.name, describe_location(op.location))
-    if unknown:
-        listed = ", ".join(f"{name} ({count}, first at {places[name]})" for name, count in unknown.items())
-        raise UnsupportedError(
-            f"no hardware for: {listed}",
-            where=next(iter(places.values())),
-            hint="the hardware target takes integer linear layers so far; compile for target 'cpu'",
-        )
+    inner = [op for op in operations(function.operation) if op != function.operation]
+    check_known([(op.name, op) for op in inner if op.name not in _KNOWN and not op.name.startswith("arith.")], _HINT)

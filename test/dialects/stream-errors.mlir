@@ -53,3 +53,27 @@
     outer = 8, unroll = [4, 4], accumulator = 19, shift = 0, rounding = "floor", clamp = [1, -1]}
     : (!stream.stream<i8, 4, [5, 8], "row-major">) -> !stream.stream<i32, 4, [5, 8], "row-major">
 }) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  // expected-error @below {{'stream.float_source' op has a stream of 8 bits; elements of unsigned 8 bits, 6 of them fraction have 9}}
+  %x = "stream.float_source"() {input = "x", format = !numeric.fixed<8, 6, "unsigned">, rounding = "floor", overflow = "saturate"}
+    : () -> !stream.stream<i8, 4, [5, 8], "row-major">
+}) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  // expected-error @below {{'stream.float_source' op has overflow 'clip'; it is one of saturate, wrap}}
+  %x = "stream.float_source"() {input = "x", format = !numeric.fixed<8, 6, "signed">, rounding = "floor", overflow = "clip"}
+    : () -> !stream.stream<i8, 4, [5, 8], "row-major">
+}) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x = "stream.source"() {input = "x"} : () -> !stream.stream<i8, 4, [5, 8], "row-major">
+  // expected-error @below {{'stream.float_sink' op has format f32; it is a fixed-point format}}
+  "stream.float_sink"(%x) {output = "0", format = f32} : (!stream.stream<i8, 4, [5, 8], "row-major">) -> ()
+}) {sym_name = "main"} : () -> ()

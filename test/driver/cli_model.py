@@ -38,3 +38,8 @@ def fails() -> Any:
 
 def one_value() -> Any:
     return Tiny()
+
+
+def perceptron() -> Any:
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.ReLU(), torch.nn.Linear(6, 2)), (torch.randn(3, 4),)

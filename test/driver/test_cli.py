@@ -211,3 +211,16 @@ def test_code_for_another_cpu_is_written_and_not_run(
     assert (tmp_path / "out" / "model.so").is_file()
     assert cli.main(["run", str(tmp_path / "out")]) == 1
     assert f"the code is for {arch}, this machine is {platform.machine()}" in capsys.readouterr().err
+
+
+def test_samples_for_a_target_that_quantises(run: Run, tmp_path: Path) -> None:
+    model, target = "cli_model:perceptron", "hls,simulator=interpreter"
+    text = run("compile", model, "-o", tmp_path / "out", "--target", target)
+    assert "quantised by the example arguments alone: give a few typical calls as calibration= or --calibrate" in text
+    files = [tmp_path / f"{number}.npy" for number in range(3)]
+    for number, file in enumerate(files):
+        np.save(file, np.random.default_rng(number).standard_normal((3, 4)).astype(np.float32))
+    text = run("compile", model, "-o", tmp_path / "out", "--target", target, "--calibrate", *files)
+    assert "quantised by 3 samples" in text
+    text = run("verify", model, "--target", target, "--calibrate", *files)
+    assert "fixed point costs" in text and text.endswith("verified\n")

@@ -128,11 +128,17 @@ def refuse(model: torch.nn.Module, x: torch.Tensor, target: str = "hls", **optio
     return f"{type(failure.value).__name__}: {failure.value}"
 
 
-def test_float_model_is_refused_with_the_way_out() -> None:
-    message = refuse(torch.nn.Linear(8, 8), torch.zeros(2, 8))
+def test_wide_floats_are_refused_with_the_way_out() -> None:
+    message = refuse(torch.nn.Linear(8, 8).double(), torch.zeros(2, 8).double())
     assert "UnsupportedError" in message
-    assert "f32" in message
-    assert "convert to i8" in message
+    assert "f64" in message
+    assert "convert to f32" in message
+
+
+def test_integers_are_not_quantised() -> None:
+    message = refuse(IntegerModel(product), random_rows(2), "hls,bits=8")
+    assert "UsageError" in message
+    assert "this one takes integers" in message
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,15 @@ def test_what_is_reported() -> None:
     assert len(lines) == 5 and lines[-1].endswith("total") and any(line.endswith(" cse") for line in lines)
 
 
+def test_a_stage_can_be_prepared() -> None:
+    seen: list[int] = []
+    run(
+        "builtin.module(cse,check-level{level=tensor stage=first},canonicalize)",
+        before_stage={"rest": lambda op: seen.append(str(op).count("arith.addf")), "last": lambda op: seen.append(-1)},
+    )
+    assert seen == [1], "what cse left, once"
+
+
 def test_prints_around_passes() -> None:
     stream = io.StringIO()
     run("builtin.module(canonicalize,cse)", print_before_all=True, print_after_change=True, stream=stream)

@@ -74,6 +74,18 @@ class Integer(nn.Module):
         return x.to(torch.int32) @ self.weight.to(torch.int32).t() + self.bias
 
 
+class Perceptron(nn.Module):
+    """What hardware takes when it is quantised."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(4, 4)
+        self.second = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(torch.relu(self.first(x)))
+
+
 class Attention(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.softmax(x @ x.transpose(-2, -1), -1) @ x
@@ -116,6 +128,7 @@ def _examples() -> dict[str, tuple[nn.Module, tuple[Any, ...], Any]]:
         "attention": (Attention(), (torch.randn(2, 3, 4),), None),
         "bytes": (Bytes(), (torch.zeros(3, dtype=torch.uint8),), None),
         "integer": (Integer(), (torch.zeros(4, 4, dtype=torch.int8),), None),
+        "perceptron": (Perceptron(), (torch.randn(4, 4),), None),
     }
 
 

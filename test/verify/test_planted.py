@@ -28,7 +28,7 @@ class Case:
 
 CUDA, HLS, CPU = "cuda,arch=sm_90a", "hls,simulator=interpreter", "cpu"
 LOWERING = "torch-backend-to-linalg-on-tensors-backend-pipeline"
-TARGETS = {"chain": CUDA, "integer": HLS}
+TARGETS = {"chain": CUDA, "integer": HLS, "perceptron": f"{HLS},bits=8"}
 
 CASES = [
     Case("decompose", "dense", change("torch.constant.int", "3 : i64")),
@@ -87,6 +87,7 @@ CASES = [
     Case("map-to-gpu", "chain", SUB),
     Case("gpu-to-loops", "chain", SUB, insert=(("gpu-kernel-outlining", "gpu-to-loops"),), until="kernel"),
     Case("linalg-to-stream", "integer", change("stream.linear", "1 : i64", "shift")),
+    Case("numeric-to-stream", "perceptron", change("stream.linear", "1 : i64", "shift")),
     Case("bind-parameters", "integer", change("stream.linear", "1 : i64", "shift")),
 ]
 
@@ -114,7 +115,9 @@ def test_names_the_pass(case: Case, model_file: Callable[[str], Path]) -> None:
     assert named == expected, report.table()
 
 
-@pytest.mark.parametrize("model", ["dense", "convolution", "indexed", "checked", "chain", "integer", "attention"])
+@pytest.mark.parametrize(
+    "model", ["dense", "convolution", "indexed", "checked", "chain", "integer", "perceptron", "attention"]
+)
 def test_passes_without_a_mistake(model: str, model_file: Callable[[str], Path]) -> None:
     report = stepwell.verify(model_file(model), target=TARGETS.get(model, CPU))
     assert report.passed and report.first_pass is None, report.table()

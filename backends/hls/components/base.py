@@ -10,23 +10,42 @@ from typing import Any, ClassVar
 import numpy as np
 
 from stepwell.backends.hls.circuit import Circuit
+from stepwell.support.fixed_point import Format
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)
+class Floats:
+    """How the integers of a port stand for floats outside: numbers of ``kind``; an input says how it is quantised."""
+
+    kind: Format
+    rounding: str = ""
+    overflow: str = ""
+
+
+@dataclass(frozen=True)
 class Port:
-    """A stream where it enters or leaves: elements of ``bits`` bits, ``beat`` at once, frames of ``shape``."""
+    """A stream where it enters or leaves: elements of ``bits`` bits, ``beat`` at once, frames of ``shape``.
+
+    ``floats``: what its integers mean to those who call the hardware with floats; None where they are integers.
+    """
 
     name: str
     bits: int
     beat: int
     shape: tuple[int, ...]
+    floats: Floats | None = None
 
     @property
     def width(self) -> int:
         """Bits of a beat; the first element stands in the lowest."""
         return self.bits * self.beat
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that hold a beat, as AXI4-Stream wants them; what is left over is zero."""
+        return -(-self.width // 8)
 
     @property
     def beats(self) -> int:

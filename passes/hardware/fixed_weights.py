@@ -1,0 +1,110 @@
+"""Weights of a quantised model: parameters of their own, made from the model's when they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from torch_mlir import ir
+
+from stepwell.dialects.stream import element_bits
+from stepwell.passes.base import PassContext
+from stepwell.passes.graph.torch_build import numbers, tensor_info
+from stepwell.passes.graph.torch_values import constant_int, definition
+from stepwell.passes.graph.weights import Weights
+from stepwell.passes.hardware.fixed_values import format_of, refuse, word
+from stepwell.support.dtypes import from_numpy
+from stepwell.support.fixed_point import Format, quantize
+from stepwell.support.signature import TensorSpec
+
+_HINT = "a weight is a parameter of the model, as it is or transposed"
+
+
+@dataclass(frozen=True)
+class FixedWeight:
+    """A quantised parameter as a layer reads it: its name, element, and whether it stands transposed."""
+
+    name: str
+    element: ir.Type
+    transposed: bool
+
+
+class FixedWeights:
+    """Finds the parameters behind ``numeric.quantize`` and registers what they become.
+
+    Args:
+        parameters: argument of the entry -> name of the parameter.
+    """
+
+    def __init__(self, parameters: Mapping[ir.Value, str], context: PassContext) -> None:
+        self._parameters = parameters
+        self._context = context
+        self._weights = Weights()
+
+    def holds(self, value: ir.Value) -> bool:
+        """Whether the fixed-point ``value`` is made from weights alone."""
+        op = definition(value)
+        return op is not None and op.name == "numeric.quantize" and self._weights.is_fixed(_floats(op))
+
+    def read(self, value: ir.Value) -> FixedWeight:
+        """The parameter that holds the integers of ``value``; it is added to the store.
+
+        Raises:
+            UnsupportedError: they are computed from a parameter in another way than by transposing it.
+        """
+        op = definition(value)
+        assert op is not None
+        root, transposed = _root(_floats(op))
+        if root not in self._parameters:
+            raise refuse(definition(root) or op, "it computes a weight", _HINT)
+        kind, rounding, overflow = format_of(value), word(op, "rounding"), word(op, "overflow")
+        name = f"{self._parameters[root]}:{_text(kind)},{rounding},{overflow}"
+        self._add(name, self._parameters[root], root, kind, rounding, overflow)
+        return FixedWeight(name, ir.IntegerType.get_signless(element_bits(kind), op.context), transposed)
+
+    def _add(self, name: str, source: str, root: ir.Value, kind: Format, rounding: str, overflow: str) -> None:
+        store, info = self._context.parameters, tensor_info(root)
+        if store is None or info is None:
+            return
+
+        def integers() -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+            return quantize(store[source], kind, rounding, overflow).astype(kind.dtype)
+
+        shape = tuple(size for size in info.shape if size is not None)
+        store.add(name, integers, TensorSpec(name, from_numpy(kind.dtype), shape))
+        store.constants.add(name)  # no checkpoint has it
+        self._context.values_read.add(source)
+
+
+def _floats(op: ir.Operation) -> ir.Value:
+    """What ``numeric.quantize`` reads, at the graph level."""
+    value = op.operands[0]
+    made = definition(value)
+    return made.operands[0] if made is not None and made.name == "torch_c.to_builtin_tensor" else value
+
+
+def _root(value: ir.Value) -> tuple[ir.Value, bool]:
+    """``value`` before it was transposed, and whether it was."""
+    op, transposed = definition(value), False
+    while op is not None and _transposes(op):
+        value, transposed = op.operands[0], not transposed
+        op = definition(value)
+    return value, transposed
+
+
+def _transposes(op: ir.Operation) -> bool:
+    """Whether ``op`` exchanges the two dimensions of a matrix."""
+    info = tensor_info(op.results[0]) if len(op.results) == 1 else None
+    if info is None or len(info.shape) != 2:
+        return False
+    if op.name == "torch.aten.transpose.int":
+        dims = [constant_int(dim) for dim in op.operands[1:]]
+        return None not in dims and {dim % 2 for dim in dims if dim is not None} == {0, 1}
+    if op.name == "torch.aten.permute":
+        return numbers(op.operands[1]) in ([1, 0], [-1, 0])
+    return bool(op.name == "torch.aten.t")
+
+
+def _text(kind: Format) -> str:
+    return f"fixed<{kind.width},{kind.frac},{'signed' if kind.signed else 'unsigned'}>"

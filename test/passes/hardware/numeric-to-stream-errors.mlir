@@ -1,0 +1,135 @@
+// RUN: stepwell-opt %s --split-input-file --verify-diagnostics --numeric-to-stream
+
+// Floating-point operators stay outside of hardware; all are named at once, those on weights alone are none.
+func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[2,2],f32> {stepwell.parameter = "w"}) -> !torch.vtensor<[2,2],f32> {
+  %n = torch.aten.neg %w : !torch.vtensor<[2,2],f32> -> !torch.vtensor<[2,2],f32>
+  // expected-error@+1 {{no hardware for: aten.tanh (2, first at}}
+  %t = torch.aten.tanh %x : !torch.vtensor<[2,2],f32> -> !torch.vtensor<[2,2],f32>
+  %u = torch.aten.tanh %t : !torch.vtensor<[2,2],f32> -> !torch.vtensor<[2,2],f32>
+  %v = torch.aten.sigmoid %u : !torch.vtensor<[2,2],f32> -> !torch.vtensor<[2,2],f32>
+  return %v : !torch.vtensor<[2,2],f32>
+}
+
+// -----
+
+func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %y: !torch.vtensor<[2,2],f32> {stepwell.input = "y"}) -> !torch.vtensor<[2,2],f32> {
+  %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
+  %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
+  %yf = torch_c.to_builtin_tensor %y : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
+  %yq = "numeric.quantize"(%yf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
+  // expected-error@+1 {{no hardware for 'numeric.matmul': its second operand, and that alone, must be a weight}}
+  %p = "numeric.matmul"(%xq, %yq) : (tensor<2x2x!numeric.fixed<4, 2, "signed">>, tensor<2x2x!numeric.fixed<4, 2, "signed">>) -> tensor<2x2x!numeric.fixed<9, 4, "signed">>
+  %f = "numeric.dequantize"(%p) : (tensor<2x2x!numeric.fixed<9, 4, "signed">>) -> tensor<2x2xf32>
+  %r = torch_c.from_builtin_tensor %f : tensor<2x2xf32> -> !torch.vtensor<[2,2],f32>
+  return %r : !torch.vtensor<[2,2],f32>
+}
+
+// -----
+
+// A weight is not computed.
+func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[2,2],f32> {stepwell.parameter = "w"}) -> !torch.vtensor<[2,2],f32> {
+  %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
+  %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
+  // expected-error@+1 {{no hardware for 'torch.aten.neg': it computes a weight}}
+  %n = torch.aten.neg %w : !torch.vtensor<[2,2],f32> -> !torch.vtensor<[2,2],f32>
+  %wf = torch_c.to_builtin_tensor %n : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
+  %wq = "numeric.quantize"(%wf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
+  %p = "numeric.matmul"(%xq, %wq) : (tensor<2x2x!numeric.fixed<4, 2, "signed">>, tensor<2x2x!numeric.fixed<4, 2, "signed">>) -> tensor<2x2x!numeric.fixed<9, 4, "signed">>
+  %f = "numeric.dequantize"(%p) : (tensor<2x2x!numeric.fixed<9, 4, "signed">>) -> tensor<2x2xf32>
+  %r = torch_c.from_builtin_tensor %f : tensor<2x2xf32> -> !torch.vtensor<[2,2],f32>
+  return %r : !torch.vtensor<[2,2],f32>
+}
+
+// -----
+
+// A weight is added to products alone, and only as a bias.
+func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[2],f32> {stepwell.parameter = "w"}) -> !torch.vtensor<[2,2],f32> {
+  %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
+  %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
+  %wf = torch_c.to_builtin_tensor %w : !torch.vtensor<[2],f32> -> tensor<2xf32>
+  %wq = "numeric.quantize"(%wf) {rounding = "floor", overflow = "saturate"} : (tensor<2xf32>) -> tensor<2x!numeric.fixed<4, 2, "signed">>
+  // expected-error@+1 {{no hardware for 'numeric.add': it adds a weight that is no bias of a product}}
+  %s = "numeric.add"(%xq, %wq) : (tensor<2x2x!numeric.fixed<4, 2, "signed">>, tensor<2x!numeric.fixed<4, 2, "signed">>) -> tensor<2x2x!numeric.fixed<5, 2, "signed">>
+  %f = "numeric.dequantize"(%s) : (tensor<2x2x!numeric.fixed<5, 2, "signed">>) -> tensor<2x2xf32>
+  %r = torch_c.from_builtin_tensor %f : tensor<2x2xf32> -> !torch.vtensor<[2,2],f32>
+  return %r : !torch.vtensor<[2,2],f32>
+}
+
+// -----
+
+// One stream has one reader.
+func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}) -> !torch.vtensor<[2,2],f32> {
+  %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
+  %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
+  // expected-error@+1 {{a stream that two components read has no hardware yet}}
+  %s = "numeric.multiply"(%xq, %xq) : (tensor<2x2x!numeric.fixed<4, 2, "signed">>, tensor<2x2x!numeric.fixed<4, 2, "signed">>) -> tensor<2x2x!numeric.fixed<8, 4, "signed">>
+  %f = "numeric.dequantize"(%s) : (tensor<2x2x!numeric.fixed<8, 4, "signed">>) -> tensor<2x2xf32>
+  %r = torch_c.from_builtin_tensor %f : tensor<2x2xf32> -> !torch.vtensor<[2,2],f32>
+  return %r : !torch.vtensor<[2,2],f32>
+}
+
+// -----
+
+func.func @main(%x: !torch.vtensor<[?,2],f32> {stepwell.input = "x"}) -> !torch.vtensor<[?,2],f32> {
+  %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[?,2],f32> -> tensor<?x2xf32>
+  // expected-error@+1 {{no hardware for 'numeric.quantize': its shape}}
+  %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<?x2xf32>) -> tensor<?x2x!numeric.fixed<4, 2, "signed">>
+  %f = "numeric.dequantize"(%xq) : (tensor<?x2x!numeric.fixed<4, 2, "signed">>) -> tensor<?x2xf32>
+  %r = torch_c.from_builtin_tensor %f : tensor<?x2xf32> -> !torch.vtensor<[?,2],f32>
+  return %r : !torch.vtensor<[?,2],f32>
+}
+
+// -----
+
+func.func @main(%x: !torch.vtensor<[2,0],f32> {stepwell.input = "x"}) -> !torch.vtensor<[2,0],f32> {
+  %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[2,0],f32> -> tensor<2x0xf32>
+  // expected-error@+1 {{no hardware for 'numeric.quantize': a frame of shape [2, 0] has no elements}}
+  %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<2x0xf32>) -> tensor<2x0x!numeric.fixed<4, 2, "signed">>
+  %f = "numeric.dequantize"(%xq) : (tensor<2x0x!numeric.fixed<4, 2, "signed">>) -> tensor<2x0xf32>
+  %r = torch_c.from_builtin_tensor %f : tensor<2x0xf32> -> !torch.vtensor<[2,0],f32>
+  return %r : !torch.vtensor<[2,0],f32>
+}
+
+// -----
+
+func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}) -> !torch.vtensor<[2,2],f32> {
+  %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
+  // expected-error@+1 {{no hardware for 'numeric.quantize': its integers have 65 bits, hardware has 64}}
+  %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<64, 2, "unsigned">>
+  %f = "numeric.dequantize"(%xq) : (tensor<2x2x!numeric.fixed<64, 2, "unsigned">>) -> tensor<2x2xf32>
+  %r = torch_c.from_builtin_tensor %f : tensor<2x2xf32> -> !torch.vtensor<[2,2],f32>
+  return %r : !torch.vtensor<[2,2],f32>
+}
+
+// -----
+
+// What wraps keeps bits; an element with a sign could not hold them as an unsigned number.
+func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}) -> !torch.vtensor<[2,2],f32> {
+  %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
+  %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<8, 2, "signed">>
+  // expected-error@+1 {{no hardware for 'numeric.cast': it wraps to a format without sign}}
+  %c = "numeric.cast"(%xq) {rounding = "floor", overflow = "wrap"} : (tensor<2x2x!numeric.fixed<8, 2, "signed">>) -> tensor<2x2x!numeric.fixed<4, 2, "unsigned">>
+  %f = "numeric.dequantize"(%c) : (tensor<2x2x!numeric.fixed<4, 2, "unsigned">>) -> tensor<2x2xf32>
+  %r = torch_c.from_builtin_tensor %f : tensor<2x2xf32> -> !torch.vtensor<[2,2],f32>
+  return %r : !torch.vtensor<[2,2],f32>
+}
+
+// -----
+
+func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}) -> !torch.vtensor<[2,2],f32> {
+  %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
+  %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<8, 2, "signed">>
+  // expected-error@+1 {{no hardware for 'numeric.reinterpret': it has no component yet}}
+  %c = "numeric.reinterpret"(%xq) : (tensor<2x2x!numeric.fixed<8, 2, "signed">>) -> tensor<2x2x!numeric.fixed<8, 4, "signed">>
+  %f = "numeric.dequantize"(%c) : (tensor<2x2x!numeric.fixed<8, 4, "signed">>) -> tensor<2x2xf32>
+  %r = torch_c.from_builtin_tensor %f : tensor<2x2xf32> -> !torch.vtensor<[2,2],f32>
+  return %r : !torch.vtensor<[2,2],f32>
+}
+
+// -----
+
+// A weight by itself is no result of hardware.
+func.func @main(%w: !torch.vtensor<[2,2],f32> {stepwell.parameter = "w"}) -> !torch.vtensor<[2,2],f32> {
+  // expected-error@+1 {{result '0' is not computed by fixed-point operations}}
+  return %w : !torch.vtensor<[2,2],f32>
+}
