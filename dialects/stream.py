@@ -152,17 +152,18 @@ class LinearOp(Stream.Operation, name="linear"):
     kept in ``accumulator`` bits: enough for every result. What the right shift cuts is rounded as ``rounding`` says
     (``numeric`` has the words); the result is sign-extended or cut to the output's element.
 
-    ``weight`` and ``bias`` name parameters (``bias`` "" for none); ``weight_layout`` is ``kn`` or ``nk``.
+    ``weight`` and ``bias`` name parameters of ``weight_bits`` and ``bias_bits`` (``bias`` "" for none);
+    ``weight_layout`` is ``kn`` or ``nk``.
     ``unroll``: multipliers by input and by output: their product works at once. ``clamp``: lowest and highest value
     (never an empty list: a range that holds every sum does nothing).
     """
 
     rows: Operand[Any]
     weight: ir.StringAttr
-    weight_type: ir.TypeAttr
+    weight_bits: ir.IntegerAttr
     weight_layout: ir.StringAttr
     bias: ir.StringAttr
-    bias_type: ir.TypeAttr
+    bias_bits: ir.IntegerAttr
     inner: ir.IntegerAttr
     outer: ir.IntegerAttr
     unroll: ir.ArrayAttr

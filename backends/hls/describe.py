@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 from torch_mlir import ir
 
 from stepwell.backends.hls.components.base import Component, Floats, Port
-from stepwell.backends.hls.components.elementwise import Add, Multiply
-from stepwell.backends.hls.components.linear import Linear
-from stepwell.backends.hls.components.requantize import Requantize
+from stepwell.backends.hls.components.registry import COMPONENTS
 from stepwell.backends.hls.design import Design, Sink
 from stepwell.dialects import stream
 from stepwell.dialects.numeric_rules import read_format
@@ -55,7 +53,7 @@ class _Describer:
             elif op.name in ("stream.sink", "stream.float_sink"):
                 port = _port(_text(op, "output"), op.operands[0], _floats(op))
                 self.outputs.append(Sink(self.read(op.operands[0], op), port))
-            elif op.name in _MAKERS:
+            elif _kind(op) in COMPONENTS:
                 self.add(op)
             else:
                 raise UnsupportedError(f"'{op.name}' is no hardware component", where=describe_location(op.location))
@@ -64,16 +62,14 @@ class _Describer:
 
     def add(self, op: ir.Operation) -> None:
         """A component, called after its kind."""
-        cls, inputs, details = _MAKERS[op.name]
+        cls = COMPONENTS[_kind(op)]
         name = f"{cls.kind}{len(self.components)}"
         sources = tuple(self.read(operand, op) for operand in op.operands)
-        ports = tuple(_port(port, operand) for port, operand in zip(inputs, op.operands, strict=True))
-        output = _port("out", op.results[0])
-        low, high = _numbers(op, "clamp")
-        rescale = {"shift": _number(op, "shift"), "rounding": _text(op, "rounding"), "clamp": (low, high)}
-        where = describe_location(op.location)
-        self.components.append(cls(name, sources, where, ports, output, **rescale, **details(op)))
-        self.names[op.results[0]] = name
+        inputs = tuple(_port(port, operand) for port, operand in zip(cls.reads, op.operands, strict=True))
+        outputs = tuple(_port(port, result) for port, result in zip(cls.writes, op.results, strict=True))
+        component = cls(name, sources, describe_location(op.location), inputs, outputs, **_details(cls, op))
+        self.components.append(component)
+        self.names.update(zip(op.results, component.streams, strict=True))
 
     def read(self, value: ir.Value, op: ir.Operation) -> str:
         """Who sends the stream ``value``, which ``op`` alone may read."""
@@ -85,36 +81,23 @@ class _Describer:
         return self.names[value]
 
 
-def _linear(op: ir.Operation) -> dict[str, Any]:
-    inner_unroll, outer_unroll = _numbers(op, "unroll")
-    return {
-        "inner": _number(op, "inner"),
-        "outer": _number(op, "outer"),
-        "inner_unroll": inner_unroll,
-        "outer_unroll": outer_unroll,
-        "weight": _text(op, "weight"),
-        "weight_bits": ir.IntegerType(ir.TypeAttr(op.attributes["weight_type"]).value).width,
-        "weight_layout": _text(op, "weight_layout"),
-        "bias": _text(op, "bias"),
-        "accumulator": _number(op, "accumulator"),
-    }
+def _kind(op: ir.Operation) -> str:
+    return str(op.name.removeprefix("stream."))
 
 
-def _requantize(op: ir.Operation) -> dict[str, Any]:
-    return {"multiplier": _number(op, "multiplier")}
+def _details(cls: type[Component], op: ir.Operation) -> dict[str, Any]:
+    """What a component has beside its place in the graph: the attributes of the same names."""
+    common = {f.name for f in fields(Component)}
+    return {f.name: _value(op.attributes[f.name]) for f in fields(cls) if f.name not in common}
 
 
-def _nothing(op: ir.Operation) -> dict[str, Any]:
-    return {}
-
-
-# Operation -> its component, the names of its inputs, and what it says beside streams and rescaling.
-_MAKERS: dict[str, tuple[type[Component], tuple[str, ...], Callable[[ir.Operation], dict[str, Any]]]] = {
-    "stream.add": (Add, ("left", "right"), _nothing),
-    "stream.linear": (Linear, ("in",), _linear),
-    "stream.multiply": (Multiply, ("left", "right"), _nothing),
-    "stream.requantize": (Requantize, ("in",), _requantize),
-}
+def _value(attribute: ir.Attribute) -> int | str | tuple[Any, ...]:
+    """Numbers, text, and lists of them."""
+    if isinstance(attribute, ir.ArrayAttr):
+        return tuple(_value(item) for item in attribute)
+    if isinstance(attribute, ir.IntegerAttr):
+        return int(attribute.value)
+    return str(ir.StringAttr(attribute).value)
 
 
 def _port(name: str, value: ir.Value, floats: Floats | None = None) -> Port:
@@ -131,11 +114,3 @@ def _floats(op: ir.Operation) -> Floats | None:
 
 def _text(op: ir.Operation, name: str) -> str:
     return str(ir.StringAttr(op.attributes[name]).value)
-
-
-def _number(op: ir.Operation, name: str) -> int:
-    return int(ir.IntegerAttr(op.attributes[name]).value)
-
-
-def _numbers(op: ir.Operation, name: str) -> tuple[int, ...]:
-    return tuple(int(ir.IntegerAttr(item).value) for item in ir.ArrayAttr(op.attributes[name]))

@@ -9,18 +9,14 @@ from typing import Any
 
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.components.base import Array, Component, Floats, Port
-from stepwell.backends.hls.components.elementwise import Add, Multiply
-from stepwell.backends.hls.components.linear import Linear
-from stepwell.backends.hls.components.requantize import Requantize
+from stepwell.backends.hls.components.registry import COMPONENTS
 from stepwell.support.errors import ArtifactError
 from stepwell.support.fixed_point import Format
-
-_KINDS: dict[str, type[Component]] = {cls.kind: cls for cls in (Add, Linear, Multiply, Requantize)}
 
 
 @dataclass(frozen=True)
 class Sink:
-    """An output: the stream of component ``source`` leaves through ``port``."""
+    """An output: the stream ``source`` leaves through ``port``."""
 
     source: str
     port: Port
@@ -80,7 +76,7 @@ class Design:
         values = dict(frames)
         for component in self.components:
             frames_in = [values[source] for source in component.sources]
-            values[component.name] = component.reference(frames_in, parameters)
+            values.update(zip(component.streams, component.reference(frames_in, parameters), strict=True))
         return [values[sink.source] for sink in self.outputs]
 
     @property
@@ -119,11 +115,14 @@ class Design:
             driven: list[tuple[str, Wire]] = []
             for source, port in zip(component.sources, component.inputs, strict=True):
                 driven += zip((f"{port.name}_data", f"{port.name}_valid"), streams[source], strict=True)
-            driven.append(("out_ready", ready[component.name]))
+            sent = list(zip(component.streams, component.outputs, strict=True))
+            driven += [(f"{port.name}_ready", ready[name]) for name, port in sent]
             taken = [(f"{port.name}_ready", 1) for port in component.inputs]
-            taken += [("out_data", component.output.width), ("out_valid", 1)]
+            for port in component.outputs:
+                taken += [(f"{port.name}_data", port.width), (f"{port.name}_valid", 1)]
             wires = top.instance(component.name, component.name, driven, taken)
-            streams[component.name] = (wires["out_data"], wires["out_valid"])
+            for name, port in sent:
+                streams[name] = wires[f"{port.name}_data"], wires[f"{port.name}_valid"]
         for port in self.inputs:
             top.output(f"{axis_in(port.name)}_tready", ready[port.name])
         for sink in self.outputs:
@@ -155,9 +154,11 @@ def _port(data: dict[str, Any]) -> Port:
 
 
 def _component(data: dict[str, Any]) -> Component:
-    cls = _KINDS[data.pop("kind")]
-    inputs = [_port(port) for port in data["inputs"]]
-    converted: dict[str, Any] = {**data, "inputs": inputs, "output": _port(data["output"])}
+    cls = COMPONENTS[data.pop("kind")]
+    converted: dict[str, Any] = {
+        **data,
+        **{side: [_port(port) for port in data[side]] for side in ("inputs", "outputs")},
+    }
     known = {f.name for f in fields(cls)}
     if set(converted) != known:
         raise ValueError(f"component '{cls.kind}' has fields {sorted(converted)}")

@@ -76,7 +76,7 @@ def _value(op: ir.Operation, role: str, shape: tuple[int, ...], context: PassCon
     name = ir.StringAttr(op.attributes[role]).value
     value = context.parameters[name]
     context.values_read.add(name)
-    bits = ir.IntegerType(ir.TypeAttr(op.attributes[f"{role}_type"]).value).width
+    bits = ir.IntegerAttr(op.attributes[f"{role}_bits"]).value
     if value.shape != shape or value.dtype != Format(bits).dtype:
         raise PassError(
             f"parameter '{name}' is {value.dtype} of shape {list(value.shape)}, "

@@ -23,10 +23,10 @@ _HINT = "a weight is a parameter of the model, as it is or transposed"
 
 @dataclass(frozen=True)
 class FixedWeight:
-    """A quantised parameter as a layer reads it: its name, element, and whether it stands transposed."""
+    """A quantised parameter as a layer reads it: its name, bits of an element, and whether it stands transposed."""
 
     name: str
-    element: ir.Type
+    bits: int
     transposed: bool
 
 
@@ -61,7 +61,7 @@ class FixedWeights:
         kind, rounding, overflow = format_of(value), word(op, "rounding"), word(op, "overflow")
         name = f"{self._parameters[root]}:{_text(kind)},{rounding},{overflow}"
         self._add(name, self._parameters[root], root, kind, rounding, overflow)
-        return FixedWeight(name, ir.IntegerType.get_signless(element_bits(kind), op.context), transposed)
+        return FixedWeight(name, element_bits(kind), transposed)
 
     def _add(self, name: str, source: str, root: ir.Value, kind: Format, rounding: str, overflow: str) -> None:
         store, info = self._context.parameters, tensor_info(root)

@@ -102,10 +102,10 @@ class _Converter:
             component = stream.LinearOp(
                 rows=rows,
                 weight=ir.StringAttr.get(layer.weight.name),
-                weight_type=ir.TypeAttr.get(layer.weight.element),
+                weight_bits=stream.integer(ir.IntegerType(layer.weight.element).width),
                 weight_layout=ir.StringAttr.get("nk" if layer.weight.transposed else "kn"),
                 bias=ir.StringAttr.get(bias.name if bias else ""),
-                bias_type=ir.TypeAttr.get(bias.element if bias else layer.output),
+                bias_bits=stream.integer(ir.IntegerType(bias.element if bias else layer.output).width),
                 inner=stream.integer(layer.inner),
                 outer=stream.integer(layer.outer),
                 unroll=stream.integers([inner, outer]),

@@ -49,7 +49,7 @@
 "stream.graph"() ({
   %x = "stream.source"() {input = "x"} : () -> !stream.stream<i8, 4, [5, 8], "row-major">
   // expected-error @below {{'stream.linear' op has clamp [1, -1]; it is the lowest and the highest value}}
-  %y = "stream.linear"(%x) {weight = "w", weight_type = i8, weight_layout = "kn", bias = "", bias_type = i32, inner = 8,
+  %y = "stream.linear"(%x) {weight = "w", weight_bits = 8 : i64, weight_layout = "kn", bias = "", bias_bits = 32 : i64, inner = 8,
     outer = 8, unroll = [4, 4], accumulator = 19, shift = 0, rounding = "floor", clamp = [1, -1]}
     : (!stream.stream<i8, 4, [5, 8], "row-major">) -> !stream.stream<i32, 4, [5, 8], "row-major">
 }) {sym_name = "main"} : () -> ()

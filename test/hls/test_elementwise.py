@@ -38,7 +38,7 @@ def design() -> Design:
         sources = tuple(f"{name}-{side}" for side in ("left", "right"))
         ports = tuple(Port(side, width, beat, shape) for side, width in zip(("left", "right"), bits, strict=True))
         label = f"{cls.kind}{number}"
-        components.append(cls(label, sources, "model.py:1:0", ports, Port("out", out_bits, beat, shape), *rescale))
+        components.append(cls(label, sources, "model.py:1:0", ports, (Port("out", out_bits, beat, shape),), *rescale))
         inputs += [Port(source, port.bits, beat, shape) for source, port in zip(sources, ports, strict=True)]
         outputs.append(Sink(label, Port(name, out_bits, beat, shape)))
     return Design("stepwell_main", tuple(inputs), tuple(components), tuple(outputs))

@@ -39,7 +39,7 @@ def design() -> Design:
     inputs, components, outputs = [], [], []
     for number, (name, case) in enumerate(CASES.items()):
         shape, beat, bits, out_bits, multiplier, shift, rounding, clamp = case
-        ports = (Port("in", bits, beat, shape),), Port("out", out_bits, beat, shape)
+        ports = (Port("in", bits, beat, shape),), (Port("out", out_bits, beat, shape),)
         label = f"requantize{number}"
         components.append(Requantize(label, (name,), "model.py:1:0", *ports, shift, rounding, clamp, multiplier))
         inputs.append(Port(name, bits, beat, shape))

@@ -55,25 +55,30 @@ class Port:
 
 @dataclass(frozen=True)
 class Component(ABC):
-    """A node of the dataflow graph: one stream out.
+    """A node of the dataflow graph; fields beside those below have the names and values of the operation's attributes.
 
-    The circuit's inputs are, in this order, ``P_data, P_valid`` for each input called ``P``, then ``out_ready``; its
-    outputs ``P_ready`` for each, then ``out_data, out_valid``. A beat moves at a clock edge where valid and ready hold;
-    valid never waits for ready, and data stay until they were taken.
+    The circuit's inputs are, in this order, ``P_data, P_valid`` for each input called ``P``, then ``Q_ready`` for each
+    output called ``Q``; its outputs ``P_ready`` for each input, then ``Q_data, Q_valid``. A beat moves at a clock edge
+    where valid and ready hold; valid never waits for ready, and data stay until they were taken.
 
     Attributes:
+        kind: its operation is ``stream.KIND``.
+        reads: names of its inputs; by default one.
+        writes: names of its outputs; by default one.
         name: of the hardware module and its instance.
-        sources: the input or component whose stream each of its inputs reads.
+        sources: the stream that each of its inputs reads: an input of the design, or one of some ``streams``.
         location: where in the model it comes from.
     """
 
     kind: ClassVar[str]
+    reads: ClassVar[tuple[str, ...]] = ("in",)
+    writes: ClassVar[tuple[str, ...]] = ("out",)
 
     name: str
     sources: tuple[str, ...]
     location: str
     inputs: tuple[Port, ...]
-    output: Port
+    outputs: tuple[Port, ...]
 
     @property
     def input(self) -> Port:
@@ -81,22 +86,35 @@ class Component(ABC):
         (port,) = self.inputs
         return port
 
+    @property
+    def output(self) -> Port:
+        """The only output."""
+        (port,) = self.outputs
+        return port
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Names of what it sends: its own where there is one output, else with the output's behind a point."""
+        if len(self.outputs) == 1:
+            return (self.name,)
+        return tuple(f"{self.name}.{port.name}" for port in self.outputs)
+
     @abstractmethod
     def circuit(self) -> Circuit:
         """The hardware module."""
 
     @property
-    @abstractmethod
     def parameters(self) -> tuple[str, ...]:
-        """Names of the weights that it holds."""
+        """Names of the weights that it holds; none by default."""
+        return ()
 
-    @abstractmethod
     def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
-        """Contents of its initialised memories: file name -> words in hexadecimal."""
+        """Contents of its initialised memories: file name -> words in hexadecimal; none by default."""
+        return {}
 
     @abstractmethod
-    def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> Array:
-        """What the hardware computes, bit for bit: a frame of each input in, a frame out, all signed integers."""
+    def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
+        """What the hardware computes, bit for bit: a frame of each input in and of each output out, signed integers."""
 
     @property
     @abstractmethod

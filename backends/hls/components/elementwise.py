@@ -16,6 +16,8 @@ from stepwell.support.fixed_point import whole
 class _Elementwise(Pointwise):
     """``cast(clamp(round((left OP right) >> shift)))``; a register keeps what ``OP`` gives, one the results."""
 
+    reads: ClassVar[tuple[str, ...]] = ("left", "right")
+
     def _widths(self) -> tuple[int, int]:
         left, right = self.inputs
         return left.bits, right.bits
@@ -31,9 +33,9 @@ class Add(_Elementwise):
     def multipliers(self) -> int:
         return 0
 
-    def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> Array:
+    def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         left, right = (whole(frame) for frame in frames)
-        return self.rescale.reference(left + right)
+        return (self.rescale.reference(left + right),)
 
     def circuit(self) -> Circuit:
         width = max(self._widths()) + 1
@@ -55,9 +57,9 @@ class Multiply(_Elementwise):
     def multipliers(self) -> int:
         return self.output.beat
 
-    def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> Array:
+    def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         left, right = (whole(frame, sum(self._widths())) for frame in frames)
-        return self.rescale.reference(left * right)
+        return (self.rescale.reference(left * right),)
 
     def circuit(self) -> Circuit:
         return pointwise_circuit(self, lambda c, e: c.multiply(e[0], e[1]), register=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,7 +16,7 @@ from stepwell.backends.hls.components.rescale import Rescale, modular, wrap
 class Linear(Component):
     """``out[n] = cast(clamp(round((bias[n] + sum_k in[k] * weight[k, n]) >> shift)))``, see ``stream.linear``.
 
-    ``inner_unroll`` elements of a row meet ``outer_unroll`` columns in every cycle. A row is read once and kept for
+    ``unroll``: elements of a row, and columns that they meet, in every cycle. A row is read once and kept for
     the other columns; the next row comes in while the last columns of this one are computed. Four registers lie between
     a row's last beat and its first result: operands, sum of products, accumulator, result.
     """
@@ -24,8 +25,7 @@ class Linear(Component):
 
     inner: int
     outer: int
-    inner_unroll: int
-    outer_unroll: int
+    unroll: tuple[int, int]
     weight: str
     weight_bits: int
     weight_layout: str
@@ -38,12 +38,12 @@ class Linear(Component):
     @property
     def row_beats(self) -> int:
         """Beats of an input row."""
-        return self.inner // self.inner_unroll
+        return self.inner // self.unroll[0]
 
     @property
     def column_groups(self) -> int:
         """Beats of an output row."""
-        return self.outer // self.outer_unroll
+        return self.outer // self.unroll[1]
 
     @property
     def rescale(self) -> Rescale:
@@ -52,7 +52,7 @@ class Linear(Component):
 
     @property
     def multipliers(self) -> int:
-        return self.inner_unroll * self.outer_unroll
+        return math.prod(self.unroll)
 
     @property
     def cycles(self) -> int:
@@ -62,19 +62,19 @@ class Linear(Component):
     def parameters(self) -> tuple[str, ...]:
         return (self.weight, self.bias) if self.bias else (self.weight,)
 
-    def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> Array:
+    def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         sums = modular(frames[0]) @ modular(self._matrix(parameters))
         if self.bias:
             sums = sums + modular(parameters[self.bias])
-        return self.rescale.reference(wrap(sums, self.accumulator))
+        return (self.rescale.reference(wrap(sums, self.accumulator)),)
 
     def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
         groups, beats = self.column_groups, self.row_beats
-        tiles = self._matrix(parameters).reshape(beats, self.inner_unroll, groups, self.outer_unroll)
+        tiles = self._matrix(parameters).reshape(beats, self.unroll[0], groups, self.unroll[1])
         words = tiles.transpose(2, 0, 3, 1).reshape(groups * beats, self.multipliers)
         files = {f"{self.name}_weight.mem": [_word(row, self.weight_bits) for row in words]}
         if self.bias:
-            bias = parameters[self.bias].reshape(groups, self.outer_unroll)
+            bias = parameters[self.bias].reshape(groups, self.unroll[1])
             files[f"{self.name}_bias.mem"] = [_word(row, self.accumulator) for row in bias]
         return files
 
@@ -174,14 +174,14 @@ class _LinearCircuit:
     def _products(self, rows: Wire, word: Wire) -> list[Wire]:
         """For each column of the group the sum of this beat's products."""
         spec, c = self.spec, self.c
-        full = spec.input.bits + spec.weight_bits + (spec.inner_unroll - 1).bit_length()
+        full = spec.input.bits + spec.weight_bits + (spec.unroll[0] - 1).bit_length()
         width = min(full, spec.accumulator)
         sums = []
-        for o in range(spec.outer_unroll):
+        for o in range(spec.unroll[1]):
             terms = []
-            for i in range(spec.inner_unroll):
+            for i in range(spec.unroll[0]):
                 value = c.bits(rows, i * spec.input.bits, spec.input.bits)
-                weight = c.bits(word, (o * spec.inner_unroll + i) * spec.weight_bits, spec.weight_bits)
+                weight = c.bits(word, (o * spec.unroll[0] + i) * spec.weight_bits, spec.weight_bits)
                 terms.append(c.resize(c.multiply(value, weight), width))
             sums.append(c.sum(terms))
         return sums
@@ -192,11 +192,11 @@ class _LinearCircuit:
         """Add the sums of a row's beats to the bias; gives the totals and what is still to be done with each."""
         spec, c = self.spec, self.c
         width = spec.accumulator
-        starts = [c.constant(0, width)] * spec.outer_unroll
+        starts = [c.constant(0, width)] * spec.unroll[1]
         if spec.bias:
-            memory = c.memory("bias", spec.column_groups, spec.outer_unroll * width, f"{spec.name}_bias.mem")
+            memory = c.memory("bias", spec.column_groups, spec.unroll[1] * width, f"{spec.name}_bias.mem")
             word = c.read(memory, group or c.constant(0, 1))
-            starts = [c.bits(word, o * width, width) for o in range(spec.outer_unroll)]
+            starts = [c.bits(word, o * width, width) for o in range(spec.unroll[1])]
         enable = c.both(self.advance, valid)
         totals = []
         for o, (start, term) in enumerate(zip(starts, sums, strict=True)):

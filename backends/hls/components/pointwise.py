@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.backends.hls.components.base import Array, Component
+from stepwell.backends.hls.components.base import Component
 from stepwell.backends.hls.components.rescale import Rescale
 from stepwell.support.widths import Range
 
@@ -30,13 +30,6 @@ class Pointwise(Component):
     @property
     def cycles(self) -> int:
         return self.output.beats
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        return ()
-
-    def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
-        return {}
 
 
 def pointwise_circuit(spec: Pointwise, combine: Combine, *, register: bool) -> Circuit:

@@ -35,8 +35,8 @@ class Requantize(Pointwise):
         # A power of two moves wires.
         return self.input.beat if self.multiplier & (self.multiplier - 1) else 0
 
-    def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> Array:
-        return self.rescale.reference(whole(frames[0], self.product_bits) * self.multiplier)
+    def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
+        return (self.rescale.reference(whole(frames[0], self.product_bits) * self.multiplier),)
 
     def circuit(self) -> Circuit:
         return pointwise_circuit(self, self._product, register=self.multiplier != 1)

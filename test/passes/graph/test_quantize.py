@@ -15,7 +15,8 @@ import stepwell
 from stepwell.backends.interpreter.calibrate import calibrate
 from stepwell.backends.interpreter.graph import GraphInterpreter
 from stepwell.passes.base import PassContext
-from stepwell.passes.graph.quantize import Quantize, format_of
+from stepwell.passes.graph.quantization.quantizer import format_of
+from stepwell.passes.graph.quantize import Quantize
 from stepwell.passes.graph.value_ranges import read_ranges
 from stepwell.support.errors import PassError, UsageError
 from stepwell.support.fixed_point import Format

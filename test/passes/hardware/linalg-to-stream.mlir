@@ -9,7 +9,7 @@
 // CHECK-SAME: accumulator = 19
 // CHECK-SAME: bias = ""
 // CHECK-SAME: clamp = [-2147483648, 2147483647]
-// CHECK-SAME: unroll = [4, 4], weight = "w", weight_layout = "kn", weight_type = i8
+// CHECK-SAME: unroll = [4, 4], weight = "w", weight_bits = 8 : i64, weight_layout = "kn"
 // CHECK: "stream.sink"(%[[Y]]) {output = "0"} : (!stream.stream<i32, 4 : i64, [5, 16], "row-major">)
 // CHECK: sym_name = "main"
 // UNROLL: "stream.source"() {{.*}} !stream.stream<i8, 2 : i64, [5, 8], "row-major">
@@ -49,7 +49,7 @@ func.func @main(%x: tensor<5x8xi8> {stepwell.input = "x"}, %w: tensor<8x16xi8> {
 
 // Bias, shift, clamp and cast become the epilogue; a transposed weight stays as it is stored.
 // CHECK: "stream.linear"
-// CHECK-SAME: bias = "b", bias_type = i16, clamp = [0, 127]
+// CHECK-SAME: bias = "b", bias_bits = 16 : i64, clamp = [0, 127]
 // CHECK-SAME: shift = 7
 // CHECK-SAME: weight_layout = "nk"
 // CHECK-SAME: -> !stream.stream<i8, 4 : i64, [5, 8], "row-major">

@@ -7,10 +7,10 @@
 // CHECK: %[[X:.*]] = "stream.float_source"() {format = !numeric.fixed<8 : i64, 5 : i64, "signed">, input = "x", overflow = "saturate", rounding = "half-even"} : () -> !stream.stream<i8, 4 : i64, [5, 4], "row-major">
 // CHECK: %[[Y:.*]] = "stream.linear"(%[[X]])
 // CHECK-SAME: accumulator = 19 : i64
-// CHECK-SAME: bias = "b:fixed<14,13,signed>,half-up,saturate", bias_type = i14
+// CHECK-SAME: bias = "b:fixed<14,13,signed>,half-up,saturate", bias_bits = 14 : i64
 // CHECK-SAME: clamp = [0, 255]
 // CHECK-SAME: rounding = "half-up", shift = 7 : i64, unroll = [4, 3]
-// CHECK-SAME: weight = "w:fixed<8,8,signed>,half-up,saturate", weight_layout = "nk", weight_type = i8
+// CHECK-SAME: weight = "w:fixed<8,8,signed>,half-up,saturate", weight_bits = 8 : i64, weight_layout = "nk"
 // Elements are signed, so 8 unsigned bits are 9.
 // CHECK-SAME: -> !stream.stream<i9, 3 : i64, [5, 6], "row-major">
 // CHECK: "stream.float_sink"(%[[Y]]) {format = !numeric.fixed<8 : i64, 6 : i64, "unsigned">, output = "0"}

@@ -1,0 +1,11 @@
+"""All components. A new one is a file, its operation in ``stream``, and its line here."""
+
+from __future__ import annotations
+
+from stepwell.backends.hls.components.base import Component
+from stepwell.backends.hls.components.elementwise import Add, Multiply
+from stepwell.backends.hls.components.linear import Linear
+from stepwell.backends.hls.components.requantize import Requantize
+
+COMPONENTS: dict[str, type[Component]] = {cls.kind: cls for cls in (Add, Linear, Multiply, Requantize)}
+"""By kind: the component of the operation ``stream.KIND``."""
