@@ -14,6 +14,7 @@ from typing import Any
 from torch_mlir import ir
 from torch_mlir.dialects.ext import Dialect, Operand, Result, result
 
+from stepwell.dialects import numeric_layout_rules as layout_rules
 from stepwell.dialects import numeric_rules as rules
 from stepwell.dialects.rules import verifier
 from stepwell.support.fixed_point import Format
@@ -29,6 +30,8 @@ __all__ = [
     "QuantizeOp",
     "ReinterpretOp",
     "RequantizeOp",
+    "ReshapeOp",
+    "TransposeOp",
     "fixed_type",
     "load",
 ]
@@ -119,6 +122,23 @@ class MatmulOp(Numeric.Operation, name="matmul"):
     right: Operand[Any]
     output: Result[Any] = result()
     verify_invariants = staticmethod(verifier(rules.matmul))
+
+
+class ReshapeOp(Numeric.Operation, name="reshape"):
+    """The same numbers in another shape, in row-major order."""
+
+    value: Operand[Any]
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(layout_rules.reshape))
+
+
+class TransposeOp(Numeric.Operation, name="transpose"):
+    """Dimensions in another order: dimension ``i`` of the result is ``permutation[i]`` of the operand."""
+
+    value: Operand[Any]
+    permutation: ir.ArrayAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(layout_rules.transpose))
 
 
 def load(context: ir.Context) -> None:

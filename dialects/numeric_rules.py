@@ -40,14 +40,14 @@ def parse_format(text: str) -> Format | None:
 def quantize(op: ir.Operation) -> None:
     """Floats to a format."""
     _float(op.operands[0], "operand")
-    _format(op.results[0], "result")
+    format_of(op.results[0], "result")
     _check_words(op)
     _same_shape(op)
 
 
 def dequantize(op: ir.Operation) -> None:
     """A format to f32 or f64."""
-    _format(op.operands[0], "operand")
+    format_of(op.operands[0], "operand")
     element = _element(op.results[0].type)
     if not isinstance(element, (ir.F32Type, ir.F64Type)):
         raise Violation(f"gives {element}; it gives f32 or f64")
@@ -56,8 +56,8 @@ def dequantize(op: ir.Operation) -> None:
 
 def cast(op: ir.Operation) -> None:
     """A format to another."""
-    _format(op.operands[0], "operand")
-    _format(op.results[0], "result")
+    format_of(op.operands[0], "operand")
+    format_of(op.results[0], "result")
     _check_words(op)
     _same_shape(op)
 
@@ -89,7 +89,7 @@ def add(op: ir.Operation) -> None:
         fracs = f"{left.frac}, {right.frac} and {output.frac}"
         raise Violation(f"has {fracs} bits of fraction; they must be equal: cast first")
     (a, b), (c, d) = left.range, right.range
-    _check_holds(output, (a + c, b + d), "sum")
+    check_holds(output, (a + c, b + d), "sum")
     _check_row(op)
 
 
@@ -98,7 +98,7 @@ def multiply(op: ir.Operation) -> None:
     left, right, output = _formats(op)
     _check_product_frac(left, right, output)
     corners = [a * b for a in left.range for b in right.range]
-    _check_holds(output, (min(corners), max(corners)), "product")
+    check_holds(output, (min(corners), max(corners)), "product")
     _check_row(op)
 
 
@@ -106,7 +106,7 @@ def matmul(op: ir.Operation) -> None:
     """Exact sums of products."""
     left, right, output = _formats(op)
     _check_product_frac(left, right, output)
-    shapes = [_tensor(value, role).shape for value, role in _roles(op)]
+    shapes = [tensor_of(value, role).shape for value, role in _roles(op)]
     if any(len(shape) != 2 for shape in shapes):
         raise Violation(f"has tensors of rank {', '.join(str(len(shape)) for shape in shapes)}; all have rank 2")
     (rows, inner), (inner2, columns), result = shapes
@@ -114,11 +114,11 @@ def matmul(op: ir.Operation) -> None:
         raise Violation("needs one static inner size: the columns of 'left' and the rows of 'right'")
     if list(result) != [rows, columns]:
         raise Violation("gives a tensor that has not the rows of 'left' and the columns of 'right'")
-    _check_holds(output, dot_product_range(inner, left.range, right.range), f"sum of {inner} products")
+    check_holds(output, dot_product_range(inner, left.range, right.range), f"sum of {inner} products")
 
 
 def _formats(op: ir.Operation) -> list[Format]:
-    return [_format(value, role) for value, role in _roles(op)]
+    return [format_of(value, role) for value, role in _roles(op)]
 
 
 def _roles(op: ir.Operation) -> list[tuple[ir.Value, str]]:
@@ -133,7 +133,8 @@ def _check_product_frac(left: Format, right: Format, output: Format) -> None:
         )
 
 
-def _check_holds(output: Format, values: Range, what: str) -> None:
+def check_holds(output: Format, values: Range, what: str) -> None:
+    """``output`` has every number from ``values[0]`` to ``values[1]``."""
     if not output.holds(values):
         raise Violation(f"has a result of {output}, which can't hold every {what}: {values[0]} to {values[1]}")
 
@@ -145,7 +146,7 @@ def _check_words(op: ir.Operation) -> None:
 
 def _check_row(op: ir.Operation) -> None:
     """``right`` has the shape of ``left``, or is a row of it."""
-    left, right, result = (list(_tensor(value, role).shape) for value, role in _roles(op))
+    left, right, result = (list(tensor_of(value, role).shape) for value, role in _roles(op))
     if result != left:
         raise Violation("gives a tensor that has not the shape of 'left'")
     if right not in (left, left[-1:]):
@@ -153,12 +154,13 @@ def _check_row(op: ir.Operation) -> None:
 
 
 def _same_shape(op: ir.Operation) -> None:
-    before, after = _tensor(op.operands[0], "operand"), _tensor(op.results[0], "result")
+    before, after = tensor_of(op.operands[0], "operand"), tensor_of(op.results[0], "result")
     if list(before.shape) != list(after.shape):
         raise Violation("changes the shape of its operand")
 
 
-def _format(value: ir.Value, role: str) -> Format:
+def format_of(value: ir.Value, role: str) -> Format:
+    """The format of ``value``, which must be fixed point; ``role`` says what it is to the operation."""
     kind = read_format(value.type)
     if kind is None:
         raise Violation(f"has {_a(role)} of {_element(value.type)}; it must be of fixed-point numbers")
@@ -170,7 +172,8 @@ def _float(value: ir.Value, role: str) -> None:
         raise Violation(f"has {_a(role)} of {_element(value.type)}; it must be of floating-point numbers")
 
 
-def _tensor(value: ir.Value, role: str) -> ir.RankedTensorType:
+def tensor_of(value: ir.Value, role: str) -> ir.RankedTensorType:
+    """The type of ``value``, which must be a ranked tensor."""
     if not isinstance(value.type, ir.RankedTensorType):
         raise Violation(f"has {_a(role)} of type {value.type}; it must be a ranked tensor")
     return ir.RankedTensorType(value.type)

@@ -66,3 +66,15 @@ def _arithmetic(op: ir.Operation) -> Kernel:
     # The result holds every value of the inputs' formats, so where its width fits, nothing on the way overflows.
     bits = max(kind.width, *(_format(operand).width for operand in op.operands))
     return lambda a, b: np.asarray(compute(fp.whole(a, bits), fp.whole(b, bits))).astype(kind.dtype)
+
+
+@kernel("numeric.reshape")
+def _reshape(op: ir.Operation) -> Kernel:
+    shape = [max(size, -1) for size in ir.RankedTensorType(op.results[0].type).shape]  # a dynamic size follows
+    return lambda a: np.reshape(a, shape)
+
+
+@kernel("numeric.transpose")
+def _transpose(op: ir.Operation) -> Kernel:
+    order = [int(ir.IntegerAttr(dim).value) for dim in ir.ArrayAttr(op.attributes["permutation"])]
+    return lambda a: np.transpose(a, order)

@@ -205,3 +205,43 @@ func.func @f(%a0: tensor<3x5x!numeric.fixed<8, 0, "signed">>, %a1: tensor<5x2x!n
   %0 = "numeric.matmul"(%a0, %a1) : (tensor<3x5x!numeric.fixed<8, 0, "signed">>, tensor<5x2x!numeric.fixed<8, 0, "signed">>) -> tensor<3x3x!numeric.fixed<24, 0, "signed">>
   return
 }
+
+// -----
+
+func.func @f(%a0: tensor<2x3x!numeric.fixed<8, 1, "signed">>) {
+  // expected-error @below {{makes signed 8 bits, 2 of them fraction of signed 8 bits, 1 of them fraction: it changes no number}}
+  %0 = "numeric.reshape"(%a0) : (tensor<2x3x!numeric.fixed<8, 1, "signed">>) -> tensor<6x!numeric.fixed<8, 2, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<2x3x!numeric.fixed<8, 1, "signed">>) {
+  // expected-error @below {{makes 5 elements of 6}}
+  %0 = "numeric.reshape"(%a0) : (tensor<2x3x!numeric.fixed<8, 1, "signed">>) -> tensor<5x!numeric.fixed<8, 1, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x6x!numeric.fixed<8, 1, "signed">>) {
+  // expected-error @below {{has a result with more than one dynamic size}}
+  %0 = "numeric.reshape"(%a0) : (tensor<?x6x!numeric.fixed<8, 1, "signed">>) -> tensor<?x?x2x!numeric.fixed<8, 1, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<2x3x!numeric.fixed<8, 1, "signed">>) {
+  // expected-error @below {{has permutation [0, 0]; it lists each of the operand's 2 dimensions once}}
+  %0 = "numeric.transpose"(%a0) {permutation = [0, 0]} : (tensor<2x3x!numeric.fixed<8, 1, "signed">>) -> tensor<3x2x!numeric.fixed<8, 1, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<2x3x!numeric.fixed<8, 1, "signed">>) {
+  // expected-error @below {{gives a tensor that has not the sizes of its operand in that order}}
+  %0 = "numeric.transpose"(%a0) {permutation = [1, 0]} : (tensor<2x3x!numeric.fixed<8, 1, "signed">>) -> tensor<2x3x!numeric.fixed<8, 1, "signed">>
+  return
+}

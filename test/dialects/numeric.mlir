@@ -31,3 +31,12 @@ func.func @tight(%a: tensor<2x3x!numeric.fixed<4, 1, "unsigned">>, %b: tensor<2x
   %p = "numeric.multiply"(%a, %b) : (tensor<2x3x!numeric.fixed<4, 1, "unsigned">>, tensor<2x3x!numeric.fixed<3, 1, "unsigned">>) -> tensor<2x3x!numeric.fixed<7, 2, "unsigned">>
   return %s, %p : tensor<2x3x!numeric.fixed<5, 1, "unsigned">>, tensor<2x3x!numeric.fixed<7, 2, "unsigned">>
 }
+
+// CHECK-LABEL: func.func @layout
+func.func @layout(%a: tensor<?x3x4x!numeric.fixed<8, 1, "signed">>) -> tensor<?x12x!numeric.fixed<8, 1, "signed">> {
+  // CHECK: "numeric.transpose"(%{{.*}}) {permutation = [0, 2, 1]}
+  %t = "numeric.transpose"(%a) {permutation = [0, 2, 1]} : (tensor<?x3x4x!numeric.fixed<8, 1, "signed">>) -> tensor<?x4x3x!numeric.fixed<8, 1, "signed">>
+  // CHECK: "numeric.reshape"
+  %r = "numeric.reshape"(%t) : (tensor<?x4x3x!numeric.fixed<8, 1, "signed">>) -> tensor<?x12x!numeric.fixed<8, 1, "signed">>
+  return %r : tensor<?x12x!numeric.fixed<8, 1, "signed">>
+}

@@ -126,3 +126,10 @@ def test_format_of_a_type() -> None:
             assert read_format(numeric.fixed_type(kind)) == kind
             assert read_format(ir.RankedTensorType.get([2, 3], numeric.fixed_type(kind))) == kind
         assert read_format(ir.F32Type.get()) is None
+
+
+def test_reshape_and_transpose_move_numbers() -> None:
+    values = np.arange(12, dtype=np.int8).reshape(2, 3, 2)
+    got = run("transpose", [tensor("?x3x2", 5)], tensor("2x?x3", 5), [values], permutation="[2, 0, 1]")
+    np.testing.assert_array_equal(got, values.transpose(2, 0, 1))
+    assert run("reshape", [tensor("2x?x3", 5)], tensor("?x6", 5), [got]).tolist() == got.reshape(2, 6).tolist()
