@@ -16,18 +16,22 @@ from torch_mlir.dialects.ext import Dialect, Operand, Result, result
 
 from stepwell.dialects import numeric_layout_rules as layout_rules
 from stepwell.dialects import numeric_rules as rules
+from stepwell.dialects import numeric_scale_rules as scale_rules
 from stepwell.dialects.rules import verifier
 from stepwell.support.fixed_point import Format
 
 __all__ = [
     "AddOp",
     "CastOp",
+    "ClampOp",
     "DequantizeOp",
+    "DequantizeScaledOp",
     "FixedType",
     "MatmulOp",
     "MultiplyOp",
     "Numeric",
     "QuantizeOp",
+    "QuantizeScaledOp",
     "ReinterpretOp",
     "RequantizeOp",
     "ReshapeOp",
@@ -65,6 +69,40 @@ class DequantizeOp(Numeric.Operation, name="dequantize"):
     value: Operand[Any]
     output: Result[Any] = result()
     verify_invariants = staticmethod(verifier(rules.dequantize))
+
+
+class QuantizeScaledOp(Numeric.Operation, name="quantize_scaled"):
+    """f32 to integers ``n`` that stand for ``n * scale``: to nearest, ties to even, from ``low`` to ``high``; NaN is 0.
+
+    ``way``: ``divide`` by the scale, or times its f32 ``reciprocal``.
+    """
+
+    value: Operand[Any]
+    scale: ir.FloatAttr
+    way: ir.StringAttr
+    low: ir.IntegerAttr
+    high: ir.IntegerAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(scale_rules.quantize_scaled))
+
+
+class DequantizeScaledOp(Numeric.Operation, name="dequantize_scaled"):
+    """The f32 product of each integer and ``scale``."""
+
+    value: Operand[Any]
+    scale: ir.FloatAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(scale_rules.dequantize_scaled))
+
+
+class ClampOp(Numeric.Operation, name="clamp"):
+    """The same integers, those outside of ``low`` to ``high`` become the nearest end; ``frac`` stays."""
+
+    value: Operand[Any]
+    low: ir.IntegerAttr
+    high: ir.IntegerAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(scale_rules.clamp))
 
 
 class CastOp(Numeric.Operation, name="cast"):

@@ -19,7 +19,7 @@ def read_format(kind: ir.Type) -> Format | None:
     Raises:
         Violation: parameters that no format has.
     """
-    return parse_format(str(_element(kind)))
+    return parse_format(str(element_of(kind)))
 
 
 def parse_format(text: str) -> Format | None:
@@ -39,19 +39,19 @@ def parse_format(text: str) -> Format | None:
 
 def quantize(op: ir.Operation) -> None:
     """Floats to a format."""
-    _float(op.operands[0], "operand")
+    check_float(op.operands[0], "operand")
     format_of(op.results[0], "result")
     _check_words(op)
-    _same_shape(op)
+    same_shape(op)
 
 
 def dequantize(op: ir.Operation) -> None:
     """A format to f32 or f64."""
     format_of(op.operands[0], "operand")
-    element = _element(op.results[0].type)
+    element = element_of(op.results[0].type)
     if not isinstance(element, (ir.F32Type, ir.F64Type)):
         raise Violation(f"gives {element}; it gives f32 or f64")
-    _same_shape(op)
+    same_shape(op)
 
 
 def cast(op: ir.Operation) -> None:
@@ -59,7 +59,7 @@ def cast(op: ir.Operation) -> None:
     format_of(op.operands[0], "operand")
     format_of(op.results[0], "result")
     _check_words(op)
-    _same_shape(op)
+    same_shape(op)
 
 
 def requantize(op: ir.Operation) -> None:
@@ -73,13 +73,13 @@ def reinterpret(op: ir.Operation) -> None:
     """Between integers and formats of one width."""
     widths = []
     for value, role in ((op.operands[0], "operand"), (op.results[0], "result")):
-        element, kind = _element(value.type), read_format(value.type)
+        element, kind = element_of(value.type), read_format(value.type)
         if kind is None and not (isinstance(element, ir.IntegerType) and element.is_signless):
             raise Violation(f"has {_a(role)} of {element}; it takes fixed-point numbers and signless integers")
         widths.append(kind.width if kind else ir.IntegerType(element).width)
     if widths[0] != widths[1]:
         raise Violation(f"has {widths[0]} bits on one side and {widths[1]} on the other")
-    _same_shape(op)
+    same_shape(op)
 
 
 def add(op: ir.Operation) -> None:
@@ -153,7 +153,8 @@ def _check_row(op: ir.Operation) -> None:
         raise Violation("has an operand 'right' that is neither of the shape of 'left' nor a row of it")
 
 
-def _same_shape(op: ir.Operation) -> None:
+def same_shape(op: ir.Operation) -> None:
+    """Operand and result have one shape."""
     before, after = tensor_of(op.operands[0], "operand"), tensor_of(op.results[0], "result")
     if list(before.shape) != list(after.shape):
         raise Violation("changes the shape of its operand")
@@ -163,13 +164,14 @@ def format_of(value: ir.Value, role: str) -> Format:
     """The format of ``value``, which must be fixed point; ``role`` says what it is to the operation."""
     kind = read_format(value.type)
     if kind is None:
-        raise Violation(f"has {_a(role)} of {_element(value.type)}; it must be of fixed-point numbers")
+        raise Violation(f"has {_a(role)} of {element_of(value.type)}; it must be of fixed-point numbers")
     return kind
 
 
-def _float(value: ir.Value, role: str) -> None:
-    if not isinstance(_element(value.type), ir.FloatType):
-        raise Violation(f"has {_a(role)} of {_element(value.type)}; it must be of floating-point numbers")
+def check_float(value: ir.Value, role: str) -> None:
+    """A tensor of floating-point numbers."""
+    if not isinstance(element_of(value.type), ir.FloatType):
+        raise Violation(f"has {_a(role)} of {element_of(value.type)}; it must be of floating-point numbers")
 
 
 def tensor_of(value: ir.Value, role: str) -> ir.RankedTensorType:
@@ -179,7 +181,8 @@ def tensor_of(value: ir.Value, role: str) -> ir.RankedTensorType:
     return ir.RankedTensorType(value.type)
 
 
-def _element(kind: ir.Type) -> ir.Type:
+def element_of(kind: ir.Type) -> ir.Type:
+    """The element of a tensor type; any other type as it is."""
     return ir.RankedTensorType(kind).element_type if isinstance(kind, ir.RankedTensorType) else kind
 
 

@@ -27,6 +27,8 @@ __all__ = [
     "LinearOp",
     "MultiplyOp",
     "RequantizeOp",
+    "ScaledSinkOp",
+    "ScaledSourceOp",
     "SinkOp",
     "SourceOp",
     "Stream",
@@ -119,6 +121,25 @@ class FloatSinkOp(Stream.Operation, name="float_sink"):
     output: ir.StringAttr
     format: ir.TypeAttr
     verify_invariants = staticmethod(verifier(_float_sink))
+
+
+class ScaledSourceOp(Stream.Operation, name="scaled_source"):
+    """A source whose input is f32: quantised outside of the hardware, as ``numeric.quantize_scaled`` says."""
+
+    input: ir.StringAttr
+    scale: ir.FloatAttr
+    way: ir.StringAttr
+    low: ir.IntegerAttr
+    high: ir.IntegerAttr
+    output: Result[Any] = result()
+
+
+class ScaledSinkOp(Stream.Operation, name="scaled_sink"):
+    """A sink whose integers become f32 outside of the hardware: each times ``scale``."""
+
+    stream: Operand[Any]
+    output: ir.StringAttr
+    scale: ir.FloatAttr
 
 
 def _rescale(op: ir.Operation) -> None:

@@ -13,6 +13,7 @@ from stepwell.driver.calling import CallPlan
 from stepwell.driver.samples import read_inputs
 from stepwell.passes.pipeline import Element, Pipeline
 from stepwell.support.errors import UnsupportedError, UsageError
+from stepwell.support.walk import operations
 
 if TYPE_CHECKING:
     from torch_mlir import ir
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from stepwell.frontend.program import Program
 
 _HINT = "give calibration=[(x,), ...]: the arguments of a few typical calls"
+
+GIVEN = "given"
+"""Where samples come from that a user gave."""
 
 Call = tuple[tuple[Any, ...], Mapping[str, Any]]
 
@@ -53,7 +57,7 @@ class Calibration:
                 raise UsageError(f"a sample is the arguments of a call, not a {type(sample).__name__}", hint=_HINT)
         if not calls:
             raise UsageError("calibration needs at least one sample", hint=_HINT)
-        return Calibration(calls, "given")
+        return Calibration(calls, GIVEN)
 
     def inputs(self, program: Program, entry: str) -> list[list[torch.Tensor]]:
         """The tensors of each call, checked as those of a call are."""
@@ -65,6 +69,24 @@ class Calibration:
 def quantising_stage(pipeline: Pipeline) -> str | None:
     """The stage that begins by quantising: what it needs to know is measured before it."""
     return next((stage.name for stage in pipeline.stages if stage.elements and _quantises(stage.elements[0])), None)
+
+
+def arrived_quantised(module: ir.Operation) -> bool:
+    """Whether a pass has found the model's own scales: no others are measured."""
+    return any(op.name.startswith("numeric.") for op in operations(module))
+
+
+def refuse_samples(calibration: Calibration | None) -> None:
+    """Samples for a model that brings its own scales would do nothing.
+
+    Raises:
+        UsageError: a user gave some.
+    """
+    if calibration is not None and calibration.origin == GIVEN:
+        raise UsageError(
+            "the model arrives quantised, with scales of its own: samples would change nothing",
+            hint="leave calibration= or --calibrate out",
+        )
 
 
 def measure_ranges(module: ir.Operation, program: Program, calibration: Calibration | None) -> int:

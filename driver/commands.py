@@ -48,9 +48,9 @@ def run_compile(options: argparse.Namespace) -> Result:
 
 
 def _samples(options: argparse.Namespace) -> Any:
-    from stepwell.driver.calibration import Calibration
+    from stepwell.driver.calibration import GIVEN, Calibration
 
-    return Calibration((), "given", files=options.calibrate) if options.calibrate else None
+    return Calibration((), GIVEN, files=options.calibrate) if options.calibrate else None
 
 
 def run_lower(options: argparse.Namespace) -> Result:

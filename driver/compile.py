@@ -10,7 +10,7 @@ from torch_mlir import ir
 from stepwell.backends.base import Backend, Lowered
 from stepwell.backends.target import Target
 from stepwell.driver.assemble import OwnFile, assemble
-from stepwell.driver.calibration import Calibration, measure_ranges, quantising_stage
+from stepwell.driver.calibration import Calibration, arrived_quantised, measure_ranges, quantising_stage, refuse_samples
 from stepwell.driver.executable import PROGRAM, SCHEDULES, Executable, WeightFacts
 from stepwell.driver.prepare import add_prepared, prepare_text
 from stepwell.driver.remaining import pipeline_from
@@ -128,6 +128,9 @@ class Compilation:
         return self._quantising is not None
 
     def _calibrate(self, module: ir.Operation) -> None:
+        if arrived_quantised(module):
+            refuse_samples(self.calibration)
+            return
         with self.report.timed("calibration"):
             count = measure_ranges(module, self.program, self.calibration)
         assert self.calibration is not None

@@ -20,7 +20,7 @@ from stepwell.driver.verification.evaluate import Evaluator, run_code
 from stepwell.driver.verification.reference import Deviation, Reference, make_reference
 from stepwell.driver.verification.report import Row, VerificationReport
 from stepwell.driver.verification.snapshots import History, Quantised, Recorder
-from stepwell.passes.graph.quantize import Quantize
+from stepwell.passes.base import Pass
 from stepwell.passes.pipeline import Pipeline
 from stepwell.support.errors import ArtifactError, DeviceError, Error, ToolError, UsageError
 from stepwell.support.signature import Signature
@@ -46,7 +46,7 @@ def verify(
     are made, and the first level is the reference.
 
     A target that quantises does so by ``calibration``, or by the inputs themselves. The quantised level is compared
-    with the model, and may be off by what :meth:`Quantize.typical_error` says; what follows must give its very numbers.
+    with the model, and may be off by what the pass that made it has noted; what follows must give its very numbers.
 
     Raises:
         stepwell.Error: the model can't be compiled at all.
@@ -89,11 +89,12 @@ class _Verification:
         )
 
     def _quantised(self, recorder: Recorder) -> Quantised | None:
-        operators = self.compilation.context.report.get(Quantize.name, {}).get("operators", 0)
+        report = self.compilation.context.report
         for index, snapshot in enumerate(recorder.snapshots):
-            if isinstance(snapshot.element, Quantize) and operators:
+            error = report.get(snapshot.element.name, {}).get("error") if isinstance(snapshot.element, Pass) else None
+            if error:
                 last = max(i for i, other in enumerate(recorder.snapshots) if other.stage == snapshot.stage)
-                return Quantised(index, last, snapshot.element.typical_error(operators))
+                return Quantised(index, last, error)
         return None
 
     def run(self) -> VerificationReport:

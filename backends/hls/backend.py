@@ -15,6 +15,7 @@ from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.generate import generate
 from stepwell.backends.hls.runnable import HlsRunnable
 from stepwell.backends.target import Target
+from stepwell.passes.graph.quantised_to_numeric import QuantisedToNumeric
 from stepwell.passes.graph.quantize import Quantize
 from stepwell.passes.hardware.bind_parameters import BindParameters
 from stepwell.passes.hardware.linalg_to_stream import LinalgToStream
@@ -75,9 +76,10 @@ class HlsBackend(Backend):
 
     def pipeline(self, target: Target) -> Pipeline:
         if _is_quantised(target):
+            scales = Stage("scales", "graph", [QuantisedToNumeric()])
             fixed = Stage("fixed", "graph", [_quantize(target)])
             parts = [NumericToStream(unroll=_unroll(target)), BindParameters()]
-            return Pipeline([graph_stage(), fixed, Stage("hardware", "hardware", [*parts])])
+            return Pipeline([graph_stage(), scales, fixed, Stage("hardware", "hardware", [*parts])])
         passes = [LinalgToStream(unroll=_unroll(target)), BindParameters()]
         return Pipeline([graph_stage(), tensor_stage(), Stage("hardware", "hardware", [*passes])])
 

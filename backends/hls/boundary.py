@@ -7,22 +7,19 @@ from typing import Any
 import numpy as np
 
 from stepwell.backends.hls.components.base import Array, Port
-from stepwell.support.fixed_point import Format, dequantize, quantize
+from stepwell.support.fixed_point import Format
 
 
 def enter(values: Array, port: Port) -> Array:
     """An input's frame as signed integers."""
-    floats = port.floats
-    if floats is None:
-        return values
-    return quantize(values, floats.kind, floats.rounding, floats.overflow).astype(storage(port))
+    return values if port.floats is None else port.floats.integers(values).astype(storage(port))
 
 
 def leave(integers: Array, port: Port) -> Array:
     """A result's frame as those who called have it: f32, or integers of the port's width."""
     if port.floats is None:
         return np.array(integers).astype(storage(port))
-    return dequantize(integers, port.floats.kind.frac, np.float32)
+    return port.floats.floats(integers)
 
 
 def storage(port: Port) -> np.dtype[Any]:

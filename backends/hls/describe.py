@@ -7,7 +7,7 @@ from typing import Any
 
 from torch_mlir import ir
 
-from stepwell.backends.hls.components.base import Component, Floats, Port
+from stepwell.backends.hls.components.base import Component, Floats, Port, ScaledFloats
 from stepwell.backends.hls.components.registry import COMPONENTS
 from stepwell.backends.hls.design import Design, Sink
 from stepwell.dialects import stream
@@ -46,11 +46,11 @@ class _Describer:
     def run(self) -> Design:
         for view in self.graph.regions[0].blocks[0].operations:
             op = view.operation
-            if op.name in ("stream.source", "stream.float_source"):
+            if op.name in ("stream.source", "stream.float_source", "stream.scaled_source"):
                 name = _text(op, "input")
                 self.inputs.append(_port(name, op.results[0], _floats(op)))
                 self.names[op.results[0]] = name
-            elif op.name in ("stream.sink", "stream.float_sink"):
+            elif op.name in ("stream.sink", "stream.float_sink", "stream.scaled_sink"):
                 port = _port(_text(op, "output"), op.operands[0], _floats(op))
                 self.outputs.append(Sink(self.read(op.operands[0], op), port))
             elif _kind(op) in COMPONENTS:
@@ -100,13 +100,19 @@ def _value(attribute: ir.Attribute) -> int | str | tuple[Any, ...]:
     return str(ir.StringAttr(attribute).value)
 
 
-def _port(name: str, value: ir.Value, floats: Floats | None = None) -> Port:
+def _port(name: str, value: ir.Value, floats: Floats | ScaledFloats | None = None) -> Port:
     frame = stream.read_stream(value.type)
     return Port(name, frame.bits, frame.beat, frame.shape, floats)
 
 
-def _floats(op: ir.Operation) -> Floats | None:
+def _floats(op: ir.Operation) -> Floats | ScaledFloats | None:
     """What the numbers of a source or sink are outside of the hardware."""
+    if "scale" in op.attributes:
+        step = float(ir.FloatAttr(op.attributes["scale"]).value)
+        if op.name == "stream.scaled_sink":
+            return ScaledFloats(step)
+        low, high = (int(ir.IntegerAttr(op.attributes[name]).value) for name in ("low", "high"))
+        return ScaledFloats(step, _text(op, "way"), (low, high))
     kind = read_format(ir.TypeAttr(op.attributes["format"]).value) if "format" in op.attributes else None
     words = [_text(op, name) for name in ("rounding", "overflow") if name in op.attributes]
     return Floats(kind, *words) if kind is not None else None

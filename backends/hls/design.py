@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.backends.hls.components.base import Array, Component, Floats, Port
+from stepwell.backends.hls.components.base import Array, Component, Floats, Port, ScaledFloats
 from stepwell.backends.hls.components.registry import COMPONENTS
 from stepwell.support.errors import ArtifactError
 from stepwell.support.fixed_point import Format
@@ -149,8 +149,16 @@ def _identifier(name: str) -> str:
 
 
 def _port(data: dict[str, Any]) -> Port:
-    floats = data["floats"] and Floats(**{**data["floats"], "kind": Format(**data["floats"]["kind"])})
-    return Port(data["name"], data["bits"], data["beat"], tuple(data["shape"]), floats)
+    return Port(data["name"], data["bits"], data["beat"], tuple(data["shape"]), _floats(data["floats"]))
+
+
+def _floats(data: dict[str, Any] | None) -> Floats | ScaledFloats | None:
+    if data is None:
+        return None
+    if "kind" in data:
+        return Floats(**{**data, "kind": Format(**data["kind"])})
+    low, high = data["ends"]
+    return ScaledFloats(data["step"], data["way"], (low, high))
 
 
 def _component(data: dict[str, Any]) -> Component:

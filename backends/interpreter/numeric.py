@@ -11,7 +11,9 @@ from stepwell.backends.interpreter.element_types import element
 from stepwell.backends.interpreter.registry import Kernel, kernel
 from stepwell.dialects.numeric_rules import read_format
 from stepwell.support import fixed_point as fp
+from stepwell.support import scales
 from stepwell.support.fixed_point import Format
+from stepwell.support.scales import Scale
 
 
 def _format(value: ir.Value) -> Format:
@@ -78,3 +80,31 @@ def _reshape(op: ir.Operation) -> Kernel:
 def _transpose(op: ir.Operation) -> Kernel:
     order = [int(ir.IntegerAttr(dim).value) for dim in ir.ArrayAttr(op.attributes["permutation"])]
     return lambda a: np.transpose(a, order)
+
+
+@kernel("numeric.quantize_scaled")
+def _quantize_scaled(op: ir.Operation) -> Kernel:
+    scale = Scale(_step(op), _word(op, "way"), _ends(op))
+    dtype = _format(op.results[0]).dtype
+    return lambda a: scales.quantize(a, scale).astype(dtype)
+
+
+@kernel("numeric.dequantize_scaled")
+def _dequantize_scaled(op: ir.Operation) -> Kernel:
+    step = _step(op)
+    return lambda a: scales.dequantize(a, step)
+
+
+@kernel("numeric.clamp")
+def _clamp(op: ir.Operation) -> Kernel:
+    ends, dtype = _ends(op), _format(op.results[0]).dtype
+    return lambda a: scales.clamp(a, ends).astype(dtype)
+
+
+def _step(op: ir.Operation) -> float:
+    return float(ir.FloatAttr(op.attributes["scale"]).value)
+
+
+def _ends(op: ir.Operation) -> tuple[int, int]:
+    low, high = (int(ir.IntegerAttr(op.attributes[name]).value) for name in ("low", "high"))
+    return low, high

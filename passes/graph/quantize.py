@@ -52,7 +52,8 @@ class Quantize(Pass):
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         numeric.load(op.context)
-        context.note(self.name, operators=sum(self.quantize(function) for function in named(op, "func.func")))
+        operators = sum(self.quantize(function) for function in named(op, "func.func"))
+        context.note(self.name, operators=operators, error=self.typical_error(operators))
 
     def typical_error(self, operators: int) -> float:
         """What so many operators in fixed point may cost, in parts of the largest result: a rule of thumb."""

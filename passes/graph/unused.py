@@ -1,10 +1,13 @@
-"""Operations of the torch dialect whose results nobody uses; MLIR keeps them, not knowing that they are pure."""
+"""Operations of the graph level whose results nobody uses; MLIR keeps them, not knowing that they are pure."""
 
 from __future__ import annotations
 
 from torch_mlir import ir
 
-_PREFIXES = ("torch.aten.", "torch.prims.", "torch.prim.ListConstruct", "torch.constant.", "torch.vtensor.literal")
+_PREFIXES = (
+    "torch.aten.", "torch.prims.", "torch.prim.ListConstruct", "torch.constant.", "torch.vtensor.literal",
+    "torch.quantized_decomposed.", "torch_c.to_builtin_tensor", "numeric.",
+)  # fmt: skip
 
 
 def erase_unused(root: ir.Operation) -> None:

@@ -44,3 +44,12 @@ def _is_parameter(argument: ir.BlockArgument, block: ir.Block) -> bool:
     if function.name != "func.func" or "arg_attrs" not in function.attributes:
         return False
     return "stepwell.parameter" in ir.DictAttr(ir.ArrayAttr(function.attributes["arg_attrs"])[argument.arg_number])
+
+
+def parameter_name(value: ir.Value) -> str | None:
+    """The parameter that ``value`` is; None for anything else."""
+    owner = value.owner
+    if not isinstance(owner, ir.Block) or not _is_parameter(ir.BlockArgument(value), owner):
+        return None
+    names = ir.ArrayAttr(owner.owner.operation.attributes["arg_attrs"])[ir.BlockArgument(value).arg_number]
+    return str(ir.StringAttr(ir.DictAttr(names)["stepwell.parameter"]).value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 from torch_mlir import ir
 
 from stepwell.dialects.stream import element_bits
@@ -13,9 +12,10 @@ from stepwell.passes.base import PassContext
 from stepwell.passes.graph.torch_build import numbers, tensor_info
 from stepwell.passes.graph.torch_values import constant_int, definition
 from stepwell.passes.graph.weights import Weights
-from stepwell.passes.hardware.fixed_values import format_of, refuse, word
+from stepwell.passes.hardware.fixed_values import format_of, refuse
+from stepwell.passes.hardware.weight_numbers import Array, WeightNumbers, weight_numbers
 from stepwell.support.dtypes import from_numpy
-from stepwell.support.fixed_point import Format, quantize
+from stepwell.support.fixed_point import Format
 from stepwell.support.signature import TensorSpec
 
 _HINT = "a weight is a parameter of the model, as it is or transposed"
@@ -31,7 +31,7 @@ class FixedWeight:
 
 
 class FixedWeights:
-    """Finds the parameters behind ``numeric.quantize`` and registers what they become.
+    """Finds the parameters behind fixed-point numbers and registers what they become.
 
     Args:
         parameters: argument of the entry -> name of the parameter.
@@ -44,8 +44,8 @@ class FixedWeights:
 
     def holds(self, value: ir.Value) -> bool:
         """Whether the fixed-point ``value`` is made from weights alone."""
-        op = definition(value)
-        return op is not None and op.name == "numeric.quantize" and self._weights.is_fixed(_floats(op))
+        made = weight_numbers(value)
+        return made is not None and self._weights.is_fixed(made.root)
 
     def read(self, value: ir.Value) -> FixedWeight:
         """The parameter that holds the integers of ``value``; it is added to the store.
@@ -53,35 +53,28 @@ class FixedWeights:
         Raises:
             UnsupportedError: they are computed from a parameter in another way than by transposing it.
         """
-        op = definition(value)
-        assert op is not None
-        root, transposed = _root(_floats(op))
+        made, op = weight_numbers(value), definition(value)
+        assert made is not None and op is not None
+        root, transposed = _root(made.root)
         if root not in self._parameters:
             raise refuse(definition(root) or op, "it computes a weight", _HINT)
-        kind, rounding, overflow = format_of(value), word(op, "rounding"), word(op, "overflow")
-        name = f"{self._parameters[root]}:{_text(kind)},{rounding},{overflow}"
-        self._add(name, self._parameters[root], root, kind, rounding, overflow)
+        name = f"{self._parameters[root]}:{made.text}"
+        kind = format_of(value)
+        self._add(name, root, made, kind)
         return FixedWeight(name, element_bits(kind), transposed)
 
-    def _add(self, name: str, source: str, root: ir.Value, kind: Format, rounding: str, overflow: str) -> None:
-        store, info = self._context.parameters, tensor_info(root)
+    def _add(self, name: str, root: ir.Value, made: WeightNumbers, kind: Format) -> None:
+        store, info, source = self._context.parameters, tensor_info(root), self._parameters[root]
         if store is None or info is None:
             return
 
-        def integers() -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-            return quantize(store[source], kind, rounding, overflow).astype(kind.dtype)
+        def integers() -> Array:
+            return made.compute(store[source])
 
         shape = tuple(size for size in info.shape if size is not None)
         store.add(name, integers, TensorSpec(name, from_numpy(kind.dtype), shape))
         store.constants.add(name)  # no checkpoint has it
         self._context.values_read.add(source)
-
-
-def _floats(op: ir.Operation) -> ir.Value:
-    """What ``numeric.quantize`` reads, at the graph level."""
-    value = op.operands[0]
-    made = definition(value)
-    return made.operands[0] if made is not None and made.name == "torch_c.to_builtin_tensor" else value
 
 
 def _root(value: ir.Value) -> tuple[ir.Value, bool]:
@@ -104,7 +97,3 @@ def _transposes(op: ir.Operation) -> bool:
     if op.name == "torch.aten.permute":
         return numbers(op.operands[1]) in ([1, 0], [-1, 0])
     return bool(op.name == "torch.aten.t")
-
-
-def _text(kind: Format) -> str:
-    return f"fixed<{kind.width},{kind.frac},{'signed' if kind.signed else 'unsigned'}>"

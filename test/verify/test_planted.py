@@ -36,6 +36,12 @@ CASES = [
     Case("simplify", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("split-moments", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("quantize", "dense", swap("torch.aten.tanh", "torch.aten.relu"), insert=(("simplify", "quantize"),)),
+    Case(
+        "quantised-to-numeric",
+        "dense",
+        swap("torch.aten.tanh", "torch.aten.relu"),
+        insert=(("simplify", "quantised-to-numeric"),),
+    ),
     Case("fold-batch-norm", "convolution", change("torch.constant.float", "0.5 : f64")),
     Case("lower-views", "indexed", change("torch.constant.float", "2.0 : f64")),
     Case("drop-torch-attributes", "dense", swap("math.tanh", "math.exp")),

@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from stepwell.backends.hls.circuit import Circuit
-from stepwell.support.fixed_point import Format
+from stepwell.support import scales
+from stepwell.support.fixed_point import Format, dequantize, quantize
+from stepwell.support.widths import Range
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -22,6 +24,31 @@ class Floats:
     kind: Format
     rounding: str = ""
     overflow: str = ""
+
+    def integers(self, values: Array) -> Array:
+        """Floats as the numbers of an input."""
+        return quantize(values, self.kind, self.rounding, self.overflow)
+
+    def floats(self, integers: Array) -> Array:
+        """The numbers of a result as f32."""
+        return dequantize(integers, self.kind.frac, np.float32)
+
+
+@dataclass(frozen=True)
+class ScaledFloats:
+    """How the integers of a port stand for floats outside under a scale; an input says how it is quantised."""
+
+    step: float
+    way: str = "divide"
+    ends: Range = (0, 0)
+
+    def integers(self, values: Array) -> Array:
+        """Floats as the integers of an input."""
+        return scales.quantize(values, scales.Scale(self.step, self.way, self.ends))
+
+    def floats(self, integers: Array) -> Array:
+        """The integers of a result as f32."""
+        return scales.dequantize(integers, self.step)
 
 
 @dataclass(frozen=True)
@@ -35,7 +62,7 @@ class Port:
     bits: int
     beat: int
     shape: tuple[int, ...]
-    floats: Floats | None = None
+    floats: Floats | ScaledFloats | None = None
 
     @property
     def width(self) -> int:

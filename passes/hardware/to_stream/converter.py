@@ -132,7 +132,7 @@ class Converter:
         """The stream of a result leaves; its numbers become floats outside."""
         back = definition(value)
         number = definition(back.operands[0]) if back is not None and back.name.startswith("torch_c.") else None
-        if number is None or number.name != "numeric.dequantize":
+        if number is None or number.name not in ("numeric.dequantize", "numeric.dequantize_scaled"):
             raise UnsupportedError(
                 f"result '{name}' is not computed by fixed-point operations",
                 where=describe_location(returned.location if back is None else back.location),
@@ -143,9 +143,13 @@ class Converter:
             raise refuse(number, f"it gives {element}", "results of hardware become f32")
         fixed = number.operands[0]
         result = self.emit(fixed, number)
-        kind = ir.TypeAttr.get(numeric.fixed_type(format_of(fixed)))
+        output = ir.StringAttr.get(name)
         with returned.location:
-            stream.FloatSinkOp(stream=result, output=ir.StringAttr.get(name), format=kind)
+            if number.name == "numeric.dequantize_scaled":
+                stream.ScaledSinkOp(stream=result, output=output, scale=number.attributes["scale"])
+                return
+            kind = ir.TypeAttr.get(numeric.fixed_type(format_of(fixed)))
+            stream.FloatSinkOp(stream=result, output=output, format=kind)
 
 
 def rescale_attributes(end: Ending) -> dict[str, ir.Attribute]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch_mlir import ir
@@ -32,28 +33,59 @@ def multiply(converter: Converter, op: ir.Operation, end: Ending, beat: int | No
 
 def cast(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
     """Another format for what no component before it casts."""
-    return _rescaled(converter, op, 1, format_of(op.operands[0]).frac - end.kind.frac, beat)
+    return _rescaled(converter, op, beat)
 
 
 def requantize(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
     """Another scale."""
-    multiplier, shift = (int(ir.IntegerAttr(op.attributes[name]).value) for name in ("multiplier", "shift"))
-    return _rescaled(converter, op, multiplier, shift, beat)
+    return _rescaled(converter, op, beat)
 
 
-def _rescaled(converter: Converter, op: ir.Operation, multiplier: int, shift: int, beat: int | None) -> ir.Value:
-    """Every element times ``multiplier * 2**-shift``."""
+def clamp(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
+    """Ends of its own; a change of scale or format that it alone reads ends with them."""
+    value = op.operands[0]
+    source = definition(value)
+    if source is not None and source.name in _RESCALES and len(list(value.uses)) == 1:
+        converter.take(value, op)
+        return _rescaled(converter, source, beat, last=op)
+    shape = static_shape(op.results[0], op)
+    beat = beat or converter.beat(shape, op)
+    return _requantize(converter, op, 1, replace(end, clamp=_ends(op)), beat)
+
+
+_RESCALES = ("numeric.cast", "numeric.requantize")
+
+
+def _rescaled(converter: Converter, op: ir.Operation, beat: int | None, last: ir.Operation | None = None) -> ir.Value:
+    """Every element times a constant, as ``op`` says, between the ends of ``last`` if there is one."""
+    if op.name == "numeric.cast":
+        multiplier, shift = 1, format_of(op.operands[0]).frac - format_of(op.results[0]).frac
+    else:
+        multiplier, shift = (int(ir.IntegerAttr(op.attributes[name]).value) for name in ("multiplier", "shift"))
     multiplier <<= max(0, -shift)
     low, high = (end * multiplier for end in format_of(op.operands[0]).range)
     end = ending(op, (low, high), max(0, shift))
+    if last is not None:
+        low, high = _ends(last)
+        ends = max(low, end.clamp[0]), min(high, end.clamp[1])
+        end = replace(end, kind=format_of(last.results[0]), clamp=ends)
     shape = static_shape(op.results[0], op)
-    beat = beat or converter.beat(shape, op)
+    return _requantize(converter, op, multiplier, end, beat or converter.beat(shape, op))
+
+
+def _requantize(converter: Converter, op: ir.Operation, multiplier: int, end: Ending, beat: int) -> ir.Value:
+    """The component; ``op`` reads its input."""
     return stream.RequantizeOp(
         value=converter.emit(op.operands[0], op, beat),
         multiplier=stream.integer(multiplier),
         **rescale_attributes(end),
-        output=stream_of(end, beat, shape),
+        output=stream_of(end, beat, static_shape(op.results[0], op)),
     ).output
+
+
+def _ends(op: ir.Operation) -> tuple[int, int]:
+    low, high = (int(ir.IntegerAttr(op.attributes[name]).value) for name in ("low", "high"))
+    return low, high
 
 
 def _pointwise(kind: Any, converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
@@ -73,5 +105,6 @@ RULES = {
     "numeric.add": Rule(add, narrows=True),
     "numeric.multiply": Rule(multiply, narrows=True),
     "numeric.cast": Rule(cast),
+    "numeric.clamp": Rule(clamp),
     "numeric.requantize": Rule(requantize),
 }

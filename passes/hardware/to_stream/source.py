@@ -12,14 +12,9 @@ from stepwell.passes.hardware.to_stream.converter import HINT, Converter, Rule, 
 
 def source(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
     """``numeric.quantize`` of an argument."""
-    made = definition(op.operands[0])
-    argument = made.operands[0] if made is not None and made.name.startswith("torch_c.") else op.operands[0]
-    if argument not in converter.inputs:
-        raise refuse(op, "it quantises what is no input of the model", HINT)
-    converter.take(argument, op)
     shape = static_shape(op.results[0], op)
     return stream.FloatSourceOp(
-        input=ir.StringAttr.get(converter.inputs[argument]),
+        input=_input(converter, op),
         format=ir.TypeAttr.get(numeric.fixed_type(end.kind)),
         rounding=ir.StringAttr.get(word(op, "rounding")),
         overflow=ir.StringAttr.get(word(op, "overflow")),
@@ -27,4 +22,24 @@ def source(converter: Converter, op: ir.Operation, end: Ending, beat: int | None
     ).output
 
 
-RULES = {"numeric.quantize": Rule(source)}
+def scaled_source(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
+    """``numeric.quantize_scaled`` of an argument."""
+    shape = static_shape(op.results[0], op)
+    return stream.ScaledSourceOp(
+        input=_input(converter, op),
+        **{name: op.attributes[name] for name in ("scale", "way", "low", "high")},
+        output=stream_of(end, beat or converter.beat(shape, op), shape),
+    ).output
+
+
+def _input(converter: Converter, op: ir.Operation) -> ir.StringAttr:
+    """The name of the argument that ``op`` quantises."""
+    made = definition(op.operands[0])
+    argument = made.operands[0] if made is not None and made.name.startswith("torch_c.") else op.operands[0]
+    if argument not in converter.inputs:
+        raise refuse(op, "it quantises what is no input of the model", HINT)
+    converter.take(argument, op)
+    return ir.StringAttr.get(converter.inputs[argument])
+
+
+RULES = {"numeric.quantize": Rule(source), "numeric.quantize_scaled": Rule(scaled_source)}

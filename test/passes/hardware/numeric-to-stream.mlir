@@ -68,3 +68,23 @@ func.func @main(%a: !torch.vtensor<[3,2],f32> {stepwell.input = "a"}, %b: !torch
   %y = torch_c.from_builtin_tensor %f : tensor<3x2xf32> -> !torch.vtensor<[3,2],f32>
   return %y : !torch.vtensor<[3,2],f32>
 }
+
+// -----
+
+// Scales of the model's own are for ports; a clamp that alone reads a change of scale ends it, any other is a component.
+// CHECK: %[[X:.*]] = "stream.scaled_source"() {high = 121 : i64, input = "x", low = -134 : i64, scale = 5.000000e-02 : f32, way = "reciprocal"}
+// CHECK-SAME: -> !stream.stream<i9, 2 : i64, [3, 2], "row-major">
+// CHECK: %[[C:.*]] = "stream.requantize"(%[[X]]) {clamp = [-10, 100], multiplier = 1 : i64, rounding = "floor", shift = 0 : i64}
+// CHECK: %[[R:.*]] = "stream.requantize"(%[[C]]) {clamp = [0, 60], multiplier = 77 : i64, rounding = "half-even", shift = 7 : i64}
+// CHECK-SAME: -> !stream.stream<i7, 2 : i64, [3, 2], "row-major">
+// CHECK: "stream.scaled_sink"(%[[R]]) {output = "0", scale = 1.000000e-01 : f32}
+func.func @main(%x: !torch.vtensor<[3,2],f32> {stepwell.input = "x"}) -> !torch.vtensor<[3,2],f32> {
+  %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[3,2],f32> -> tensor<3x2xf32>
+  %q = "numeric.quantize_scaled"(%xf) {scale = 0.05 : f32, way = "reciprocal", low = -134, high = 121} : (tensor<3x2xf32>) -> tensor<3x2x!numeric.fixed<9, 0, "signed">>
+  %c = "numeric.clamp"(%q) {low = -10, high = 100} : (tensor<3x2x!numeric.fixed<9, 0, "signed">>) -> tensor<3x2x!numeric.fixed<8, 0, "signed">>
+  %r = "numeric.requantize"(%c) {multiplier = 77 : i64, shift = 7 : i64, rounding = "half-even", overflow = "saturate"} : (tensor<3x2x!numeric.fixed<8, 0, "signed">>) -> tensor<3x2x!numeric.fixed<8, 0, "signed">>
+  %d = "numeric.clamp"(%r) {low = 0, high = 60} : (tensor<3x2x!numeric.fixed<8, 0, "signed">>) -> tensor<3x2x!numeric.fixed<7, 0, "signed">>
+  %f = "numeric.dequantize_scaled"(%d) {scale = 0.1 : f32} : (tensor<3x2x!numeric.fixed<7, 0, "signed">>) -> tensor<3x2xf32>
+  %y = torch_c.from_builtin_tensor %f : tensor<3x2xf32> -> !torch.vtensor<[3,2],f32>
+  return %y : !torch.vtensor<[3,2],f32>
+}

@@ -1,0 +1,1 @@
+"""Models that arrive quantised: one file for each family of operators, what they share in ``islands``."""

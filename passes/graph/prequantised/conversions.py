@@ -1,0 +1,70 @@
+"""Where floats become integers and integers floats: the operators of PyTorch's ``quantized_decomposed``."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from torch_mlir import ir
+
+from stepwell.passes.graph import torch_build as tb
+from stepwell.passes.graph.prequantised.islands import (
+    Islands,
+    Scaled,
+    Shifted,
+    Stored,
+    integer_bits,
+    quantize_floats,
+)
+
+
+def quantize(islands: Islands, op: ir.Operation) -> bool:
+    """``quantize_per_tensor``: from an input or a weight, or from another scale."""
+    value, *rest = op.operands
+    numbers = _scale(rest)
+    info = tb.tensor_info(value)
+    if numbers is None or info is None or info.dtype != "f32":
+        return False
+    step, zero_point, low, high = numbers
+    ends = low - zero_point, high - zero_point
+    source = islands.floats.get(value)
+    if source is None:
+        made = quantize_floats(value, step, "reciprocal", ends)
+    else:
+        made = islands.rescaled(source, step, ends)
+    islands.integers[op.results[0]] = Shifted(made, zero_point)
+    return True
+
+
+def dequantize(islands: Islands, op: ir.Operation) -> bool:
+    """``dequantize_per_tensor`` of what was quantised here, or of a weight that is stored as integers."""
+    value, *rest = op.operands
+    numbers = _scale(rest)
+    if numbers is None or not _is_f32(op.results[0]):
+        return False
+    step, zero_point, low, high = numbers
+    source = islands.integers.get(value)
+    if source is not None:
+        return source.zero_point == zero_point and islands.note(op, Scaled(source.value, step))
+    if integer_bits(value) is None or zero_point != 0 or not islands.weights.is_fixed(value):
+        return False
+    return islands.store(op, Stored(value, step, (low, high)))
+
+
+def _scale(operands: list[ir.Value]) -> tuple[Fraction, int, int, int] | None:
+    """Scale as the f32 that it is, zero point, lowest and highest integer; None where one is no constant."""
+    scale, *whole = (tb.number(operand) for operand in operands[:4])
+    if scale is None or scale <= 0 or any(number is None for number in whole):
+        return None
+    zero_point, low, high = (int(number) for number in whole if number is not None)
+    return Fraction(scale), zero_point, low, high
+
+
+def _is_f32(value: ir.Value) -> bool:
+    info = tb.tensor_info(value)
+    return info is not None and info.dtype == "f32"
+
+
+RULES = {
+    "torch.quantized_decomposed.quantize_per_tensor": quantize,
+    "torch.quantized_decomposed.dequantize_per_tensor": dequantize,
+}

@@ -1,0 +1,205 @@
+"""What the rules of ``quantised-to-numeric`` share: floats as integers under a scale, and what still reads floats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+from torch_mlir import ir
+
+from stepwell.dialects import numeric
+from stepwell.passes.base import PassContext
+from stepwell.passes.graph import torch_build as tb
+from stepwell.passes.graph.quantization.quantizer import fixed_format, like
+from stepwell.passes.graph.weights import Weights, parameter_name
+from stepwell.support.fixed_point import Format, scale_round, smallest_format
+from stepwell.support.scales import integer_ratio
+from stepwell.support.widths import Range, signed_range, signed_width
+
+_UNKNOWN_BITS = 32
+_WIDTHS = {"si8": 8, "si16": 16, "si32": 32}
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Floats as integers: ``value``, tensors of a format without fraction, times ``step``."""
+
+    value: ir.Value
+    step: Fraction
+
+    @property
+    def kind(self) -> Format:
+        """The format of the integers."""
+        return fixed_format(self.value)
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """What a quantising operator gives: ``value`` is its integers less ``zero_point``."""
+
+    value: ir.Value
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A weight: ``value``, integers of the graph level from ``ends[0]`` to ``ends[1]``, times ``step``."""
+
+    value: ir.Value
+    step: Fraction
+    ends: Range
+
+
+class Islands:
+    """One function.
+
+    Attributes:
+        rules: by the name of an operator; a rule notes what it made of the results and says whether it did.
+        scale_bits: of the multiplier between two scales.
+        floats: float tensor -> its integers.
+        integers: integer tensor -> its integers without zero point.
+        stored: float tensor -> the weight, stored as integers, that it stands for.
+        rescalings: bits of what was brought from one scale to another.
+    """
+
+    def __init__(self, rules: Mapping[str, Rule], scale_bits: int, context: PassContext) -> None:
+        self.rules = rules
+        self.context = context
+        self.scale_bits = scale_bits
+        self.weights = Weights()
+        self.floats: dict[ir.Value, Scaled] = {}
+        self.integers: dict[ir.Value, Shifted] = {}
+        self.stored: dict[ir.Value, Stored] = {}
+        self.rescalings: list[int] = []
+
+    def run(self, function: ir.Operation) -> int:
+        """Convert what can be converted; gives how many operators that were."""
+        done = []
+        for view in list(function.regions[0].blocks[0].operations):
+            op = view.operation
+            rule = self.rules.get(op.name)
+            if rule is None:
+                continue
+            with ir.InsertionPoint(op), op.location:
+                if rule(self, op):
+                    done.append(op)
+        for op in reversed(done):
+            self._leave(op)
+        return len(done)
+
+    def store(self, op: ir.Operation, weight: Stored) -> bool:
+        """The result of ``op`` is ``weight``."""
+        self.stored[op.results[0]] = weight
+        integers = read_integers(weight.value)
+        kind = smallest_format(weight.ends)
+        if kind.width < fixed_format(integers).width:
+            integers = self.clamped(integers, kind.range)
+        return self.note(op, Scaled(integers, weight.step))
+
+    def note(self, op: ir.Operation, made: Scaled | None) -> bool:
+        """``made`` is the result of ``op``; says whether there is one."""
+        if made is not None:
+            self.floats[op.results[0]] = made
+        return made is not None
+
+    def rescaled(self, source: Scaled, step: Fraction, ends: Range) -> ir.Value:
+        """``source`` in integers of ``step`` from ``ends[0]`` to ``ends[1]``, rounded to nearest, ties to even.
+
+        Rounding keeps order, so ends before it can be ends behind it.
+        """
+        multiplier, shift = integer_ratio(source.step / step, self.scale_bits)
+        self.rescalings.append(signed_width(ends))
+        clamp = tb.defining(source.value, "numeric.clamp")
+        if clamp is not None:
+            before = [int(ir.IntegerAttr(clamp.attributes[name]).value) for name in ("low", "high")]
+            low, high = (int(end) for end in scale_round(before, multiplier, shift, "half-even"))
+            source = Scaled(clamp.operands[0], source.step)
+            ends = min(max(low, ends[0]), ends[1]), max(min(high, ends[1]), ends[0])
+        kind = smallest_format(ends)
+        value = numeric.RequantizeOp(
+            source.value, _integer(multiplier), _integer(shift), ir.StringAttr.get("half-even"),
+            ir.StringAttr.get("saturate"), like(source.value, kind),
+        ).output  # fmt: skip
+        return value if kind.range == ends else self.clamped(value, ends)
+
+    def clamped(self, value: ir.Value, ends: Range) -> ir.Value:
+        """``value`` between ``ends``, in the narrowest format for them."""
+        low, high = fixed_format(value).range
+        kept = max(low, ends[0]), min(high, ends[1])
+        return numeric.ClampOp(value, _integer(ends[0]), _integer(ends[1]), like(value, smallest_format(kept))).output
+
+    def ends_of(self, value: ir.Value, step: Fraction) -> Range:
+        """A range for the integers of a weight: that of its values, or 32 bits where they are not at hand."""
+        name = parameter_name(value)
+        if self.context.parameters is None or name is None:
+            return signed_range(_UNKNOWN_BITS)
+        self.context.values_read.add(name)
+        values = self.context.parameters[name]
+        if values.size == 0 or not np.isfinite(values).all():
+            return signed_range(_UNKNOWN_BITS)
+        low, high = (round(Fraction(float(end)) / step) for end in (values.min(), values.max()))
+        return smallest_format((low, high)).range
+
+    def _leave(self, op: ir.Operation) -> None:
+        """Give floats to those who still read ``op``: no operation that became integers does any more."""
+        (result,) = op.results
+        found = self.floats.get(result)
+        if found is None or not list(result.uses):
+            return
+        with ir.InsertionPoint(op), op.location:
+            floats = ir.RankedTensorType.get(ir.RankedTensorType(found.value.type).shape, ir.F32Type.get())
+            number = numeric.DequantizeScaledOp(found.value, f32(found.step), floats).output
+            back = ir.Operation.create("torch_c.from_builtin_tensor", [result.type], [number]).result
+        result.replace_all_uses_with(back)
+
+
+Rule = Callable[[Islands, ir.Operation], bool]
+"""Computes the result of an operator in integers, in front of it, and notes it; False where it can't."""
+
+
+def quantize_floats(value: ir.Value, step: Fraction, way: str, ends: Range) -> ir.Value:
+    """A float tensor of the graph level as integers of ``step``."""
+    kind = smallest_format(ends)
+    floats = to_builtin(value, ir.F32Type.get())
+    return numeric.QuantizeScaledOp(
+        floats, f32(step), ir.StringAttr.get(way), _integer(ends[0]), _integer(ends[1]), like(floats, kind)
+    ).output
+
+
+def read_integers(value: ir.Value) -> ir.Value:
+    """A tensor of integers of the graph level as numbers."""
+    width = integer_bits(value)
+    assert width is not None
+    integers = to_builtin(value, ir.IntegerType.get_signless(width))
+    return numeric.ReinterpretOp(integers, like(integers, Format(width))).output
+
+
+def integer_bits(value: ir.Value) -> int | None:
+    """Bits of a tensor of signed integers of the graph level; None for anything else."""
+    info = tb.tensor_info(value)
+    return _WIDTHS.get(info.dtype) if info is not None else None
+
+
+def to_builtin(value: ir.Value, element: ir.Type) -> ir.Value:
+    """A tensor of the graph level as a builtin one."""
+    info = tb.tensor_info(value)
+    assert info is not None
+    shape = [ir.ShapedType.get_dynamic_size() if size is None else size for size in info.shape]
+    kind = ir.RankedTensorType.get(shape, element)
+    return ir.Operation.create("torch_c.to_builtin_tensor", [kind], [value]).result
+
+
+def f32(step: Fraction) -> ir.FloatAttr:
+    """The f32 nearest to ``step``."""
+    return ir.FloatAttr.get(ir.F32Type.get(), float(step))
+
+
+def with_value(source: Scaled, value: ir.Value) -> Scaled:
+    """Other integers under the same scale."""
+    return replace(source, value=value)
+
+
+def _integer(value: int) -> ir.IntegerAttr:
+    return ir.IntegerAttr.get(ir.IntegerType.get_signless(64), value)

@@ -1,0 +1,77 @@
+"""Models that PyTorch's own flow has quantised: their scales, their integers, in Verilator."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+from torchao.testing.pt2e._xnnpack_quantizer import XNNPACKQuantizer, get_symmetric_quantization_config
+
+import stepwell
+
+SIZES = {"prime": (3, (7, 13, 5)), "one": (1, (1, 1)), "three": (4, (8, 16, 8, 4))}
+
+
+def perceptron(sizes: tuple[int, ...]) -> nn.Sequential:
+    torch.manual_seed(len(sizes))
+    layers: list[nn.Module] = []
+    for inner, outer in itertools.pairwise(sizes):
+        layers += [nn.Linear(inner, outer), nn.ReLU()]
+    return nn.Sequential(*layers[:-1]).eval()
+
+
+def quantised(model: nn.Module, rows: int, inner: int, **options: Any) -> tuple[Any, torch.export.ExportedProgram]:
+    """The converted model, and what users export of it."""
+    random = torch.Generator().manual_seed(1)
+    sample = torch.randn(rows, inner, generator=random)
+    quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(**options))
+    prepared = prepare_pt2e(torch.export.export(model, (sample,)).module(), quantizer)
+    for _ in range(4):
+        prepared(torch.randn(rows, inner, generator=random))
+    converted = convert_pt2e(prepared)
+    return converted, torch.export.export(converted, (sample,))
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_hardware_gives_the_models_integers(name: str) -> None:
+    rows, sizes = SIZES[name]
+    model, program = quantised(perceptron(sizes), rows, sizes[0])
+    hardware = stepwell.compile(program, target="hls", cache=False)
+    reference = stepwell.compile(program, target="hls,simulator=interpreter", cache=False)
+    random = torch.Generator().manual_seed(2)
+    step, flipped, total = None, 0, 0
+    for scale in (1.0, 1.0, 3.0):
+        x = torch.randn(rows, sizes[0], generator=random) * scale
+        wanted, got = model(x), hardware(x)
+        assert torch.equal(got, reference(x))
+        # Every result is a multiple of the model's own last scale, and at most a step from its own.
+        step = float(program.graph.find_nodes(op="output")[0].args[0][0].args[1])
+        assert torch.equal(got, (got / step).round() * torch.tensor(step))
+        assert (got - wanted).abs().max() <= step * 1.001
+        flipped += int((got != wanted).sum())
+        total += got.numel()
+    assert flipped <= total // 20
+
+
+def test_verify_compares_with_the_model_in_f32() -> None:
+    _, program = quantised(perceptron((8, 12, 4)), 4, 8)
+    report = stepwell.verify(program, (torch.randn(4, 8),), target="hls,simulator=interpreter")
+    assert report.passed, report.table()
+    assert report.reference == "eager"
+
+
+def test_samples_are_refused() -> None:
+    _, program = quantised(perceptron((4, 4)), 2, 4)
+    with pytest.raises(stepwell.Error, match="the model arrives quantised, with scales of its own"):
+        stepwell.compile(program, target="hls", calibration=[(torch.randn(2, 4),)])
+
+
+def test_an_operator_without_integers_is_named() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Tanh()).eval()
+    _, program = quantised(model, 2, 4)
+    with pytest.raises(stepwell.Error, match=r"aten\.tanh"):
+        stepwell.compile(program, target="hls")

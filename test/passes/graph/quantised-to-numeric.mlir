@@ -1,0 +1,99 @@
+// RUN: stepwell-opt %s --quantised-to-numeric --split-input-file | FileCheck %s
+// RUN: stepwell-opt %s --quantised-to-numeric=scale-bits=4 --split-input-file | FileCheck %s --check-prefix=COARSE
+
+// Integers are counted from the zero point: -128 - 6 to 127 - 6. The scale is the model's own.
+// CHECK-LABEL: func.func @layer
+// CHECK: %[[X:.*]] = "numeric.quantize_scaled"(%{{.*}}) {high = 121 : i64, low = -134 : i64, scale = 5.000000e-02 : f32, way = "reciprocal"} {{.*}} -> tensor<?x4x!numeric.fixed<9 : i64, 0 : i64, "signed">>
+// CHECK: %[[T:.*]] = torch.aten.permute %arg1
+// CHECK: %[[W8:.*]] = torch_c.to_builtin_tensor %[[T]]
+// CHECK: %[[W:.*]] = "numeric.reinterpret"(%[[W8]]) : (tensor<4x3xi8>)
+// CHECK: %[[P:.*]] = "numeric.matmul"(%[[X]], %[[W]]) {{.*}} -> tensor<?x3x!numeric.fixed<19 : i64, 0 : i64, "signed">>
+// A bias takes the scale of the sums.
+// CHECK: %[[B:.*]] = "numeric.quantize_scaled"(%{{.*}}) {high = 2147483647 : i64, low = -2147483648 : i64, scale = 1.250000e-02 : f32, way = "divide"}
+// CHECK: %[[S:.*]] = "numeric.add"(%[[P]], %[[B]])
+// Relu moves behind the change of scale: 0.0125 / 0.1 = 1/8, which needs one bit.
+// CHECK: %[[R:.*]] = "numeric.requantize"(%[[S]]) {multiplier = 1 : i64, overflow = "saturate", rounding = "half-even", shift = 3 : i64} {{.*}} -> tensor<?x3x!numeric.fixed<9 : i64, 0 : i64, "signed">>
+// CHECK: %[[C:.*]] = "numeric.clamp"(%[[R]]) {high = 255 : i64, low = 0 : i64}
+// CHECK: "numeric.dequantize_scaled"(%[[C]]) {scale = 1.000000e-01 : f32}
+// CHECK-NOT: torch.quantized_decomposed
+// CHECK-NOT: torch.aten
+func.func @layer(%x: !torch.vtensor<[?,4],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[3,4],si8> {stepwell.parameter = "w"},
+                 %b: !torch.vtensor<[3],f32> {stepwell.parameter = "b"}) -> !torch.vtensor<[?,3],f32> {
+  %sx = torch.constant.float 0.0500000007450580597
+  %sw = torch.constant.float 2.500000e-01
+  %sy = torch.constant.float 0.100000001490116119
+  %six = torch.constant.int 6
+  %low = torch.constant.int -128
+  %high = torch.constant.int 127
+  %zero = torch.constant.int 0
+  %one = torch.constant.int 1
+  %none = torch.constant.none
+  %q = torch.quantized_decomposed.quantize_per_tensor %x, %sx, %six, %low, %high, %one : !torch.vtensor<[?,4],f32>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[?,4],si8>
+  %f = torch.quantized_decomposed.dequantize_per_tensor %q, %sx, %six, %low, %high, %one, %none : !torch.vtensor<[?,4],si8>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int, !torch.none -> !torch.vtensor<[?,4],f32>
+  %v = torch.quantized_decomposed.dequantize_per_tensor %w, %sw, %zero, %low, %high, %one, %none : !torch.vtensor<[3,4],si8>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int, !torch.none -> !torch.vtensor<[3,4],f32>
+  %order = torch.prim.ListConstruct %one, %zero : (!torch.int, !torch.int) -> !torch.list<int>
+  %t = torch.aten.permute %v, %order : !torch.vtensor<[3,4],f32>, !torch.list<int> -> !torch.vtensor<[4,3],f32>
+  %p = torch.aten.mm %f, %t : !torch.vtensor<[?,4],f32>, !torch.vtensor<[4,3],f32> -> !torch.vtensor<[?,3],f32>
+  %s = torch.aten.add.Tensor %p, %b, %one : !torch.vtensor<[?,3],f32>, !torch.vtensor<[3],f32>, !torch.int -> !torch.vtensor<[?,3],f32>
+  %r = torch.aten.relu %s : !torch.vtensor<[?,3],f32> -> !torch.vtensor<[?,3],f32>
+  %y = torch.quantized_decomposed.quantize_per_tensor %r, %sy, %low, %low, %high, %one : !torch.vtensor<[?,3],f32>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[?,3],si8>
+  %z = torch.quantized_decomposed.dequantize_per_tensor %y, %sy, %low, %low, %high, %one, %none : !torch.vtensor<[?,3],si8>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int, !torch.none -> !torch.vtensor<[?,3],f32>
+  return %z : !torch.vtensor<[?,3],f32>
+}
+
+// -----
+
+// Sums of two scales are computed in 64ths of the smaller one; a ratio of 3/4 has 17 bits of multiplier, or 2 that count.
+// CHECK-LABEL: func.func @residual
+// CHECK: %[[A:.*]] = "numeric.requantize"(%{{.*}}) {multiplier = 1 : i64, {{.*}}shift = -6 : i64}
+// CHECK: %[[B:.*]] = "numeric.requantize"(%{{.*}}) {multiplier = 87381 : i64, {{.*}}shift = 10 : i64}
+// CHECK: %[[S:.*]] = "numeric.add"(%[[A]], %[[B]])
+// CHECK: "numeric.requantize"(%[[S]])
+// COARSE-LABEL: func.func @residual
+// COARSE: multiplier = 11 : i64, {{.*}}shift = -3 : i64
+func.func @residual(%x: !torch.vtensor<[2,4],f32> {stepwell.input = "x"}) -> !torch.vtensor<[2,4],f32> {
+  %sx = torch.constant.float 7.500000e-01
+  %sy = torch.constant.float 1.000000e+00
+  %low = torch.constant.int -128
+  %high = torch.constant.int 127
+  %zero = torch.constant.int 0
+  %one = torch.constant.int 1
+  %none = torch.constant.none
+  %q = torch.quantized_decomposed.quantize_per_tensor %x, %sx, %zero, %low, %high, %one : !torch.vtensor<[2,4],f32>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[2,4],si8>
+  %f = torch.quantized_decomposed.dequantize_per_tensor %q, %sx, %zero, %low, %high, %one, %none : !torch.vtensor<[2,4],si8>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int, !torch.none -> !torch.vtensor<[2,4],f32>
+  %r = torch.quantized_decomposed.quantize_per_tensor %f, %sy, %zero, %low, %high, %one : !torch.vtensor<[2,4],f32>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[2,4],si8>
+  %g = torch.quantized_decomposed.dequantize_per_tensor %r, %sy, %zero, %low, %high, %one, %none : !torch.vtensor<[2,4],si8>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int, !torch.none -> !torch.vtensor<[2,4],f32>
+  %s = torch.aten.add.Tensor %f, %g, %one : !torch.vtensor<[2,4],f32>, !torch.vtensor<[2,4],f32>, !torch.int -> !torch.vtensor<[2,4],f32>
+  %y = torch.quantized_decomposed.quantize_per_tensor %s, %sy, %zero, %low, %high, %one : !torch.vtensor<[2,4],f32>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[2,4],si8>
+  %z = torch.quantized_decomposed.dequantize_per_tensor %y, %sy, %zero, %low, %high, %one, %none : !torch.vtensor<[2,4],si8>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int, !torch.none -> !torch.vtensor<[2,4],f32>
+  return %z : !torch.vtensor<[2,4],f32>
+}
+
+// -----
+
+// What has no rule reads floats again; a model without scales of its own stays.
+// CHECK-LABEL: func.func @tanh
+// CHECK: %[[F:.*]] = "numeric.dequantize_scaled"
+// CHECK: %[[T:.*]] = torch_c.from_builtin_tensor %[[F]]
+// CHECK: torch.aten.tanh %[[T]]
+func.func @tanh(%x: !torch.vtensor<[2,4],f32> {stepwell.input = "x"}) -> !torch.vtensor<[2,4],f32> {
+  %sx = torch.constant.float 7.500000e-01
+  %low = torch.constant.int -128
+  %high = torch.constant.int 127
+  %zero = torch.constant.int 0
+  %one = torch.constant.int 1
+  %none = torch.constant.none
+  %q = torch.quantized_decomposed.quantize_per_tensor %x, %sx, %zero, %low, %high, %one : !torch.vtensor<[2,4],f32>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[2,4],si8>
+  %f = torch.quantized_decomposed.dequantize_per_tensor %q, %sx, %zero, %low, %high, %one, %none : !torch.vtensor<[2,4],si8>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int, !torch.none -> !torch.vtensor<[2,4],f32>
+  %t = torch.aten.tanh %f : !torch.vtensor<[2,4],f32> -> !torch.vtensor<[2,4],f32>
+  return %t : !torch.vtensor<[2,4],f32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @floats
+// CHECK-NOT: numeric.
+func.func @floats(%x: !torch.vtensor<[2,4],f32> {stepwell.input = "x"}) -> !torch.vtensor<[2,4],f32> {
+  %t = torch.aten.relu %x : !torch.vtensor<[2,4],f32> -> !torch.vtensor<[2,4],f32>
+  return %t : !torch.vtensor<[2,4],f32>
+}
