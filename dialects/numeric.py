@@ -35,6 +35,7 @@ __all__ = [
     "ReinterpretOp",
     "RequantizeOp",
     "ReshapeOp",
+    "SignOp",
     "TransposeOp",
     "fixed_type",
     "load",
@@ -74,7 +75,7 @@ class DequantizeOp(Numeric.Operation, name="dequantize"):
 class QuantizeScaledOp(Numeric.Operation, name="quantize_scaled"):
     """f32 to integers ``n`` that stand for ``n * scale``: to nearest, ties to even, from ``low`` to ``high``; NaN is 0.
 
-    ``way``: ``divide`` by the scale, or times its f32 ``reciprocal``.
+    ``way``: ``divide`` by the scale, or times its f32 ``reciprocal``; or ``sign``: 1 for 0 and more, else -1.
     """
 
     value: Operand[Any]
@@ -93,6 +94,14 @@ class DequantizeScaledOp(Numeric.Operation, name="dequantize_scaled"):
     scale: ir.FloatAttr
     output: Result[Any] = result()
     verify_invariants = staticmethod(verifier(scale_rules.dequantize_scaled))
+
+
+class SignOp(Numeric.Operation, name="sign"):
+    """1 for 0 and more, -1 below."""
+
+    value: Operand[Any]
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(scale_rules.sign))
 
 
 class ClampOp(Numeric.Operation, name="clamp"):

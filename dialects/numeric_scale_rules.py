@@ -43,6 +43,13 @@ def clamp(op: ir.Operation) -> None:
     same_shape(op)
 
 
+def sign(op: ir.Operation) -> None:
+    """Numbers to integers that have -1 and 1."""
+    format_of(op.operands[0], "operand")
+    check_holds(_integers(op.results[0], "result"), (-1, 1), "sign")
+    same_shape(op)
+
+
 def _ends(op: ir.Operation) -> Range:
     low, high = (int(ir.IntegerAttr(op.attributes[name]).value) for name in ("low", "high"))
     if low > high:

@@ -29,6 +29,7 @@ __all__ = [
     "RequantizeOp",
     "ScaledSinkOp",
     "ScaledSourceOp",
+    "SignOp",
     "SinkOp",
     "SourceOp",
     "Stream",
@@ -213,6 +214,17 @@ class MultiplyOp(Stream.Operation, name="multiply"):
 
     left: Operand[Any]
     right: Operand[Any]
+    shift: ir.IntegerAttr
+    rounding: ir.StringAttr
+    clamp: ir.ArrayAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(_pointwise))
+
+
+class SignOp(Stream.Operation, name="sign"):
+    """1 for 0 and more, -1 below, and then as in ``add``."""
+
+    value: Operand[Any]
     shift: ir.IntegerAttr
     rounding: ir.StringAttr
     clamp: ir.ArrayAttr

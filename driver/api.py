@@ -36,8 +36,9 @@ def compile(
     """Compile a model for a target.
 
     Args:
-        model: an ``nn.Module``, an ``ExportedProgram``, or the path of a ``.pt2`` or ``.mlir`` file; or a dictionary
-            of entry points that share weights and states by name, each a :class:`stepwell.Entry` or (model, args).
+        model: an ``nn.Module``, an ``ExportedProgram``, or the path of a ``.pt2``, ``.onnx`` or ``.mlir`` file; or a
+            dictionary of entry points that share weights and states by name, each a :class:`stepwell.Entry` or
+            (model, args).
         args, kwargs: example inputs of an ``nn.Module``, as ``torch.export.export`` takes them.
         target: ``"cpu"``, ``"cuda,arch=sm_90a"``, ... or a :class:`Target`.
         dynamic_shapes: which sizes may vary, as ``torch.export.export`` takes it.

@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     def source(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument("model", help="pkg.module:function that returns (model, args), or a .pt2 or .mlir file")
+        sub.add_argument("model", help="pkg.module:function that returns (model, args), or a .pt2, .onnx or .mlir file")
         sub.add_argument("--target", default="cpu", help="target and its options: cpu,threads=2")
         sub.add_argument("--pipeline", help="run these passes instead of the target's own")
         sub.add_argument("--dump-ir", metavar="DIR", type=Path, help="write the IR after every pass there")

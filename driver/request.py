@@ -91,11 +91,11 @@ class Request:
         return self._compilation(self._export())
 
     def _export(self) -> list[Exported]:
-        """The entries as torch exports them; none of an ``.mlir`` file."""
+        """The entries as torch exports them; none of an ``.mlir`` or ``.onnx`` file."""
         with self._report.timed("export"):
             if isinstance(self._model, Mapping):
                 return export_entries(self._model)
-            if isinstance(self._model, (str, Path)) and Path(self._model).suffix == ".mlir":
+            if isinstance(self._model, (str, Path)) and Path(self._model).suffix in (".mlir", ".onnx"):
                 return []
             return [export_source(self._model, self._args, self._kwargs, dynamic_shapes=self._dynamic_shapes)]
 

@@ -22,9 +22,11 @@ def resolve(name: str) -> tuple[Any, tuple[Any, ...]]:
         ImportFailure: the module or the function raises something.
     """
     module_name, separator, function_name = name.partition(":")
-    if not separator or name.endswith((".pt2", ".mlir")):
+    if not separator or name.endswith((".pt2", ".onnx", ".mlir")):
         if not Path(name).is_file():
-            raise UsageError(f"there is no file '{name}'", hint="give a .pt2 or .mlir file, or pkg.module:function")
+            raise UsageError(
+                f"there is no file '{name}'", hint="give a .pt2, .onnx or .mlir file, or pkg.module:function"
+            )
         return Path(name), ()
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())

@@ -21,7 +21,7 @@ def load_program(
     """Bring ``source`` to the graph level (an ``.mlir`` file stays at the level it is at).
 
     Args:
-        source: ``nn.Module``, ``ExportedProgram``, or a path to ``.pt2`` or ``.mlir``.
+        source: ``nn.Module``, ``ExportedProgram``, or a path to ``.pt2``, ``.onnx`` or ``.mlir``.
         args, kwargs: example arguments; needed for an ``nn.Module`` only.
         dynamic_shapes: as ``torch.export.export`` takes them.
         entry: name of the entry function.
@@ -34,6 +34,10 @@ def load_program(
         from stepwell.frontend.mlir_file import load_mlir
 
         return load_mlir(_existing(source))
+    if isinstance(source, (str, Path)) and Path(source).suffix == ".onnx":
+        from stepwell.frontend.onnx.file import load_onnx
+
+        return load_onnx(_existing(source))
     return import_exported(export_source(source, args, kwargs, dynamic_shapes=dynamic_shapes, entry=entry))
 
 
@@ -61,12 +65,12 @@ def export_source(
     dynamic_shapes: Any = None,
     entry: str = "main",
 ) -> Exported:
-    """The first half of :func:`load_program`, for what is not an ``.mlir`` file."""
+    """The first half of :func:`load_program`, for what is neither an ``.mlir`` nor an ``.onnx`` file."""
     if isinstance(source, (str, Path)):
         path = _existing(source)
         if path.suffix != ".pt2":
             raise UsageError(
-                f"'{path}' is neither .pt2 nor .mlir", hint="save it with torch.export.save(program, path)"
+                f"'{path}' is neither .pt2, .onnx nor .mlir", hint="save it with torch.export.save(program, path)"
             )
         return Exported(_load_pt2(path), path.name, entry)
     import torch
@@ -102,7 +106,7 @@ def import_exported(exported: Exported) -> Program:
 def _existing(source: str | Path) -> Path:
     path = Path(source)
     if not path.exists():
-        raise UsageError(f"there is no file '{path}'", hint="give a path to a .pt2 or .mlir file")
+        raise UsageError(f"there is no file '{path}'", hint="give a path to a .pt2, .onnx or .mlir file")
     return path
 
 

@@ -57,6 +57,15 @@ def parse_program(text: str, store: ParameterStore, origin: str) -> Program:
         what, where = first_diagnostic(failure)
         place = where.replace("-:", f"{origin}:", 1) if where else origin
         raise ImportFailure(f"'{origin}' is not valid MLIR: {what}", where=place) from None
+    return program_of(module, store, origin)
+
+
+def program_of(module: ir.Module, store: ParameterStore, origin: str) -> Program:
+    """A module as a program: its boundary from types and attributes.
+
+    Raises:
+        ImportFailure: no public function, or parameters that ``store`` does not have.
+    """
     signatures = _signatures(module, read_signatures(module.operation), origin)
     _check_parameters(origin, parameter_names(module, signatures), store)
     return Program(

@@ -14,8 +14,9 @@ from stepwell.support.widths import Range
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-WAYS = ("divide", "reciprocal")
-"""How a float meets the scale: divided by it, or times its reciprocal; f32 rounds the two differently."""
+WAYS = ("divide", "reciprocal", "sign")
+"""How a float becomes an integer: divided by the scale, or times its reciprocal (f32 rounds the two differently), or 1
+for 0 and more and -1 for all others."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Scale:
 
 def quantize(values: Any, scale: Scale) -> Array:
     """f32 numbers as integers; NaN is 0, what lies outside becomes the nearest end."""
+    if scale.way == "sign":
+        return sign(values).astype(scale.kind.dtype)
     step = np.float32(scale.step)
     with np.errstate(over="ignore", invalid="ignore"):
         array = np.asarray(values).astype(np.float32)
@@ -58,6 +61,11 @@ def dequantize(values: Any, step: float) -> Array:
 def clamp(values: Any, ends: Range) -> Array:
     """Integers outside of ``ends`` become the nearest end."""
     return fit(np.clip(whole(values), *ends), smallest_format(ends), "saturate")
+
+
+def sign(values: Any) -> Array:
+    """1 for 0 and more, -1 below and for NaN."""
+    return np.where(np.asarray(values) >= 0, 1, -1)
 
 
 def integer_ratio(ratio: Fraction, bits: int) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -145,7 +146,8 @@ def axis_out(name: str) -> str:
 
 
 def _identifier(name: str) -> str:
-    return "".join(char if char.isascii() and char.isalnum() else "_" for char in name)
+    """Letters, digits and single underscores: Verilator writes two in a row in a way of its own."""
+    return re.sub(r"[^0-9A-Za-z]+", "_", name).strip("_") or "port"
 
 
 def _port(data: dict[str, Any]) -> Port:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.ao.quantization.fx._decomposed
 from torch_mlir import ir
 
 from stepwell.backends.interpreter.constants import constant_value

@@ -101,6 +101,12 @@ def _clamp(op: ir.Operation) -> Kernel:
     return lambda a: scales.clamp(a, ends).astype(dtype)
 
 
+@kernel("numeric.sign")
+def _sign(op: ir.Operation) -> Kernel:
+    dtype = _format(op.results[0]).dtype
+    return lambda a: scales.sign(a).astype(dtype)
+
+
 def _step(op: ir.Operation) -> float:
     return float(ir.FloatAttr(op.attributes["scale"]).value)
 

@@ -10,13 +10,13 @@ from torch_mlir import ir
 
 from stepwell.dialects import numeric
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.graph.prequantised import conversions, elementwise, layout, products
+from stepwell.passes.graph.prequantised import conversions, elementwise, layout, products, rounding
 from stepwell.passes.graph.prequantised.islands import Islands, Rule
 from stepwell.passes.graph.unused import erase_unused
 from stepwell.support.errors import UsageError
 from stepwell.support.walk import named
 
-_RULES: dict[str, Rule] = {**conversions.RULES, **elementwise.RULES, **layout.RULES, **products.RULES}
+_RULES: dict[str, Rule] = {**conversions.RULES, **elementwise.RULES, **layout.RULES, **products.RULES, **rounding.RULES}
 
 
 @dataclass

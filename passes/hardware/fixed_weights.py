@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from torch_mlir import ir
@@ -13,7 +13,7 @@ from stepwell.passes.graph.torch_build import numbers, tensor_info
 from stepwell.passes.graph.torch_values import constant_int, definition
 from stepwell.passes.graph.weights import Weights
 from stepwell.passes.hardware.fixed_values import format_of, refuse
-from stepwell.passes.hardware.weight_numbers import Array, WeightNumbers, weight_numbers
+from stepwell.passes.hardware.weight_numbers import Array, weight_numbers
 from stepwell.support.dtypes import from_numpy
 from stepwell.support.fixed_point import Format
 from stepwell.support.signature import TensorSpec
@@ -58,20 +58,28 @@ class FixedWeights:
         root, transposed = _root(made.root)
         if root not in self._parameters:
             raise refuse(definition(root) or op, "it computes a weight", _HINT)
-        name = f"{self._parameters[root]}:{made.text}"
-        kind = format_of(value)
-        self._add(name, root, made, kind)
+        kind, source = format_of(value), self._parameters[root]
+        if made.moves:  # then the parameter is made in the layer's order
+            name = f"{source}:{'transposed,' * transposed}{made.text}"
+            shape = tuple(ir.RankedTensorType(value.type).shape)
+            self._add(name, source, shape, kind, lambda values: made.compute(values.T if transposed else values))
+            return FixedWeight(name, element_bits(kind), transposed=False)
+        info = tensor_info(root)
+        assert info is not None
+        name = f"{source}:{made.text}"
+        self._add(name, source, tuple(size for size in info.shape if size is not None), kind, made.compute)
         return FixedWeight(name, element_bits(kind), transposed)
 
-    def _add(self, name: str, root: ir.Value, made: WeightNumbers, kind: Format) -> None:
-        store, info, source = self._context.parameters, tensor_info(root), self._parameters[root]
-        if store is None or info is None:
+    def _add(
+        self, name: str, source: str, shape: tuple[int, ...], kind: Format, compute: Callable[[Array], Array]
+    ) -> None:
+        store = self._context.parameters
+        if store is None:
             return
 
         def integers() -> Array:
-            return made.compute(store[source])
+            return compute(store[source])
 
-        shape = tuple(size for size in info.shape if size is not None)
         store.add(name, integers, TensorSpec(name, from_numpy(kind.dtype), shape))
         store.constants.add(name)  # no checkpoint has it
         self._context.values_read.add(source)

@@ -25,11 +25,13 @@ class WeightNumbers:
         root: at the graph level, a tensor of the model's own numbers.
         text: what is done to it, in a word for names.
         compute: from the root's values to integers.
+        moves: whether that changes the shape or the order of elements.
     """
 
     root: ir.Value
     text: str
     compute: Callable[[Array], Array]
+    moves: bool
 
 
 def weight_numbers(value: ir.Value) -> WeightNumbers | None:
@@ -39,13 +41,16 @@ def weight_numbers(value: ir.Value) -> WeightNumbers | None:
     if op is None or step is None:
         return None
     text, compute = step(op)
+    moves = op.name in _MOVES
     operand = op.operands[0]
     before = weight_numbers(operand)
     if before is not None:
         inner = before.compute
-        return WeightNumbers(before.root, f"{before.text},{text}", lambda values: compute(inner(values)))
+        text = f"{before.text},{text}"
+        return WeightNumbers(before.root, text, lambda values: compute(inner(values)), moves or before.moves)
     made = definition(operand)
-    return WeightNumbers(made.operands[0] if made is not None and _enters(made) else operand, text, compute)
+    root = made.operands[0] if made is not None and _enters(made) else operand
+    return WeightNumbers(root, text, compute, moves)
 
 
 def _enters(op: ir.Operation) -> bool:
@@ -78,6 +83,21 @@ def _clamp(op: ir.Operation) -> _Step:
     return f"{ends[0]},{ends[1]}", lambda values: scales.clamp(values, ends).astype(dtype)
 
 
+def _sign(op: ir.Operation) -> _Step:
+    dtype = format_of(op.results[0]).dtype
+    return "sign", lambda values: scales.sign(values).astype(dtype)
+
+
+def _transpose(op: ir.Operation) -> _Step:
+    order = [int(ir.IntegerAttr(dim).value) for dim in ir.ArrayAttr(op.attributes["permutation"])]
+    return f"order{order}", lambda values: np.ascontiguousarray(values.transpose(order))
+
+
+def _reshape(op: ir.Operation) -> _Step:
+    shape = list(ir.RankedTensorType(op.results[0].type).shape)
+    return f"shape{shape}", lambda values: values.reshape(shape)
+
+
 def _ends(op: ir.Operation) -> tuple[int, int]:
     low, high = (int(ir.IntegerAttr(op.attributes[name]).value) for name in ("low", "high"))
     return low, high
@@ -92,4 +112,9 @@ _STEPS: dict[str, Callable[[ir.Operation], _Step]] = {
     "numeric.quantize_scaled": _quantize_scaled,
     "numeric.reinterpret": _reinterpret,
     "numeric.clamp": _clamp,
+    "numeric.sign": _sign,
+    "numeric.transpose": _transpose,
+    "numeric.reshape": _reshape,
 }
+
+_MOVES = frozenset({"numeric.transpose", "numeric.reshape"})

@@ -6,6 +6,7 @@ from stepwell.backends.hls.components.base import Component
 from stepwell.backends.hls.components.elementwise import Add, Multiply
 from stepwell.backends.hls.components.linear import Linear
 from stepwell.backends.hls.components.requantize import Requantize
+from stepwell.backends.hls.components.sign import Sign
 
-COMPONENTS: dict[str, type[Component]] = {cls.kind: cls for cls in (Add, Linear, Multiply, Requantize)}
+COMPONENTS: dict[str, type[Component]] = {cls.kind: cls for cls in (Add, Linear, Multiply, Requantize, Sign)}
 """By kind: the component of the operation ``stream.KIND``."""

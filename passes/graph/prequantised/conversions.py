@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 from torch_mlir import ir
 
 from stepwell.passes.graph import torch_build as tb
 from stepwell.passes.graph.prequantised.islands import (
     Islands,
+    Rule,
     Scaled,
     Shifted,
-    Stored,
     integer_bits,
     quantize_floats,
+    read_integers,
 )
+from stepwell.passes.graph.quantization.quantizer import fixed_format
+from stepwell.support.fixed_point import smallest_format
+from stepwell.support.widths import Range
 
 
 def quantize(islands: Islands, op: ir.Operation) -> bool:
@@ -28,11 +33,20 @@ def quantize(islands: Islands, op: ir.Operation) -> bool:
     ends = low - zero_point, high - zero_point
     source = islands.floats.get(value)
     if source is None:
-        made = quantize_floats(value, step, "reciprocal", ends)
+        made = _quantize_floats(value, step, ends)
     else:
         made = islands.rescaled(source, step, ends)
     islands.integers[op.results[0]] = Shifted(made, zero_point)
     return True
+
+
+def _quantize_floats(value: ir.Value, step: Fraction, ends: Range) -> ir.Value:
+    """From floats; where those were divided by a scale before, and nothing else reads that, it is one step."""
+    divided = tb.defining(value, "torch.aten.div.Scalar")
+    by = tb.number(divided.operands[1]) if divided is not None else None
+    if divided is None or step != 1 or by is None or by <= 0 or len(list(value.uses)) > 1:
+        return quantize_floats(value, step, "reciprocal", ends)
+    return quantize_floats(divided.operands[0], Fraction(float(np.float32(by))), "divide", ends)
 
 
 def dequantize(islands: Islands, op: ir.Operation) -> bool:
@@ -47,7 +61,10 @@ def dequantize(islands: Islands, op: ir.Operation) -> bool:
         return source.zero_point == zero_point and islands.note(op, Scaled(source.value, step))
     if integer_bits(value) is None or zero_point != 0 or not islands.weights.is_fixed(value):
         return False
-    return islands.store(op, Stored(value, step, (low, high)))
+    integers, kind = read_integers(value), smallest_format((low, high))
+    if kind.width < fixed_format(integers).width:
+        integers = islands.clamped(integers, kind.range)
+    return islands.note(op, Scaled(integers, step))
 
 
 def _scale(operands: list[ir.Value]) -> tuple[Fraction, int, int, int] | None:
@@ -56,7 +73,7 @@ def _scale(operands: list[ir.Value]) -> tuple[Fraction, int, int, int] | None:
     if scale is None or scale <= 0 or any(number is None for number in whole):
         return None
     zero_point, low, high = (int(number) for number in whole if number is not None)
-    return Fraction(scale), zero_point, low, high
+    return Fraction(float(np.float32(scale))), zero_point, low, high
 
 
 def _is_f32(value: ir.Value) -> bool:
@@ -64,7 +81,7 @@ def _is_f32(value: ir.Value) -> bool:
     return info is not None and info.dtype == "f32"
 
 
-RULES = {
+RULES: dict[str, Rule] = {
     "torch.quantized_decomposed.quantize_per_tensor": quantize,
     "torch.quantized_decomposed.dequantize_per_tensor": dequantize,
 }

@@ -9,10 +9,9 @@ from torch_mlir import ir
 
 from stepwell.dialects import numeric
 from stepwell.passes.graph import torch_build as tb
-from stepwell.passes.graph.prequantised.islands import Islands, Rule, Scaled, quantize_floats
+from stepwell.passes.graph.prequantised.islands import Islands, Rule, Scaled, quantize_floats, range_in
 from stepwell.passes.graph.quantization.quantizer import is_f32, like
 from stepwell.support.fixed_point import smallest_format
-from stepwell.support.widths import Range
 
 _FINER = 64
 """Sums of two scales are computed in so many parts of the smaller one."""
@@ -79,14 +78,8 @@ def _in_step(islands: Islands, left: Scaled, right: Scaled) -> tuple[Scaled, Sca
     if left.step == right.step:
         return left, right
     step = min(left.step, right.step) / _FINER
-    parts = [Scaled(islands.rescaled(side, step, _range_in(side, step)), step) for side in (left, right)]
+    parts = [Scaled(islands.rescaled(side, step, range_in(side, step)), step) for side in (left, right)]
     return parts[0], parts[1]
-
-
-def _range_in(source: Scaled, step: Fraction) -> Range:
-    """What ``source`` can be, counted in ``step``, and a little more for the rounded ratio; a format's whole range."""
-    low, high = (end * source.step / step for end in source.kind.range)
-    return smallest_format((math.floor(low) - 1, math.ceil(high) + 1)).range
 
 
 def _is_row(left: ir.Value, right: ir.Value) -> bool:

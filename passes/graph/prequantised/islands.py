@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -43,15 +44,6 @@ class Shifted:
     zero_point: int
 
 
-@dataclass(frozen=True)
-class Stored:
-    """A weight: ``value``, integers of the graph level from ``ends[0]`` to ``ends[1]``, times ``step``."""
-
-    value: ir.Value
-    step: Fraction
-    ends: Range
-
-
 class Islands:
     """One function.
 
@@ -60,7 +52,6 @@ class Islands:
         scale_bits: of the multiplier between two scales.
         floats: float tensor -> its integers.
         integers: integer tensor -> its integers without zero point.
-        stored: float tensor -> the weight, stored as integers, that it stands for.
         rescalings: bits of what was brought from one scale to another.
     """
 
@@ -71,7 +62,6 @@ class Islands:
         self.weights = Weights()
         self.floats: dict[ir.Value, Scaled] = {}
         self.integers: dict[ir.Value, Shifted] = {}
-        self.stored: dict[ir.Value, Stored] = {}
         self.rescalings: list[int] = []
 
     def run(self, function: ir.Operation) -> int:
@@ -87,16 +77,9 @@ class Islands:
                     done.append(op)
         for op in reversed(done):
             self._leave(op)
+            if not any(list(result.uses) for result in op.results):
+                op.erase()
         return len(done)
-
-    def store(self, op: ir.Operation, weight: Stored) -> bool:
-        """The result of ``op`` is ``weight``."""
-        self.stored[op.results[0]] = weight
-        integers = read_integers(weight.value)
-        kind = smallest_format(weight.ends)
-        if kind.width < fixed_format(integers).width:
-            integers = self.clamped(integers, kind.range)
-        return self.note(op, Scaled(integers, weight.step))
 
     def note(self, op: ir.Operation, made: Scaled | None) -> bool:
         """``made`` is the result of ``op``; says whether there is one."""
@@ -104,8 +87,8 @@ class Islands:
             self.floats[op.results[0]] = made
         return made is not None
 
-    def rescaled(self, source: Scaled, step: Fraction, ends: Range) -> ir.Value:
-        """``source`` in integers of ``step`` from ``ends[0]`` to ``ends[1]``, rounded to nearest, ties to even.
+    def rescaled(self, source: Scaled, step: Fraction, ends: Range, rounding: str = "half-even") -> ir.Value:
+        """``source`` in integers of ``step`` from ``ends[0]`` to ``ends[1]``.
 
         Rounding keeps order, so ends before it can be ends behind it.
         """
@@ -114,12 +97,12 @@ class Islands:
         clamp = tb.defining(source.value, "numeric.clamp")
         if clamp is not None:
             before = [int(ir.IntegerAttr(clamp.attributes[name]).value) for name in ("low", "high")]
-            low, high = (int(end) for end in scale_round(before, multiplier, shift, "half-even"))
+            low, high = (int(end) for end in scale_round(before, multiplier, shift, rounding))
             source = Scaled(clamp.operands[0], source.step)
             ends = min(max(low, ends[0]), ends[1]), max(min(high, ends[1]), ends[0])
         kind = smallest_format(ends)
         value = numeric.RequantizeOp(
-            source.value, _integer(multiplier), _integer(shift), ir.StringAttr.get("half-even"),
+            source.value, _integer(multiplier), _integer(shift), ir.StringAttr.get(rounding),
             ir.StringAttr.get("saturate"), like(source.value, kind),
         ).output  # fmt: skip
         return value if kind.range == ends else self.clamped(value, ends)
@@ -157,6 +140,12 @@ class Islands:
 
 Rule = Callable[[Islands, ir.Operation], bool]
 """Computes the result of an operator in integers, in front of it, and notes it; False where it can't."""
+
+
+def range_in(source: Scaled, step: Fraction) -> Range:
+    """What ``source`` can be, counted in ``step``, and a little more for the rounded ratio; a format's whole range."""
+    low, high = (end * source.step / step for end in source.kind.range)
+    return smallest_format((math.floor(low) - 1, math.ceil(high) + 1)).range
 
 
 def quantize_floats(value: ir.Value, step: Fraction, way: str, ends: Range) -> ir.Value:
@@ -199,6 +188,11 @@ def f32(step: Fraction) -> ir.FloatAttr:
 def with_value(source: Scaled, value: ir.Value) -> Scaled:
     """Other integers under the same scale."""
     return replace(source, value=value)
+
+
+def integers(values: Sequence[int]) -> ir.ArrayAttr:
+    """A list of numbers as an attribute."""
+    return ir.ArrayAttr.get([_integer(value) for value in values])
 
 
 def _integer(value: int) -> ir.IntegerAttr:

@@ -4,22 +4,51 @@ from __future__ import annotations
 
 from torch_mlir import ir
 
+from stepwell.dialects import numeric
 from stepwell.passes.graph import torch_build as tb
-from stepwell.passes.graph.prequantised.islands import Islands, Rule, Stored
+from stepwell.passes.graph.prequantised.islands import Islands, Rule, integers, with_value
+from stepwell.passes.graph.quantization.quantizer import fixed_tensor
 
 
-def move(islands: Islands, op: ir.Operation) -> bool:
-    """The same move of a weight's integers."""
-    weight = islands.stored.get(op.operands[0])
-    info, before = tb.tensor_info(op.results[0]), tb.tensor_info(weight.value) if weight is not None else None
-    if weight is None or info is None or before is None:
+def transpose(islands: Islands, op: ir.Operation) -> bool:
+    """Two dimensions exchanged, or all in another order."""
+    source, info = islands.floats.get(op.operands[0]), tb.tensor_info(op.results[0])
+    order = _order(op, len(info.shape)) if info is not None else None
+    if source is None or order is None:
         return False
-    kind = tb.TensorInfo(info.shape, before.dtype)
-    name = op.name.removeprefix("torch.")
-    moved = tb.build(name, [weight.value, *list(op.operands)[1:]], kind)
-    return islands.store(op, Stored(moved, weight.step, weight.ends))
+    shape = ir.RankedTensorType(source.value.type).shape
+    kind = fixed_tensor([shape[dim] for dim in order], source.kind)
+    return islands.note(op, with_value(source, numeric.TransposeOp(source.value, integers(order), kind).output))
+
+
+def reshape(islands: Islands, op: ir.Operation) -> bool:
+    """Another shape of the same elements in the same order; sizes are static."""
+    source, info = islands.floats.get(op.operands[0]), tb.tensor_info(op.results[0])
+    if source is None or info is None or not info.is_static():
+        return False
+    kind = fixed_tensor([size for size in info.shape if size is not None], source.kind)
+    return islands.note(op, with_value(source, numeric.ReshapeOp(source.value, kind).output))
+
+
+def _order(op: ir.Operation, rank: int) -> list[int] | None:
+    if op.name == "torch.aten.permute":
+        dims = tb.numbers(op.operands[1])
+        return None if dims is None or None in dims else [int(dim) % rank for dim in dims if dim is not None]
+    order = list(range(rank))
+    first, second = (tb.number(dim) for dim in op.operands[1:]) if len(op.operands) == 3 else (0, 1)
+    if first is None or second is None or rank < 2:
+        return order if op.name == "torch.aten.t" else None
+    a, b = int(first) % rank, int(second) % rank
+    order[a], order[b] = order[b], order[a]
+    return order
 
 
 RULES: dict[str, Rule] = {
-    f"torch.{name}": move for name in ("aten.permute", "aten.transpose.int", "aten.t", "aten.view", "aten.reshape")
+    "torch.aten.permute": transpose,
+    "torch.aten.t": transpose,
+    "torch.aten.transpose.int": transpose,
+    **{
+        f"torch.aten.{name}": reshape
+        for name in ("view", "reshape", "flatten.using_ints", "unflatten.int", "squeeze.dim", "unsqueeze")
+    },
 }

@@ -73,6 +73,14 @@ def _rescaled(converter: Converter, op: ir.Operation, beat: int | None, last: ir
     return _requantize(converter, op, multiplier, end, beat or converter.beat(shape, op))
 
 
+def sign(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
+    """1 or -1."""
+    shape = static_shape(op.results[0], op)
+    beat = beat or converter.beat(shape, op)
+    value = converter.emit(op.operands[0], op, beat)
+    return stream.SignOp(value=value, **rescale_attributes(end), output=stream_of(end, beat, shape)).output
+
+
 def _requantize(converter: Converter, op: ir.Operation, multiplier: int, end: Ending, beat: int) -> ir.Value:
     """The component; ``op`` reads its input."""
     return stream.RequantizeOp(
@@ -107,4 +115,5 @@ RULES = {
     "numeric.cast": Rule(cast),
     "numeric.clamp": Rule(clamp),
     "numeric.requantize": Rule(requantize),
+    "numeric.sign": Rule(sign),
 }

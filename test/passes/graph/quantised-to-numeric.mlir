@@ -4,9 +4,8 @@
 // Integers are counted from the zero point: -128 - 6 to 127 - 6. The scale is the model's own.
 // CHECK-LABEL: func.func @layer
 // CHECK: %[[X:.*]] = "numeric.quantize_scaled"(%{{.*}}) {high = 121 : i64, low = -134 : i64, scale = 5.000000e-02 : f32, way = "reciprocal"} {{.*}} -> tensor<?x4x!numeric.fixed<9 : i64, 0 : i64, "signed">>
-// CHECK: %[[T:.*]] = torch.aten.permute %arg1
-// CHECK: %[[W8:.*]] = torch_c.to_builtin_tensor %[[T]]
-// CHECK: %[[W:.*]] = "numeric.reinterpret"(%[[W8]]) : (tensor<4x3xi8>)
+// CHECK: %[[W8:.*]] = "numeric.reinterpret"(%{{.*}}) : (tensor<3x4xi8>)
+// CHECK: %[[W:.*]] = "numeric.transpose"(%[[W8]]) {permutation = [1, 0]}
 // CHECK: %[[P:.*]] = "numeric.matmul"(%[[X]], %[[W]]) {{.*}} -> tensor<?x3x!numeric.fixed<19 : i64, 0 : i64, "signed">>
 // A bias takes the scale of the sums.
 // CHECK: %[[B:.*]] = "numeric.quantize_scaled"(%{{.*}}) {high = 2147483647 : i64, low = -2147483648 : i64, scale = 1.250000e-02 : f32, way = "divide"}
@@ -96,4 +95,40 @@ func.func @tanh(%x: !torch.vtensor<[2,4],f32> {stepwell.input = "x"}) -> !torch.
 func.func @floats(%x: !torch.vtensor<[2,4],f32> {stepwell.input = "x"}) -> !torch.vtensor<[2,4],f32> {
   %t = torch.aten.relu %x : !torch.vtensor<[2,4],f32> -> !torch.vtensor<[2,4],f32>
   return %t : !torch.vtensor<[2,4],f32>
+}
+
+// -----
+
+// A quotient before a scale of 1 is one step; whole numbers, signs and constants are counted without floats.
+// CHECK-LABEL: func.func @qonnx
+// CHECK: %[[X:.*]] = "numeric.quantize_scaled"(%{{.*}}) {high = 7 : i64, low = -8 : i64, scale = 2.500000e-01 : f32, way = "divide"}
+// CHECK: %[[S:.*]] = "numeric.sign"(%[[X]])
+// CHECK: %[[M:.*]] = "numeric.multiply"(%[[X]], %[[S]])
+// A quarter of them, rounded down.
+// CHECK: %[[T:.*]] = "numeric.requantize"(%[[M]]) {multiplier = 1 : i64, overflow = "saturate", rounding = "floor", shift = 2 : i64}
+// CHECK: "numeric.dequantize_scaled"(%[[T]]) {scale = 1.250000e-01 : f32}
+func.func @qonnx(%x: !torch.vtensor<[2,4],f32> {stepwell.input = "x"}) -> !torch.vtensor<[2,4],f32> {
+  %scale = torch.constant.float 2.500000e-01
+  %unit = torch.constant.float 1.000000e+00
+  %eighth = torch.constant.float 1.250000e-01
+  %zero_f = torch.constant.float 0.000000e+00
+  %low = torch.constant.int -8
+  %high = torch.constant.int 7
+  %zero = torch.constant.int 0
+  %one = torch.constant.int 1
+  %none = torch.constant.none
+  %plus = torch.vtensor.literal(dense<0.5> : tensor<f32>) : !torch.vtensor<[],f32>
+  %minus = torch.vtensor.literal(dense<-0.5> : tensor<f32>) : !torch.vtensor<[],f32>
+  %d = torch.aten.div.Scalar %x, %scale : !torch.vtensor<[2,4],f32>, !torch.float -> !torch.vtensor<[2,4],f32>
+  %q = torch.quantized_decomposed.quantize_per_tensor %d, %unit, %zero, %low, %high, %one : !torch.vtensor<[2,4],f32>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[2,4],si8>
+  %f = torch.quantized_decomposed.dequantize_per_tensor %q, %scale, %zero, %low, %high, %one, %none : !torch.vtensor<[2,4],si8>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int, !torch.none -> !torch.vtensor<[2,4],f32>
+  %c = torch.aten.ge.Scalar %f, %zero_f : !torch.vtensor<[2,4],f32>, !torch.float -> !torch.vtensor<[2,4],i1>
+  %s = torch.aten.where.self %c, %plus, %minus : !torch.vtensor<[2,4],i1>, !torch.vtensor<[],f32>, !torch.vtensor<[],f32> -> !torch.vtensor<[2,4],f32>
+  %m = torch.aten.mul.Tensor %f, %s : !torch.vtensor<[2,4],f32>, !torch.vtensor<[2,4],f32> -> !torch.vtensor<[2,4],f32>
+  %u = torch.aten.div.Scalar %m, %scale : !torch.vtensor<[2,4],f32>, !torch.float -> !torch.vtensor<[2,4],f32>
+  %v = torch.aten.div.Scalar %u, %scale : !torch.vtensor<[2,4],f32>, !torch.float -> !torch.vtensor<[2,4],f32>
+  %w = torch.aten.mul.Scalar %v, %eighth : !torch.vtensor<[2,4],f32>, !torch.float -> !torch.vtensor<[2,4],f32>
+  %fl = torch.aten.floor %w : !torch.vtensor<[2,4],f32> -> !torch.vtensor<[2,4],f32>
+  %y = torch.aten.mul.Scalar %fl, %eighth : !torch.vtensor<[2,4],f32>, !torch.float -> !torch.vtensor<[2,4],f32>
+  return %y : !torch.vtensor<[2,4],f32>
 }

@@ -1,0 +1,1 @@
+"""ONNX files, QONNX among them, to the graph level."""

@@ -1,0 +1,140 @@
+"""An ``.onnx`` file as a program: weights as parameters, operators as torch-mlir translates them."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch_mlir import ir
+from torch_mlir.passmanager import PassManager
+
+from stepwell.dialects.context import make_context
+from stepwell.frontend.mlir_file import program_of
+from stepwell.frontend.program import Program
+from stepwell.support.diagnostics import first_diagnostic
+from stepwell.support.dtypes import from_numpy
+from stepwell.support.errors import ImportFailure, ToolError, UnsupportedError
+from stepwell.support.locations import describe_location
+from stepwell.support.parameters import ParameterStore
+from stepwell.support.signature import TensorSpec
+from stepwell.support.walk import named, operations
+
+_SMALLEST_OPSET = 13
+_FLOATS = ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16")
+
+
+def load_onnx(path: Path) -> Program:
+    """Read an ONNX model; initialisers of floating-point numbers become parameters, all others stay constants.
+
+    Raises:
+        ToolError: the package ``onnx`` is missing. ImportFailure: no valid file, or one of an old version.
+        UnsupportedError: an operator that can't be translated.
+    """
+    if importlib.util.find_spec("onnx") is None:
+        raise ToolError("reading ONNX files needs the package onnx", hint="pip install 'stepwell[onnx]'")
+    from stepwell.frontend.onnx.shapes import with_types
+
+    model = with_types(_read(path))
+    store = _take_weights(model.graph)
+    module = _import(model, path)
+    function = named(module.operation, "func.func")[0]
+    _name_arguments(function, [value.name for value in model.graph.input], [v.name for v in model.graph.output], store)
+    _translate(module, path)
+    return program_of(module, store, path.name)
+
+
+def _read(path: Path) -> Any:
+    import onnx
+
+    try:
+        model = onnx.load(path)
+        onnx.checker.check_model(model)
+    except Exception as failure:  # protobuf, the checker and missing external data raise of their own
+        first = next(iter(str(failure).splitlines()), type(failure).__name__)
+        raise ImportFailure(f"'{path}' is not a valid ONNX model: {first[:200]}") from None
+    version = next((opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")), 0)
+    if version < _SMALLEST_OPSET:
+        raise ImportFailure(
+            f"'{path}' is of opset {version}; {_SMALLEST_OPSET} is the oldest that is read",
+            hint="convert it with onnx.version_converter.convert_version",
+        )
+    return model
+
+
+def _take_weights(graph: Any) -> ParameterStore:
+    """Make inputs of the initialisers that are weights, and parameters of their values; others stop being inputs."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    from stepwell.frontend.onnx.shapes import is_quantising
+
+    settings = {name for node in graph.node if is_quantising(node) for name in node.input[1:]}
+    kinds = {getattr(TensorProto, name) for name in _FLOATS}
+    store = ParameterStore()
+    kept = {tensor.name: tensor for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in kept]
+    weights = [t for t in graph.initializer if t.data_type in kinds and len(t.dims) > 0 and t.name not in settings]
+    for tensor in weights:
+        array = np.ascontiguousarray(numpy_helper.to_array(tensor))
+        spec = TensorSpec(tensor.name, from_numpy(array.dtype), tuple(array.shape))
+        store.add(tensor.name, lambda array=array: array, spec)  # type: ignore[misc]
+        inputs.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
+        graph.initializer.remove(tensor)
+    del graph.input[:]
+    graph.input.extend(inputs)
+    return store
+
+
+def _import(model: Any, path: Path) -> ir.Module:
+    from torch_mlir.extras import onnx_importer
+
+    info = onnx_importer.ModelInfo(model)
+    context = make_context()
+    module = info.create_module(context=context)
+    try:
+        with context, ir.Location.unknown():
+            importer = onnx_importer.NodeImporter.define_function(info.main_graph, module.operation)
+            importer.import_all()
+    except onnx_importer.OnnxImportError as failure:
+        raise ImportFailure(f"'{path}' can't be imported: {str(failure).splitlines()[0][:200]}") from failure
+    return module
+
+
+def _name_arguments(function: ir.Operation, inputs: list[str], outputs: list[str], store: ParameterStore) -> None:
+    """Argument and result names as the contracts want them; the entry is ``main``."""
+    with function.context:
+        names = [("stepwell.parameter" if name in store else "stepwell.input", name) for name in inputs]
+        function.attributes["arg_attrs"] = _named(names)
+        function.attributes["res_attrs"] = _named([("stepwell.output", name) for name in outputs])
+        function.attributes["sym_name"] = ir.StringAttr.get("main")
+
+
+def _named(pairs: list[tuple[str, str]]) -> ir.ArrayAttr:
+    return ir.ArrayAttr.get([ir.DictAttr.get({key: ir.StringAttr.get(name)}) for key, name in pairs])
+
+
+def _translate(module: ir.Module, path: Path) -> None:
+    """ONNX's operators to those of the torch dialect."""
+    from stepwell.frontend.onnx.qonnx import replace_quantising
+
+    with module.context, ir.Location.unknown():
+        try:
+            PassManager.parse("builtin.module(func.func(convert-torch-onnx-to-torch))").run(module.operation)
+        except ir.MLIRError as failure:
+            what, where = first_diagnostic(failure)
+            raise UnsupportedError(f"'{path}' has an operator that can't be translated: {what}", where=where) from None
+        for function in named(module.operation, "func.func"):
+            replace_quantising(function)
+            _check_translated(function)
+
+
+def _check_translated(function: ir.Operation) -> None:
+    for op in operations(function):
+        name = str(ir.StringAttr(op.attributes["name"]).value) if op.name == "torch.operator" else ""
+        if name.startswith("onnx."):
+            raise UnsupportedError(
+                f"the ONNX operator '{name.removeprefix('onnx.')}' is not translated for these types",
+                where=describe_location(op.location),
+                hint="export the model from PyTorch instead, or without this operator",
+            )

@@ -1,0 +1,138 @@
+"""QONNX's operators in those of PyTorch: what comes out is quantised as PyTorch's own flow does it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from torch_mlir import ir
+
+from stepwell.passes.graph import torch_build as tb
+from stepwell.passes.graph.decompositions.parts import compare, scalar_like, where
+from stepwell.support.errors import UnsupportedError
+from stepwell.support.locations import describe_location
+from stepwell.support.walk import operations
+
+_ROUNDINGS = {
+    "ROUND": "round", "HALF_EVEN": "round", "FLOOR": "floor", "CEIL": "ceil", "DOWN": "trunc",
+    "ROUND_TO_ZERO": "trunc",
+}  # fmt: skip
+
+_CONTAINERS = {8: (1, "si8"), 16: (2, "si16"), 32: (3, "si32"), 64: (4, "si64")}
+"""Width -> PyTorch's number for integers of that width, and the torch dialect's name."""
+
+
+def replace_quantising(function: ir.Operation) -> None:
+    """Replace every ``onnx.Quant``, ``onnx.BipolarQuant`` and ``onnx.Trunc`` below ``function``.
+
+    Raises:
+        UnsupportedError: scales, zero points or widths that are computed, or one for each channel; a rounding that no
+            target computes.
+    """
+    for op in operations(function):
+        maker = _MAKERS.get(_operator(op))
+        if maker is None:
+            continue
+        with ir.InsertionPoint(op), op.location:
+            op.results[0].replace_all_uses_with(maker(op))
+        op.erase()
+
+
+def _quant(op: ir.Operation) -> ir.Value:
+    """``(round(clamp(x / scale + zero_point)) - zero_point) * scale``: divided, then PyTorch's own operators."""
+    scale, zero_point, bits = (_number(op, index) for index in (1, 2, 3))
+    if _word(op, "rounding_mode", "ROUND") not in ("ROUND", "HALF_EVEN"):
+        raise _refuse(op, f"it rounds by {_word(op, 'rounding_mode', '')}", "inputs are rounded to nearest: ROUND")
+    low, high = _ends(op, bits)
+    if zero_point != round(zero_point):
+        raise _refuse(op, f"its zero point is {zero_point}", "quantise symmetrically, or to whole zero points")
+    info = tb.tensor_info(op.results[0])
+    assert info is not None
+    number, name = next(
+        kind for width, kind in _CONTAINERS.items() if -(1 << width - 1) <= low and high < 1 << width - 1
+    )
+    settings = [tb.constant(round(zero_point)), tb.constant(low), tb.constant(high), tb.constant(number)]
+    divided = tb.with_scalar("div", op.operands[0], scale)
+    integers = tb.build(
+        "quantized_decomposed.quantize_per_tensor",
+        [divided, tb.constant(1.0), *settings],
+        tb.TensorInfo(info.shape, name),
+    )
+    return tb.build(
+        "quantized_decomposed.dequantize_per_tensor",
+        [integers, tb.constant(scale), *settings, tb.constant(None)],
+        info,
+    )
+
+
+def _bipolar(op: ir.Operation) -> ir.Value:
+    """``where(x >= 0, scale, -scale)``."""
+    scale = _number(op, 1)
+    info = tb.tensor_info(op.results[0])
+    assert info is not None
+    return where(compare("ge", op.operands[0], 0.0), scalar_like(scale, info), scalar_like(-scale, info))
+
+
+def _trunc(op: ir.Operation) -> ir.Value:
+    """``round(clamp(round(x / scale) / 2**bits)) * step``; the outer rounding is the operator's."""
+    scale, zero_point, before = (_number(op, index) for index in (1, 2, 3))
+    rounding = _ROUNDINGS.get(_word(op, "rounding_mode", "FLOOR"))
+    if zero_point != 0 or rounding is None:
+        raise _refuse(op, "it has a zero point or rounds in a way of its own", "use FLOOR, CEIL, ROUND or DOWN")
+    integers = tb.unary("round", tb.with_scalar("div", op.operands[0], scale))
+    if len(op.operands) == 6:  # version 2: the scale of the result, its bits
+        step, after = _number(op, 4), _number(op, 5)
+        shifted = tb.with_scalar("mul", integers, 2.0 ** -round(math.log2(step / scale)))
+        low, high = _ends(op, after)
+        shifted = tb.build("aten.hardtanh", [shifted, tb.constant(float(low)), tb.constant(float(high))], shifted.type)
+    else:
+        step = scale
+        shifted = tb.with_scalar("mul", integers, 2.0 ** -round(before - _number(op, 4)))
+    return tb.with_scalar("mul", tb.unary(rounding, shifted), step)
+
+
+def _ends(op: ir.Operation, bits: float) -> tuple[int, int]:
+    """The lowest and the highest integer of ``bits``, ``signed`` and ``narrow`` as the operator says."""
+    if bits != round(bits) or not 1 <= bits <= 32:
+        raise _refuse(op, f"it has {bits} bits", "widths are whole numbers from 1 to 32")
+    signed, narrow, width = _flag(op, "signed", 1), _flag(op, "narrow", 0), round(bits)
+    if signed:
+        return -(1 << (width - 1)) + narrow, (1 << (width - 1)) - 1
+    return 0, (1 << width) - 1 - narrow
+
+
+def _number(op: ir.Operation, index: int) -> float:
+    """The number in a constant operand of one element."""
+    literal = tb.defining(op.operands[index], "torch.vtensor.literal")
+    values = np.array(ir.DenseElementsAttr(literal.attributes["value"])) if literal is not None else None
+    if values is None or values.size != 1:
+        what = "computes its scale, zero point or width" if values is None else "has one for each channel"
+        raise _refuse(op, f"it {what}", "export with one constant scale for each tensor")
+    return float(values.reshape(-1)[0])
+
+
+def _flag(op: ir.Operation, name: str, default: int) -> int:
+    key = f"torch.onnx.{name}"
+    return int(ir.IntegerAttr(op.attributes[key]).value) if key in op.attributes else default
+
+
+def _word(op: ir.Operation, name: str, default: str) -> str:
+    key = f"torch.onnx.{name}"
+    return str(ir.StringAttr(op.attributes[key]).value) if key in op.attributes else default
+
+
+def _operator(op: ir.Operation) -> str:
+    return str(ir.StringAttr(op.attributes["name"]).value) if op.name == "torch.operator" else ""
+
+
+def _refuse(op: ir.Operation, why: str, hint: str) -> UnsupportedError:
+    name = _operator(op).removeprefix("onnx.")
+    return UnsupportedError(f"QONNX's '{name}': {why}", where=describe_location(op.location), hint=hint)
+
+
+_MAKERS: Mapping[str, Callable[[ir.Operation], ir.Value]] = {
+    "onnx.Quant": _quant,
+    "onnx.BipolarQuant": _bipolar,
+    "onnx.Trunc": _trunc,
+}

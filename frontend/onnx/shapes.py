@@ -1,0 +1,35 @@
+"""Types of all values of an ONNX graph, also behind operators that the standard does not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx
+
+QUANTISING = ("Quant", "BipolarQuant", "Trunc")
+"""Operators of QONNX; each gives a tensor of the type of its first operand."""
+
+QONNX_DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
+
+
+def is_quantising(node: Any) -> bool:
+    """Whether ``node`` is one of QONNX's operators."""
+    return node.domain in QONNX_DOMAINS and node.op_type in QUANTISING
+
+
+def with_types(model: Any) -> Any:
+    """A copy of ``model`` in which every value has the type that ONNX's shape inference finds."""
+    plain = onnx.ModelProto()
+    plain.CopyFrom(model)
+    for node in plain.graph.node:
+        if is_quantising(node):
+            kept = node.input[0]
+            del node.input[:], node.attribute[:]
+            node.input.append(kept)
+            node.op_type, node.domain = "Identity", ""
+    inferred = onnx.shape_inference.infer_shapes(plain, data_prop=True)
+    typed = onnx.ModelProto()
+    typed.CopyFrom(model)
+    del typed.graph.value_info[:]
+    typed.graph.value_info.extend(inferred.graph.value_info)
+    return typed
