@@ -26,7 +26,7 @@ _DYNAMIC = Dim(None, 0, 0)
 _LAYOUT = "stepwell.layout"
 
 # Operations whose attributes name parameters.
-_NAMING = {"stream.linear": ("weight", "bias")}
+_NAMING = {"stream.linear": ("weight", "bias"), "stream.weight": ("weight",)}
 
 
 def load_mlir(path: Path) -> Program:

@@ -101,9 +101,31 @@ class Circuit:
         right = self.constant(value, left.width)
         return self._op(f"comb.icmp {predicate} {left.name}, {right.name} : i{left.width}", 1)
 
+    def equal(self, left: Wire, right: Wire) -> Wire:
+        """Whether two wires of one width are the same."""
+        return self._op(f"comb.icmp eq {left.name}, {right.name} : i{left.width}", 1)
+
+    def differ(self, left: Wire, right: Wire) -> Wire:
+        """Logical exclusive or."""
+        return self._op(f"comb.xor {left.name}, {right.name} : i1", 1)
+
     def choose(self, condition: Wire, yes: Wire, no: Wire) -> Wire:
         """``yes`` where ``condition`` holds, else ``no``."""
         return self._op(f"comb.mux {condition.name}, {yes.name}, {no.name} : i{yes.width}", yes.width)
+
+    def select(self, options: Sequence[Wire | None], index: Wire) -> Wire:
+        """The option of number ``index``; None where it never is that, which needs no logic."""
+        return _some(self._select([*options, *[None] * ((1 << index.width) - len(options))], index))
+
+    def _select(self, options: Sequence[Wire | None], index: Wire) -> Wire | None:
+        given = list(dict.fromkeys(option for option in options if option is not None))
+        if len(given) < 2:
+            return given[0] if given else None
+        half = len(options) // 2
+        low, high = self._select(options[:half], index), self._select(options[half:], index)
+        if low is None or high is None or low == high:
+            return low or high
+        return self.choose(self.bits(index, half.bit_length() - 1, 1), high, low)
 
     def bits(self, value: Wire, low: int, width: int) -> Wire:
         """``width`` bits of ``value`` from bit ``low`` on."""
@@ -200,3 +222,8 @@ class Circuit:
         self._count += 1
         self._lines.append(f"{wire.name} = {text}")
         return wire
+
+
+def _some(wire: Wire | None) -> Wire:
+    assert wire is not None
+    return wire

@@ -61,12 +61,14 @@ class _Describer:
         return Design(top, tuple(self.inputs), tuple(self.components), tuple(self.outputs))
 
     def add(self, op: ir.Operation) -> None:
-        """A component, called after its kind."""
+        """A component, called after its kind and how many of that came before it."""
         cls = COMPONENTS[_kind(op)]
-        name = f"{cls.kind}{len(self.components)}"
+        number = sum(component.kind == cls.kind for component in self.components)
+        name = f"{cls.kind}{number}"
         sources = tuple(self.read(operand, op) for operand in op.operands)
         inputs = tuple(_port(port, operand) for port, operand in zip(cls.reads, op.operands, strict=True))
-        outputs = tuple(_port(port, result) for port, result in zip(cls.writes, op.results, strict=True))
+        written = zip(cls.output_names(len(op.results)), op.results, strict=True)
+        outputs = tuple(_port(port, result) for port, result in written)
         component = cls(name, sources, describe_location(op.location), inputs, outputs, **_details(cls, op))
         self.components.append(component)
         self.names.update(zip(op.results, component.streams, strict=True))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from stepwell.backends.hls.boundary import storage
 from stepwell.backends.hls.components.base import Array
 from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.generate import generate
@@ -32,7 +33,7 @@ def random_frames(design: Design, seed: int, first: Callable[[str, int, int], Se
         values = random.integers(low, high, (count, *port.shape), endpoint=True)
         known = first(port.name, low, high)
         values.flat[: len(known)] = known[: values.size]
-        frames[port.name] = values.astype(f"int{port.bits}")
+        frames[port.name] = values.astype(storage(port))
     return frames
 
 

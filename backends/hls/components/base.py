@@ -91,7 +91,7 @@ class Component(ABC):
     Attributes:
         kind: its operation is ``stream.KIND``.
         reads: names of its inputs; by default one.
-        writes: names of its outputs; by default one.
+        writes: names of its outputs; by default one. Where their number differs, ``output_names`` says them.
         name: of the hardware module and its instance.
         sources: the stream that each of its inputs reads: an input of the design, or one of some ``streams``.
         location: where in the model it comes from.
@@ -125,6 +125,11 @@ class Component(ABC):
         if len(self.outputs) == 1:
             return (self.name,)
         return tuple(f"{self.name}.{port.name}" for port in self.outputs)
+
+    @classmethod
+    def output_names(cls, count: int) -> tuple[str, ...]:
+        """Names of ``count`` outputs."""
+        return cls.writes
 
     @abstractmethod
     def circuit(self) -> Circuit:

@@ -9,7 +9,9 @@ from typing import ClassVar
 
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.components.base import Array, Component
+from stepwell.backends.hls.components.counter import address_width
 from stepwell.backends.hls.components.rescale import Rescale, modular, wrap
+from stepwell.backends.hls.components.words import word
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,10 @@ class Linear(Component):
         groups, beats = self.column_groups, self.row_beats
         tiles = self._matrix(parameters).reshape(beats, self.unroll[0], groups, self.unroll[1])
         words = tiles.transpose(2, 0, 3, 1).reshape(groups * beats, self.multipliers)
-        files = {f"{self.name}_weight.mem": [_word(row, self.weight_bits) for row in words]}
+        files = {f"{self.name}_weight.mem": [word(row, self.weight_bits) for row in words]}
         if self.bias:
             bias = parameters[self.bias].reshape(groups, self.unroll[1])
-            files[f"{self.name}_bias.mem"] = [_word(row, self.accumulator) for row in bias]
+            files[f"{self.name}_bias.mem"] = [word(row, self.accumulator) for row in bias]
         return files
 
     def circuit(self) -> Circuit:
@@ -131,8 +133,8 @@ class _LinearCircuit:
         """Beat in the row, group of columns, address of the weights (None where there is only one), and the step."""
         spec, c = self.spec, self.c
         beats, groups = spec.row_beats, spec.column_groups
-        beat = c.register("beat", _address_width(beats)) if beats > 1 else None
-        group = self.group = c.register("group", _address_width(groups)) if groups > 1 else None
+        beat = c.register("beat", address_width(beats)) if beats > 1 else None
+        group = self.group = c.register("group", address_width(groups)) if groups > 1 else None
         ready = c.either(self.in_valid, c.negate(self._is(group, 0))) if group else self.in_valid
         step = c.both(self.advance, ready)
         row_end = step
@@ -145,7 +147,7 @@ class _LinearCircuit:
             self._count(group, last, row_end)
         if not (beat and group):
             return beat, group, beat or group, step
-        address = c.register("address", _address_width(beats * groups))
+        address = c.register("address", address_width(beats * groups))
         self._count(address, c.compare("eq", address, beats * groups - 1), step)
         return beat, group, address, step
 
@@ -214,14 +216,3 @@ class _LinearCircuit:
 
     def _is(self, counter: Wire, value: int) -> Wire:
         return self.c.compare("eq", counter, value)
-
-
-def _address_width(count: int) -> int:
-    return max(1, (count - 1).bit_length())
-
-
-def _word(values: Array, bits: int) -> str:
-    """Elements packed into one word in hexadecimal, the first in the lowest bits."""
-    mask = (1 << bits) - 1
-    word = sum((int(value) & mask) << (i * bits) for i, value in enumerate(values))
-    return f"{word:0{-(-len(values) * bits // 4)}x}"

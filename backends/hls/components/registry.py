@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from stepwell.backends.hls.components.base import Component
 from stepwell.backends.hls.components.elementwise import Add, Multiply
+from stepwell.backends.hls.components.fifo import Fifo
+from stepwell.backends.hls.components.fork import Fork
 from stepwell.backends.hls.components.linear import Linear
 from stepwell.backends.hls.components.requantize import Requantize
+from stepwell.backends.hls.components.resize import Resize
 from stepwell.backends.hls.components.sign import Sign
+from stepwell.backends.hls.components.weight import Weight
 
-COMPONENTS: dict[str, type[Component]] = {cls.kind: cls for cls in (Add, Linear, Multiply, Requantize, Sign)}
+_CLASSES: tuple[type[Component], ...] = (
+    Add,
+    Fifo,
+    Fork,
+    Linear,
+    Multiply,
+    Requantize,
+    Resize,
+    Sign,
+    Weight,
+)
+
+COMPONENTS: dict[str, type[Component]] = {cls.kind: cls for cls in _CLASSES}
 """By kind: the component of the operation ``stream.KIND``."""

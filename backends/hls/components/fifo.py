@@ -1,0 +1,68 @@
+"""fifo: beats in order, kept in a memory until they are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from stepwell.backends.hls.circuit import Circuit
+from stepwell.backends.hls.components.base import Array, Component
+from stepwell.backends.hls.components.counter import address_width, following
+
+_BLOCK_DEPTH, _BLOCK_BITS = 64, 2048
+
+
+@dataclass(frozen=True)
+class Fifo(Component):
+    """Up to ``depth`` beats. Ready does not depend on the reader's, so a chain of them ends here.
+
+    A shallow one is LUT RAM whose word leaves as it is, a cycle after it came. One that is deeper than 64 and has
+    more than 2048 bits is read into a register, so that synthesis takes block RAM; a beat needs two cycles.
+    """
+
+    kind: ClassVar[str] = "fifo"
+
+    depth: int
+
+    @property
+    def is_block(self) -> bool:
+        """Whether its memory is made for block RAM."""
+        return self.depth > _BLOCK_DEPTH and self.depth * self.input.width > _BLOCK_BITS
+
+    @property
+    def multipliers(self) -> int:
+        return 0
+
+    @property
+    def cycles(self) -> int:
+        return self.input.beats
+
+    def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
+        return (frames[0],)
+
+    def circuit(self) -> Circuit:
+        c = Circuit(self.name)
+        data, valid = c.input("in_data", self.input.width), c.input("in_valid", 1)
+        ready = c.input("out_ready", 1)
+        head, tail = (c.register(name, address_width(self.depth)) for name in ("head", "tail"))
+        full, out_valid = c.register("full", 1), c.register("out_valid_r", 1)
+        accepts, same = c.negate(full), c.equal(head, tail)
+        holds = c.either(full, c.negate(same))
+        # The word at the head moves on where the next place is free.
+        moves = c.both(holds, c.either(ready, c.negate(out_valid)) if self.is_block else ready)
+        comes = c.both(valid, accepts)
+        after_tail = following(c, tail, self.depth)
+        c.drive(tail, after_tail, comes)
+        c.drive(head, following(c, head, self.depth), moves)
+        c.drive(full, c.both(comes, c.equal(after_tail, head)), c.differ(comes, moves))
+        memory = c.memory("words", self.depth, self.input.width)
+        c.write(memory, tail, data, comes)
+        word = c.read(memory, head)
+        if self.is_block:
+            word = c.drive(c.register("word", word.width), word, moves, reset=False)
+            c.drive(out_valid, holds, c.either(ready, c.negate(out_valid)))
+        c.output("in_ready", accepts)
+        c.output("out_data", word)
+        c.output("out_valid", out_valid if self.is_block else holds)
+        return c

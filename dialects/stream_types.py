@@ -1,0 +1,67 @@
+"""The types of the dialect ``stream``, and its attributes as numbers; operations are in :mod:`.stream`."""
+
+# mypy: disable-error-code="call-arg,misc,name-defined,no-any-return"
+# (the classes of a dialect are made while Python runs)
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch_mlir import ir
+from torch_mlir.dialects.ext import Dialect
+
+from stepwell.support.fixed_point import Format
+
+ROW_MAJOR = "row-major"
+
+
+class Stream(Dialect, name="stream"):
+    """The dialect; :func:`load` makes it known to a context."""
+
+
+class StreamType(Stream.Type, name="stream"):
+    """``!stream.stream<element, beat, shape, order>``.
+
+    ``element``: signless integer, read as signed. ``beat``: elements that travel together; divides the innermost size.
+    ``shape``: of one frame. ``order``: in which the elements come; ``row-major`` is the only one so far.
+    """
+
+    element: ir.TypeAttr
+    beat: ir.IntegerAttr
+    shape: ir.ArrayAttr
+    order: ir.StringAttr
+
+
+def integer(value: int) -> ir.IntegerAttr:
+    """``value`` as the 64-bit attribute that the dialect's counts are."""
+    return ir.IntegerAttr.get(ir.IntegerType.get_signless(64), value)
+
+
+def integers(values: Sequence[int]) -> ir.ArrayAttr:
+    """``values`` as the array attribute that the dialect's lists are (its own text has no dense arrays)."""
+    return ir.ArrayAttr.get([integer(value) for value in values])
+
+
+def element_bits(kind: Format) -> int:
+    """Bits of a stream's element that holds numbers of ``kind``: elements are signed."""
+    return kind.width + (not kind.signed)
+
+
+def stream_type(element: ir.Type, beat: int, shape: Sequence[int]) -> StreamType:
+    """A row-major stream of ``shape`` frames."""
+    return StreamType.get(ir.TypeAttr.get(element), integer(beat), integers(shape), ir.StringAttr.get(ROW_MAJOR))
+
+
+class Frame(NamedTuple):
+    """What a stream type says: ``bits`` of an element, elements per ``beat``, ``shape`` of one frame."""
+
+    bits: int
+    beat: int
+    shape: tuple[int, ...]
+
+
+def read_stream(kind: ir.Type) -> Frame:
+    """The parameters of a stream type as numbers."""
+    parameters = StreamType(kind)
+    element = ir.TypeAttr(parameters.element).value
+    shape = tuple(ir.IntegerAttr(size).value for size in ir.ArrayAttr(parameters.shape))
+    return Frame(ir.IntegerType(element).width, ir.IntegerAttr(parameters.beat).value, shape)

@@ -1,0 +1,85 @@
+"""Operations of ``stream`` that compute nothing: what joins components whose streams do not fit as they are."""
+
+# mypy: disable-error-code="call-arg,misc,name-defined,no-any-return"
+# (the classes of a dialect are made while Python runs)
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch_mlir import ir
+from torch_mlir.dialects.ext import Operand, Result, result
+
+from stepwell.dialects.rules import Violation, check_number, verifier
+from stepwell.dialects.stream_types import Stream, read_stream
+
+
+def _fork(op: ir.Operation) -> None:
+    """Two copies at least."""
+    if len(op.results) < 2:
+        raise Violation(f"has {len(op.results)} results; a fork has at least 2")
+    _same(op)
+
+
+def _same(op: ir.Operation) -> None:
+    """One type in and out."""
+    for value in op.results:
+        if value.type != op.operands[0].type:
+            raise Violation(f"reads {op.operands[0].type} and gives {value.type}; they must be the same")
+
+
+def _fifo(op: ir.Operation) -> None:
+    check_number(op, "depth", 2)
+    _same(op)
+
+
+def _resize(op: ir.Operation) -> None:
+    """The same elements."""
+    before, after = read_stream(op.operands[0].type), read_stream(op.results[0].type)
+    if (before.bits, before.shape) != (after.bits, after.shape):
+        raise Violation("changes more than the elements of a beat")
+
+
+def _weight(op: ir.Operation) -> None:
+    """A shape that broadcasts to the frame's."""
+    shape = read_stream(op.results[0].type).shape
+    sizes = [ir.IntegerAttr(size).value for size in ir.ArrayAttr(op.attributes["weight_shape"])]
+    ends = shape[len(shape) - len(sizes) :]
+    if len(sizes) > len(shape) or any(size not in (1, end) for size, end in zip(sizes, ends, strict=True)):
+        raise Violation(f"has weight_shape {sizes}, which does not broadcast to frames of {list(shape)}")
+
+
+class ForkOp(Stream.Operation, name="fork"):
+    """The same stream for several readers; each takes a beat in its own time."""
+
+    stream: Operand[Any]
+    copies: Sequence[Result[Any]] = result()
+    verify_invariants = staticmethod(verifier(_fork))
+
+
+class FifoOp(Stream.Operation, name="fifo"):
+    """Keeps up to ``depth`` beats for a reader that is late."""
+
+    stream: Operand[Any]
+    depth: ir.IntegerAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(_fifo))
+
+
+class ResizeOp(Stream.Operation, name="resize"):
+    """The same elements in beats of another size."""
+
+    stream: Operand[Any]
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(_resize))
+
+
+class WeightOp(Stream.Operation, name="weight"):
+    """A parameter as a stream that comes again with every frame; its shape broadcasts to the frame's.
+
+    ``weight`` names it, its elements are as wide as the stream's; ``weight_shape`` is empty for a single number.
+    """
+
+    weight: ir.StringAttr
+    weight_shape: ir.ArrayAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(_weight))

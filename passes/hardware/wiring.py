@@ -1,0 +1,42 @@
+"""Joins components whose streams do not fit as they are: several readers, beats of other sizes."""
+
+from __future__ import annotations
+
+from torch_mlir import ir
+
+from stepwell.dialects import stream
+
+
+class Beats:
+    """Streams in the beats that their readers want; the same one is made once."""
+
+    def __init__(self) -> None:
+        self._resized: dict[tuple[ir.Value, int], ir.Value] = {}
+
+    def fit(self, value: ir.Value, beat: int | None) -> ir.Value:
+        """``value`` in beats of ``beat`` elements; as it is for None. Made at the insertion point."""
+        frame = stream.read_stream(value.type)
+        if beat is None or beat == frame.beat:
+            return value
+        key = value, beat
+        if key not in self._resized:
+            kind = stream.stream_type(ir.IntegerType.get_signless(frame.bits), beat, frame.shape)
+            self._resized[key] = stream.ResizeOp(stream=value, output=kind).output
+        return self._resized[key]
+
+
+def insert_forks(block: ir.Block) -> None:
+    """Give each reader of a stream that has several a copy of it, in the order of the readers."""
+    for op in [view.operation for view in block.operations]:
+        for value in op.results:
+            uses = sorted(value.uses, key=lambda use: (_place(block, use.owner.operation), use.operand_number))
+            if len(uses) < 2:
+                continue
+            with ir.InsertionPoint.after(op), op.location:
+                copies = stream.ForkOp(stream=value, copies=[value.type] * len(uses)).copies
+            for use, copy in zip(uses, copies, strict=True):
+                use.owner.operation.operands[use.operand_number] = copy
+
+
+def _place(block: ir.Block, op: ir.Operation) -> int:
+    return [view.operation for view in block.operations].index(op)
