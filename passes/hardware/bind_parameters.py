@@ -38,16 +38,20 @@ class BindParameters(Pass):
     def run(self, op: ir.Operation, context: PassContext) -> None:
         if context.parameters is None:
             return
-        found = named(op, "stream.linear")
-        for linear in found:
+        for linear in named(op, "stream.linear"):
             self.bind(linear, context)
+        for weight in named(op, "stream.weight"):
+            shape = tuple(ir.IntegerAttr(size).value for size in ir.ArrayAttr(weight.attributes["weight_shape"]))
+            _value(weight, "weight", stream.read_stream(weight.results[0].type).bits, shape, context)
 
     def bind(self, op: ir.Operation, context: PassContext) -> None:
         """Bind one ``stream.linear``."""
         inner, outer = (ir.IntegerAttr(op.attributes[name]).value for name in ("inner", "outer"))
         transposed = ir.StringAttr(op.attributes["weight_layout"]).value == "nk"
-        weight = _value(op, "weight", (outer, inner) if transposed else (inner, outer), context)
-        bias = _value(op, "bias", (outer,), context) if ir.StringAttr(op.attributes["bias"]).value else None
+        widths = {role: ir.IntegerAttr(op.attributes[f"{role}_bits"]).value for role in ("weight", "bias")}
+        weight = _value(op, "weight", widths["weight"], (outer, inner) if transposed else (inner, outer), context)
+        biased = bool(ir.StringAttr(op.attributes["bias"]).value)
+        bias = _value(op, "bias", widths["bias"], (outer,), context) if biased else None
         if not self.narrow:
             return
         bits = stream.read_stream(op.operands[0].type).bits
@@ -71,12 +75,11 @@ def _needed(weight: Array, bias: Array | None, bits: int) -> int:
     return signed_width((min(r[0] for r in ranges), max(r[1] for r in ranges)))
 
 
-def _value(op: ir.Operation, role: str, shape: tuple[int, ...], context: PassContext) -> Array:
+def _value(op: ir.Operation, role: str, bits: int, shape: tuple[int, ...], context: PassContext) -> Array:
     assert context.parameters is not None
     name = ir.StringAttr(op.attributes[role]).value
     value = context.parameters[name]
     context.values_read.add(name)
-    bits = ir.IntegerAttr(op.attributes[f"{role}_bits"]).value
     if value.shape != shape or value.dtype != Format(bits).dtype:
         raise PassError(
             f"parameter '{name}' is {value.dtype} of shape {list(value.shape)}, "

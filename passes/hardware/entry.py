@@ -52,16 +52,6 @@ def default_factor(size: int) -> int:
     return max(factor for factor in range(1, _DEFAULT_UNROLL + 1) if size % factor == 0)
 
 
-def check_beat(beat: int, wanted: int, reader: ir.Operation) -> None:
-    """A stream in beats of ``beat`` elements is read ``wanted`` at once."""
-    if beat != wanted:
-        raise UnsupportedError(
-            f"beats of {beat} elements arrive where {wanted} are read at once",
-            where=describe_location(reader.location),
-            hint="layers in a row need the same number of multipliers by inputs and by outputs",
-        )
-
-
 def names_of(function: ir.OpView, which: str) -> list[dict[str, str]]:
     """The string attributes of each argument or result (``arg_attrs``, ``res_attrs``); empty where there are none."""
     attributes = function.operation.attributes
@@ -71,15 +61,6 @@ def names_of(function: ir.OpView, which: str) -> list[dict[str, str]]:
         pairs = [(named.name, named.attr) for named in ir.DictAttr(entry)]
         found.append({name: attr.value for name, attr in pairs if isinstance(attr, ir.StringAttr)})
     return found
-
-
-def fork(op: ir.Operation) -> UnsupportedError:
-    """The error for ``op``, which reads what somebody else reads too."""
-    return UnsupportedError(
-        "a stream that two components read has no hardware yet",
-        where=describe_location(op.location),
-        hint="return each result once and use each input once",
-    )
 
 
 def check_known(unknown: Iterable[tuple[str, ir.Operation]], hint: str) -> None:

@@ -9,9 +9,10 @@ from torch_mlir import ir
 
 from stepwell.dialects import stream
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.hardware.entry import check_beat, check_known, check_unroll, factors, fork, names_of
+from stepwell.passes.hardware.entry import check_known, check_unroll, factors, names_of
 from stepwell.passes.hardware.integer_linear import IntegerLinear, match_integer_linear
 from stepwell.passes.hardware.scalar_chain import element
+from stepwell.passes.hardware.wiring import Beats, insert_forks
 from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
 from stepwell.support.walk import operations
@@ -63,6 +64,7 @@ class _Converter:
         self.parameters = {i: a["stepwell.parameter"] for i, a in enumerate(arguments) if "stepwell.parameter" in a}
         self.inputs = {i: a.get("stepwell.input", f"arg{i}") for i, a in enumerate(arguments)}
         self.streams: dict[ir.Value, ir.Value] = {}
+        self.beats = Beats()
 
     def run(self) -> None:
         body = self.function.entry_block
@@ -72,30 +74,33 @@ class _Converter:
             raise UnsupportedError(
                 "the model computes nothing from its inputs", where=describe_location(returned.location)
             )
-        layers = [match_integer_linear(value, self.parameters) for value in returned.operands]
+        for value in returned.operands:
+            match_integer_linear(value, self.parameters)  # what is refused is refused before anything is built
         with ir.InsertionPoint(self.function), self.function.location:
             graph = stream.GraphOp(sym_name=ir.StringAttr.get(self.function.name.value))
             block = graph.body.blocks.append()
         with ir.InsertionPoint(block):
-            for i, (layer, value) in enumerate(zip(layers, returned.operands, strict=True)):
-                if value in self.streams:
-                    raise fork(returned)
+            for i, value in enumerate(returned.operands):
                 name = results[i].get("stepwell.output", str(i)) if i < len(results) else str(i)
-                result = self.emit(layer, value)
+                result = self.emit(value)
                 with returned.location:
                     stream.SinkOp(stream=result, output=ir.StringAttr.get(name))
+        insert_forks(block)
 
-    def emit(self, layer: IntegerLinear, value: ir.Value) -> ir.Value:
-        """Build the component of ``layer``, and before it whatever its rows come from."""
+    def emit(self, value: ir.Value, beat: int | None = None) -> ir.Value:
+        """The stream of ``value`` in beats of ``beat`` elements, made where it is first read."""
+        if value not in self.streams:
+            if isinstance(value, ir.BlockArgument):
+                self.streams[value] = self.source(value, beat or 1)
+            else:
+                self.streams[value] = self.linear(match_integer_linear(value, self.parameters), value)
+        with value.location:
+            return self.beats.fit(self.streams[value], beat)
+
+    def linear(self, layer: IntegerLinear, value: ir.Value) -> ir.Value:
+        """The component of ``layer``, which makes ``value``."""
         inner, outer = factors(layer.inner, layer.outer, self.unroll, layer.product)
-        if layer.rows in self.streams:
-            raise fork(layer.product)
-        if isinstance(layer.rows, ir.BlockArgument):
-            rows = self.source(layer.rows, inner)
-        else:
-            rows = self.emit(match_integer_linear(layer.rows, self.parameters), layer.rows)
-        self.streams[layer.rows] = rows
-        check_beat(stream.read_stream(rows.type).beat, inner, layer.product)
+        rows = self.emit(layer.rows, inner)
         bias = layer.bias
         shape = ir.RankedTensorType(value.type).shape
         with layer.product.location:

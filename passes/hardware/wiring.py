@@ -27,16 +27,15 @@ class Beats:
 
 def insert_forks(block: ir.Block) -> None:
     """Give each reader of a stream that has several a copy of it, in the order of the readers."""
-    for op in [view.operation for view in block.operations]:
-        for value in op.results:
-            uses = sorted(value.uses, key=lambda use: (_place(block, use.owner.operation), use.operand_number))
-            if len(uses) < 2:
-                continue
-            with ir.InsertionPoint.after(op), op.location:
-                copies = stream.ForkOp(stream=value, copies=[value.type] * len(uses)).copies
-            for use, copy in zip(uses, copies, strict=True):
-                use.owner.operation.operands[use.operand_number] = copy
-
-
-def _place(block: ir.Block, op: ir.Operation) -> int:
-    return [view.operation for view in block.operations].index(op)
+    readers: dict[ir.Value, list[tuple[ir.Operation, int]]] = {}
+    for view in block.operations:
+        for number, value in enumerate(view.operation.operands):
+            readers.setdefault(value, []).append((view.operation, number))
+    for value, uses in readers.items():
+        if len(uses) < 2:
+            continue
+        made = value.owner.operation
+        with ir.InsertionPoint.after(made), made.location:
+            copies = stream.ForkOp(stream=value, copies=[value.type] * len(uses)).copies
+        for (reader, number), copy in zip(uses, copies, strict=True):
+            reader.operands[number] = copy

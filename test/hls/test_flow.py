@@ -137,7 +137,7 @@ def test_design_survives_json(design: Design) -> None:
 
 @pytest.mark.parametrize("name", RESIZES)
 def test_resize_keeps_no_more_than_it_must(name: str) -> None:
-    before, after, _ = RESIZES[name]
+    _, after, _ = RESIZES[name]
     component = joining(0, name)
     assert isinstance(component, Resize)
     kept = max(max(phase.saves, default=-1) + 1 for phase in component.phases()) * component.unit

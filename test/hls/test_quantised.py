@@ -293,10 +293,6 @@ class Refused(nn.Module):
         y = self.layer(x)
         if self.kind == "tanh":
             return self.layer(torch.tanh(y))  # the line that is named
-        if self.kind == "residual":
-            return self.layer(torch.relu(y)) + torch.relu(y)
-        if self.kind == "twice":
-            return torch.relu(y), x @ self.layer.weight
         if self.kind == "computed":
             return x @ (self.layer.weight * 2)
         return x @ x
@@ -306,8 +302,6 @@ class Refused(nn.Module):
     ("kind", "what"),
     [
         ("tanh", "no hardware for: aten.tanh (1, first at"),
-        ("residual", "a stream that two components read"),
-        ("twice", "a stream that two components read"),
         ("computed", "it computes a weight"),
         ("products", "must be a weight"),
     ],

@@ -10,9 +10,10 @@ from torch_mlir import ir
 from stepwell.dialects import numeric, stream
 from stepwell.passes.base import PassContext
 from stepwell.passes.graph.torch_values import definition
-from stepwell.passes.hardware.entry import check_beat, factors, fork, names_of
+from stepwell.passes.hardware.entry import factors, names_of
 from stepwell.passes.hardware.fixed_values import Ending, as_it_is, ending, format_of, refuse
 from stepwell.passes.hardware.fixed_weights import FixedWeights
+from stepwell.passes.hardware.wiring import Beats, insert_forks
 from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
 
@@ -29,7 +30,7 @@ class Rule:
 
     Attributes:
         build: makes the components of an operation: the converter, the operation, how its result ends, and the elements
-            at once that its reader takes (None for what suits the component); gives the stream of its result.
+            at once that its first reader takes (None for what suits the component); gives the stream of its result.
         narrows: whether the component can end with a cast, so that one that reads the operation is part of it.
         biased: makes the components of an operation, a weight that is added to it, the operation that adds them, and
             how the sum ends; None where they can't be one.
@@ -48,6 +49,7 @@ class Converter:
         unroll: multipliers of each layer by its inputs and by its outputs; empty for what suits it.
         inputs: arguments that are no parameters, and their names.
         weights: the function's parameters in fixed point.
+        sources: by the argument that they bring, those that were made.
     """
 
     def __init__(
@@ -66,7 +68,9 @@ class Converter:
             else:
                 self.inputs[argument] = names.get("stepwell.input", f"arg{i}")
         self.weights = FixedWeights(parameters, context)
-        self._taken: set[ir.Value] = set()
+        self.sources: dict[ir.Value, ir.Operation] = {}
+        self._streams: dict[ir.Value, ir.Value] = {}
+        self._beats = Beats()
 
     def run(self) -> None:
         """Build the graph in front of the function."""
@@ -83,37 +87,37 @@ class Converter:
             for i, value in enumerate(returned.operands):
                 name = names[i].get("stepwell.output", str(i)) if i < len(names) else str(i)
                 self._sink(value, name, returned)
+        insert_forks(block)
 
     def emit(self, value: ir.Value, reader: ir.Operation, beat: int | None = None) -> ir.Value:
-        """The stream of ``value``, which ``reader`` alone may read.
+        """The stream of ``value``, made where it is first read; others may read it as well.
 
         Args:
             beat: elements at once that ``reader`` takes; None for what suits the component.
         """
-        self.take(value, reader)
+        if value not in self._streams:
+            self._streams[value] = self._build(value, reader, beat)
+        with reader.location:
+            return self._beats.fit(self._streams[value], beat)
+
+    def is_alone(self, value: ir.Value) -> bool:
+        """Whether a single operation reads ``value``, so that its component may compute it."""
+        return len(list(value.uses)) == 1
+
+    def _build(self, value: ir.Value, reader: ir.Operation, beat: int | None) -> ir.Value:
         op = definition(value)
         if op is None:
             raise refuse(reader, "it reads an argument in fixed point", "inputs of the entry are floats")
         end = as_it_is(value, op)
         wide = self._narrowed_by(op)
         if wide is not None:
-            self.take(op.operands[0], op)
             source = format_of(op.operands[0])
             end, op = ending(op, source.range, source.frac - end.kind.frac), wide
         rule = self.rules.get(op.name)
         if rule is None:
             raise refuse(op, "it has no component yet", HINT)
         with op.location:
-            result = rule.build(self, op, end, beat)
-        if beat is not None:
-            check_beat(stream.read_stream(result.type).beat, beat, reader)
-        return result
-
-    def take(self, value: ir.Value, reader: ir.Operation) -> None:
-        """Note that ``reader`` reads ``value``: there must be no other."""
-        if value in self._taken:
-            raise fork(reader)
-        self._taken.add(value)
+            return rule.build(self, op, end, beat)
 
     def beat(self, shape: tuple[int, ...], op: ir.Operation) -> int:
         """Elements at once where no layer says how many."""
@@ -123,6 +127,8 @@ class Converter:
     def _narrowed_by(self, op: ir.Operation) -> ir.Operation | None:
         """The operation that computes what ``op``, a cast to fewer bits of fraction, reads, if its component casts."""
         if op.name != "numeric.cast" or format_of(op.operands[0]).frac < format_of(op.results[0]).frac:
+            return None
+        if not self.is_alone(op.operands[0]):
             return None
         wide = definition(op.operands[0])
         rule = self.rules.get(wide.name) if wide is not None else None

@@ -1,4 +1,4 @@
-"""Sums, products and casts, element by element."""
+"""Sums, products and casts, element by element; a weight comes as a stream of its own."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from stepwell.passes.hardware.to_stream.converter import HINT, Converter, Rule, 
 def add(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
     """A bias of what is added to, or the sum of two streams."""
     left, right = op.operands
-    if not converter.weights.holds(right):
-        return _pointwise(stream.AddOp, converter, op, end, beat)
     layer = definition(left)
     rule = converter.rules.get(layer.name) if layer is not None else None
-    if layer is None or rule is None or rule.biased is None:
-        raise refuse(op, "it adds a weight that is no bias of a product", HINT)
-    converter.take(left, op)
-    return rule.biased(converter, layer, right, op, end)
+    if layer is not None and rule is not None and rule.biased is not None:
+        is_bias = converter.weights.holds(right) and ir.RankedTensorType(right.type).rank == 1
+        if is_bias and converter.is_alone(left):
+            return rule.biased(converter, layer, right, op, end)
+    return _pointwise(stream.AddOp, converter, op, end, beat)
 
 
 def multiply(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
@@ -45,8 +44,7 @@ def clamp(converter: Converter, op: ir.Operation, end: Ending, beat: int | None)
     """Ends of its own; a change of scale or format that it alone reads ends with them."""
     value = op.operands[0]
     source = definition(value)
-    if source is not None and source.name in _RESCALES and len(list(value.uses)) == 1:
-        converter.take(value, op)
+    if source is not None and source.name in _RESCALES and converter.is_alone(value):
         return _rescaled(converter, source, beat, last=op)
     shape = static_shape(op.results[0], op)
     beat = beat or converter.beat(shape, op)
@@ -99,14 +97,27 @@ def _ends(op: ir.Operation) -> tuple[int, int]:
 def _pointwise(kind: Any, converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
     """Two streams in step."""
     shape = static_shape(op.results[0], op)
-    for operand in op.operands:
-        if converter.weights.holds(operand):
-            raise refuse(op, "it computes with a weight, element by element", HINT)
-        if static_shape(operand, op) != shape:
-            raise refuse(op, "it reads one row for all rows", HINT)
     beat = beat or converter.beat(shape, op)
-    left, right = (converter.emit(operand, op, beat) for operand in op.operands)
+    left, right = (_operand(converter, operand, op, shape, beat) for operand in op.operands)
     return kind(left=left, right=right, **rescale_attributes(end), output=stream_of(end, beat, shape)).output
+
+
+def _operand(converter: Converter, value: ir.Value, op: ir.Operation, shape: tuple[int, ...], beat: int) -> ir.Value:
+    """What ``op``, whose result has ``shape``, reads: as it streams in, or a weight for as long as the frame."""
+    own = ir.RankedTensorType(value.type).shape
+    if converter.weights.holds(value):
+        weight = converter.weights.read(value)
+        if weight.transposed:
+            raise refuse(op, "it computes with a transposed weight, element by element", "store the weight transposed")
+        element = ir.IntegerType.get_signless(weight.bits)
+        return stream.WeightOp(
+            weight=ir.StringAttr.get(weight.name),
+            weight_shape=stream.integers(own),
+            output=stream.stream_type(element, beat, shape),
+        ).output
+    if static_shape(value, op) != shape:
+        raise refuse(op, "it reads one row for all rows", HINT)
+    return converter.emit(value, op, beat)
 
 
 RULES = {

@@ -7,7 +7,7 @@ from torch_mlir import ir
 from stepwell.dialects import stream
 from stepwell.passes.hardware.entry import factors
 from stepwell.passes.hardware.fixed_values import Ending, format_of, refuse, static_shape
-from stepwell.passes.hardware.to_stream.converter import HINT, Converter, Rule, rescale_attributes, stream_of
+from stepwell.passes.hardware.to_stream.converter import Converter, Rule, rescale_attributes, stream_of
 
 
 def matmul(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
@@ -17,8 +17,6 @@ def matmul(converter: Converter, op: ir.Operation, end: Ending, beat: int | None
 
 def biased(converter: Converter, op: ir.Operation, bias: ir.Value, sums: ir.Operation, end: Ending) -> ir.Value:
     """A product and the row that ``sums`` adds to it."""
-    if ir.RankedTensorType(bias.type).rank != 1:
-        raise refuse(sums, "it adds a weight that is no bias of a product", HINT)
     return _linear(converter, op, bias, sums, end)
 
 

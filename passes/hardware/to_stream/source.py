@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch_mlir import ir
 
 from stepwell.dialects import numeric, stream
@@ -12,34 +14,42 @@ from stepwell.passes.hardware.to_stream.converter import HINT, Converter, Rule, 
 
 def source(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
     """``numeric.quantize`` of an argument."""
-    shape = static_shape(op.results[0], op)
-    return stream.FloatSourceOp(
-        input=_input(converter, op),
-        format=ir.TypeAttr.get(numeric.fixed_type(end.kind)),
-        rounding=ir.StringAttr.get(word(op, "rounding")),
-        overflow=ir.StringAttr.get(word(op, "overflow")),
-        output=stream_of(end, beat or converter.beat(shape, op), shape),
-    ).output
+    attributes = {
+        "format": ir.TypeAttr.get(numeric.fixed_type(end.kind)),
+        "rounding": ir.StringAttr.get(word(op, "rounding")),
+        "overflow": ir.StringAttr.get(word(op, "overflow")),
+    }
+    return _source(stream.FloatSourceOp, converter, op, attributes, end, beat)
 
 
 def scaled_source(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
     """``numeric.quantize_scaled`` of an argument."""
-    shape = static_shape(op.results[0], op)
-    return stream.ScaledSourceOp(
-        input=_input(converter, op),
-        **{name: op.attributes[name] for name in ("scale", "way", "low", "high")},
-        output=stream_of(end, beat or converter.beat(shape, op), shape),
-    ).output
+    attributes = {name: op.attributes[name] for name in ("scale", "way", "low", "high")}
+    return _source(stream.ScaledSourceOp, converter, op, attributes, end, beat)
 
 
-def _input(converter: Converter, op: ir.Operation) -> ir.StringAttr:
-    """The name of the argument that ``op`` quantises."""
+def _source(
+    kind: Any,
+    converter: Converter,
+    op: ir.Operation,
+    attributes: dict[str, ir.Attribute],
+    end: Ending,
+    beat: int | None,
+) -> ir.Value:
+    """The stream of the argument that ``op`` quantises; it arrives once."""
     made = definition(op.operands[0])
     argument = made.operands[0] if made is not None and made.name.startswith("torch_c.") else op.operands[0]
     if argument not in converter.inputs:
         raise refuse(op, "it quantises what is no input of the model", HINT)
-    converter.take(argument, op)
-    return ir.StringAttr.get(converter.inputs[argument])
+    known = converter.sources.get(argument)
+    if known is None:
+        shape = static_shape(op.results[0], op)
+        output = stream_of(end, beat or converter.beat(shape, op), shape)
+        known = kind(input=ir.StringAttr.get(converter.inputs[argument]), **attributes, output=output).operation
+        converter.sources[argument] = known
+    if {name: known.attributes[name] for name in known.attributes if name != "input"} != attributes:
+        raise refuse(op, "another operation quantises this input in another way", "an input arrives in one format")
+    return known.results[0]
 
 
 RULES = {"numeric.quantize": Rule(source), "numeric.quantize_scaled": Rule(scaled_source)}

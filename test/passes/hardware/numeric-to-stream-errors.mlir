@@ -42,14 +42,17 @@ func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %w: !torch
 
 // -----
 
-// A weight is added to products alone, and only as a bias.
-func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[2],f32> {stepwell.parameter = "w"}) -> !torch.vtensor<[2,2],f32> {
+// A weight that is read element by element streams in the order in which it is stored.
+func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[2,2],f32> {stepwell.parameter = "w"}) -> !torch.vtensor<[2,2],f32> {
+  %0 = torch.constant.int 0
+  %1 = torch.constant.int 1
   %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
   %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
-  %wf = torch_c.to_builtin_tensor %w : !torch.vtensor<[2],f32> -> tensor<2xf32>
-  %wq = "numeric.quantize"(%wf) {rounding = "floor", overflow = "saturate"} : (tensor<2xf32>) -> tensor<2x!numeric.fixed<4, 2, "signed">>
-  // expected-error@+1 {{no hardware for 'numeric.add': it adds a weight that is no bias of a product}}
-  %s = "numeric.add"(%xq, %wq) : (tensor<2x2x!numeric.fixed<4, 2, "signed">>, tensor<2x!numeric.fixed<4, 2, "signed">>) -> tensor<2x2x!numeric.fixed<5, 2, "signed">>
+  %wt = torch.aten.transpose.int %w, %0, %1 : !torch.vtensor<[2,2],f32>, !torch.int, !torch.int -> !torch.vtensor<[2,2],f32>
+  %wf = torch_c.to_builtin_tensor %wt : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
+  %wq = "numeric.quantize"(%wf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
+  // expected-error@+1 {{no hardware for 'numeric.add': it computes with a transposed weight, element by element}}
+  %s = "numeric.add"(%xq, %wq) : (tensor<2x2x!numeric.fixed<4, 2, "signed">>, tensor<2x2x!numeric.fixed<4, 2, "signed">>) -> tensor<2x2x!numeric.fixed<5, 2, "signed">>
   %f = "numeric.dequantize"(%s) : (tensor<2x2x!numeric.fixed<5, 2, "signed">>) -> tensor<2x2xf32>
   %r = torch_c.from_builtin_tensor %f : tensor<2x2xf32> -> !torch.vtensor<[2,2],f32>
   return %r : !torch.vtensor<[2,2],f32>
@@ -57,13 +60,14 @@ func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %w: !torch
 
 // -----
 
-// One stream has one reader.
+// An input arrives once, in one format.
 func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}) -> !torch.vtensor<[2,2],f32> {
   %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
   %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
-  // expected-error@+1 {{a stream that two components read has no hardware yet}}
-  %s = "numeric.multiply"(%xq, %xq) : (tensor<2x2x!numeric.fixed<4, 2, "signed">>, tensor<2x2x!numeric.fixed<4, 2, "signed">>) -> tensor<2x2x!numeric.fixed<8, 4, "signed">>
-  %f = "numeric.dequantize"(%s) : (tensor<2x2x!numeric.fixed<8, 4, "signed">>) -> tensor<2x2xf32>
+  // expected-error@+1 {{no hardware for 'numeric.quantize': another operation quantises this input in another way}}
+  %yq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<5, 2, "signed">>
+  %s = "numeric.multiply"(%xq, %yq) : (tensor<2x2x!numeric.fixed<4, 2, "signed">>, tensor<2x2x!numeric.fixed<5, 2, "signed">>) -> tensor<2x2x!numeric.fixed<9, 4, "signed">>
+  %f = "numeric.dequantize"(%s) : (tensor<2x2x!numeric.fixed<9, 4, "signed">>) -> tensor<2x2xf32>
   %r = torch_c.from_builtin_tensor %f : tensor<2x2xf32> -> !torch.vtensor<[2,2],f32>
   return %r : !torch.vtensor<[2,2],f32>
 }
