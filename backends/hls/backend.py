@@ -13,6 +13,7 @@ from stepwell.backends.hls import verilate
 from stepwell.backends.hls.describe import describe
 from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.generate import generate
+from stepwell.backends.hls.passes.size_fifos import SizeFifos
 from stepwell.backends.hls.runnable import HlsRunnable
 from stepwell.backends.target import Target
 from stepwell.passes.graph.quantised_to_numeric import QuantisedToNumeric
@@ -78,9 +79,9 @@ class HlsBackend(Backend):
         if _is_quantised(target):
             scales = Stage("scales", "graph", [QuantisedToNumeric()])
             fixed = Stage("fixed", "graph", [_quantize(target)])
-            parts = [NumericToStream(unroll=_unroll(target)), BindParameters()]
+            parts = [NumericToStream(unroll=_unroll(target)), SizeFifos(), BindParameters()]
             return Pipeline([graph_stage(), scales, fixed, Stage("hardware", "hardware", [*parts])])
-        passes = [LinalgToStream(unroll=_unroll(target)), BindParameters()]
+        passes = [LinalgToStream(unroll=_unroll(target)), SizeFifos(), BindParameters()]
         return Pipeline([graph_stage(), tensor_stage(), Stage("hardware", "hardware", [*passes])])
 
     def emit(self, lowered: Lowered) -> Code:

@@ -34,6 +34,12 @@ def describe(module: ir.Operation) -> Design:
     return _Describer(graphs[0]).run()
 
 
+def component_operations(module: ir.Operation) -> list[ir.Operation]:
+    """The operations of the components that :func:`describe` gives, in their order."""
+    (graph,) = module.regions[0].blocks[0].operations
+    return [view.operation for view in graph.regions[0].blocks[0].operations if _kind(view.operation) in COMPONENTS]
+
+
 class _Describer:
     def __init__(self, graph: ir.Operation) -> None:
         self.graph = graph

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import stepwell
 from stepwell.backends.hls import verilate
+from stepwell.backends.hls.boundary import enter
 
 
 class Graph(nn.Module):
@@ -54,3 +56,15 @@ def test_near_to_floats(compiled: Any) -> None:
 def test_lint_finds_nothing(compiled: Any) -> None:
     _, _, function = compiled
     assert verilate.lint(function.runnable.design.top, function.runnable.simulator.sources) == ""
+
+
+def test_a_frame_takes_what_its_slowest_layer_takes(compiled: Any) -> None:
+    _, _, function = compiled
+    design, simulator = function.runnable.design, function.runnable.simulator
+    (port,) = design.inputs
+
+    def cycles(count: int) -> int:
+        frames = [torch.randn(6, 8).numpy() for _ in range(count)]
+        return int(simulator.run({port.name: np.stack([enter(frame, port) for frame in frames])}).cycles)
+
+    assert (cycles(9) - cycles(3)) / 6 == design.cycles

@@ -255,7 +255,8 @@ def test_accumulator_narrows_to_small_weights_unless_told_not_to() -> None:
 def test_beats_between_layers_need_not_fit() -> None:
     model, x = IntegerModel(two_layers), random_rows(6)
     compiled = stepwell.compile(model, (x,), target="hls,parallelism=2x4")
-    assert [component.kind for component in compiled.runnable.design.components] == ["linear", "resize", "linear"]
+    kinds = [component.kind for component in compiled.runnable.design.components]
+    assert [kind for kind in kinds if kind != "fifo"] == ["linear", "resize", "linear"]
     assert torch.equal(compiled(x), model(x))
 
 

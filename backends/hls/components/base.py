@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from stepwell.backends.hls.circuit import Circuit
+from stepwell.backends.hls.components.schedule import Schedule, evenly
 from stepwell.support import scales
 from stepwell.support.fixed_point import Format, dequantize, quantize
 from stepwell.support.widths import Range
@@ -157,3 +158,16 @@ class Component(ABC):
     @abstractmethod
     def cycles(self) -> int:
         """Cycles that a frame takes at least."""
+
+    @property
+    def latency(self) -> int:
+        """Cycles from taking a beat until what it makes is offered: registers on the way; 2 by default."""
+        return 2
+
+    def schedule(self) -> Schedule:
+        """When beats move. By default those of each stream spread evenly over a frame's cycles, an output coming as
+        soon as its share of the inputs is there: right for what goes through elements in their order. Whatever waits
+        for more, or reads in bursts, must say so: FIFOs are made by it, and one that is too shallow is a deadlock.
+        """
+        come, go = ([port.beats for port in ports] for ports in (self.inputs, self.outputs))
+        return evenly(self.cycles, come, go, self.latency)

@@ -44,7 +44,7 @@ class Add(_Elementwise):
             left, right = (c.resize(element, width) for element in elements)
             return c.add(left, right)
 
-        return pointwise_circuit(self, combine, register=True)
+        return pointwise_circuit(self, combine)
 
 
 @dataclass(frozen=True)
@@ -62,4 +62,4 @@ class Multiply(_Elementwise):
         return (self.rescale.reference(left * right),)
 
     def circuit(self) -> Circuit:
-        return pointwise_circuit(self, lambda c, e: c.multiply(e[0], e[1]), register=True)
+        return pointwise_circuit(self, lambda c, e: c.multiply(e[0], e[1]))

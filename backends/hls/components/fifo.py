@@ -28,7 +28,12 @@ class Fifo(Component):
     @property
     def is_block(self) -> bool:
         """Whether its memory is made for block RAM."""
-        return self.depth > _BLOCK_DEPTH and self.depth * self.input.width > _BLOCK_BITS
+        return self.latency_of(self.depth, self.input.width) > 1
+
+    @staticmethod
+    def latency_of(depth: int, width: int) -> int:
+        """Cycles of a beat of ``width`` bits through a FIFO of this depth."""
+        return 1 + (depth > _BLOCK_DEPTH and depth * width > _BLOCK_BITS)
 
     @property
     def multipliers(self) -> int:
@@ -37,6 +42,10 @@ class Fifo(Component):
     @property
     def cycles(self) -> int:
         return self.input.beats
+
+    @property
+    def latency(self) -> int:
+        return self.latency_of(self.depth, self.input.width)
 
     def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         return (frames[0],)

@@ -28,6 +28,10 @@ class Fork(Component):
     def cycles(self) -> int:
         return self.input.beats
 
+    @property
+    def latency(self) -> int:
+        return 0
+
     def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         return (frames[0],) * len(self.outputs)
 

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.components.base import Array, Component
 from stepwell.backends.hls.components.counter import address_width
 from stepwell.backends.hls.components.rescale import Rescale, modular, wrap
+from stepwell.backends.hls.components.schedule import Schedule
 from stepwell.backends.hls.components.words import word
 
 
@@ -59,6 +62,17 @@ class Linear(Component):
     @property
     def cycles(self) -> int:
         return self.input.shape[0] * self.row_beats * self.column_groups
+
+    @property
+    def latency(self) -> int:
+        return 4
+
+    def schedule(self) -> Schedule:
+        beats, groups = self.row_beats, self.column_groups
+        rows = np.arange(self.input.shape[0])[:, np.newaxis] * beats * groups
+        takes = (rows + np.arange(beats)).ravel()
+        sends = (rows + np.arange(1, groups + 1) * beats - 1).ravel()
+        return Schedule(self.cycles, (takes,), (takes,), (sends,), self.latency)
 
     @property
     def parameters(self) -> tuple[str, ...]:

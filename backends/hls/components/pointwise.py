@@ -31,9 +31,18 @@ class Pointwise(Component):
     def cycles(self) -> int:
         return self.output.beats
 
+    @property
+    def latency(self) -> int:
+        return 1 + self.registered
 
-def pointwise_circuit(spec: Pointwise, combine: Combine, *, register: bool) -> Circuit:
-    """A beat a cycle: ``combine``, then what is rescaled into a register; with ``register`` one is between the two.
+    @property
+    def registered(self) -> bool:
+        """Whether a register is between the wide result and what is done with it."""
+        return True
+
+
+def pointwise_circuit(spec: Pointwise, combine: Combine) -> Circuit:
+    """A beat a cycle: ``combine``, then what is rescaled into a register.
 
     A beat is taken from all inputs at once, when each has one.
     """
@@ -46,12 +55,12 @@ def pointwise_circuit(spec: Pointwise, combine: Combine, *, register: bool) -> C
     # Everything moves, or nothing: the last register is empty or its beat is taken.
     advance = c.either(out_ready, c.negate(out_valid))
     valid = c.both(*valids) if len(valids) > 1 else valids[0]
-    following = c.drive(c.register("wide_valid", 1), valid, advance) if register else valid
+    following = c.drive(c.register("wide_valid", 1), valid, advance) if spec.registered else valid
     results = []
     for i in range(spec.output.beat):
         elements = [c.bits(wire, i * port.bits, port.bits) for wire, port in zip(data, spec.inputs, strict=True)]
         wide, rest = spec.rescale.trim(c, f"{i}", combine(c, elements))
-        if register:
+        if spec.registered:
             wide = c.drive(c.register(f"wide_{i}", wide.width), wide, advance, reset=False)
         result = c.register(f"result_{i}", spec.output.bits)
         results.append(c.drive(result, rest.circuit(c, f"{i}", wide), advance, reset=False))

@@ -35,11 +35,15 @@ class Requantize(Pointwise):
         # A power of two moves wires.
         return self.input.beat if self.multiplier & (self.multiplier - 1) else 0
 
+    @property
+    def registered(self) -> bool:
+        return self.multiplier != 1
+
     def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         return (self.rescale.reference(whole(frames[0], self.product_bits) * self.multiplier),)
 
     def circuit(self) -> Circuit:
-        return pointwise_circuit(self, self._product, register=self.multiplier != 1)
+        return pointwise_circuit(self, self._product)
 
     def _product(self, c: Circuit, elements: Sequence[Wire]) -> Wire:
         if self.multiplier == 1:

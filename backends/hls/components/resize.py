@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.components.base import Array, Component
 from stepwell.backends.hls.components.counter import address_width, following
+from stepwell.backends.hls.components.schedule import Schedule
 
 Place = tuple[str, int]
 """Where a unit of an outgoing beat comes from: ``kept`` or ``in``, and its number there."""
@@ -48,6 +51,19 @@ class Resize(Component):
     @property
     def cycles(self) -> int:
         return max(self.input.beats, self.output.beats)
+
+    @property
+    def latency(self) -> int:
+        return 0
+
+    def schedule(self) -> Schedule:
+        phases = self.phases()
+        periods = np.arange(0, self.cycles, len(phases))[:, np.newaxis]
+        takes = np.array([step for step, phase in enumerate(phases) if phase.takes])
+        needs = np.array([0, *takes[:-1] + 1])
+        sends = np.array([step for step, phase in enumerate(phases) if phase.sends])
+        each = [(periods + steps).ravel() for steps in (needs, takes, sends)]
+        return Schedule(self.cycles, (each[0],), (each[1],), (each[2],), self.latency)
 
     def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         return (frames[0],)

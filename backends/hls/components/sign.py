@@ -23,11 +23,15 @@ class Sign(Pointwise):
     def multipliers(self) -> int:
         return 0
 
+    @property
+    def registered(self) -> bool:
+        return False
+
     def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         return (self.rescale.reference(np.where(frames[0] >= 0, 1, -1)),)
 
     def circuit(self) -> Circuit:
-        return pointwise_circuit(self, self._sign, register=False)
+        return pointwise_circuit(self, self._sign)
 
     def _sign(self, c: Circuit, elements: Sequence[Wire]) -> Wire:
         (value,) = elements

@@ -44,6 +44,10 @@ class Weight(Component):
     def cycles(self) -> int:
         return self.output.beats
 
+    @property
+    def latency(self) -> int:
+        return 1
+
     def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         return (np.broadcast_to(parameters[self.weight], self.output.shape),)
 

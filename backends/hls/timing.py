@@ -1,0 +1,164 @@
+"""When the beats of a design move at steady state, and how many must be kept between two components for that.
+
+A frame takes ``period`` cycles: those of the slowest component. Every component's steps are placed twice: as early as
+its inputs allow, then as late as its readers do. A beat that still waits needs a FIFO: components stop as a whole when
+their output waits, so nothing else may keep it. That schedule can be met by the hardware with these FIFOs, so there is
+no deadlock, and no frame takes longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stepwell.backends.hls.components.base import Component
+from stepwell.backends.hls.components.schedule import Schedule, Steps
+from stepwell.backends.hls.design import Design
+
+Edge = tuple[str, int]
+"""The reader of a stream and which of its inputs that is."""
+
+_NEVER = 1 << 60
+
+
+@dataclass
+class Timing:
+    """Cycles in which the beats of one frame move, for a design without FIFOs.
+
+    Attributes:
+        queues: where a FIFO is assumed, and the cycles that a beat needs through it.
+        offered: for each stream, the cycle from which a beat can be had.
+        needed, taken: for each edge, the cycle in which a beat is first needed and in which it is taken.
+    """
+
+    design: Design
+    queues: Mapping[Edge, int]
+    offered: dict[str, Steps] = field(default_factory=dict)
+    needed: dict[Edge, Steps] = field(default_factory=dict)
+    taken: dict[Edge, Steps] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.schedules = {component.name: component.schedule() for component in self.design.components}
+        ports = [*self.design.inputs, *(sink.port for sink in self.design.outputs)]
+        self.period = max([*(s.steps for s in self.schedules.values()), *(port.beats for port in ports)])
+        self._makers = {stream: c for c in self.design.components for stream in c.streams}
+        self._sources = {(c.name, i): source for c in self.design.components for i, source in enumerate(c.sources)}
+        self._stops: dict[Edge, Steps] = {}
+        self._early()
+        self._late()
+
+    def waits(self) -> list[Edge]:
+        """Where beats wait and nothing may keep them: neither a FIFO nor who feeds the design, nor a memory."""
+        return [edge for edge in self.needed if edge not in self.queues and self._keeps_nothing(edge)]
+
+    def blocks(self) -> dict[Edge, int]:
+        """Where a reader that is late costs a component the time that it does not have, and how many beats a FIFO must
+        keep against that.
+
+        A component that stops keeps the gaps between its beats: each stop may cost as many cycles as it has registers.
+        """
+        found: dict[Edge, int] = {}
+        for edge, stops in self._stops.items():
+            cost = [(c.latency, int(np.minimum(stops, c.latency).sum())) for c in self._held_up(edge)]
+            short = [
+                latency
+                for c, (latency, lost) in zip(self._held_up(edge), cost, strict=True)
+                if self.schedules[c.name].steps + lost > self.period and lost
+            ]
+            if short:
+                found[edge] = 1 + max(short)
+        return found
+
+    def _held_up(self, edge: Edge) -> list[Component]:
+        """The components that stop when ``edge`` does: those before it up to the next FIFO."""
+        found: list[Component] = []
+        streams = [self._sources[edge]]
+        while streams:
+            maker = self._makers.get(streams.pop())
+            if maker is not None and maker not in found:
+                found.append(maker)
+                inputs = ((maker.name, number) for number in range(len(maker.sources)))
+                streams += [self._sources[each] for each in inputs if each not in self.queues]
+        return found
+
+    def depth(self, edge: Edge) -> int:
+        """Beats that a FIFO on ``edge`` holds at once, at most."""
+        enters, leaves = self.offered[self._sources[edge]], self.taken[edge]
+        count = len(enters)
+        frames = int(np.max(leaves - enters)) // self.period + 2
+        around = np.arange(-frames, 2)[:, np.newaxis] * self.period
+        left = np.searchsorted((around + leaves).ravel(), enters, "left") - frames * count
+        return int(np.max(np.arange(count) + 1 - left))
+
+    def _early(self) -> None:
+        """Every step as soon as its inputs are there; inputs come a beat a cycle."""
+        for port in self.design.inputs:
+            self.offered[port.name] = np.arange(port.beats)
+        for component in self.design.components:
+            schedule = self.schedules[component.name]
+            ready = np.full(schedule.steps, -_NEVER)
+            for number, (source, needs) in enumerate(zip(component.sources, schedule.needs, strict=True)):
+                edge = component.name, number
+                np.maximum.at(ready, needs, self.offered[source] + self.queues.get(edge, 0))
+            count = np.arange(2 * schedule.steps)
+            both = np.concatenate([ready - self.period, ready]) - count
+            times = (np.maximum.accumulate(both) + count)[schedule.steps :]
+            self._send(component, schedule, times)
+            for number, source in enumerate(component.sources):
+                if (component.name, number) not in self.queues:
+                    self._stop((component.name, number), self.offered[source], times[schedule.takes[number]])
+
+    def _late(self) -> None:
+        """From the results as they are early, every step as late as its readers allow."""
+        wanted: dict[str, Steps] = {sink.source: self.offered[sink.source] for sink in self.design.outputs}
+        for component in reversed(self.design.components):
+            schedule = self.schedules[component.name]
+            due = np.full(schedule.steps, _NEVER)
+            for stream, sends in zip(component.streams, schedule.sends, strict=True):
+                np.minimum.at(due, sends, wanted[stream] - schedule.latency)
+            count = np.arange(2 * schedule.steps)
+            both = np.concatenate([due, due + self.period]) - count
+            times = (np.minimum.accumulate(both[::-1])[::-1] + count)[: schedule.steps]
+            self._send(component, schedule, times)
+            for number, source in enumerate(component.sources):
+                edge = component.name, number
+                self.needed[edge], self.taken[edge] = times[schedule.needs[number]], times[schedule.takes[number]]
+                latest = self.needed[edge] - self.queues.get(edge, 0)
+                wanted[source] = np.minimum(wanted[source], latest) if source in wanted else latest
+        for port in self.design.inputs:
+            self.offered[port.name] = wanted[port.name]
+
+    def _stop(self, edge: Edge, offered: Steps, taken: Steps) -> None:
+        """Cycles for which ``edge`` stops before each beat, as the maker notices."""
+        before = np.concatenate([taken[-1:] - self.period, taken[:-1]])
+        self._stops[edge] = np.maximum(0, np.minimum(taken - offered, taken - before - 1))
+
+    def _send(self, component: Component, schedule: Schedule, times: Steps) -> None:
+        for stream, sends in zip(component.streams, schedule.sends, strict=True):
+            self.offered[stream] = times[sends] + schedule.latency
+
+    def _keeps_nothing(self, edge: Edge) -> bool:
+        source = self._sources[edge]
+        maker = self._makers.get(source)
+        return maker is not None and bool(maker.inputs) and bool(np.any(self.offered[source] < self.needed[edge]))
+
+
+def fifo_depths(design: Design, latency: Callable[[Edge, int], int]) -> dict[Edge, int]:
+    """The FIFOs that a design without any needs, and how deep they are.
+
+    Args:
+        latency: cycles of a beat through a FIFO, by its place and its depth.
+    """
+    queues: dict[Edge, int] = {}
+    least: dict[Edge, int] = {}
+    while True:
+        timing = Timing(design, queues)
+        least |= timing.blocks()
+        places = dict.fromkeys([*queues, *timing.waits(), *least])
+        found = {edge: max(2, timing.depth(edge), least.get(edge, 0)) for edge in places}
+        raised = {edge: max(queues.get(edge, 0), latency(edge, depth)) for edge, depth in found.items()}
+        if raised == queues:
+            return found
+        queues = raised
