@@ -10,13 +10,22 @@ from torch_mlir import ir
 
 from stepwell.dialects import numeric
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.graph.prequantised import conversions, elementwise, layout, products, rounding
+from stepwell.passes.graph.prequantised import channels, conversions, elementwise, layout, products, rounding
 from stepwell.passes.graph.prequantised.islands import Islands, Rule
 from stepwell.passes.graph.unused import erase_unused
 from stepwell.support.errors import UsageError
 from stepwell.support.walk import named
 
 _RULES: dict[str, Rule] = {**conversions.RULES, **elementwise.RULES, **layout.RULES, **products.RULES, **rounding.RULES}
+
+
+def _rules() -> dict[str, list[Rule]]:
+    """By the name of an operator, for one function: those for channels before those for whole tensors."""
+    found: dict[str, list[Rule]] = {}
+    for family in (channels.rules(), _RULES):
+        for name, rule in family.items():
+            found.setdefault(name, []).append(rule)
+    return found
 
 
 @dataclass
@@ -45,7 +54,7 @@ class QuantisedToNumeric(Pass):
         numeric.load(op.context)
         operators, rescalings = 0, []
         for function in named(op, "func.func"):
-            islands = Islands(_RULES, self.scale_bits, context)
+            islands = Islands(_rules(), self.scale_bits, context)
             operators += islands.run(function)
             rescalings += islands.rescalings
             erase_unused(function)

@@ -25,7 +25,7 @@ from stepwell.support.widths import Range
 def quantize(islands: Islands, op: ir.Operation) -> bool:
     """``quantize_per_tensor``: from an input or a weight, or from another scale."""
     value, *rest = op.operands
-    numbers = _scale(rest)
+    numbers = quantising_numbers(rest)
     info = tb.tensor_info(value)
     if numbers is None or info is None or info.dtype != "f32":
         return False
@@ -52,7 +52,7 @@ def _quantize_floats(value: ir.Value, step: Fraction, ends: Range) -> ir.Value:
 def dequantize(islands: Islands, op: ir.Operation) -> bool:
     """``dequantize_per_tensor`` of what was quantised here, or of a weight that is stored as integers."""
     value, *rest = op.operands
-    numbers = _scale(rest)
+    numbers = quantising_numbers(rest)
     if numbers is None or not _is_f32(op.results[0]):
         return False
     step, zero_point, low, high = numbers
@@ -67,7 +67,7 @@ def dequantize(islands: Islands, op: ir.Operation) -> bool:
     return islands.note(op, Scaled(integers, step))
 
 
-def _scale(operands: list[ir.Value]) -> tuple[Fraction, int, int, int] | None:
+def quantising_numbers(operands: list[ir.Value]) -> tuple[Fraction, int, int, int] | None:
     """Scale as the f32 that it is, zero point, lowest and highest integer; None where one is no constant."""
     scale, *whole = (tb.number(operand) for operand in operands[:4])
     if scale is None or scale <= 0 or any(number is None for number in whole):

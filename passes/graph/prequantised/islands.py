@@ -48,14 +48,15 @@ class Islands:
     """One function.
 
     Attributes:
-        rules: by the name of an operator; a rule notes what it made of the results and says whether it did.
+        rules: by the name of an operator, tried in order; a rule notes what it made of the results and says whether it
+            did.
         scale_bits: of the multiplier between two scales.
         floats: float tensor -> its integers.
         integers: integer tensor -> its integers without zero point.
         rescalings: bits of what was brought from one scale to another.
     """
 
-    def __init__(self, rules: Mapping[str, Rule], scale_bits: int, context: PassContext) -> None:
+    def __init__(self, rules: Mapping[str, Sequence[Rule]], scale_bits: int, context: PassContext) -> None:
         self.rules = rules
         self.context = context
         self.scale_bits = scale_bits
@@ -69,11 +70,8 @@ class Islands:
         done = []
         for view in list(function.regions[0].blocks[0].operations):
             op = view.operation
-            rule = self.rules.get(op.name)
-            if rule is None:
-                continue
             with ir.InsertionPoint(op), op.location:
-                if rule(self, op):
+                if any(rule(self, op) for rule in self.rules.get(op.name, ())):
                     done.append(op)
         for op in reversed(done):
             self._leave(op)

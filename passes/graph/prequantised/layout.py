@@ -12,8 +12,7 @@ from stepwell.passes.graph.quantization.quantizer import fixed_tensor
 
 def transpose(islands: Islands, op: ir.Operation) -> bool:
     """Two dimensions exchanged, or all in another order."""
-    source, info = islands.floats.get(op.operands[0]), tb.tensor_info(op.results[0])
-    order = _order(op, len(info.shape)) if info is not None else None
+    source, order = islands.floats.get(op.operands[0]), order_of(op)
     if source is None or order is None:
         return False
     shape = ir.RankedTensorType(source.value.type).shape
@@ -30,7 +29,12 @@ def reshape(islands: Islands, op: ir.Operation) -> bool:
     return islands.note(op, with_value(source, numeric.ReshapeOp(source.value, kind).output))
 
 
-def _order(op: ir.Operation, rank: int) -> list[int] | None:
+def order_of(op: ir.Operation) -> list[int] | None:
+    """Where each dimension of the result comes from; None where that is not known."""
+    info = tb.tensor_info(op.results[0])
+    if info is None:
+        return None
+    rank = len(info.shape)
     if op.name == "torch.aten.permute":
         dims = tb.numbers(op.operands[1])
         return None if dims is None or None in dims else [int(dim) % rank for dim in dims if dim is not None]
