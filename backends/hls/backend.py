@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnable
-from stepwell.backends.hls import verilate
+from stepwell.backends.hls import tools, verilate
 from stepwell.backends.hls.describe import describe
 from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.generate import generate
@@ -124,7 +124,8 @@ class HlsBackend(Backend):
             simulator = (True, verilate.version())
         except ToolError as error:
             simulator = (False, error.hint or "")
-        return [("CIRCT (pycde)", *circt), ("Verilator", *simulator)]
+        others = [(tool.names[0], *tools.doctor(tool)) for tool in tools.OPTIONAL]
+        return [("CIRCT (pycde)", *circt), ("Verilator", *simulator), *others]
 
 
 def _is_quantised(target: Target) -> bool:

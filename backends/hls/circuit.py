@@ -70,7 +70,7 @@ class Circuit:
         key = (value, width)
         if key not in self._constants:
             # CIRCT reads i1 constants as signed: 1 is -1.
-            written = -value if width == 1 else value
+            written = -(value & 1) if width == 1 else value
             self._constants[key] = self._op(f"hw.constant {written} : i{width}", width)
         return self._constants[key]
 
@@ -176,10 +176,15 @@ class Circuit:
         )
         return register
 
-    def memory(self, name: str, depth: int, width: int, file: str = "") -> Memory:
-        """A memory; with ``file`` its words come from that file of hexadecimal lines before the first cycle."""
+    def memory(self, name: str, depth: int, width: int, file: str = "", style: str = "") -> Memory:
+        """A memory; with ``file`` its words come from that file of hexadecimal lines before the first cycle.
+
+        ``style``: ``block`` or ``distributed`` asks synthesis for block RAM or for look-up tables.
+        """
         memory = Memory(f"%{name}", depth, width)
-        self._lines.append(f"{memory.name} = sv.reg : {memory.type}")
+        attribute = f'#sv.attribute<"{"rom" if file else "ram"}_style" = "\\22{style}\\22">'
+        hint = f" {{sv.attributes = [{attribute}]}}" if style else ""
+        self._lines.append(f"{memory.name} = sv.reg{hint} : {memory.type}")
         if file:
             self._lines.append(f'sv.initial {{ sv.readmem {memory.name}, "{file}", MemBaseHex : {memory.type} }}')
         return memory

@@ -75,7 +75,7 @@ def test_cycles_are_counted(compiled: Any) -> None:
     _, function = compiled
     function(random_rows(5))
     assert function.facts["cycles_bound"] == 5 * 8 * 8 // 16
-    assert function.cycles <= function.facts["cycles_bound"] + 4
+    assert function.cycles <= function.facts["cycles_bound"] + 5
     assert function.facts["seconds"] == pytest.approx(function.cycles / 100e6)
 
 

@@ -22,8 +22,9 @@ class Linear(Component):
     """``out[n] = cast(clamp(round((bias[n] + sum_k in[k] * weight[k, n]) >> shift)))``, see ``stream.linear``.
 
     ``unroll``: elements of a row, and columns that they meet, in every cycle. A row is read once and kept for
-    the other columns; the next row comes in while the last columns of this one are computed. Four registers lie between
-    a row's last beat and its first result: operands, sum of products, accumulator, result.
+    the other columns; the next row comes in while the last columns of this one are computed. :attr:`latency` registers
+    lie between a row's last beat and its first result: operands (twice behind block RAM, which is slow), products,
+    their sum, accumulator, result.
     """
 
     kind: ClassVar[str] = "linear"
@@ -51,6 +52,16 @@ class Linear(Component):
         return self.outer // self.unroll[1]
 
     @property
+    def in_block_ram(self) -> bool:
+        """Whether the weights are in block RAM; fewer words than a look-up table has are not worth it."""
+        return self.row_beats * self.column_groups >= 64
+
+    @property
+    def latency(self) -> int:
+        """Registers between a row's last beat and its first result."""
+        return 6 if self.in_block_ram else 5
+
+    @property
     def rescale(self) -> Rescale:
         """What happens to the sums."""
         return Rescale(self.shift, self.rounding, self.clamp, self.output.bits)
@@ -62,10 +73,6 @@ class Linear(Component):
     @property
     def cycles(self) -> int:
         return self.input.shape[0] * self.row_beats * self.column_groups
-
-    @property
-    def latency(self) -> int:
-        return 4
 
     def schedule(self) -> Schedule:
         beats, groups = self.row_beats, self.column_groups
@@ -118,21 +125,22 @@ class _LinearCircuit:
     def build(self) -> Circuit:
         spec, c = self.spec, self.c
         beat, group, address, step = self._counters()
-        operands = self._row(beat, group, step)
-        word = self._delay("weights", self._weights(address), reset=False)
-        rows = self._delay("operands", operands, reset=False)
-        valid = self._delay("valid_1", step)
+        word, rows, valid = self._weights(address), self._row(beat, group, step), step
         # A flag that never changes costs nothing: constants stay constants.
         first = self._is(beat, 0) if beat else None
         last = self._is(beat, spec.row_beats - 1) if beat else None
-        for stage in (1, 2):
+        before = spec.latency - 2
+        for stage in range(1, before + 1):
+            if stage <= before - 2:
+                word = self._delay(f"weights_{stage}", word, reset=False)
+                rows = self._delay(f"operands_{stage}", rows, reset=False)
+            valid = self._delay(f"valid_{stage}", valid)
             first = self._delay(f"first_{stage}", first) if first else None
             last = self._delay(f"last_{stage}", last) if last else None
             group = self._delay(f"group_{stage}", group) if group else None
         sums = [self._delay(f"sum_{o}", s, reset=False) for o, s in enumerate(self._products(rows, word))]
-        valid = self._delay("valid_2", valid)
         totals = self._accumulate(sums, valid, first, group)
-        done = self._delay("valid_3", c.both(valid, last) if last else valid)
+        done = self._delay("done", c.both(valid, last) if last else valid)
         results = [
             self._delay(f"result_{o}", rescale.circuit(c, f"{o}", total), reset=False)
             for o, (total, rescale) in enumerate(totals)
@@ -183,8 +191,8 @@ class _LinearCircuit:
 
     def _weights(self, address: Wire | None) -> Wire:
         spec = self.spec
-        depth = spec.row_beats * spec.column_groups
-        memory = self.c.memory("weight", depth, spec.multipliers * spec.weight_bits, f"{spec.name}_weight.mem")
+        depth, style = spec.row_beats * spec.column_groups, "block" if spec.in_block_ram else ""
+        memory = self.c.memory("weight", depth, spec.multipliers * spec.weight_bits, f"{spec.name}_weight.mem", style)
         return self.c.read(memory, address or self.c.constant(0, 1))
 
     def _products(self, rows: Wire, word: Wire) -> list[Wire]:
@@ -198,7 +206,8 @@ class _LinearCircuit:
             for i in range(spec.unroll[0]):
                 value = c.bits(rows, i * spec.input.bits, spec.input.bits)
                 weight = c.bits(word, (o * spec.unroll[0] + i) * spec.weight_bits, spec.weight_bits)
-                terms.append(c.resize(c.multiply(value, weight), width))
+                product = self._delay(f"product_{o}_{i}", c.multiply(value, weight), reset=False)
+                terms.append(c.resize(product, width))
             sums.append(c.sum(terms))
         return sums
 

@@ -87,14 +87,34 @@ class Rescale:
         if low > highest or high < lowest:
             c.discard(f"{name}_whole", value)
             return c.constant(low if low > highest else high, self.bits)
-        if low > lowest:
-            value = c.choose(c.compare("slt", value, low), c.constant(low, value.width), value)
-        if high < highest:
-            value = c.choose(c.compare("sgt", value, high), c.constant(high, value.width), value)
+        below = self._below(c, value, low) if low > lowest else None
+        above = self._above(c, value, high) if high < highest else None
         value = c.resize(value, min(value.width, signed_width((low, high))))
+        if below:
+            value = c.choose(below, c.constant(low, value.width), value)
+        if above:
+            value = c.choose(above, c.constant(high, value.width), value)
         if value.width > self.bits and low <= lowest and highest <= high:
             c.discard(f"{name}_above", c.bits(value, self.bits, value.width - self.bits))
         return c.resize(value, self.bits)
+
+    @staticmethod
+    def _below(c: Circuit, value: Wire, low: int) -> Wire:
+        """Whether ``value`` is less than ``low``; for minus a power of two the bits above it tell."""
+        negative, power = c.bits(value, value.width - 1, 1), (~low).bit_length()
+        if low == 0:
+            return negative
+        if low != -(1 << power):
+            return c.compare("slt", value, low)
+        return c.both(negative, c.compare("ne", c.bits(value, power, value.width - 1 - power), -1))
+
+    @staticmethod
+    def _above(c: Circuit, value: Wire, high: int) -> Wire:
+        """Whether ``value`` is more than ``high``; for one less than a power of two the bits above it tell."""
+        positive, power = c.negate(c.bits(value, value.width - 1, 1)), high.bit_length()
+        if high != (1 << power) - 1:
+            return c.compare("sgt", value, high)
+        return c.both(positive, c.compare("ne", c.bits(value, power, value.width - 1 - power), 0))
 
 
 def modular(values: Array) -> Array:
