@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from bench import machine
+from bench.sections import update as put_sections
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "bench-cpu.md"
 
@@ -28,12 +28,7 @@ torch-mlir, weights as parameters packed when it loads; ONNX Runtime with all gr
 
 def update(sections: Mapping[str, str], order: list[str], path: Path = PAGE) -> None:
     """Put the text of ``sections`` in their places; the others stay as they are."""
-    kept = (
-        dict(re.findall(r"<!-- (\w+) -->\n(.*?)<!-- end -->\n", path.read_text(), re.DOTALL)) if path.exists() else {}
-    )
-    kept.update({name: text.rstrip() + "\n" for name, text in sections.items()})
-    parts = [f"<!-- {name} -->\n{kept[name]}<!-- end -->\n" for name in order if name in kept]
-    path.write_text("\n".join([_HEAD, *parts]))
+    put_sections(path, _HEAD, sections, order)
 
 
 def when(short: bool) -> str:

@@ -61,7 +61,7 @@ def test_a_latch_has_no_area() -> None:
 
 
 def test_yosys_says_why_it_refuses() -> None:
-    with pytest.raises(ToolError, match="yosys failed: ERROR: .*other") as info:
+    with pytest.raises(ToolError, match=r"yosys failed: ERROR: .*other") as info:
         synthesize("other", {"a.sv": b"module a(input x, output y); assign y = x; endmodule\n"}, "ecp5")
     assert "read_verilog -sv a.sv" in (info.value.hint or "")
 

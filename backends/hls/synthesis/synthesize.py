@@ -11,10 +11,11 @@ from pathlib import Path
 from stepwell.backends.hls.synthesis.area import Area, module_areas
 from stepwell.backends.hls.tools import YOSYS, write_files
 
-#: Family -> yosys's command. Modules stay apart, so that each has an area; no pads: a design is part of something.
+#: Family -> yosys's command. Modules stay apart, so that each has an area; no pads: a design is part of something. Wide
+#: look-up tables of an ECP5 are several narrow ones: without them layers were smaller and faster.
 FAMILIES = {
     "xilinx": "synth_xilinx -family xcup -noiopad -noclkbuf",
-    "ecp5": "synth_ecp5 -noflatten",
+    "ecp5": "synth_ecp5 -noflatten -nowidelut",
 }
 
 

@@ -1,0 +1,1 @@
+"""Generated hardware: area, clock, cycles; beside published figures and CIRCT's own routes."""
