@@ -65,6 +65,8 @@ int main(int argc, char** argv) {
   uint64_t reset_at = std::strtoull(argv[7], nullptr, 10);
 @DECLARE@
   for (size_t i = 0; i < inputs.size(); ++i) inputs[i].data = read_all(folder + "/in" + std::to_string(i) + ".bin");
+  Verilated::randReset(2);  // registers begin with anything
+  Verilated::randSeed(std::atoi(argv[5]) * 2 + 1);
   V@TOP@ top;
   bool in_ready[@INPUTS@] = {}, out_valid[@OUTPUTS@] = {}, out_ready[@OUTPUTS@] = {};
   std::vector<unsigned char> data[@OUTPUTS@];

@@ -52,6 +52,19 @@ def synthesize(top: str, files: Mapping[str, bytes], family: str) -> Netlist:
     return Netlist(top, module_areas(json.loads(text), top, family), text)
 
 
+def gate_level(top: str, files: Mapping[str, bytes]) -> bytes:
+    """The design as Verilog of gates and flip-flops without a state to begin with; memories are in it.
+
+    Raises:
+        ToolError: yosys is missing or refuses the files.
+    """
+    script = f"{read_script(top, files)}; synth -flatten -top {top}; check -assert; write_verilog -noattr netlist.v"
+    with tempfile.TemporaryDirectory(prefix="stepwell-synthesis-") as name:
+        write_files(Path(name), files)
+        YOSYS.run(["-q", "-p", script], Path(name))
+        return (Path(name) / "netlist.v").read_bytes()
+
+
 def read_script(top: str, files: Mapping[str, bytes]) -> str:
     """Yosys's commands that read the design; everything in it is defined."""
     sources = " ".join(name for name in files if name.endswith(".sv"))

@@ -1,0 +1,80 @@
+"""One small instance of every component, for checks that hold for all: netlists, formal proofs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from stepwell.backends.hls.components.base import Array, Component, Port
+from stepwell.backends.hls.components.elementwise import Add, Multiply
+from stepwell.backends.hls.components.linear import Linear
+from stepwell.backends.hls.components.requantize import Requantize
+from stepwell.backends.hls.design import Design, Sink
+
+_NIBBLE = (-8, 7)
+
+
+def _port(name: str, beat: int, *shape: int, bits: int = 4) -> Port:
+    return Port(name, bits, beat, shape)
+
+
+def _pair(cls: Any, name: str) -> Component:
+    ports = _port("left", 2, 3, 2), _port("right", 2, 3, 2)
+    return cls(name, ("left", "right"), "", ports, (_port("out", 2, 3, 2),), 1, "half-even", _NIBBLE)
+
+
+def _linear(name: str) -> Component:
+    ports = (_port("in", 2, 3, 4),), (_port("out", 1, 3, 2),)
+    details = {"weight_bits": 4, "weight_layout": "kn", "bias": f"{name}.bias", "accumulator": 10}
+    return Linear(
+        name, ("in",), "", *ports, inner=4, outer=2, unroll=(2, 1), weight=f"{name}.weight", **details,
+        shift=2, rounding="half-up", clamp=_NIBBLE,
+    )  # fmt: skip
+
+
+def _requantize(name: str) -> Component:
+    ports = (_port("in", 1, 5, bits=6),), (_port("out", 1, 5),)
+    return Requantize(name, ("in",), "", *ports, 3, "half-up", _NIBBLE, 5)
+
+
+#: Kind -> an instance called as asked, whose sources are called after its inputs.
+SMALL: dict[str, Callable[[str], Component]] = {
+    "add": lambda name: _pair(Add, name),
+    "linear": _linear,
+    "multiply": lambda name: _pair(Multiply, name),
+    "requantize": _requantize,
+}
+
+
+def alone(kind: str) -> Design:
+    """A design of one component."""
+    return side_by_side([kind])
+
+
+def side_by_side(kinds: list[str]) -> Design:
+    """A design of one component of each of ``kinds``, each with inputs and outputs of its own."""
+    inputs: list[Port] = []
+    components: list[Component] = []
+    outputs: list[Sink] = []
+    for kind in kinds:
+        component = SMALL[kind](f"{kind}0")
+        sources = tuple(f"{kind}_{port.name}" for port in component.inputs)
+        components.append(replace(component, sources=sources))
+        inputs += [replace(port, name=name) for port, name in zip(component.inputs, sources, strict=True)]
+        for stream, port in zip(component.streams, component.outputs, strict=True):
+            outputs.append(Sink(stream, replace(port, name=f"{kind}_{port.name}")))
+    return Design("stepwell_main", tuple(inputs), tuple(components), tuple(outputs))
+
+
+def parameters_of(design: Design) -> dict[str, Array]:
+    """Random weights."""
+    random = np.random.default_rng(0)
+    values: dict[str, Array] = {}
+    for component in design.components:
+        if isinstance(component, Linear):
+            values[component.weight] = random.integers(-8, 8, (component.inner, component.outer)).astype(np.int8)
+            values[component.bias] = random.integers(-30, 30, component.outer).astype(np.int32)
+    return values
