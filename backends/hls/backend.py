@@ -12,6 +12,7 @@ from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnabl
 from stepwell.backends.hls import tools, verilate
 from stepwell.backends.hls.describe import describe
 from stepwell.backends.hls.design import Design
+from stepwell.backends.hls.files.beside import files_beside
 from stepwell.backends.hls.generate import generate
 from stepwell.backends.hls.passes.size_fifos import SizeFifos
 from stepwell.backends.hls.runnable import HlsRunnable
@@ -91,7 +92,9 @@ class HlsBackend(Backend):
         lowered.context.values_read.update(names)
         sources = generate(design)
         files = {name: text.encode() for name, text in sources.items()}
-        files.update(design.memory_files(values))
+        memories = design.memory_files(values)
+        files.update(memories)
+        files.update(files_beside(design, sources, list(memories), values, lowered.target.integer("clock", 100)))
         files[_FILE_LIST] = "".join(f"{name}\n" for name in sources).encode()
         files[_DESIGN] = design.to_json().encode()
         facts = {

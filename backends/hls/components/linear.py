@@ -206,7 +206,9 @@ class _LinearCircuit:
             for i in range(spec.unroll[0]):
                 value = c.bits(rows, i * spec.input.bits, spec.input.bits)
                 weight = c.bits(word, (o * spec.unroll[0] + i) * spec.weight_bits, spec.weight_bits)
-                product = self._delay(f"product_{o}_{i}", c.multiply(value, weight), reset=False)
+                product = c.multiply(value, weight)
+                product = c.resize(product, min(product.width, width))
+                product = self._delay(f"product_{o}_{i}", product, reset=False)
                 terms.append(c.resize(product, width))
             sums.append(c.sum(terms))
         return sums

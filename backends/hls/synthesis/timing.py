@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stepwell.backends.hls.design import Design, axis_in, axis_out
+from stepwell.backends.hls.design import Design
+from stepwell.backends.hls.files.signals import buses
 from stepwell.backends.hls.synthesis.synthesize import Netlist, synthesize
 from stepwell.backends.hls.tools import NEXTPNR
 
@@ -58,15 +59,8 @@ def place_and_route(design: Design, files: Mapping[str, bytes], seed: int = 1) -
 
 def frame(design: Design, name: str) -> str:
     """Verilog of a module around ``design`` that has a register at each of its ports, but for clock and reset."""
-    inputs: dict[str, int] = {}
-    outputs: dict[str, int] = {}
-    for port in design.inputs:
-        inputs |= {f"{axis_in(port.name)}_tdata": 8 * port.bytes, f"{axis_in(port.name)}_tvalid": 1}
-        outputs[f"{axis_in(port.name)}_tready"] = 1
-    for sink in design.outputs:
-        prefix = axis_out(sink.port.name)
-        outputs |= {f"{prefix}_tdata": 8 * sink.port.bytes, f"{prefix}_tvalid": 1}
-        inputs[f"{prefix}_tready"] = 1
+    inputs = {name: width for bus in buses(design) for name, width in bus.inputs.items()}
+    outputs = {name: width for bus in buses(design) for name, width in bus.outputs.items()}
     ports = ["input clk", "input rst"]
     ports += [f"input [{width - 1}:0] {port}" for port, width in inputs.items()]
     ports += [f"output reg [{width - 1}:0] {port}" for port, width in outputs.items()]
