@@ -110,7 +110,8 @@ int main(int argc, char** argv) {
       out.waiting = out_valid[o] && !out_ready[o];
       out.held = data[o];
       if (out_valid[o] && out_ready[o]) {
-        out.data.insert(out.data.end(), data[o].begin(), data[o].end());
+        // Parameters come for ever.
+        if (out.next < out.beats * frames) out.data.insert(out.data.end(), data[o].begin(), data[o].end());
         ++out.next;
       }
       done = done && out.next >= out.beats * frames;

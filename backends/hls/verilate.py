@@ -17,6 +17,8 @@ _TIMEOUT = 600
 _HINT = "apt-get install verilator g++"
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 _DEFINES = ("-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_VCD=0")
+STYLE = ("-O3", "-fno-const-bit-op-tree")
+"""How to translate: without an optimisation that makes wrong code of synthesised netlists in 5.006."""
 _CXX = ("c++", "-std=gnu++17", "-O1", "-pthread", "-faligned-new", "-w")
 
 
@@ -72,7 +74,7 @@ def cache_folder() -> Path:
 
 def _build(top: str, sources: Mapping[str, bytes], bench: str, folder: Path) -> Path:
     _write(folder, sources)
-    style = ["-O3", "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal"]
+    style = [*STYLE, "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal"]
     _run([verilator(), "--cc", *style, "--top-module", top, "--Mdir", "model", *sources], folder)
     # One translation unit: the compiler reads Verilator's headers once.
     parts = sorted(path.name for path in (folder / "model").glob("*.cpp"))

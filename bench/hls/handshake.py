@@ -15,7 +15,7 @@ from torch_mlir.passmanager import PassManager
 
 from bench.hls.kernels import Array, Kernel, operands
 from stepwell.backends.hls.synthesis.synthesize import synthesize
-from stepwell.backends.hls.verilate import verilator
+from stepwell.backends.hls.verilate import STYLE, verilator
 from stepwell.support.errors import ToolError
 
 _LIMIT = 100_000_000
@@ -57,7 +57,7 @@ def _simulate(kernel: Kernel, source: str, inputs: list[Array]) -> tuple[int, Ar
         for number, values in enumerate(inputs):
             words = values.astype(np.int32).view(np.uint32).ravel()
             (folder / f"in{number}.mem").write_text("".join(f"{word:08x}\n" for word in words))
-        command = [verilator(), "--binary", "-O3", "-Wno-fatal", "-Wno-lint", "--top-module", "bench"]
+        command = [verilator(), "--binary", *STYLE, "-Wno-fatal", "-Wno-lint", "--top-module", "bench"]
         subprocess.run([*command, "bench.sv", "main.sv"], cwd=folder, check=True, capture_output=True)
         done = subprocess.run(["obj_dir/Vbench"], cwd=folder, check=True, capture_output=True, text=True)
         match = re.search(r"cycles (\d+)", done.stdout)

@@ -10,8 +10,13 @@ import numpy as np
 
 from stepwell.backends.hls.components.base import Array, Component, Port
 from stepwell.backends.hls.components.elementwise import Add, Multiply
+from stepwell.backends.hls.components.fifo import Fifo
+from stepwell.backends.hls.components.fork import Fork
 from stepwell.backends.hls.components.linear import Linear
 from stepwell.backends.hls.components.requantize import Requantize
+from stepwell.backends.hls.components.resize import Resize
+from stepwell.backends.hls.components.sign import Sign
+from stepwell.backends.hls.components.weight import Weight
 from stepwell.backends.hls.design import Design, Sink
 
 _NIBBLE = (-8, 7)
@@ -40,12 +45,26 @@ def _requantize(name: str) -> Component:
     return Requantize(name, ("in",), "", *ports, 3, "half-up", _NIBBLE, 5)
 
 
+def _fork(name: str) -> Component:
+    outputs = tuple(_port(port, 2, 3, 2) for port in Fork.output_names(2))
+    return Fork(name, ("in",), "", (_port("in", 2, 3, 2),), outputs)
+
+
+def _through(cls: Any, name: str, beat: int, *details: Any) -> Component:
+    return cls(name, ("in",), "", (_port("in", 2, 2, 6),), (_port("out", beat, 2, 6),), *details)
+
+
 #: Kind -> an instance called as asked, whose sources are called after its inputs.
 SMALL: dict[str, Callable[[str], Component]] = {
     "add": lambda name: _pair(Add, name),
+    "fifo": lambda name: _through(Fifo, name, 2, 4),
+    "fork": _fork,
     "linear": _linear,
     "multiply": lambda name: _pair(Multiply, name),
     "requantize": _requantize,
+    "resize": lambda name: _through(Resize, name, 3),
+    "sign": lambda name: _through(Sign, name, 2, 0, "floor", _NIBBLE),
+    "weight": lambda name: Weight(name, (), "", (), (_port("out", 2, 3, 4),), f"{name}.weight", (4,)),
 }
 
 
@@ -77,4 +96,6 @@ def parameters_of(design: Design) -> dict[str, Array]:
         if isinstance(component, Linear):
             values[component.weight] = random.integers(-8, 8, (component.inner, component.outer)).astype(np.int8)
             values[component.bias] = random.integers(-30, 30, component.outer).astype(np.int32)
+        if isinstance(component, Weight):
+            values[component.weight] = random.integers(-8, 8, component.weight_shape).astype(np.int8)
     return values

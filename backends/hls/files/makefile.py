@@ -10,7 +10,9 @@ SOURCES  := $(shell cat files.f)
 FRAMES   ?= 1
 # Percent of the cycles with a beat offered and with one taken, seed, limit of cycles, cycle of a reset (0: none).
 TRAFFIC  ?= 100 100 0 1000000000 0
-STYLE    := --cc --exe --build -O3 --x-assign unique --x-initial unique -Wno-fatal --top-module $(TOP)
+# Without one optimisation, which makes wrong code of gates in Verilator 5.006.
+STYLE    := --cc --exe --build -O3 -fno-const-bit-op-tree --x-assign unique --x-initial unique -Wno-fatal \
+            --top-module $(TOP)
 
 .PHONY: run waves lint cocotb clean
 simulation: $(SOURCES) bench.cpp
