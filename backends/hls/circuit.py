@@ -82,7 +82,11 @@ class Circuit:
         """Product of two signed wires, as wide as both together."""
         width = left.width + right.width
         a, b = self.resize(left, width), self.resize(right, width)
-        return self._op(f"comb.mul {a.name}, {b.name} : i{width}", width)
+        if {left, right} & set(self._constants.values()):
+            return self._op(f"comb.mul {a.name}, {b.name} : i{width}", width)
+        # Synthesis sees the operands' own widths, and so the right number of multipliers, in a signed product alone.
+        text = f'"$signed({{{{0}}}}) * $signed({{{{1}}}})"({a.name}, {b.name}) : (i{width}, i{width}) -> i{width}'
+        return self._op(f"sv.verbatim.expr {text}", width)
 
     def both(self, *bits: Wire) -> Wire:
         """Logical and."""

@@ -1,15 +1,15 @@
 // RUN: stepwell-opt %s --split-input-file --size-fifos | FileCheck %s
 // RUN: stepwell-opt %s --split-input-file --size-fifos --size-fifos | FileCheck %s
 
-// A residual connection: x waits until a row of 4 beats went through the layer and its 4 registers, and another FIFO:
+// A residual connection: x waits until a row of 4 beats went through the layer and its 5 registers, and another FIFO:
 // a row's only beat is cut in 4, and if it waited for that in the layer, that would stop and need 7 cycles for a row.
 // FIFOs that are there are sized anew.
 // CHECK: %[[X:.*]] = "stream.source"
 // CHECK: %[[F:.*]]:2 = "stream.fork"(%[[X]])
 // CHECK: %[[Y:.*]] = "stream.linear"(%[[F]]#1)
-// CHECK: %[[P:.*]] = "stream.fifo"(%[[Y]]) {depth = 5 : i64}
+// CHECK: %[[P:.*]] = "stream.fifo"(%[[Y]]) {depth = 6 : i64}
 // CHECK: %[[R:.*]] = "stream.resize"(%[[P]])
-// CHECK: %[[Q:.*]] = "stream.fifo"(%[[F]]#0) {depth = 9 : i64}
+// CHECK: %[[Q:.*]] = "stream.fifo"(%[[F]]#0) {depth = 10 : i64}
 // CHECK: "stream.add"(%[[Q]], %[[R]])
 // CHECK-NOT: stream.fifo
 "stream.graph"() ({
