@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.hls import components, loops, results
+from bench.hls import components, estimates, loops, results
 from bench.hls.section import Section
 from bench.sections import update
 
@@ -21,7 +21,9 @@ Written by `make bench-hls` (or `python -m bench.hls SECTION`, which renews one 
 compared with the bit-exact reference before anything is measured.
 """
 
-SECTIONS: dict[str, Section] = {section.name: section for section in (components.SECTION, loops.SECTION)}
+SECTIONS: dict[str, Section] = {
+    section.name: section for section in (components.SECTION, loops.SECTION, estimates.SECTION)
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,6 +13,7 @@ import torch
 import stepwell
 from stepwell.backends.hls.boundary import storage
 from stepwell.backends.hls.components.base import Array
+from stepwell.backends.hls.estimate.component import estimate_design
 from stepwell.backends.hls.runnable import HlsRunnable
 from stepwell.backends.hls.simulate import Simulation
 from stepwell.backends.hls.synthesis.area import Area
@@ -51,6 +52,7 @@ class Measured:
         xilinx, ecp5: areas.
         mhz: clock on an ECP5.
         slowest: where the path that sets it begins and ends.
+        guesses: areas by family as estimated, and ``guessed_ns``: the longest path.
     """
 
     seconds: float
@@ -63,6 +65,8 @@ class Measured:
     ecp5: Area
     mhz: float
     slowest: str
+    guesses: dict[str, Area]
+    guessed_ns: float
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -71,7 +75,9 @@ class Measured:
     @staticmethod
     def from_json(data: dict[str, Any]) -> Measured:
         """The inverse."""
-        return Measured(**{**data, **{family: Area(**data[family]) for family in ("xilinx", "ecp5")}})
+        areas = {family: Area(**data[family]) for family in ("xilinx", "ecp5")}
+        guesses = {family: Area(**area) for family, area in data["guesses"].items()}
+        return Measured(**{**data, **areas, "guesses": guesses})
 
 
 def measure(case: Case) -> Measured:
@@ -90,6 +96,7 @@ def measure(case: Case) -> Measured:
     run = runnable.simulator.run(frames)
     rate = run.cycles / (time.perf_counter() - began)
     ecp5, timing = place_and_route(design, files)
+    guesses = {family: estimate_design(design, family)[0] for family in ("xilinx", "ecp5")}
     return Measured(
         seconds,
         design.multipliers,
@@ -101,6 +108,8 @@ def measure(case: Case) -> Measured:
         ecp5.total,
         timing.mhz,
         timing.through,
+        {family: guess.area for family, guess in guesses.items()},
+        guesses["ecp5"].ns,
     )
 
 

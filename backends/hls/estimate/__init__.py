@@ -1,0 +1,1 @@
+"""Area and clock of a circuit before any tool has seen it."""

@@ -1,0 +1,87 @@
+"""The longest path between registers of a circuit, in ns on an ECP5: delays of its operations, added up.
+
+Numbers are of the device's fastest grade, routing included, fitted to what nextpnr reports for our components.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from stepwell.backends.hls.estimate.operations import Operation, Operations
+
+_CLOCK_TO_OUT = 1.2
+_SETUP = 0.3
+_BLOCK_RAM = 6.0
+"""From the clock to the word that a memory block without a second register gives."""
+
+_LOGIC = 0.9
+"""A look-up table and the wire to it."""
+
+_CARRY, _PER_BIT = 1.4, 0.035
+_MULTIPLIER = 5.2
+_DISTRIBUTED_RAM = 1.6
+_FANOUT = 0.22
+"""For each doubling of what a wire drives."""
+
+
+def longest_path(operations: Operations) -> float:
+    """ns between two clock edges that the slowest path needs; from inputs and to outputs as from and to registers."""
+    fanout = Counter(name for operation in operations.all.values() for name in operation.operands)
+    arrival: dict[str, float] = {}
+
+    def at(name: str) -> float:
+        """When the value is there."""
+        operation = operations.all.get(name)
+        if operation is None or operation.kind.startswith("seq."):
+            return _register(name, operation) + _spread(name)
+        if name not in arrival:
+            arrival[name] = 0.0 if operation.kind == "hw.constant" else _through(operation) + _spread(name)
+        return arrival[name]
+
+    def _spread(name: str) -> float:
+        return _FANOUT * math.log2(max(1, fanout[name]))
+
+    def _register(name: str, operation: Operation | None) -> float:
+        source = operations.all.get(operation.operands[0]) if operation is not None else None
+        return _BLOCK_RAM if source is not None and _is_block(operations, source) else _CLOCK_TO_OUT
+
+    def _through(operation: Operation) -> float:
+        return max((at(name) for name in operation.operands), default=0.0) + _delay(operation, operations)
+
+    slowest = 0.0
+    for operation in operations.all.values():
+        if operation.kind.startswith("seq.compreg"):
+            for name in operation.operands:
+                source = operations.all.get(name)
+                if source is None or not _is_block(operations, source):
+                    slowest = max(slowest, at(name) + _SETUP)
+    return slowest
+
+
+def _is_block(operations: Operations, operation: Operation) -> bool:
+    """Whether ``operation`` reads a memory block."""
+    slot = operations.all.get(operation.operands[0]) if operation.kind == "sv.read_inout" else None
+    memory = operations.memories.get(slot.operands[0]) if slot is not None else None
+    return memory is not None and memory.block
+
+
+def _delay(operation: Operation, operations: Operations) -> float:
+    kind, width = operation.kind, operation.width
+    if kind in ("comb.add", "comb.sub"):
+        return _CARRY + _PER_BIT * width
+    if kind == "comb.icmp":
+        wires = [operations.all.get(name) for name in operation.operands]
+        width = max((wire.width for wire in wires if wire is not None), default=1)
+        if operation.detail in ("eq", "ne"):
+            return _LOGIC * max(1, math.ceil(math.log(max(2, width), 4)))
+        return _CARRY + _PER_BIT * width
+    if kind in ("comb.and", "comb.or", "comb.xor"):
+        return _LOGIC * max(1, math.ceil(math.log(max(2, len(operation.operands)), 4)))
+    if kind == "comb.mux":
+        return _LOGIC
+    if kind == "comb.mul":
+        return _MULTIPLIER
+    if kind == "sv.read_inout":
+        return _DISTRIBUTED_RAM
+    return 0.0

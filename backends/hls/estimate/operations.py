@@ -1,0 +1,107 @@
+"""The operations of a circuit, read from its text: what is computed from what, and how wide it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_RESULT = re.compile(r"%([\w]+) = ([\w.]+) (.*)")
+_NAMES = re.compile(r"%([\w]+)")
+_WIDTH = re.compile(r"i(\d+)")
+MULTIPLY = "comb.mul"
+_KINDS = ("comb.", "seq.compreg", "hw.constant", "sv.read_inout", "sv.array_index_inout", "sv.verbatim.expr")
+_MEMORY = re.compile(r"uarray<(\d+)xi(\d+)>")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation.
+
+    Attributes:
+        name: of its result.
+        kind: as CIRCT calls it: ``comb.add``, ``seq.compreg.ce``, ...
+        operands: names of what it reads.
+        width: bits of its result.
+        needed: bits of the result that carry something: sign extension and constants leave fewer.
+    """
+
+    name: str
+    kind: str
+    operands: tuple[str, ...]
+    width: int
+    needed: int
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class MemoryBlock:
+    """A memory; ``block``: block RAM was asked for; ``initialised``: its words come from a file."""
+
+    depth: int
+    width: int
+    block: bool
+    initialised: bool
+
+
+@dataclass
+class Operations:
+    """All operations of a module by the name of their result, in the order of its text."""
+
+    all: dict[str, Operation] = field(default_factory=dict)
+    memories: dict[str, MemoryBlock] = field(default_factory=dict)
+
+
+def read_operations(text: str) -> Operations:
+    """The operations in a module as :meth:`Circuit.text` gives it; instances of other modules are left out."""
+    found = Operations()
+    for line in text.splitlines():
+        matched = _RESULT.match(line.strip())
+        if matched is None:
+            continue
+        name, kind, rest = matched.groups()
+        if kind == "sv.reg":
+            _add_memory(found.memories, name, rest, text)
+        elif kind.startswith(_KINDS):
+            found.all[name] = _operation(found.all, name, kind, rest)
+    return found
+
+
+def _add_memory(memories: dict[str, MemoryBlock], name: str, rest: str, text: str) -> None:
+    matched = _MEMORY.search(rest)
+    if matched is not None:
+        initialised = f"sv.readmem %{name}," in text
+        memories[name] = MemoryBlock(int(matched[1]), int(matched[2]), "block" in rest, initialised)
+
+
+def _operation(known: Mapping[str, Operation], name: str, kind: str, rest: str) -> Operation:
+    if kind == "sv.verbatim.expr":
+        kind = MULTIPLY  # the one expression that circuits write as SystemVerilog
+    operands = tuple(_NAMES.findall(rest.partition(" : ")[0]))
+    if kind == "hw.constant":
+        value, _, kind_text = rest.partition(" : ")
+        width = int(kind_text.removeprefix("i"))
+        return Operation(name, kind, (), width, int(value).bit_length(), value)
+    widths = [int(found) for found in _WIDTH.findall(rest.rpartition(" : ")[2])]
+    if kind == "comb.extract":
+        width = widths[-1]
+    elif kind == "comb.concat":
+        width = sum(widths)
+    elif kind == "comb.icmp":
+        width = 1
+    else:
+        width = widths[-1] if widths else 1
+    detail = rest.split()[0] if kind == "comb.icmp" else ""
+    return Operation(name, kind, operands, width, _needed(known, kind, operands, width), detail)
+
+
+def _needed(known: Mapping[str, Operation], kind: str, operands: tuple[str, ...], width: int) -> int:
+    if kind != "comb.concat":
+        return width
+    parts = [known.get(operand) for operand in operands]
+    spare = 0
+    for part in parts[:-1]:  # the first stands in the highest bits
+        if part is None or part.kind not in ("comb.replicate", "comb.extract"):
+            break
+        spare += part.width
+    return width - spare if parts[0] is not None and parts[0].kind == "comb.replicate" else width

@@ -1,0 +1,67 @@
+"""What is estimated before synthesis, beside what synthesis, placing and routing find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench import machine
+from bench.hls.measure import Case, measure
+from bench.hls.models import integer_linear
+from bench.hls.section import Section
+from bench.sections import table
+
+_TEXT = """Operations of each circuit are counted (`backends/hls/estimate/`); no tool is asked. In each cell: the
+estimate, and behind it what yosys and nextpnr found for the whole design.
+"""
+
+
+def _perceptron() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(16, 12), nn.ReLU(), nn.Linear(12, 8))
+    return model, (torch.randn(4, 16, generator=torch.Generator().manual_seed(1)),)
+
+
+def _samples() -> list[tuple[torch.Tensor, ...]]:
+    return [_perceptron()[1]]
+
+
+ROWS: dict[str, Case] = {
+    "linear 4 to 8, 4x4": Case(lambda: integer_linear(1, 4, 8), "parallelism=4x4"),
+    "linear 64 to 64, 4x4": Case(lambda: integer_linear(1, 64, 64), "parallelism=4x4"),
+    "linear 64 to 64, 8x8": Case(lambda: integer_linear(1, 64, 64), "parallelism=8x8"),
+    "linear 128 to 10, 4x2": Case(lambda: integer_linear(3, 128, 10), "parallelism=4x2"),
+    "perceptron 16-12-8, 4 bits": Case(_perceptron, "bits=4", _samples),
+    "perceptron 16-12-8, 8 bits": Case(_perceptron, "bits=8", _samples),
+    "perceptron 16-12-8, 12 bits": Case(_perceptron, "bits=12", _samples),
+}
+
+
+def _measure(row: str) -> dict[str, Any]:
+    measured = measure(ROWS[row])
+    pairs: dict[str, list[float]] = {}
+    for family, guess, found in (
+        ("xilinx", measured.guesses["xilinx"], measured.xilinx),
+        ("ecp5", measured.guesses["ecp5"], measured.ecp5),
+    ):
+        for what in ("lut", "ff", "dsp", "bram"):
+            pairs[f"{family} {what}"] = [getattr(guess, what), getattr(found, what)]
+    pairs["ns"] = [measured.guessed_ns, 1000 / measured.mhz]
+    return pairs
+
+
+def _text(rows: Mapping[str, dict[str, Any]]) -> str:
+    head = ["", "LUT", "FF", "DSP", "BRAM", "ECP5: LUT", "FF", "DSP", "BRAM", "ns"]
+    lines = [[row, *(_pair(*pair) for pair in data.values())] for row, data in rows.items() if row in ROWS]
+    return "\n".join(["## Estimates", "", _TEXT, machine.describe(), "", *table(head, lines)])
+
+
+def _pair(guess: float, found: float) -> str:
+    off = f" ({guess / found - 1:+.0%})" if found else ""
+    return f"{guess:.3g}, {found:.3g}{off}"
+
+
+SECTION = Section("estimates", list(ROWS), _measure, _text)
