@@ -16,6 +16,7 @@ from stepwell.backends.hls.files.beside import files_beside
 from stepwell.backends.hls.generate import generate
 from stepwell.backends.hls.passes.size_fifos import SizeFifos
 from stepwell.backends.hls.runnable import HlsRunnable
+from stepwell.backends.hls.synthesis.bitstream import bitstream
 from stepwell.backends.target import Target
 from stepwell.passes.graph.quantised_to_numeric import QuantisedToNumeric
 from stepwell.passes.graph.quantize import Quantize
@@ -42,17 +43,20 @@ class HlsBackend(Backend):
     options: ClassVar[Mapping[str, str]] = {
         "parallelism": "multipliers of a layer by its inputs and outputs: 4x4 (default: largest divisors up to 4)",
         "simulator": "verilator (default), or interpreter: the bit-exact reference in numpy",
-        "clock": "clock in MHz, for times in the report (default 100)",
+        "clock": "clock in MHz, for times in the report and constraints (default 100)",
+        "waves": "file that the simulator writes the signals of the last call to (FST); none by default",
         "bits": "width of inputs and of values between layers of a float model (default 8)",
         "weight-bits": "width of its weights (default: bits)",
         "rounding": "of its numbers: half-up (default), floor, half-even, ...",
     }
-    code_forms: ClassVar[tuple[str, ...]] = ("sv",)
+    code_forms: ClassVar[tuple[str, ...]] = ("sv", "bit")
 
     def resolve(self, target: Target) -> Target:
         super().resolve(target)
         target.choice("simulator", ("verilator", "interpreter"), "verilator")
         _unroll(target)
+        if "waves" in target.options and target.get("simulator") == "interpreter":
+            raise UsageError("option 'waves' of target 'hls' needs a simulator that has signals, not the interpreter")
         if target.integer("clock", 100) < 1:
             raise UsageError("option 'clock' of target 'hls' is a positive number of MHz")
         if _is_quantised(target):
@@ -103,12 +107,15 @@ class HlsBackend(Backend):
             "cycles_bound": design.cycles,
             "clock_mhz": lowered.target.integer("clock", 100),
             "simulator": lowered.target.get("simulator", "verilator"),
+            "waves": lowered.target.get("waves", ""),
         }
         return Code(files, facts, aligned_layout(lowered.parameters, dict.fromkeys(names)))
 
     def code_form(self, code: Code, form: str) -> bytes:
         if form not in self.code_forms:
             return super().code_form(code, form)
+        if form == "bit":
+            return bitstream(code.facts["top"], code.files)
         return b"\n".join(code.files[name] for name in code.files[_FILE_LIST].decode().split())
 
     def load(

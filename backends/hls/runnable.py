@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,7 @@ class HlsRunnable(Runnable):
 
     Args:
         files: SystemVerilog and memories by file name.
-        facts: those of the artifact; ``clock_mhz`` turns cycles into seconds.
+        facts: those of the artifact; ``clock_mhz`` turns cycles into seconds, ``waves`` names a file for waveforms.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class HlsRunnable(Runnable):
         parameters: Mapping[str, Array] | None = None,
     ) -> None:
         self.design = design
-        self.simulator = Simulator(design, files)
+        self.simulator = Simulator(design, files, Path(facts["waves"]) if facts["waves"] else None)
         self.signatures = signatures
         self.parameters = parameters
         self._clock = float(facts["clock_mhz"]) * 1e6

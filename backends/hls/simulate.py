@@ -61,10 +61,12 @@ class Simulator:
 
     Args:
         files: SystemVerilog (``.sv``) and memory contents (``.mem``) by file name.
+        waves: a file that every run writes the values of all signals to (FST), if one is wanted.
     """
 
-    def __init__(self, design: Design, files: Mapping[str, bytes]) -> None:
+    def __init__(self, design: Design, files: Mapping[str, bytes], waves: Path | None = None) -> None:
         self.design = design
+        self.waves = waves
         self.sources = {name: data for name, data in files.items() if name.endswith(".sv")}
         self.memories = {name: data for name, data in files.items() if name.endswith(".mem")}
 
@@ -74,7 +76,9 @@ class Simulator:
         Raises:
             ToolError: Verilator is missing or can't build. ExecutionError: the hardware broke the protocol or hangs.
         """
-        program = verilate.simulation(self.design.top, self.sources, testbench(self.design))
+        program = verilate.simulation(
+            self.design.top, self.sources, testbench(self.design), waves=self.waves is not None
+        )
         count = len(next(iter(frames.values())))
         with tempfile.TemporaryDirectory(prefix="stepwell-hls-") as name:
             folder = Path(name)
@@ -92,6 +96,8 @@ class Simulator:
         slowest = max(1, min(traffic.valid, traffic.ready))
         limit = 10_000 + 100 * 8 * frames * self.design.cycles // slowest
         arguments = [str(n) for n in (frames, traffic.valid, traffic.ready, traffic.seed, limit, traffic.reset_at)]
+        if self.waves is not None:
+            arguments.append(str(self.waves.absolute()))
         done = subprocess.run(
             [str(program), ".", *arguments],
             cwd=folder,

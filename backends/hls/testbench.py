@@ -16,6 +16,25 @@ _TEMPLATE = """\
 #include "V@TOP@.h"
 #include "verilated.h"
 
+#if VM_TRACE_FST
+#include "verilated_fst_c.h"
+struct Waves {
+  VerilatedFstC file;
+  uint64_t time = 0;
+  void open(V@TOP@& top, const char* path) {
+    Verilated::traceEverOn(true);
+    top.trace(&file, 99);
+    file.open(path);
+  }
+  void dump() { if (file.isOpen()) file.dump(time++); }
+};
+#else
+struct Waves {
+  void open(V@TOP@&, const char*) { std::fprintf(stderr, "built without waveforms\\n"); std::exit(2); }
+  void dump() {}
+};
+#endif
+
 struct Input { std::vector<unsigned char> data; size_t bytes, beats, next; bool valid; };
 struct Output { std::vector<unsigned char> data, held; size_t bytes, beats, next; bool waiting; };
 
@@ -54,9 +73,9 @@ static void set_ready(V@TOP@& top, const bool* ready) {
 }
 
 // Arguments: folder, frames, percent of cycles with valid offered, with ready given, seed, limit of cycles,
-// cycles after which reset is given once (0: never).
+// cycles after which reset is given once (0: never); then a file for waveforms, if they are wanted.
 int main(int argc, char** argv) {
-  if (argc != 8) return 2;
+  if (argc != 8 && argc != 9) return 2;
   const std::string folder = argv[1];
   const size_t frames = std::strtoull(argv[2], nullptr, 10);
   const unsigned valid_percent = std::atoi(argv[3]), ready_percent = std::atoi(argv[4]);
@@ -68,6 +87,8 @@ int main(int argc, char** argv) {
   Verilated::randReset(2);  // registers begin with anything
   Verilated::randSeed(std::atoi(argv[5]) * 2 + 1);
   V@TOP@ top;
+  Waves waves;
+  if (argc == 9) waves.open(top, argv[8]);
   bool in_ready[@INPUTS@] = {}, out_valid[@OUTPUTS@] = {}, out_ready[@OUTPUTS@] = {};
   std::vector<unsigned char> data[@OUTPUTS@];
   for (size_t o = 0; o < outputs.size(); ++o) data[o].resize(outputs[o].bytes);
@@ -91,9 +112,11 @@ int main(int argc, char** argv) {
     set_ready(top, out_ready);
     top.clk = 0;
     top.eval();
+    waves.dump();
     sample(top, in_ready, out_valid, data);
     top.clk = 1;
     top.eval();
+    waves.dump();
     if (reset > 0) { --reset; continue; }
     ++cycle;
     for (size_t i = 0; i < inputs.size(); ++i)

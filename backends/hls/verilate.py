@@ -15,8 +15,9 @@ from stepwell.support.errors import ToolError
 
 _TIMEOUT = 600
 _HINT = "apt-get install verilator g++"
+_WAVES_HINT = "waveforms need zlib: apt-get install zlib1g-dev"
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
-_DEFINES = ("-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_VCD=0")
+_DEFINES = ("-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE_VCD=0")
 STYLE = ("-O3", "-fno-const-bit-op-tree")
 """How to translate: without an optimisation that makes wrong code of synthesised netlists in 5.006."""
 _CXX = ("c++", "-std=gnu++17", "-O1", "-pthread", "-faligned-new", "-w")
@@ -52,17 +53,24 @@ def lint(top: str, sources: Mapping[str, bytes]) -> str:
         ).stderr.strip()
 
 
-def simulation(top: str, sources: Mapping[str, bytes], bench: str) -> Path:
+def simulation(top: str, sources: Mapping[str, bytes], bench: str, *, waves: bool = False) -> Path:
     """The program that simulates module ``top`` under the C++ test bench ``bench``; built if it is not in the cache.
+
+    With ``waves`` it can write waveforms, and is slower.
 
     Raises:
         ToolError: Verilator or the C++ compiler is missing, or refuses the files.
     """
-    parts = [version().encode(), bench.encode(), *(name.encode() + b"\0" + data for name, data in sources.items())]
+    parts = [
+        version().encode(),
+        bench.encode(),
+        repr((STYLE, waves)).encode(),
+        *(name.encode() + b"\0" + data for name, data in sources.items()),
+    ]
     folder = cache_folder() / hashlib.sha256(b"\0".join(parts)).hexdigest()
     if not (folder / "simulation").exists():
         with tempfile.TemporaryDirectory(prefix="stepwell-hls-") as name, new_folder(folder) as kept:
-            shutil.copy2(_build(top, sources, bench, Path(name)), kept / "simulation")
+            shutil.copy2(_build(top, sources, bench, Path(name), waves), kept / "simulation")
     return folder / "simulation"
 
 
@@ -72,27 +80,32 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "stepwell" / "simulations"
 
 
-def _build(top: str, sources: Mapping[str, bytes], bench: str, folder: Path) -> Path:
+def _build(top: str, sources: Mapping[str, bytes], bench: str, folder: Path, waves: bool) -> Path:
     _write(folder, sources)
     style = [*STYLE, "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal"]
+    if waves:
+        style += ["--trace-fst", "--trace-structs"]
     _run([verilator(), "--cc", *style, "--top-module", top, "--Mdir", "model", *sources], folder)
     # One translation unit: the compiler reads Verilator's headers once.
     parts = sorted(path.name for path in (folder / "model").glob("*.cpp"))
     (folder / "all.cpp").write_text("".join(f'#include "{part}"\n' for part in parts) + bench)
-    objects = [str(path) for path in _runtime()]
-    _run([*_CXX, *_includes(), "-Imodel", "all.cpp", *objects, "-o", "simulation"], folder)
+    objects = [str(path) for path in _runtime(waves)]
+    libraries = ["-lz"] if waves else []
+    _run([*_CXX, *_includes(waves), "-Imodel", "all.cpp", *objects, *libraries, "-o", "simulation"], folder)
     return folder / "simulation"
 
 
-def _runtime() -> list[Path]:
+def _runtime(waves: bool) -> list[Path]:
     """Objects of Verilator's runtime library, compiled once per version."""
-    folder = cache_folder() / f"runtime-{hashlib.sha256(version().encode()).hexdigest()[:16]}"
-    objects = [folder / f"{source}.o" for source in _RUNTIME]
+    sources = (*_RUNTIME, "verilated_fst_c.cpp") if waves else _RUNTIME
+    kind = hashlib.sha256(version().encode()).hexdigest()[:16] + ("-waves" if waves else "")
+    folder = cache_folder() / f"runtime-{kind}"
+    objects = [folder / f"{source}.o" for source in sources]
     if not all(path.exists() for path in objects):
         root = _root()
         with new_folder(folder) as kept:
-            for source in _RUNTIME:
-                _run([*_CXX, *_includes(), "-c", f"{root}/include/{source}", "-o", f"{source}.o"], kept)
+            for source in sources:
+                _run([*_CXX, *_includes(waves), "-c", f"{root}/include/{source}", "-o", f"{source}.o"], kept)
     return objects
 
 
@@ -100,9 +113,15 @@ def _root() -> str:
     return _run([verilator(), "--getenv", "VERILATOR_ROOT"], Path.cwd()).strip()
 
 
-def _includes() -> list[str]:
-    root = _root()
-    return [f"-I{root}/include", f"-I{root}/include/vltstd", *_DEFINES]
+def _includes(waves: bool) -> list[str]:
+    root, traced = _root(), int(waves)
+    return [
+        f"-I{root}/include",
+        f"-I{root}/include/vltstd",
+        *_DEFINES,
+        f"-DVM_TRACE={traced}",
+        f"-DVM_TRACE_FST={traced}",
+    ]
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -119,7 +138,8 @@ def _run(command: Sequence[str], folder: Path) -> str:
     except subprocess.TimeoutExpired:
         raise ToolError(f"{tool} took longer than {_TIMEOUT} s", hint="use fewer multipliers") from None
     if done.returncode != 0:
-        raise ToolError(f"{tool} failed: {_reason(done)}", hint=_HINT)
+        reason = _reason(done)
+        raise ToolError(f"{tool} failed: {reason}", hint=_WAVES_HINT if "zlib" in reason else _HINT)
     return done.stdout
 
 

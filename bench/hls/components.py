@@ -15,7 +15,7 @@ from bench.sections import table
 _TEXT = """8 bits in and out, one frame. *Last* is the cycle of the last result of the first frame, *steady* the cycles
 between frames back to back. Behind a number stands the library's, where it was measured with the same simulator and
 the same yosys; it streams its weights in, ours are in block RAM. LUT, FF, DSP and BRAM are those of
-`synth_xilinx -family xcup`, then of `synth_ecp5`. The clock is nextpnr's on an ECP5 (LFE5U-85F, fastest of its grades,
+`synth_xilinx -family xcup`, then of `synth_ecp5`. The clock is nextpnr's on an ECP5 (LFE5U-85F, speed grade 6,
 one seed), with a register at every port. Only our side can be placed: the library's sources are not at hand.
 """
 

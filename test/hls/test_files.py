@@ -14,9 +14,14 @@ import pytest
 import torch
 
 import stepwell
+from stepwell.backends.hls import verilate
+from stepwell.backends.hls.backend import HlsBackend
 from stepwell.backends.hls.boundary import pack, unpack
 from stepwell.backends.hls.files.constraints import lpf, xdc
 from stepwell.backends.hls.files.vendor_script import vivado_tcl
+from stepwell.backends.hls.synthesis.bitstream import bitstream
+from stepwell.backends.hls.testbench import testbench
+from stepwell.support.errors import ToolError, UsageError
 
 _IPXACT = {"i": "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"}
 
@@ -121,3 +126,51 @@ def test_vendor_script_reads_every_file() -> None:
     script = vivado_tcl("top", ["a.sv", "top.sv"], ["a.mem"])
     for line in ("read_verilog -sv a.sv", "read_verilog -sv top.sv", "read_mem a.mem", "read_xdc model.xdc"):
         assert line in script.splitlines()
+
+
+def test_waveforms_of_the_last_call(tmp_path: Path) -> None:
+    file, x = tmp_path / "run.fst", torch.full((3, 8), -7, dtype=torch.int8)
+    function = stepwell.compile(Layer(), (x,), target=f"hls,parallelism=1x1,waves={file}", cache=False)
+    assert not file.exists()
+    assert torch.equal(function(x), Layer()(x))
+    data = file.read_bytes()
+    # The header block of an FST file: type 0, 329 bytes; then first and last time of 2 steps a cycle, reset included.
+    assert data[:9] == bytes([0, 0, 0, 0, 0, 0, 0, 1, 73])
+    assert int.from_bytes(data[9:17], "big") == 0
+    assert int.from_bytes(data[17:25], "big") == 2 * (function.cycles + 3) - 1
+
+
+def test_waveforms_need_a_simulator_with_signals() -> None:
+    target = "hls,simulator=interpreter,waves=a.fst"
+    with pytest.raises(UsageError, match="option 'waves' of target 'hls' needs a simulator that has signals"):
+        stepwell.compile(Layer(), (torch.zeros(3, 8, dtype=torch.int8),), target=target)
+
+
+def test_a_program_without_waveforms_says_so(compiled: tuple[Any, Path], tmp_path: Path) -> None:
+    simulator = compiled[0].runnable.simulator
+    program = verilate.simulation(simulator.design.top, simulator.sources, testbench(simulator.design))
+    (tmp_path / "in0.bin").write_bytes(b"")
+    done = _run(str(program), ".", "0", "100", "100", "0", "1", "0", "a.fst", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "built without waveforms\n")
+
+
+def test_missing_zlib_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    compiler = tmp_path / "c++"
+    compiler.write_text("#!/bin/sh\necho 'fstapi.c:1: fatal error: zlib.h: No such file or directory' >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source = b"module top(input clk, rst, output o); assign o = clk & rst; endmodule\n"
+    with pytest.raises(ToolError, match=r"zlib\.h") as info:
+        verilate.simulation("top", {"top.sv": source}, "", waves=True)
+    assert info.value.hint == "waveforms need zlib: apt-get install zlib1g-dev"
+
+
+@pytest.mark.slow
+def test_bitstream_for_an_ecp5() -> None:
+    x = torch.zeros(3, 8, dtype=torch.int8)
+    function = stepwell.compile(Layer(), (x,), target="hls,parallelism=4x2,clock=25", cache=False)
+    bits = HlsBackend().code_form(function.code, "bit")
+    assert bits.startswith(b"\xff\x00Part: LFE5U-85F-6CABGA756")
+    with pytest.raises(ToolError, match=r"nextpnr-ecp5 failed: ERROR: .*400"):
+        bitstream(function.code.facts["top"], function.code.files | {"model.lpf": lpf(400).encode()})
