@@ -23,14 +23,15 @@ def _measure(row: str) -> dict[str, Any]:
 
 def _text(rows: Mapping[str, dict[str, Any]]) -> str:
     head = ["", "multiplications", "handshake: cycles", "LUT", "FF", "DSP", "published cycles"]
-    lines = []
+    lines: list[list[str]] = []
+    reasons: dict[str, list[str]] = {}
     for row, data in rows.items():
-        kernel, area = KERNELS[row], data["area"]
-        known = isinstance(area, dict)
-        cells = [f"{area[key]}" if known else "-" for key in ("lut", "ff", "dsp")]
-        lines.append([row, f"{kernel.multiplications}", f"{data['cycles']}", *cells, f"{kernel.published or '-'}"])
-    reasons = {data["area"]: row for row, data in rows.items() if isinstance(data["area"], str)}
-    notes = [f"- {row}: {reason}" for reason, row in reasons.items()]
+        kernel = KERNELS[row]
+        cells = [f"{data.get(key, '-')}" for key in ("cycles", "lut", "ff", "dsp")]
+        lines.append([row, f"{kernel.multiplications}", *cells, f"{kernel.published or '-'}"])
+        if "error" in data:
+            reasons.setdefault(data["error"], []).append(row)
+    notes = [f"- {', '.join(named)}: {reason}" for reason, named in reasons.items()]
     return "\n".join(["## Loop nests", "", _TEXT, machine.describe(), "", *table(head, lines), "", *notes])
 
 
