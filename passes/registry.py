@@ -50,6 +50,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "bind-parameters": "stepwell.passes.hardware.bind_parameters:BindParameters",
     "linalg-to-stream": "stepwell.passes.hardware.linalg_to_stream:LinalgToStream",
     "numeric-to-stream": "stepwell.passes.hardware.numeric_to_stream:NumericToStream",
+    "balance": "stepwell.backends.hls.passes.balance:Balance",
     "size-fifos": "stepwell.backends.hls.passes.size_fifos:SizeFifos",
     # buffer
     "bind-outputs": "stepwell.passes.buffer.bind_outputs:BindOutputs",

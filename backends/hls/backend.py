@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,6 +13,8 @@ from stepwell.backends.hls.describe import describe
 from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.files.beside import files_beside
 from stepwell.backends.hls.generate import generate
+from stepwell.backends.hls.parallel_file import PARALLEL, write_parallel
+from stepwell.backends.hls.parallelism import balance_of, unroll_of, with_choice
 from stepwell.backends.hls.passes.size_fifos import SizeFifos
 from stepwell.backends.hls.runnable import HlsRunnable
 from stepwell.backends.hls.synthesis.bitstream import bitstream
@@ -41,7 +42,10 @@ class HlsBackend(Backend):
     name: ClassVar[str] = "hls"
     summary: ClassVar[str] = "SystemVerilog, run in a simulator (linear layers of integers, or quantised)"
     options: ClassVar[Mapping[str, str]] = {
-        "parallelism": "multipliers of a layer by its inputs and outputs: 4x4 (default: largest divisors up to 4)",
+        "parallelism": "multipliers of every layer by its inputs and outputs: 4x4 (default: largest divisors up to 4); "
+        "or parallel.toml of an artifact, edited",
+        "multipliers": "so many at most, spread so that no layer waits for long",
+        "rate": "results per second at the clock, with the fewest multipliers",
         "simulator": "verilator (default), or interpreter: the bit-exact reference in numpy",
         "clock": "clock in MHz, for times in the report and constraints (default 100)",
         "waves": "file that the simulator writes the signals of the last call to (FST); none by default",
@@ -54,11 +58,13 @@ class HlsBackend(Backend):
     def resolve(self, target: Target) -> Target:
         super().resolve(target)
         target.choice("simulator", ("verilator", "interpreter"), "verilator")
-        _unroll(target)
         if "waves" in target.options and target.get("simulator") == "interpreter":
             raise UsageError("option 'waves' of target 'hls' needs a simulator that has signals, not the interpreter")
         if target.integer("clock", 100) < 1:
             raise UsageError("option 'clock' of target 'hls' is a positive number of MHz")
+        target = with_choice(target)
+        unroll_of(target)
+        balance_of(target)
         if _is_quantised(target):
             _quantize(target)
         return target
@@ -84,9 +90,9 @@ class HlsBackend(Backend):
         if _is_quantised(target):
             scales = Stage("scales", "graph", [QuantisedToNumeric()])
             fixed = Stage("fixed", "graph", [_quantize(target)])
-            parts = [NumericToStream(unroll=_unroll(target)), SizeFifos(), BindParameters()]
+            parts = [NumericToStream(unroll=unroll_of(target)), balance_of(target), SizeFifos(), BindParameters()]
             return Pipeline([graph_stage(), scales, fixed, Stage("hardware", "hardware", [*parts])])
-        passes = [LinalgToStream(unroll=_unroll(target)), SizeFifos(), BindParameters()]
+        passes = [LinalgToStream(unroll=unroll_of(target)), balance_of(target), SizeFifos(), BindParameters()]
         return Pipeline([graph_stage(), tensor_stage(), Stage("hardware", "hardware", [*passes])])
 
     def emit(self, lowered: Lowered) -> Code:
@@ -101,6 +107,7 @@ class HlsBackend(Backend):
         files.update(files_beside(design, sources, list(memories), values, lowered.target.integer("clock", 100)))
         files[_FILE_LIST] = "".join(f"{name}\n" for name in sources).encode()
         files[_DESIGN] = design.to_json().encode()
+        files[PARALLEL] = write_parallel(design).encode()
         facts = {
             "top": design.top,
             "multipliers": design.multipliers,
@@ -147,17 +154,3 @@ def _quantize(target: Target) -> Quantize:
     """The pass with the target's options; raises as it does."""
     bits = target.integer("bits", _DEFAULT_BITS)
     return Quantize(bits, target.integer("weight-bits", bits), target.get("rounding", "half-up"))
-
-
-def _unroll(target: Target) -> tuple[int, ...]:
-    """The option ``parallelism`` as (inputs, outputs); empty for the default."""
-    text = target.get("parallelism")
-    if not text:
-        return ()
-    match = re.fullmatch(r"(\d+)x(\d+)", text)
-    if match is None or int(match[1]) < 1 or int(match[2]) < 1:
-        raise UsageError(
-            f"option 'parallelism' of target 'hls' takes two positive numbers, not '{text}'",
-            hint="write parallelism=4x4: multipliers by inputs and by outputs",
-        )
-    return int(match[1]), int(match[2])

@@ -81,6 +81,11 @@ class Design:
         return [values[sink.source] for sink in self.outputs]
 
     @property
+    def computing(self) -> list[Component]:
+        """The components without what only joins them."""
+        return [component for component in self.components if not component.wiring]
+
+    @property
     def parameters(self) -> list[str]:
         """Names of the weights that the components hold, each once."""
         return list(dict.fromkeys(name for component in self.components for name in component.parameters))

@@ -1,9 +1,10 @@
 """When the beats of a design move at steady state, and how many must be kept between two components for that.
 
-A frame takes ``period`` cycles: those of the slowest component. Every component's steps are placed twice: as early as
-its inputs allow, then as late as its readers do. A beat that still waits needs a FIFO: components stop as a whole when
-their output waits, so nothing else may keep it. That schedule can be met by the hardware with these FIFOs, so there is
-no deadlock, and no frame takes longer.
+A frame takes ``period`` cycles: those of the slowest component. Steps are placed as early as inputs allow, then, from
+the results backwards, as late as readers allow: that says when the design's inputs are wanted. With inputs at that time
+steps are placed as early as they can be. A beat that still waits needs a FIFO: components stop as a whole when their
+output waits, so nothing else may keep it. With these FIFOs the hardware can meet that schedule: it does not
+lock up.
 """
 
 from __future__ import annotations
@@ -43,32 +44,40 @@ class Timing:
         self.schedules = {component.name: component.schedule() for component in self.design.components}
         ports = [*self.design.inputs, *(sink.port for sink in self.design.outputs)]
         self.period = max([*(s.steps for s in self.schedules.values()), *(port.beats for port in ports)])
-        self._makers = {stream: c for c in self.design.components for stream in c.streams}
+        # Who feeds the design, and memories, may wait for ever.
+        self._makers = {stream: c for c in self.design.components if c.sources for stream in c.streams}
         self._sources = {(c.name, i): source for c in self.design.components for i, source in enumerate(c.sources)}
-        self._stops: dict[Edge, Steps] = {}
+        self.offered = {port.name: np.arange(port.beats) for port in self.design.inputs}
         self._early()
+        self._stops = {edge: self._stop(edge) for edge in self.needed if edge not in self.queues}
         self._late()
+        self._early()
 
     def waits(self) -> list[Edge]:
-        """Where beats wait and nothing may keep them: neither a FIFO nor who feeds the design, nor a memory."""
-        return [edge for edge in self.needed if edge not in self.queues and self._keeps_nothing(edge)]
+        """Where beats wait and no FIFO keeps them."""
+        made = [edge for edge in self.needed if self._sources[edge] in self._makers and edge not in self.queues]
+        return [edge for edge in made if np.any(self.offered[self._sources[edge]] < self.needed[edge])]
 
     def blocks(self) -> dict[Edge, int]:
-        """Where a reader that is late costs a component the time that it does not have, and how many beats a FIFO must
-        keep against that.
+        """Where a stop costs a component time that it does not have, and how many beats a FIFO must keep against that.
 
-        A component that stops keeps the gaps between its beats: each stop may cost as many cycles as it has registers.
+        A component that stops keeps the gaps between its beats, as many as it has registers: it loses so many cycles,
+        and the reader that made it stop waits for them afterwards.
         """
-        found: dict[Edge, int] = {}
+        lost: dict[str, list[tuple[int, Edge, int]]] = {component.name: [] for component in self.design.components}
         for edge, stops in self._stops.items():
-            cost = [(c.latency, int(np.minimum(stops, c.latency).sum())) for c in self._held_up(edge)]
-            short = [
-                latency
-                for c, (latency, lost) in zip(self._held_up(edge), cost, strict=True)
-                if self.schedules[c.name].steps + lost > self.period and lost
-            ]
-            if short:
-                found[edge] = 1 + max(short)
+            held_up = self._held_up(edge)
+            for component in held_up:
+                lost[component.name].append((_within(stops, component.latency), edge, component.latency))
+            gaps = sum(component.latency for component in held_up)
+            lost[edge[0]].append((_within(stops, gaps), edge, gaps))
+        found: dict[Edge, int] = {}
+        for component in self.design.components:
+            spare = self.period - component.cycles
+            for cycles, edge, gaps in sorted(lost[component.name]):  # cheap stops may stay as long as there is time
+                spare -= cycles
+                if cycles and spare < 0:
+                    found[edge] = max(found.get(edge, 0), 1 + gaps)
         return found
 
     def _held_up(self, edge: Edge) -> list[Component]:
@@ -93,9 +102,7 @@ class Timing:
         return int(np.max(np.arange(count) + 1 - left))
 
     def _early(self) -> None:
-        """Every step as soon as its inputs are there; inputs come a beat a cycle."""
-        for port in self.design.inputs:
-            self.offered[port.name] = np.arange(port.beats)
+        """Every step as soon as its inputs are there."""
         for component in self.design.components:
             schedule = self.schedules[component.name]
             ready = np.full(schedule.steps, -_NEVER)
@@ -106,12 +113,11 @@ class Timing:
             both = np.concatenate([ready - self.period, ready]) - count
             times = (np.maximum.accumulate(both) + count)[schedule.steps :]
             self._send(component, schedule, times)
-            for number, source in enumerate(component.sources):
-                if (component.name, number) not in self.queues:
-                    self._stop((component.name, number), self.offered[source], times[schedule.takes[number]])
+            for number, (needs, takes) in enumerate(zip(schedule.needs, schedule.takes, strict=True)):
+                self.needed[component.name, number], self.taken[component.name, number] = times[needs], times[takes]
 
     def _late(self) -> None:
-        """From the results as they are early, every step as late as its readers allow."""
+        """From the results as they are early, every step as late as its readers allow; so when inputs are wanted."""
         wanted: dict[str, Steps] = {sink.source: self.offered[sink.source] for sink in self.design.outputs}
         for component in reversed(self.design.components):
             schedule = self.schedules[component.name]
@@ -121,28 +127,31 @@ class Timing:
             count = np.arange(2 * schedule.steps)
             both = np.concatenate([due, due + self.period]) - count
             times = (np.minimum.accumulate(both[::-1])[::-1] + count)[: schedule.steps]
-            self._send(component, schedule, times)
             for number, source in enumerate(component.sources):
-                edge = component.name, number
-                self.needed[edge], self.taken[edge] = times[schedule.needs[number]], times[schedule.takes[number]]
-                latest = self.needed[edge] - self.queues.get(edge, 0)
+                latest = times[schedule.needs[number]] - self.queues.get((component.name, number), 0)
                 wanted[source] = np.minimum(wanted[source], latest) if source in wanted else latest
         for port in self.design.inputs:
             self.offered[port.name] = wanted[port.name]
 
-    def _stop(self, edge: Edge, offered: Steps, taken: Steps) -> None:
-        """Cycles for which ``edge`` stops before each beat, as the maker notices."""
-        before = np.concatenate([taken[-1:] - self.period, taken[:-1]])
-        self._stops[edge] = np.maximum(0, np.minimum(taken - offered, taken - before - 1))
+    def _stop(self, edge: Edge) -> Steps:
+        """Cycles that a maker waits before each beat of ``edge`` is taken; the first of a frame may be there early."""
+        taken, offered = self.taken[edge], self.offered[self._sources[edge]]
+        idle = taken - np.concatenate([taken[-1:] - self.period, taken[:-1]]) - 1
+        stops: Steps = np.maximum(0, np.minimum(taken - offered, idle))
+        name, number = edge
+        schedule = self.schedules[name]
+        takes = schedule.takes[number]
+        stops[0] = max(stops[0], takes[0] + schedule.steps - takes[-1] - 1)
+        return stops
 
     def _send(self, component: Component, schedule: Schedule, times: Steps) -> None:
         for stream, sends in zip(component.streams, schedule.sends, strict=True):
             self.offered[stream] = times[sends] + schedule.latency
 
-    def _keeps_nothing(self, edge: Edge) -> bool:
-        source = self._sources[edge]
-        maker = self._makers.get(source)
-        return maker is not None and bool(maker.inputs) and bool(np.any(self.offered[source] < self.needed[edge]))
+
+def _within(stops: Steps, most: int) -> int:
+    """All stops together, none counted for more than ``most`` cycles."""
+    return int(np.minimum(stops, most).sum())
 
 
 def fifo_depths(design: Design, latency: Callable[[Edge, int], int]) -> dict[Edge, int]:

@@ -175,7 +175,7 @@ def test_parallelism_that_does_not_divide_names_what_does() -> None:
         ("hls,parallelism=4", "write parallelism=4x4"),
         ("hls,parallelism=0x4", "two positive numbers"),
         ("hls,simulator=modelsim", "one of verilator, interpreter"),
-        ("hls,clock=0", "positive number of MHz"),
+        ("hls,clock=0", "'clock' of target 'hls' is a positive number"),
         ("hls,speed=9", "has no option 'speed'"),
     ],
 )

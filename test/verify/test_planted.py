@@ -94,6 +94,7 @@ CASES = [
     Case("gpu-to-loops", "chain", SUB, insert=(("gpu-kernel-outlining", "gpu-to-loops"),), until="kernel"),
     Case("linalg-to-stream", "integer", change("stream.linear", "1 : i64", "shift")),
     Case("numeric-to-stream", "perceptron", change("stream.linear", "1 : i64", "shift")),
+    Case("balance", "integer", change("stream.linear", "1 : i64", "shift")),
     Case("size-fifos", "integer", change("stream.linear", "1 : i64", "shift")),
     Case("bind-parameters", "integer", change("stream.linear", "1 : i64", "shift")),
 ]

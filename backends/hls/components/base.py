@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -80,6 +81,10 @@ class Port:
         """Beats of one frame."""
         return int(np.prod(self.shape)) // self.beat
 
+    def cut(self, beat: int) -> Port:
+        """The same in beats of ``beat`` elements."""
+        return replace(self, beat=beat)
+
 
 @dataclass(frozen=True)
 class Component(ABC):
@@ -93,6 +98,7 @@ class Component(ABC):
         kind: its operation is ``stream.KIND``.
         reads: names of its inputs; by default one.
         writes: names of its outputs; by default one. Where their number differs, ``output_names`` says them.
+        wiring: whether it computes nothing and only joins others, so that it follows from their parallelism.
         name: of the hardware module and its instance.
         sources: the stream that each of its inputs reads: an input of the design, or one of some ``streams``.
         location: where in the model it comes from.
@@ -101,6 +107,7 @@ class Component(ABC):
     kind: ClassVar[str]
     reads: ClassVar[tuple[str, ...]] = ("in",)
     writes: ClassVar[tuple[str, ...]] = ("out",)
+    wiring: ClassVar[bool] = False
 
     name: str
     sources: tuple[str, ...]
@@ -160,6 +167,22 @@ class Component(ABC):
         """Cycles that a frame takes at least."""
 
     @property
+    def parallelism(self) -> tuple[int, ...]:
+        """How much it does at once, as users set it; by default the elements of a beat."""
+        return (self.outputs[0].beat,)
+
+    def choices(self) -> Sequence[tuple[int, ...]]:
+        """Every parallelism that it could have; by default what divides the innermost sizes of all streams."""
+        sizes = [port.shape[-1] for port in (*self.inputs, *self.outputs)]
+        return [(factor,) for factor in divisors(math.gcd(*sizes))]
+
+    def spread(self, parallelism: tuple[int, ...]) -> Self:
+        """The same with one of the ``choices``; by default all streams come in such beats."""
+        (beat,) = parallelism
+        inputs, outputs = (tuple(port.cut(beat) for port in ports) for ports in (self.inputs, self.outputs))
+        return replace(self, inputs=inputs, outputs=outputs)
+
+    @property
     def latency(self) -> int:
         """Cycles from taking a beat until what it makes is offered: registers on the way; 2 by default."""
         return 2
@@ -171,3 +194,8 @@ class Component(ABC):
         """
         come, go = ([port.beats for port in ports] for ports in (self.inputs, self.outputs))
         return evenly(self.cycles, come, go, self.latency)
+
+
+def divisors(size: int) -> list[int]:
+    """All of them, in order."""
+    return [factor for factor in range(1, size + 1) if size % factor == 0]

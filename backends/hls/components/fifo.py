@@ -22,6 +22,7 @@ class Fifo(Component):
     """
 
     kind: ClassVar[str] = "fifo"
+    wiring: ClassVar[bool] = True
 
     depth: int
 

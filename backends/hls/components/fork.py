@@ -15,6 +15,7 @@ class Fork(Component):
     """Each output takes a beat in its own time; the input moves when all have it. A flag for each output, no data."""
 
     kind: ClassVar[str] = "fork"
+    wiring: ClassVar[bool] = True
 
     @classmethod
     def output_names(cls, count: int) -> tuple[str, ...]:

@@ -10,15 +10,16 @@ from typing import ClassVar
 import numpy as np
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.backends.hls.components.base import Array, Component
+from stepwell.backends.hls.components.base import Array
 from stepwell.backends.hls.components.counter import address_width
 from stepwell.backends.hls.components.rescale import Rescale, modular, wrap
 from stepwell.backends.hls.components.schedule import Schedule
+from stepwell.backends.hls.components.unrolled import Unrolled
 from stepwell.backends.hls.components.words import word
 
 
 @dataclass(frozen=True)
-class Linear(Component):
+class Linear(Unrolled):
     """``out[n] = cast(clamp(round((bias[n] + sum_k in[k] * weight[k, n]) >> shift)))``, see ``stream.linear``.
 
     ``unroll``: elements of a row, and columns that they meet, in every cycle. A row is read once and kept for
@@ -31,7 +32,6 @@ class Linear(Component):
 
     inner: int
     outer: int
-    unroll: tuple[int, int]
     weight: str
     weight_bits: int
     weight_layout: str

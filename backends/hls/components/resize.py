@@ -43,6 +43,7 @@ class Resize(Component):
     """
 
     kind: ClassVar[str] = "resize"
+    wiring: ClassVar[bool] = True
 
     @property
     def multipliers(self) -> int:

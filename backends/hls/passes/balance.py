@@ -1,0 +1,125 @@
+"""balance: the parallelism of hardware components by a budget, a rate, or by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch_mlir import ir
+
+from stepwell.backends.hls.balancing import Balancing
+from stepwell.backends.hls.components.base import Component
+from stepwell.backends.hls.describe import describe
+from stepwell.backends.hls.parallel_file import choice_text
+from stepwell.backends.hls.passes.spreading import spread
+from stepwell.passes.base import Pass, PassContext
+from stepwell.support.errors import UnsupportedError, UsageError
+
+
+@dataclass
+class Balance(Pass):
+    """Choose the parallelism of each component so that none waits for long; without options nothing changes.
+
+    Attributes:
+        multipliers: the fastest graph with so many at most; 0 for no limit.
+        rate: results per second; the fewest multipliers that give so many; 0 for none asked for.
+        clock: in MHz, for ``rate``.
+        choice: parallelism by name of component, as in ``linear0:4x4``; others stay as they are.
+    """
+
+    name: ClassVar[str] = "balance"
+    summary: ClassVar[str] = "the parallelism of hardware components by a budget, a rate, or by name"
+    anchor: ClassVar[str] = "builtin.module"
+
+    multipliers: int = 0
+    rate: int = 0
+    clock: int = 100
+    choice: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if min(self.multipliers, self.rate) < 0 or self.clock < 1:
+            raise UsageError(f"options of pass '{self.name}' are positive numbers")
+        if self.choice and (self.multipliers or self.rate):
+            raise UsageError(f"pass '{self.name}' takes either a choice or a budget")
+        self._named = dict(_parse(text) for text in self.choice)
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        if not (self.multipliers or self.rate or self.choice):
+            return
+        design = describe(op)
+        chosen = self._named
+        if self.choice:
+            _check(chosen, design.computing)
+        else:
+            balancing = Balancing(design)
+            chosen = dict(balancing.choose(self._cycles(balancing)))
+        spread(op, chosen)
+        context.note(self.name, choice=choice_text(chosen))
+
+    def _cycles(self, balancing: Balancing) -> int:
+        """Cycles of a frame.
+
+        Raises:
+            UnsupportedError: the budget is too small, or no parallelism is fast enough.
+        """
+        if not self.rate:
+            cycles = balancing.fewest_cycles(self.multipliers)
+            if cycles is None:
+                raise UnsupportedError(
+                    f"a budget of {_count(self.multipliers)} is too small: this model needs at least "
+                    f"{balancing.least_multipliers}",
+                    hint=f"write multipliers={balancing.least_multipliers}, or more to be faster",
+                )
+            return cycles
+        allowed = self.clock * 1_000_000 // self.rate
+        if allowed < balancing.cycles[0]:
+            most = self.clock * 1_000_000 // balancing.cycles[0]
+            raise UnsupportedError(
+                f"{self.rate} results per second at {self.clock} MHz leave {_count(allowed, 'cycle')} for each; "
+                f"this model needs {balancing.cycles[0]}, with {_count(balancing.multipliers(balancing.cycles[0]))}",
+                hint=f"write rate={most} at most, or a faster clock",
+            )
+        needed = balancing.multipliers(allowed)
+        if self.multipliers and needed > self.multipliers:
+            raise UnsupportedError(
+                f"{self.rate} results per second at {self.clock} MHz need {_count(needed)}, "
+                f"the budget is {self.multipliers}",
+                hint=f"write multipliers={needed}, or a lower rate",
+            )
+        return allowed
+
+
+def _count(number: int, what: str = "multiplier") -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _parse(text: str) -> tuple[str, tuple[int, ...]]:
+    """``linear0:4x4`` as a name and numbers."""
+    name, _, value = text.partition(":")
+    numbers = value.split("x")
+    if not name or not all(number.isdigit() and int(number) for number in numbers):
+        raise UsageError(
+            f"option 'choice' of pass 'balance' can't be '{text}'", hint="write linear0:4x4, add0:2 and the like"
+        )
+    return name, tuple(int(number) for number in numbers)
+
+
+def _check(chosen: dict[str, tuple[int, ...]], components: list[Component]) -> None:
+    """Refuse names that no component has, and what one can't be spread over."""
+    known = {component.name: component for component in components}
+    for name, value in chosen.items():
+        if name not in known:
+            raise UsageError(f"no component is called '{name}'", hint=f"there are {', '.join(known)}")
+        component = known[name]
+        if value not in component.choices():
+            raise UnsupportedError(
+                f"{name} can't work on {'x'.join(str(number) for number in value)} at once",
+                where=component.location,
+                hint=f"it could work on {_listed(component)}",
+            )
+
+
+def _listed(component: Component) -> str:
+    """The numbers that each place of a component's parallelism may have."""
+    places = zip(*component.choices(), strict=True)
+    return " by ".join(f"one of {', '.join(str(number) for number in sorted(set(place)))}" for place in places)
