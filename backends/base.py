@@ -85,6 +85,15 @@ class Code:
     forms: dict[str, bytes] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class LayerReport:
+    """What each layer of a program does: text for people, data for programs, and a picture as SVG."""
+
+    text: str
+    data: Mapping[str, Any]
+    picture: str
+
+
 class Runnable(ABC):
     """Loaded code of one artifact; immutable. Sessions on it own mutable state."""
 
@@ -116,6 +125,12 @@ class Runnable(ABC):
     def state(self, session: Any, name: str) -> torch.Tensor:
         """The current value of state ``name``."""
         raise UsageError(f"this target keeps no state called '{name}'")
+
+    def layer_report(self, frames: int, seed: int) -> LayerReport:
+        """Measure every layer on ``frames`` random inputs."""
+        raise UsageError(
+            "this target does not measure layers", hint="'stepwell profile' says how long operations take on the CPU"
+        )
 
     @property
     def facts(self) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""The command line ``stepwell``: compile, lower, run, rebind, bench, profile, tune, verify, analyze, cache, doctor."""
+"""The command line ``stepwell``: compile, lower, run, rebind, bench, report, profile, tune, verify and others."""
 
 from __future__ import annotations
 
@@ -118,6 +118,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("artifact", type=Path)
     entry(sub)
     sub.add_argument("--repeat", type=_positive, default=50, help="calls to time")
+
+    sub = command("report", "what each layer of an artifact of target hls does: cycles, stalls, FIFOs")
+    sub.add_argument("artifact", type=Path)
+    sub.add_argument("--frames", type=_positive, default=8, help="how many to simulate")
+    sub.add_argument("--seed", type=int, default=0, help="for random inputs")
+    sub.add_argument("--svg", metavar="FILE.svg", type=Path, help="draw the dataflow graph")
 
     sub = command("profile", "time of each operation, with its source line, beside what the machine can do")
     source(sub)

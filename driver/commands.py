@@ -135,6 +135,19 @@ def run_bench(options: argparse.Namespace) -> Result:
     return Result(text, data)
 
 
+def run_report(options: argparse.Namespace) -> Result:
+    """``stepwell report``."""
+    from stepwell.driver import api
+    from stepwell.support.atomic import write_bytes
+
+    report = api.load(options.artifact).runnable.layer_report(options.frames, options.seed)
+    text = report.text
+    if options.svg:
+        write_bytes(options.svg, report.picture.encode())
+        text += f"\nwrote {options.svg}"
+    return Result(text, report.data)
+
+
 def run_profile(options: argparse.Namespace) -> Result:
     """``stepwell profile``."""
     from pathlib import Path

@@ -14,6 +14,9 @@ from stepwell.backends.hls.components.registry import COMPONENTS
 from stepwell.support.errors import ArtifactError
 from stepwell.support.fixed_point import Format
 
+PROBES = ("probe_valid", "probe_ready")
+"""Outputs of a probed top."""
+
 
 @dataclass(frozen=True)
 class Sink:
@@ -59,9 +62,13 @@ class Design:
                 f"the hardware design can't be read: {failure}", hint="compile the model again"
             ) from None
 
-    def modules(self) -> list[Circuit]:
-        """Every component's module and the top that joins them."""
-        return [*(component.circuit() for component in self.components), self._top()]
+    def modules(self, *, probed: bool = False) -> list[Circuit]:
+        """Every component's module and the top that joins them.
+
+        Args:
+            probed: whether the top shows valid and ready of all ``streams``, in bits of two more outputs.
+        """
+        return [*(component.circuit() for component in self.components), self._top(probed=probed)]
 
     def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
         """Contents of all initialised memories: file name -> words in hexadecimal."""
@@ -79,6 +86,11 @@ class Design:
             frames_in = [values[source] for source in component.sources]
             values.update(zip(component.streams, component.reference(frames_in, parameters), strict=True))
         return [values[sink.source] for sink in self.outputs]
+
+    @property
+    def streams(self) -> list[str]:
+        """Names of all streams: of inputs, then of what components send."""
+        return [*(port.name for port in self.inputs), *(name for c in self.components for name in c.streams)]
 
     @property
     def computing(self) -> list[Component]:
@@ -100,7 +112,7 @@ class Design:
         """Cycles between frames at steady state at least: those of the slowest component."""
         return max(component.cycles for component in self.components)
 
-    def _top(self) -> Circuit:
+    def _top(self, *, probed: bool) -> Circuit:
         """The top module; its ports are AXI4-Stream's: ``s_axis_NAME_tdata`` in, ``m_axis_NAME_tdata`` out."""
         top = Circuit(self.top)
         streams: dict[str, tuple[Wire, Wire]] = {}
@@ -137,6 +149,9 @@ class Design:
                 data = top.concat([data, top.constant(0, padding)])
             top.output(f"{axis_out(sink.port.name)}_tdata", data)
             top.output(f"{axis_out(sink.port.name)}_tvalid", valid)
+        if probed:
+            top.output(PROBES[0], top.concat([streams[name][1] for name in self.streams]))
+            top.output(PROBES[1], top.concat([ready[name] for name in self.streams]))
         return top
 
 

@@ -14,8 +14,11 @@ WORKER = (sys.executable, "-m", "stepwell.backends.hls.worker")
 _TIMEOUT = 600.0
 
 
-def generate(design: Design) -> dict[str, str]:
+def generate(design: Design, *, probed: bool = False) -> dict[str, str]:
     """SystemVerilog of ``design``: file name -> text, one module each, a module after its parts.
+
+    Args:
+        probed: as in :meth:`Design.modules`.
 
     Raises:
         ToolError: CIRCT's Python package is missing. CodegenError: CIRCT refused the circuit or stopped.
@@ -25,7 +28,12 @@ def generate(design: Design) -> dict[str, str]:
     where = ", ".join(dict.fromkeys(component.location for component in design.components))
     try:
         done = subprocess.run(
-            WORKER, input=design.to_json(), capture_output=True, text=True, timeout=_TIMEOUT, check=False
+            (*WORKER, *(["--probed"] if probed else [])),
+            input=design.to_json(),
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise CodegenError(

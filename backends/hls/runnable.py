@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stepwell.backends.base import Runnable
+from stepwell.backends.base import LayerReport, Runnable
 from stepwell.backends.hls.boundary import enter, leave
 from stepwell.backends.hls.components.base import Array
 from stepwell.backends.hls.design import Design
+from stepwell.backends.hls.measure import measure
+from stepwell.backends.hls.picture import picture
 from stepwell.backends.hls.simulate import Simulator
 
 if TYPE_CHECKING:
@@ -57,6 +59,10 @@ class HlsRunnable(Runnable):
         outputs = self._interpret(frames) if self.parameters is not None else self._simulate(frames)
         sinks = self.design.outputs
         return [torch.from_numpy(leave(array, sink.port)) for array, sink in zip(outputs, sinks, strict=True)]
+
+    def layer_report(self, frames: int, seed: int) -> LayerReport:
+        measured = measure(self.design, self.simulator.memories, frames, seed)
+        return LayerReport(measured.table(self._clock / 1e6), measured.to_json(), picture(self.design))
 
     @property
     def facts(self) -> Mapping[str, Any]:

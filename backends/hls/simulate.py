@@ -6,8 +6,9 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from stepwell.backends.hls import verilate
 from stepwell.backends.hls.boundary import pack, unpack
@@ -40,6 +41,23 @@ EAGER = Traffic()
 
 
 @dataclass(frozen=True)
+class Traced:
+    """What a stream did from the end of the first frame on, in cycles.
+
+    Attributes:
+        moved: in which a beat was taken.
+        blocked: in which one waited for its reader.
+        starved: in which its reader waited for one.
+        held: beats taken from it that the FIFO behind it still held, at most; 0 where there is none.
+    """
+
+    moved: int
+    blocked: int
+    starved: int
+    held: int
+
+
+@dataclass(frozen=True)
 class Simulation:
     """What came out.
 
@@ -48,12 +66,14 @@ class Simulation:
         cycles: from the first cycle after reset to the last beat, that one included.
         latency: to the last beat of the first frame.
         input_stalls: cycles in which an input waited for the hardware, summed over inputs.
+        streams: by name, of a probed design.
     """
 
     outputs: list[Array]
     cycles: int
     latency: int
     input_stalls: int
+    streams: Mapping[str, Traced] = field(default_factory=dict)
 
 
 class Simulator:
@@ -62,11 +82,15 @@ class Simulator:
     Args:
         files: SystemVerilog (``.sv``) and memory contents (``.mem``) by file name.
         waves: a file that every run writes the values of all signals to (FST), if one is wanted.
+        probed: whether the top is a probed one, whose streams are counted.
     """
 
-    def __init__(self, design: Design, files: Mapping[str, bytes], waves: Path | None = None) -> None:
+    def __init__(
+        self, design: Design, files: Mapping[str, bytes], waves: Path | None = None, *, probed: bool = False
+    ) -> None:
         self.design = design
         self.waves = waves
+        self.probed = probed
         self.sources = {name: data for name, data in files.items() if name.endswith(".sv")}
         self.memories = {name: data for name, data in files.items() if name.endswith(".mem")}
 
@@ -76,9 +100,8 @@ class Simulator:
         Raises:
             ToolError: Verilator is missing or can't build. ExecutionError: the hardware broke the protocol or hangs.
         """
-        program = verilate.simulation(
-            self.design.top, self.sources, testbench(self.design), waves=self.waves is not None
-        )
+        bench = testbench(self.design, probed=self.probed)
+        program = verilate.simulation(self.design.top, self.sources, bench, waves=self.waves is not None)
         count = len(next(iter(frames.values())))
         with tempfile.TemporaryDirectory(prefix="stepwell-hls-") as name:
             folder = Path(name)
@@ -90,9 +113,11 @@ class Simulator:
             outputs = [
                 unpack((folder / f"out{o}.bin").read_bytes(), sink.port) for o, sink in enumerate(self.design.outputs)
             ]
-        return Simulation(outputs, facts["cycles"], facts["latency"], facts["input_stalls"])
+        counts = zip(*(facts[name] for name in ("moved", "blocked", "starved", "held")), strict=True)
+        streams = dict(zip(self.design.streams, (Traced(*each) for each in counts), strict=False))
+        return Simulation(outputs, facts["cycles"], facts["latency"], facts["input_stalls"], streams)
 
-    def _execute(self, program: Path, folder: Path, frames: int, traffic: Traffic) -> dict[str, int]:
+    def _execute(self, program: Path, folder: Path, frames: int, traffic: Traffic) -> dict[str, Any]:
         slowest = max(1, min(traffic.valid, traffic.ready))
         limit = 10_000 + 100 * 8 * frames * self.design.cycles // slowest
         arguments = [str(n) for n in (frames, traffic.valid, traffic.ready, traffic.seed, limit, traffic.reset_at)]
@@ -113,5 +138,5 @@ class Simulator:
                 where=", ".join(c.location for c in self.design.components),
                 hint="compare with 'hls,simulator=interpreter'",
             )
-        facts: dict[str, int] = json.loads(done.stdout)
+        facts: dict[str, Any] = json.loads(done.stdout)
         return facts

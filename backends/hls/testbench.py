@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepwell.backends.hls.design import Design, axis_in, axis_out
+from stepwell.backends.hls.design import PROBES, Design, axis_in, axis_out
 
 _TEMPLATE = """\
 // Drives @TOP@: beats from files, valid and ready at random where asked for, a count of cycles.
@@ -68,8 +68,20 @@ static void drive(V@TOP@& top) {
 static void sample(V@TOP@& top, bool* in_ready, bool* out_valid, std::vector<unsigned char>* data) {
 @SAMPLE@
 }
+// A stream whose valid and ready can be seen, and the one behind the FIFO that it feeds (-1: none).
+struct Probe { int behind; uint64_t moved, blocked, starved, held; int64_t holds; };
+static std::vector<Probe> probes;
+static void probe(V@TOP@& top) {
+@PROBE@
+}
+static void forget() { for (Probe& p : probes) { p.moved = p.blocked = p.starved = p.held = 0; } }
+static std::string counts(uint64_t Probe::*field) {
+  std::string text = "[";
+  for (size_t i = 0; i < probes.size(); ++i) text += (i ? ", " : "") + std::to_string(probes[i].*field);
+  return text + "]";
+}
 static void set_ready(V@TOP@& top, const bool* ready) {
-@READY@
+@TAKE@
 }
 
 // Arguments: folder, frames, percent of cycles with valid offered, with ready given, seed, limit of cycles,
@@ -99,6 +111,7 @@ int main(int argc, char** argv) {
     if (reset_at && cycle == reset_at) {  // start over: what was under way is lost
       reset = 3;
       reset_at = 0;
+      for (Probe& p : probes) p.holds = 0;
       for (Input& in : inputs) { in.next = 0; in.valid = false; }
       for (Output& out : outputs) { out.next = 0; out.waiting = false; out.data.clear(); }
     }
@@ -114,6 +127,7 @@ int main(int argc, char** argv) {
     top.eval();
     waves.dump();
     sample(top, in_ready, out_valid, data);
+    if (reset == 0) probe(top);
     top.clk = 1;
     top.eval();
     waves.dump();
@@ -140,7 +154,10 @@ int main(int argc, char** argv) {
       done = done && out.next >= out.beats * frames;
       one = one && out.next >= out.beats;
     }
-    if (one && first_frame == 0) first_frame = cycle;
+    if (one && first_frame == 0) {
+      first_frame = cycle;
+      forget();
+    }
     if (!done && cycle >= limit) {
       std::fprintf(stderr, "no end after %llu cycles\\n", (unsigned long long)cycle);
       return 4;
@@ -152,16 +169,40 @@ int main(int argc, char** argv) {
     const bool whole = std::fwrite(outputs[o].data.data(), 1, outputs[o].data.size(), file) == outputs[o].data.size();
     if (std::fclose(file) != 0 || !whole) return 2;
   }
-  std::printf("{\\"cycles\\": %llu, \\"latency\\": %llu, \\"input_stalls\\": %llu}\\n", (unsigned long long)cycle,
+  std::printf("{\\"cycles\\": %llu, \\"latency\\": %llu, \\"input_stalls\\": %llu, ", (unsigned long long)cycle,
               (unsigned long long)first_frame, (unsigned long long)stalled);
+  std::printf("\\"moved\\": %s, \\"blocked\\": %s, \\"starved\\": %s, \\"held\\": %s}\\n",
+              counts(&Probe::moved).c_str(), counts(&Probe::blocked).c_str(), counts(&Probe::starved).c_str(),
+              counts(&Probe::held).c_str());
   return 0;
 }
 """
 
 
-def testbench(design: Design) -> str:
-    """C++ text for Verilator's ``--exe``."""
+_PROBE = """\
+  unsigned char valid[@BYTES@] = {}, ready[@BYTES@] = {};
+  get(top.@VALID@, valid, sizeof valid);
+  get(top.@READY@, ready, sizeof ready);
+  for (size_t i = 0; i < probes.size(); ++i) {
+    Probe& p = probes[i];
+    const bool v = valid[i / 8] >> (i % 8) & 1, r = ready[i / 8] >> (i % 8) & 1;
+    p.moved += v && r;
+    p.blocked += v && !r;
+    p.starved += !v && r;
+    if (p.behind >= 0) {
+      p.holds += v && r;
+      if (p.holds > int64_t(p.held)) p.held = p.holds;
+      p.holds -= valid[p.behind / 8] >> (p.behind % 8) & ready[p.behind / 8] >> (p.behind % 8) & 1;
+    }
+  }"""
+
+
+def testbench(design: Design, *, probed: bool) -> str:
+    """C++ text for Verilator's ``--exe``; with ``probed`` for a top that shows its streams."""
     declare, drive, sample, ready = [], [], [], []
+    if probed:
+        fifos = {c.sources[0]: design.streams.index(c.name) for c in design.components if c.kind == "fifo"}
+        declare += [f"  probes.push_back(Probe{{{fifos.get(name, -1)}, 0, 0, 0, 0, 0}});" for name in design.streams]
     for i, port in enumerate(design.inputs):
         prefix = f"top.{axis_in(port.name)}"
         declare.append(f"  inputs.push_back(Input{{{{}}, {port.bytes}, {port.beats}, 0, false}});")
@@ -177,11 +218,15 @@ def testbench(design: Design) -> str:
         sample.append(f"  get({prefix}_tdata, data[{o}].data(), outputs[{o}].bytes);")
     text = _TEMPLATE
     for mark, value in (
+        ("PROBE", _PROBE if probed else ""),
+        ("BYTES", str(-(-len(design.streams) // 8))),
+        ("VALID", PROBES[0]),
+        ("READY", PROBES[1]),
         ("TOP", design.top),
         ("DECLARE", "\n".join(declare)),
         ("DRIVE", "\n".join(drive)),
         ("SAMPLE", "\n".join(sample)),
-        ("READY", "\n".join(ready)),
+        ("TAKE", "\n".join(ready)),
         ("INPUTS", str(len(design.inputs))),
         ("OUTPUTS", str(len(design.outputs))),
     ):

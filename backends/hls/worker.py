@@ -23,9 +23,9 @@ _PIPELINE = (
 _STYLE = "disallowLocalVariables,locationInfoStyle=none"
 
 
-def system_verilog(design: Design) -> dict[str, str]:
+def system_verilog(design: Design, *, probed: bool) -> dict[str, str]:
     """The modules of ``design`` as SystemVerilog, one file each, in order of use: a module comes after its parts."""
-    circuits = design.modules()
+    circuits = design.modules(probed=probed)
     context = ir.Context()
     circt.register_dialects(context)
     with context, ir.Location.unknown():
@@ -40,7 +40,7 @@ def system_verilog(design: Design) -> dict[str, str]:
 
 def main() -> None:
     """Entry of the process."""
-    json.dump(system_verilog(Design.from_json(sys.stdin.read())), sys.stdout)
+    json.dump(system_verilog(Design.from_json(sys.stdin.read()), probed="--probed" in sys.argv), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def files_beside(
         "model.xdc": xdc(mhz),
         "model.lpf": lpf(mhz),
         "Makefile": makefile(design.top),
-        "bench.cpp": testbench(design),
+        "bench.cpp": testbench(design, probed=False),
         "component.xml": component_xml(design, names, memories, version("stepwell")),
         "model.tcl": vivado_tcl(design.top, names, memories),
         "model.map.json": source_map(design, sources),
