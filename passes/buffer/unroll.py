@@ -7,10 +7,12 @@ from typing import ClassVar
 
 from torch_mlir import ir
 
-from stepwell.passes.base import Pass, PassContext
+from stepwell.passes import registry
+from stepwell.passes.base import Pass, PassContext, make_pass
 from stepwell.passes.schedule import Unroll as Step
 from stepwell.passes.schedule import apply_schedule
 from stepwell.support.errors import UsageError
+from stepwell.support.walk import named
 
 _DONE = "stepwell.unrolled"
 _KINDS = {"any": ("scf.for", "affine.for"), "scf": ("scf.for",), "affine": ("affine.for",)}
@@ -18,7 +20,7 @@ _KINDS = {"any": ("scf.for", "affine.for"), "scf": ("scf.for",), "affine": ("aff
 
 @dataclass
 class Unroll(Pass):
-    """Unroll ``scf.for`` and ``affine.for`` by a factor, or whole loops.
+    """Unroll ``scf.for`` and ``affine.for`` by a factor, or whole loops; hardware does so much more at once.
 
     Options:
         factor: iterations in one; what a factor leaves over runs in a loop behind.
@@ -48,6 +50,11 @@ class Unroll(Pass):
             raise UsageError(f"option 'factor' of pass 'unroll' takes a positive integer, not '{self.factor}'")
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
+        if named(op, "stream.graph"):
+            # Components are the target's: the pass that knows them is asked for by its name.
+            factor = 0 if self.full else self.factor
+            make_pass(registry.lookup("balance"), {"unroll": str(factor)}).run(op, context)
+            return
         unrolled = 0
         for loop in _loops(op, _KINDS[self.kind], innermost=self.nest == "innermost"):
             factor = self._factor_for(loop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,6 +26,7 @@ class Balance(Pass):
         rate: results per second; the fewest multipliers that give so many; 0 for none asked for.
         clock: in MHz, for ``rate``.
         choice: parallelism by name of component, as in ``linear0:4x4``; others stay as they are.
+        unroll: so many times the parallelism that every component has, where sizes divide; 0 for as much as there is.
     """
 
     name: ClassVar[str] = "balance"
@@ -35,21 +37,24 @@ class Balance(Pass):
     rate: int = 0
     clock: int = 100
     choice: tuple[str, ...] = ()
+    unroll: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.multipliers, self.rate) < 0 or self.clock < 1:
+        if min(self.multipliers, self.rate, self.unroll) < 0 or self.clock < 1:
             raise UsageError(f"options of pass '{self.name}' are positive numbers")
-        if self.choice and (self.multipliers or self.rate):
-            raise UsageError(f"pass '{self.name}' takes either a choice or a budget")
+        if sum((bool(self.choice), bool(self.multipliers or self.rate), self.unroll != 1)) > 1:
+            raise UsageError(f"pass '{self.name}' takes a choice, a budget or a factor, one of them")
         self._named = dict(_parse(text) for text in self.choice)
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        if not (self.multipliers or self.rate or self.choice):
+        if not (self.multipliers or self.rate or self.choice or self.unroll != 1):
             return
         design = describe(op)
         chosen = self._named
         if self.choice:
             _check(chosen, design.computing)
+        elif self.unroll != 1:
+            chosen = {component.name: _unrolled(component, self.unroll) for component in design.computing}
         else:
             balancing = Balancing(design)
             chosen = dict(balancing.choose(self._cycles(balancing)))
@@ -87,6 +92,15 @@ class Balance(Pass):
                 hint=f"write multipliers={needed}, or a lower rate",
             )
         return allowed
+
+
+def _unrolled(component: Component, factor: int) -> tuple[int, ...]:
+    """``factor`` times what it does at once, by inputs first; as it is where sizes do not divide. 0: everything."""
+    now = component.parallelism
+    if factor == 0:
+        return max(component.choices(), key=math.prod)
+    finer = [choice for choice in component.choices() if all(c % n == 0 for c, n in zip(choice, now, strict=True))]
+    return max((choice for choice in finer if math.prod(choice) == factor * math.prod(now)), default=now)
 
 
 def _count(number: int, what: str = "multiplier") -> str:
