@@ -66,6 +66,7 @@ class Simulation:
         cycles: from the first cycle after reset to the last beat, that one included.
         latency: to the last beat of the first frame.
         input_stalls: cycles in which an input waited for the hardware, summed over inputs.
+        ends: for each output the cycles to the last beat of its first frame, and of its last.
         streams: by name, of a probed design.
     """
 
@@ -73,6 +74,7 @@ class Simulation:
     cycles: int
     latency: int
     input_stalls: int
+    ends: list[tuple[int, int]]
     streams: Mapping[str, Traced] = field(default_factory=dict)
 
 
@@ -115,7 +117,8 @@ class Simulator:
             ]
         counts = zip(*(facts[name] for name in ("moved", "blocked", "starved", "held")), strict=True)
         streams = dict(zip(self.design.streams, (Traced(*each) for each in counts), strict=False))
-        return Simulation(outputs, facts["cycles"], facts["latency"], facts["input_stalls"], streams)
+        ends = list(zip(facts["first"], facts["last"], strict=True))
+        return Simulation(outputs, facts["cycles"], facts["latency"], facts["input_stalls"], ends, streams)
 
     def _execute(self, program: Path, folder: Path, frames: int, traffic: Traffic) -> dict[str, Any]:
         slowest = max(1, min(traffic.valid, traffic.ready))

@@ -36,7 +36,12 @@ struct Waves {
 #endif
 
 struct Input { std::vector<unsigned char> data; size_t bytes, beats, next; bool valid; };
-struct Output { std::vector<unsigned char> data, held; size_t bytes, beats, next; bool waiting; };
+struct Output {
+  std::vector<unsigned char> data, held;
+  size_t bytes, beats, next;
+  bool waiting;
+  uint64_t first, last;  // cycles after the last beat of the first frame, and of all
+};
 
 static std::vector<unsigned char> read_all(const std::string& path) {
   std::vector<unsigned char> data;
@@ -78,6 +83,11 @@ static void forget() { for (Probe& p : probes) { p.moved = p.blocked = p.starved
 static std::string counts(uint64_t Probe::*field) {
   std::string text = "[";
   for (size_t i = 0; i < probes.size(); ++i) text += (i ? ", " : "") + std::to_string(probes[i].*field);
+  return text + "]";
+}
+static std::string ends(uint64_t Output::*field) {
+  std::string text = "[";
+  for (size_t o = 0; o < outputs.size(); ++o) text += (o ? ", " : "") + std::to_string(outputs[o].*field);
   return text + "]";
 }
 static void set_ready(V@TOP@& top, const bool* ready) {
@@ -150,6 +160,8 @@ int main(int argc, char** argv) {
         // Parameters come for ever.
         if (out.next < out.beats * frames) out.data.insert(out.data.end(), data[o].begin(), data[o].end());
         ++out.next;
+        out.last = cycle;
+        if (out.next == out.beats) out.first = cycle;
       }
       done = done && out.next >= out.beats * frames;
       one = one && out.next >= out.beats;
@@ -171,6 +183,7 @@ int main(int argc, char** argv) {
   }
   std::printf("{\\"cycles\\": %llu, \\"latency\\": %llu, \\"input_stalls\\": %llu, ", (unsigned long long)cycle,
               (unsigned long long)first_frame, (unsigned long long)stalled);
+  std::printf("\\"first\\": %s, \\"last\\": %s, ", ends(&Output::first).c_str(), ends(&Output::last).c_str());
   std::printf("\\"moved\\": %s, \\"blocked\\": %s, \\"starved\\": %s, \\"held\\": %s}\\n",
               counts(&Probe::moved).c_str(), counts(&Probe::blocked).c_str(), counts(&Probe::starved).c_str(),
               counts(&Probe::held).c_str());
@@ -212,7 +225,7 @@ def testbench(design: Design, *, probed: bool) -> str:
         sample.append(f"  in_ready[{i}] = {prefix}_tready;")
     for o, sink in enumerate(design.outputs):
         prefix, port = f"top.{axis_out(sink.port.name)}", sink.port
-        declare.append(f"  outputs.push_back(Output{{{{}}, {{}}, {port.bytes}, {port.beats}, 0, false}});")
+        declare.append(f"  outputs.push_back(Output{{{{}}, {{}}, {port.bytes}, {port.beats}, 0, false, 0, 0}});")
         ready.append(f"  {prefix}_tready = ready[{o}];")
         sample.append(f"  out_valid[{o}] = {prefix}_tvalid;")
         sample.append(f"  get({prefix}_tdata, data[{o}].data(), outputs[{o}].bytes);")

@@ -29,19 +29,20 @@ class Timing:
     """Cycles in which the beats of one frame move, for a design without FIFOs.
 
     Attributes:
+        schedules: of its components, by name.
         queues: where a FIFO is assumed, and the cycles that a beat needs through it.
         offered: for each stream, the cycle from which a beat can be had.
         needed, taken: for each edge, the cycle in which a beat is first needed and in which it is taken.
     """
 
     design: Design
+    schedules: Mapping[str, Schedule]
     queues: Mapping[Edge, int]
     offered: dict[str, Steps] = field(default_factory=dict)
     needed: dict[Edge, Steps] = field(default_factory=dict)
     taken: dict[Edge, Steps] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.schedules = {component.name: component.schedule() for component in self.design.components}
         ports = [*self.design.inputs, *(sink.port for sink in self.design.outputs)]
         self.period = max([*(s.steps for s in self.schedules.values()), *(port.beats for port in ports)])
         # Who feeds the design, and memories, may wait for ever.
@@ -162,8 +163,9 @@ def fifo_depths(design: Design, latency: Callable[[Edge, int], int]) -> dict[Edg
     """
     queues: dict[Edge, int] = {}
     least: dict[Edge, int] = {}
+    schedules = {component.name: component.schedule() for component in design.components}
     while True:
-        timing = Timing(design, queues)
+        timing = Timing(design, schedules, queues)
         least |= timing.blocks()
         places = dict.fromkeys([*queues, *timing.waits(), *least])
         found = {edge: max(2, timing.depth(edge), least.get(edge, 0)) for edge in places}

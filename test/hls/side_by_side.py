@@ -9,9 +9,10 @@ import numpy as np
 
 from stepwell.backends.hls.boundary import storage
 from stepwell.backends.hls.components.base import Array
-from stepwell.backends.hls.design import Design
+from stepwell.backends.hls.design import Design, Sink
 from stepwell.backends.hls.generate import generate
-from stepwell.backends.hls.simulate import Simulator, Traffic
+from stepwell.backends.hls.simulate import Simulation, Simulator, Traffic
+from stepwell.backends.hls.timing import Timing
 
 #: Seed -> percent of the cycles in which data are offered, and taken.
 TRAFFIC = {1: (50, 100), 2: (100, 30), 3: (60, 60), 4: (20, 20), 5: (90, 10), 6: (10, 90)}
@@ -53,3 +54,24 @@ def check_reference(design: Design, frames: Frames, names: Sequence[str], wanted
         got = design.reference({name: frame[number] for name, frame in frames.items()}, {})
         for name, result, want in zip(names, got, wanted, strict=True):
             np.testing.assert_array_equal(result, want[number], err_msg=name)
+
+
+def check_schedules(design: Design, result: Simulation, count: int) -> None:
+    """Compare when beats came, in an eager run of ``count`` frames, with what each component promised.
+
+    Components that read inputs of the design and send results of it are looked at.
+    """
+    checked = 0
+    for component in design.components:
+        ends = [end for sink, end in zip(design.outputs, result.ends, strict=True) if sink.source in component.streams]
+        ports = {port.name: port for port in design.inputs}
+        if not component.sources or not ports.keys() >= set(component.sources) or len(ends) != len(component.outputs):
+            continue
+        sinks = [Sink(name, port) for name, port in zip(component.streams, component.outputs, strict=True)]
+        alone = Design("alone", tuple(ports[source] for source in component.sources), (component,), tuple(sinks))
+        timing = Timing(alone, {component.name: component.schedule()}, {})
+        for name, (first, last) in zip(component.streams, ends, strict=True):
+            assert first == timing.offered[name][-1] + 1, name
+            assert last - first == (count - 1) * timing.period, name
+        checked += 1
+    assert checked

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from side_by_side import TRAFFIC, Frames, build, check_hardware, random_frames
+from side_by_side import TRAFFIC, Frames, build, check_hardware, check_schedules, random_frames
 
 from stepwell.backends.hls import verilate
 from stepwell.backends.hls.components.base import Array, Component, Port
@@ -106,6 +106,7 @@ def check(design: Design, simulator: Simulator, seed: int, traffic: Traffic) -> 
 def test_a_beat_a_cycle(design: Design, simulator: Simulator) -> None:
     result = check(design, simulator, 0, EAGER)
     assert result.cycles <= 3 * design.cycles + 2
+    check_schedules(design, result, 3)
 
 
 @pytest.mark.parametrize("seed", TRAFFIC)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from side_by_side import check_schedules
 
 from stepwell.backends.hls import verilate
 from stepwell.backends.hls.simulate import EAGER, Traffic
@@ -44,6 +45,7 @@ def test_frames_back_to_back_near_the_bound(layer: Any) -> None:
     np.testing.assert_array_equal(result.outputs[0], layer.expected(frames))
     assert result.cycles <= 4 * layer.design.cycles + layer.spec.latency
     assert result.latency <= layer.design.cycles + layer.spec.latency
+    check_schedules(layer.design, result, 4)
 
 
 @pytest.mark.parametrize("traffic", [Traffic(50, 100, 1), Traffic(100, 30, 2), Traffic(60, 60, 3), Traffic(20, 20, 4)])
