@@ -17,6 +17,7 @@ from torch_mlir.dialects.ext import Dialect, Operand, Result, result
 from stepwell.dialects import numeric_layout_rules as layout_rules
 from stepwell.dialects import numeric_rules as rules
 from stepwell.dialects import numeric_scale_rules as scale_rules
+from stepwell.dialects import numeric_window_rules as window_rules
 from stepwell.dialects.rules import verifier
 from stepwell.support.fixed_point import Format
 
@@ -24,10 +25,12 @@ __all__ = [
     "AddOp",
     "CastOp",
     "ClampOp",
+    "ConvolutionOp",
     "DequantizeOp",
     "DequantizeScaledOp",
     "FixedType",
     "MatmulOp",
+    "MaxPoolOp",
     "MultiplyOp",
     "Numeric",
     "QuantizeOp",
@@ -36,6 +39,7 @@ __all__ = [
     "RequantizeOp",
     "ReshapeOp",
     "SignOp",
+    "SumPoolOp",
     "TransposeOp",
     "fixed_type",
     "load",
@@ -145,7 +149,10 @@ class ReinterpretOp(Numeric.Operation, name="reinterpret"):
 
 
 class AddOp(Numeric.Operation, name="add"):
-    """Sums; ``right`` may be a row that is added to each row of ``left``. All three have one ``frac``."""
+    """Sums; ``right`` may be a row that is added to each row of ``left``, or repeated along sizes of 1.
+
+    All three have one ``frac``.
+    """
 
     left: Operand[Any]
     right: Operand[Any]
@@ -186,6 +193,47 @@ class TransposeOp(Numeric.Operation, name="transpose"):
     permutation: ir.ArrayAttr
     output: Result[Any] = result()
     verify_invariants = staticmethod(verifier(layout_rules.transpose))
+
+
+class ConvolutionOp(Numeric.Operation, name="convolution"):
+    """``image`` (N, C, sizes) and ``weight`` (O, C / groups, kernel) to (N, O, sizes); zeros are the padding.
+
+    The result's ``frac`` is the sum of both.
+    """
+
+    image: Operand[Any]
+    weight: Operand[Any]
+    strides: ir.ArrayAttr
+    padding: ir.ArrayAttr
+    dilation: ir.ArrayAttr
+    groups: ir.IntegerAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(window_rules.convolution))
+
+
+class MaxPoolOp(Numeric.Operation, name="max_pool"):
+    """The largest number of each window of (N, C, sizes); padding is never the largest."""
+
+    image: Operand[Any]
+    kernel: ir.ArrayAttr
+    strides: ir.ArrayAttr
+    padding: ir.ArrayAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(window_rules.max_pool))
+
+
+class SumPoolOp(Numeric.Operation, name="sum_pool"):
+    """The sum of each window of (N, C, sizes); zeros are the padding.
+
+    The result has the integers of the sums: each bit of ``frac`` more than the operand's halves what they stand for.
+    """
+
+    image: Operand[Any]
+    kernel: ir.ArrayAttr
+    strides: ir.ArrayAttr
+    padding: ir.ArrayAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(window_rules.sum_pool))
 
 
 def load(context: ir.Context) -> None:

@@ -145,12 +145,13 @@ def _check_words(op: ir.Operation) -> None:
 
 
 def _check_row(op: ir.Operation) -> None:
-    """``right`` has the shape of ``left``, or is a row of it."""
+    """``right`` has the sizes of ``left``, from some dimension on, or 1 in their place."""
     left, right, result = (list(tensor_of(value, role).shape) for value, role in _roles(op))
     if result != left:
         raise Violation("gives a tensor that has not the shape of 'left'")
-    if right not in (left, left[-1:]):
-        raise Violation("has an operand 'right' that is neither of the shape of 'left' nor a row of it")
+    inner = left[len(left) - len(right) :]
+    if len(right) > len(left) or any(size not in (1, whole) for size, whole in zip(right, inner, strict=True)):
+        raise Violation(f"has an operand 'right' of sizes {right}, which do not repeat to {left}")
 
 
 def same_shape(op: ir.Operation) -> None:

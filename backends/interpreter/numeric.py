@@ -16,7 +16,8 @@ from stepwell.support.fixed_point import Format
 from stepwell.support.scales import Scale
 
 
-def _format(value: ir.Value) -> Format:
+def format_of(value: ir.Value) -> Format:
+    """The format of a fixed-point tensor."""
     kind = read_format(value.type)
     assert kind is not None
     return kind
@@ -28,21 +29,21 @@ def _word(op: ir.Operation, name: str) -> str:
 
 @kernel("numeric.quantize")
 def _quantize(op: ir.Operation) -> Kernel:
-    kind, rounding, overflow = _format(op.results[0]), _word(op, "rounding"), _word(op, "overflow")
+    kind, rounding, overflow = format_of(op.results[0]), _word(op, "rounding"), _word(op, "overflow")
     return lambda a: fp.quantize(a, kind, rounding, overflow).astype(kind.dtype)
 
 
 @kernel("numeric.dequantize")
 def _dequantize(op: ir.Operation) -> Kernel:
-    frac, dtype = _format(op.operands[0]).frac, element(op.results[0].type).dtype
+    frac, dtype = format_of(op.operands[0]).frac, element(op.results[0].type).dtype
     return lambda a: fp.dequantize(a, frac, dtype)
 
 
 @kernel("numeric.cast", "numeric.requantize")
 def _rescale(op: ir.Operation) -> Kernel:
-    kind, rounding, overflow = _format(op.results[0]), _word(op, "rounding"), _word(op, "overflow")
+    kind, rounding, overflow = format_of(op.results[0]), _word(op, "rounding"), _word(op, "overflow")
     if op.name == "numeric.cast":
-        multiplier, shift = 1, _format(op.operands[0]).frac - kind.frac
+        multiplier, shift = 1, format_of(op.operands[0]).frac - kind.frac
     else:
         multiplier, shift = (int(ir.IntegerAttr(op.attributes[name]).value) for name in ("multiplier", "shift"))
     return lambda a: fp.fit(fp.scale_round(a, multiplier, shift, rounding), kind, overflow).astype(kind.dtype)
@@ -63,10 +64,10 @@ def _reinterpret(op: ir.Operation) -> Kernel:
 
 @kernel("numeric.add", "numeric.multiply", "numeric.matmul")
 def _arithmetic(op: ir.Operation) -> Kernel:
-    kind = _format(op.results[0])
+    kind = format_of(op.results[0])
     compute = {"add": np.add, "multiply": np.multiply, "matmul": np.matmul}[op.name.removeprefix("numeric.")]
     # The result holds every value of the inputs' formats, so where its width fits, nothing on the way overflows.
-    bits = max(kind.width, *(_format(operand).width for operand in op.operands))
+    bits = max(kind.width, *(format_of(operand).width for operand in op.operands))
     return lambda a, b: np.asarray(compute(fp.whole(a, bits), fp.whole(b, bits))).astype(kind.dtype)
 
 
@@ -85,7 +86,7 @@ def _transpose(op: ir.Operation) -> Kernel:
 @kernel("numeric.quantize_scaled")
 def _quantize_scaled(op: ir.Operation) -> Kernel:
     scale = Scale(_step(op), _word(op, "way"), _ends(op))
-    dtype = _format(op.results[0]).dtype
+    dtype = format_of(op.results[0]).dtype
     return lambda a: scales.quantize(a, scale).astype(dtype)
 
 
@@ -97,13 +98,13 @@ def _dequantize_scaled(op: ir.Operation) -> Kernel:
 
 @kernel("numeric.clamp")
 def _clamp(op: ir.Operation) -> Kernel:
-    ends, dtype = _ends(op), _format(op.results[0]).dtype
+    ends, dtype = _ends(op), format_of(op.results[0]).dtype
     return lambda a: scales.clamp(a, ends).astype(dtype)
 
 
 @kernel("numeric.sign")
 def _sign(op: ir.Operation) -> Kernel:
-    dtype = _format(op.results[0]).dtype
+    dtype = format_of(op.results[0]).dtype
     return lambda a: scales.sign(a).astype(dtype)
 
 

@@ -137,7 +137,7 @@ func.func @f(%a0: tensor<2x4x!numeric.fixed<8, 2, "signed">>, %a1: tensor<2x4x!n
 // -----
 
 func.func @f(%a0: tensor<2x4x!numeric.fixed<8, 0, "signed">>, %a1: tensor<2x!numeric.fixed<8, 0, "signed">>) {
-  // expected-error @below {{has an operand 'right' that is neither of the shape of 'left' nor a row of it}}
+  // expected-error @below {{has an operand 'right' of sizes [2], which do not repeat to [2, 4]}}
   %0 = "numeric.add"(%a0, %a1) : (tensor<2x4x!numeric.fixed<8, 0, "signed">>, tensor<2x!numeric.fixed<8, 0, "signed">>) -> tensor<2x4x!numeric.fixed<9, 0, "signed">>
   return
 }
@@ -243,5 +243,117 @@ func.func @f(%a0: tensor<2x3x!numeric.fixed<8, 1, "signed">>) {
 func.func @f(%a0: tensor<2x3x!numeric.fixed<8, 1, "signed">>) {
   // expected-error @below {{gives a tensor that has not the sizes of its operand in that order}}
   %0 = "numeric.transpose"(%a0) {permutation = [1, 0]} : (tensor<2x3x!numeric.fixed<8, 1, "signed">>) -> tensor<2x3x!numeric.fixed<8, 1, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>, %a1: tensor<6x4x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{has tensors that are not all of batch, channels, and one or more sizes of an image}}
+  %0 = "numeric.convolution"(%a0, %a1) {strides = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1} : (tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>, tensor<6x4x!numeric.fixed<8, 0, "signed">>) -> tensor<1x6x3x3x!numeric.fixed<22, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>, %a1: tensor<6x4x3x3x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{has 4 channels in, 6 out, and a weight of 6 by 4 for 4 groups: each group takes an equal part of the channels}}
+  %0 = "numeric.convolution"(%a0, %a1) {strides = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 4} : (tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>, tensor<6x4x3x3x!numeric.fixed<8, 0, "signed">>) -> tensor<1x6x3x3x!numeric.fixed<22, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>, %a1: tensor<6x4x3x3x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{has strides [0, 1]; it is a number of at least 1 for each of 2 sizes}}
+  %0 = "numeric.convolution"(%a0, %a1) {strides = [0, 1], padding = [0, 0], dilation = [1, 1], groups = 1} : (tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>, tensor<6x4x3x3x!numeric.fixed<8, 0, "signed">>) -> tensor<1x6x3x3x!numeric.fixed<22, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>, %a1: tensor<6x4x3x3x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{has padding [1]; it is a number of at least 0 for each of 2 sizes}}
+  %0 = "numeric.convolution"(%a0, %a1) {strides = [1, 1], padding = [1], dilation = [1, 1], groups = 1} : (tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>, tensor<6x4x3x3x!numeric.fixed<8, 0, "signed">>) -> tensor<1x6x3x3x!numeric.fixed<22, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<1x4x?x5x!numeric.fixed<8, 0, "signed">>, %a1: tensor<6x4x3x3x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{has an image whose sizes are not static}}
+  %0 = "numeric.convolution"(%a0, %a1) {strides = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1} : (tensor<1x4x?x5x!numeric.fixed<8, 0, "signed">>, tensor<6x4x3x3x!numeric.fixed<8, 0, "signed">>) -> tensor<1x6x3x3x!numeric.fixed<22, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<1x4x2x5x!numeric.fixed<8, 0, "signed">>, %a1: tensor<6x4x3x3x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{has windows that do not fit into an image of [2, 5]}}
+  %0 = "numeric.convolution"(%a0, %a1) {strides = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1} : (tensor<1x4x2x5x!numeric.fixed<8, 0, "signed">>, tensor<6x4x3x3x!numeric.fixed<8, 0, "signed">>) -> tensor<1x6x3x3x!numeric.fixed<22, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>, %a1: tensor<6x4x3x3x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{gives images of [3, 4]; there are [3, 3] windows}}
+  %0 = "numeric.convolution"(%a0, %a1) {strides = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1} : (tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>, tensor<6x4x3x3x!numeric.fixed<8, 0, "signed">>) -> tensor<1x6x3x4x!numeric.fixed<22, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>, %a1: tensor<6x4x3x3x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{gives 1 bits of fraction; products of 0 and 0 have 0}}
+  %0 = "numeric.convolution"(%a0, %a1) {strides = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1} : (tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>, tensor<6x4x3x3x!numeric.fixed<8, 0, "signed">>) -> tensor<1x6x3x3x!numeric.fixed<22, 1, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>, %a1: tensor<6x4x3x3x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{has a result of signed 20 bits, 0 of them fraction, which can't hold every sum of 36 products: -585216 to 589824}}
+  %0 = "numeric.convolution"(%a0, %a1) {strides = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1} : (tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>, tensor<6x4x3x3x!numeric.fixed<8, 0, "signed">>) -> tensor<1x6x3x3x!numeric.fixed<20, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{changes batch or channels of its operand}}
+  %0 = "numeric.max_pool"(%a0) {kernel = [2, 2], strides = [2, 2], padding = [0, 0]} : (tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>) -> tensor<1x5x2x2x!numeric.fixed<8, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{has padding [2, 0], which is more than half of its windows}}
+  %0 = "numeric.max_pool"(%a0) {kernel = [2, 2], strides = [2, 2], padding = [2, 0]} : (tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>) -> tensor<1x4x4x2x!numeric.fixed<8, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{makes signed 9 bits, 0 of them fraction of signed 8 bits, 0 of them fraction: it changes no number}}
+  %0 = "numeric.max_pool"(%a0) {kernel = [2, 2], strides = [2, 2], padding = [0, 0]} : (tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>) -> tensor<1x4x2x2x!numeric.fixed<9, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{gives -1 bits of fraction for 0; it never has less}}
+  %0 = "numeric.sum_pool"(%a0) {kernel = [2, 2], strides = [2, 2], padding = [0, 0]} : (tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>) -> tensor<1x4x2x2x!numeric.fixed<10, -1, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{has a result of signed 9 bits, 2 of them fraction, which can't hold every sum of 4 numbers: -512 to 508}}
+  %0 = "numeric.sum_pool"(%a0) {kernel = [2, 2], strides = [2, 2], padding = [0, 0]} : (tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>) -> tensor<1x4x2x2x!numeric.fixed<9, 2, "signed">>
   return
 }

@@ -40,3 +40,22 @@ func.func @layout(%a: tensor<?x3x4x!numeric.fixed<8, 1, "signed">>) -> tensor<?x
   %r = "numeric.reshape"(%t) : (tensor<?x4x3x!numeric.fixed<8, 1, "signed">>) -> tensor<?x12x!numeric.fixed<8, 1, "signed">>
   return %r : tensor<?x12x!numeric.fixed<8, 1, "signed">>
 }
+
+// CHECK-LABEL: func.func @windows
+func.func @windows(%a: tensor<?x4x8x8x!numeric.fixed<8, 3, "signed">>, %w: tensor<6x2x3x3x!numeric.fixed<4, 2, "signed">>,
+                   %b: tensor<6x1x1x!numeric.fixed<8, 5, "signed">>) -> tensor<?x6x2x2x!numeric.fixed<9, 7, "signed">> {
+  // 18 * (-128 * -8) needs 16 bits.
+  // CHECK: "numeric.convolution"
+  %c = "numeric.convolution"(%a, %w) {strides = [2, 1], padding = [1, 0], dilation = [1, 2], groups = 2}
+    : (tensor<?x4x8x8x!numeric.fixed<8, 3, "signed">>, tensor<6x2x3x3x!numeric.fixed<4, 2, "signed">>) -> tensor<?x6x4x4x!numeric.fixed<16, 5, "signed">>
+  // A number for each channel.
+  // CHECK: "numeric.add"
+  %s = "numeric.add"(%c, %b) : (tensor<?x6x4x4x!numeric.fixed<16, 5, "signed">>, tensor<6x1x1x!numeric.fixed<8, 5, "signed">>) -> tensor<?x6x4x4x!numeric.fixed<17, 5, "signed">>
+  %n = "numeric.cast"(%s) {rounding = "floor", overflow = "saturate"} : (tensor<?x6x4x4x!numeric.fixed<17, 5, "signed">>) -> tensor<?x6x4x4x!numeric.fixed<7, 5, "signed">>
+  // CHECK: "numeric.max_pool"
+  %m = "numeric.max_pool"(%n) {kernel = [3, 3], strides = [1, 1], padding = [1, 1]} : (tensor<?x6x4x4x!numeric.fixed<7, 5, "signed">>) -> tensor<?x6x4x4x!numeric.fixed<7, 5, "signed">>
+  // Two bits of fraction more: an average of four.
+  // CHECK: "numeric.sum_pool"
+  %p = "numeric.sum_pool"(%m) {kernel = [2, 2], strides = [2, 2], padding = [0, 0]} : (tensor<?x6x4x4x!numeric.fixed<7, 5, "signed">>) -> tensor<?x6x2x2x!numeric.fixed<9, 7, "signed">>
+  return %p : tensor<?x6x2x2x!numeric.fixed<9, 7, "signed">>
+}

@@ -1,4 +1,6 @@
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +9,8 @@ from torch_mlir import ir
 
 from stepwell.backends.interpreter.interpreter import Interpreter
 from stepwell.dialects.context import make_context
+
+sys.path.insert(0, str(Path(__file__).parent))  # for what stands beside the tests
 
 Run = Callable[..., list[np.ndarray[Any, Any]]]
 
