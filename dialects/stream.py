@@ -7,6 +7,7 @@ elements in ``order``. Whoever emits hardware chooses the handshake. Text is MLI
 # mypy: disable-error-code="call-arg,misc,name-defined,no-any-return"
 # (the classes of a dialect are made while Python runs)
 
+import math
 from typing import Any
 
 from torch_mlir import ir
@@ -15,7 +16,6 @@ from torch_mlir.dialects.ext import Operand, Region, Result, result
 from stepwell.dialects.numeric_rules import read_format
 from stepwell.dialects.rules import Violation, check_number, check_word, verifier
 from stepwell.dialects.stream_types import (
-    ROW_MAJOR,
     Frame,
     Stream,
     StreamType,
@@ -29,7 +29,6 @@ from stepwell.dialects.stream_wiring import FifoOp, ForkOp, ResizeOp, WeightOp
 from stepwell.support.fixed_point import OVERFLOWS, ROUNDINGS
 
 __all__ = [
-    "ROW_MAJOR",
     "AddOp",
     "FifoOp",
     "FloatSinkOp",
@@ -39,7 +38,9 @@ __all__ = [
     "GraphOp",
     "LinearOp",
     "MultiplyOp",
+    "PoolOp",
     "RequantizeOp",
+    "ReshapeOp",
     "ResizeOp",
     "ScaledSinkOp",
     "ScaledSourceOp",
@@ -49,6 +50,7 @@ __all__ = [
     "Stream",
     "StreamType",
     "WeightOp",
+    "WindowOp",
     "element_bits",
     "integer",
     "integers",
@@ -56,6 +58,8 @@ __all__ = [
     "read_stream",
     "stream_type",
 ]
+
+POOLS = ("max", "sum")
 
 
 class GraphOp(Stream.Operation, name="graph", traits=[ir.IsIsolatedFromAboveTrait, ir.NoTerminatorTrait]):
@@ -152,8 +156,8 @@ def _pointwise(op: ir.Operation) -> None:
     """Streams whose elements come in step."""
     _rescale(op)
     frames = [read_stream(value.type) for value in (*op.operands, *op.results)]
-    if len({(frame.shape, frame.beat) for frame in frames}) != 1:
-        listed = ", ".join(f"{list(frame.shape)} by {frame.beat}" for frame in frames)
+    if len({(frame.shape, frame.beat, frame.order) for frame in frames}) != 1:
+        listed = ", ".join(f"{list(frame.shape)} by {frame.beat} ({frame.order})" for frame in frames)
         raise Violation(f"has streams of frames {listed} at once; all must be the same")
 
 
@@ -172,8 +176,11 @@ class LinearOp(Stream.Operation, name="linear"):
 
     ``weight`` and ``bias`` name parameters of ``weight_bits`` and ``bias_bits`` (``bias`` "" for none);
     ``weight_layout`` is ``kn`` or ``nk``.
-    ``unroll``: multipliers by input and by output: their product works at once. ``clamp``: lowest and highest value
-    (never an empty list: a range that holds every sum does nothing).
+    ``groups`` of rows follow each other, each with ``outer`` columns of its own; all their columns are one row of the
+    result. ``lanes`` of those rows travel side by side. Rows are ``inner`` elements as they come, whatever the stream's
+    shape.
+    ``unroll``: multipliers by input and by output: their product works at once, in each lane. ``clamp``: lowest and
+    highest value (never an empty list: a range that holds every sum does nothing).
     """
 
     rows: Operand[Any]
@@ -184,6 +191,8 @@ class LinearOp(Stream.Operation, name="linear"):
     bias_bits: ir.IntegerAttr
     inner: ir.IntegerAttr
     outer: ir.IntegerAttr
+    groups: ir.IntegerAttr
+    lanes: ir.IntegerAttr
     unroll: ir.ArrayAttr
     accumulator: ir.IntegerAttr
     shift: ir.IntegerAttr
@@ -191,6 +200,66 @@ class LinearOp(Stream.Operation, name="linear"):
     clamp: ir.ArrayAttr
     output: Result[Any] = result()
     verify_invariants = staticmethod(verifier(_rescale))
+
+
+class WindowOp(Stream.Operation, name="window"):
+    """Images (N, C, sizes) to the windows that slide over them, as ``linear`` reads them: tap by tap all channels.
+
+    Windows are those of ``numeric.convolution``; ``fill`` stands in the padding. Channels are in ``groups``, each of
+    which is a row of its own; ``lanes`` rows of a window travel side by side, beat by beat.
+    """
+
+    image: Operand[Any]
+    kernel: ir.ArrayAttr
+    strides: ir.ArrayAttr
+    padding: ir.ArrayAttr
+    dilation: ir.ArrayAttr
+    groups: ir.IntegerAttr
+    lanes: ir.IntegerAttr
+    fill: ir.IntegerAttr
+    output: Result[Any] = result()
+
+
+def _reshape(op: ir.Operation) -> None:
+    """As many elements, in the same beats."""
+    before, after = (read_stream(value.type) for value in (op.operands[0], op.results[0]))
+    sides = [(frame.bits, frame.beat, math.prod(frame.shape)) for frame in (before, after)]
+    if sides[0] != sides[1]:
+        raise Violation("changes more than the shape and the order of its stream")
+
+
+def _pool(op: ir.Operation) -> None:
+    """A known function, and the elements that the sizes say."""
+    check_word(op, "function", POOLS)
+    _rescale(op)
+
+
+class ReshapeOp(Stream.Operation, name="reshape"):
+    """The same elements as they come, said to be of another shape or order; no hardware."""
+
+    value: Operand[Any]
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(_reshape))
+
+
+class PoolOp(Stream.Operation, name="pool"):
+    """The largest (``max``) or the ``sum`` of windows of size ``kernel`` that lie side by side.
+
+    What comes is planes of ``height`` by ``width`` pixels, each of ``words`` beats; a window's wide result for every
+    element of a pixel ends as in ``linear``. Rows and columns that fill no window are left out.
+    """
+
+    image: Operand[Any]
+    function: ir.StringAttr
+    height: ir.IntegerAttr
+    width: ir.IntegerAttr
+    words: ir.IntegerAttr
+    kernel: ir.ArrayAttr
+    shift: ir.IntegerAttr
+    rounding: ir.StringAttr
+    clamp: ir.ArrayAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(_pool))
 
 
 class AddOp(Stream.Operation, name="add"):

@@ -10,8 +10,7 @@ from torch_mlir import ir
 from torch_mlir.dialects.ext import Dialect
 
 from stepwell.support.fixed_point import Format
-
-ROW_MAJOR = "row-major"
+from stepwell.support.orders import ROW_MAJOR
 
 
 class Stream(Dialect, name="stream"):
@@ -22,7 +21,8 @@ class StreamType(Stream.Type, name="stream"):
     """``!stream.stream<element, beat, shape, order>``.
 
     ``element``: signless integer, read as signed. ``beat``: elements that travel together; divides the innermost size.
-    ``shape``: of one frame. ``order``: in which the elements come; ``row-major`` is the only one so far.
+    ``shape``: of one frame. ``order``: in which the elements come: ``row-major``, or ``channels-last`` for images
+    (N, C, sizes), pixel after pixel.
     """
 
     element: ir.TypeAttr
@@ -46,17 +46,18 @@ def element_bits(kind: Format) -> int:
     return kind.width + (not kind.signed)
 
 
-def stream_type(element: ir.Type, beat: int, shape: Sequence[int]) -> StreamType:
-    """A row-major stream of ``shape`` frames."""
-    return StreamType.get(ir.TypeAttr.get(element), integer(beat), integers(shape), ir.StringAttr.get(ROW_MAJOR))
+def stream_type(element: ir.Type, beat: int, shape: Sequence[int], order: str = ROW_MAJOR) -> StreamType:
+    """A stream of ``shape`` frames."""
+    return StreamType.get(ir.TypeAttr.get(element), integer(beat), integers(shape), ir.StringAttr.get(order))
 
 
 class Frame(NamedTuple):
-    """What a stream type says: ``bits`` of an element, elements per ``beat``, ``shape`` of one frame."""
+    """What a stream type says: ``bits`` of an element, elements per ``beat``, ``shape`` of one frame, ``order``."""
 
     bits: int
     beat: int
     shape: tuple[int, ...]
+    order: str
 
 
 def read_stream(kind: ir.Type) -> Frame:
@@ -64,4 +65,5 @@ def read_stream(kind: ir.Type) -> Frame:
     parameters = StreamType(kind)
     element = ir.TypeAttr(parameters.element).value
     shape = tuple(ir.IntegerAttr(size).value for size in ir.ArrayAttr(parameters.shape))
-    return Frame(ir.IntegerType(element).width, ir.IntegerAttr(parameters.beat).value, shape)
+    beat, order = ir.IntegerAttr(parameters.beat).value, ir.StringAttr(parameters.order).value
+    return Frame(ir.IntegerType(element).width, beat, shape, order)

@@ -29,7 +29,7 @@ def storage(port: Port) -> np.dtype[Any]:
 
 def pack(frames: Array, port: Port) -> bytes:
     """Beats as the hardware takes them: elements side by side, the first in the lowest bits, up to whole bytes."""
-    elements = np.ascontiguousarray(frames, storage(port).newbyteorder("<")).reshape(-1, port.beat, 1)
+    elements = np.ascontiguousarray(port.arriving(frames), storage(port).newbyteorder("<")).reshape(-1, port.beat, 1)
     bits = np.unpackbits(elements.view(np.uint8), axis=-1, count=port.bits, bitorder="little")
     return np.packbits(bits.reshape(-1, port.width), axis=-1, bitorder="little").tobytes()
 
@@ -41,4 +41,4 @@ def unpack(data: bytes, port: Port) -> Array:
     kind = storage(port).newbyteorder("<")
     sign = np.repeat(bits[..., -1:], 8 * kind.itemsize - port.bits, axis=-1)
     words = np.packbits(np.concatenate([bits, sign], axis=-1), axis=-1, bitorder="little")
-    return words.view(kind).astype(storage(port)).reshape(-1, *port.shape)
+    return port.restored(words.view(kind).astype(storage(port)))

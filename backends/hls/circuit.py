@@ -113,6 +113,10 @@ class Circuit:
         """Logical exclusive or."""
         return self._op(f"comb.xor {left.name}, {right.name} : i1", 1)
 
+    def less(self, left: Wire, right: Wire) -> Wire:
+        """Whether ``left`` is below ``right``, both signed and of one width."""
+        return self._op(f"comb.icmp slt {left.name}, {right.name} : i{left.width}", 1)
+
     def choose(self, condition: Wire, yes: Wire, no: Wire) -> Wire:
         """``yes`` where ``condition`` holds, else ``no``."""
         return self._op(f"comb.mux {condition.name}, {yes.name}, {no.name} : i{yes.width}", yes.width)

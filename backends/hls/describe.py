@@ -59,6 +59,8 @@ class _Describer:
             elif op.name in ("stream.sink", "stream.float_sink", "stream.scaled_sink"):
                 port = _port(_text(op, "output"), op.operands[0], _floats(op))
                 self.outputs.append(Sink(self.read(op.operands[0], op), port))
+            elif op.name == "stream.reshape":
+                self.names[op.results[0]] = self.read(op.operands[0], op)
             elif _kind(op) in COMPONENTS:
                 self.add(op)
             else:
@@ -110,7 +112,7 @@ def _value(attribute: ir.Attribute) -> int | str | tuple[Any, ...]:
 
 def _port(name: str, value: ir.Value, floats: Floats | ScaledFloats | None = None) -> Port:
     frame = stream.read_stream(value.type)
-    return Port(name, frame.bits, frame.beat, frame.shape, floats)
+    return Port(name, frame.bits, frame.beat, frame.shape, floats, frame.order)
 
 
 def _floats(op: ir.Operation) -> Floats | ScaledFloats | None:

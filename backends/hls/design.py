@@ -81,11 +81,15 @@ class Design:
 
     def reference(self, frames: Mapping[str, Array], parameters: Mapping[str, Array]) -> list[Array]:
         """One frame of every input through all components, bit for bit; the outputs in order."""
-        values = dict(frames)
+        # As they come: who reads them may see another shape.
+        elements = {port.name: port.arriving(frames[port.name]) for port in self.inputs}
         for component in self.components:
-            frames_in = [values[source] for source in component.sources]
-            values.update(zip(component.streams, component.reference(frames_in, parameters), strict=True))
-        return [values[sink.source] for sink in self.outputs]
+            pairs = zip(component.sources, component.inputs, strict=True)
+            frames_in = [port.restored(elements[source])[0] for source, port in pairs]
+            results = component.reference(frames_in, parameters)
+            for name, port, result in zip(component.streams, component.outputs, results, strict=True):
+                elements[name] = port.arriving(result)
+        return [sink.port.restored(elements[sink.source])[0] for sink in self.outputs]
 
     @property
     def streams(self) -> list[str]:
@@ -171,7 +175,8 @@ def _identifier(name: str) -> str:
 
 
 def _port(data: dict[str, Any]) -> Port:
-    return Port(data["name"], data["bits"], data["beat"], tuple(data["shape"]), _floats(data["floats"]))
+    floats, shape = _floats(data["floats"]), tuple(data["shape"])
+    return Port(data["name"], data["bits"], data["beat"], shape, floats, data["order"])
 
 
 def _floats(data: dict[str, Any] | None) -> Floats | ScaledFloats | None:

@@ -124,7 +124,8 @@ class Timing:
             schedule = self.schedules[component.name]
             due = np.full(schedule.steps, _NEVER)
             for stream, sends in zip(component.streams, schedule.sends, strict=True):
-                np.minimum.at(due, sends, wanted[stream] - schedule.latency)
+                later, step = np.divmod(sends, schedule.steps)
+                np.minimum.at(due, step, wanted[stream] - schedule.latency - later * self.period)
             count = np.arange(2 * schedule.steps)
             both = np.concatenate([due, due + self.period]) - count
             times = (np.minimum.accumulate(both[::-1])[::-1] + count)[: schedule.steps]
@@ -147,7 +148,8 @@ class Timing:
 
     def _send(self, component: Component, schedule: Schedule, times: Steps) -> None:
         for stream, sends in zip(component.streams, schedule.sends, strict=True):
-            self.offered[stream] = times[sends] + schedule.latency
+            later, step = np.divmod(sends, schedule.steps)
+            self.offered[stream] = times[step] + later * self.period + schedule.latency
 
 
 def _within(stops: Steps, most: int) -> int:

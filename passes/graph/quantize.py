@@ -9,14 +9,19 @@ from torch_mlir import ir
 
 from stepwell.dialects import numeric
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.graph.quantization import elementwise, products
+from stepwell.passes.graph.quantization import convolution, elementwise, pooling, products, shapes
 from stepwell.passes.graph.quantization.quantizer import Quantizer, Rule, Widths
+from stepwell.passes.graph.unused import erase_unused
 from stepwell.passes.graph.value_ranges import read_ranges, write_ranges
 from stepwell.support.errors import UsageError
 from stepwell.support.fixed_point import ROUNDINGS
 from stepwell.support.walk import named
 
-_RULES: dict[str, Rule] = {**products.RULES, **elementwise.RULES}
+_RULES: dict[str, Rule] = {
+    name: rule
+    for family in (products, elementwise, convolution, pooling, shapes)
+    for name, rule in family.RULES.items()
+}
 
 
 @dataclass
@@ -66,4 +71,6 @@ class Quantize(Pass):
             return 0
         write_ranges(function, {})
         widths = Widths(self.bits, self.weight_bits, self.rounding)
-        return Quantizer(widths, _RULES, ranges).run(function)
+        count = Quantizer(widths, _RULES, ranges).run(function)
+        erase_unused(function)
+        return count

@@ -46,7 +46,8 @@ class BindParameters(Pass):
 
     def bind(self, op: ir.Operation, context: PassContext) -> None:
         """Bind one ``stream.linear``."""
-        inner, outer = (ir.IntegerAttr(op.attributes[name]).value for name in ("inner", "outer"))
+        inner, columns, groups = (ir.IntegerAttr(op.attributes[name]).value for name in ("inner", "outer", "groups"))
+        outer = groups * columns
         transposed = ir.StringAttr(op.attributes["weight_layout"]).value == "nk"
         widths = {role: ir.IntegerAttr(op.attributes[f"{role}_bits"]).value for role in ("weight", "bias")}
         weight = _value(op, "weight", widths["weight"], (outer, inner) if transposed else (inner, outer), context)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from torch_mlir import ir
 
 from stepwell.dialects.stream import element_bits
@@ -30,6 +32,32 @@ class FixedWeight:
     transposed: bool
 
 
+@dataclass(frozen=True)
+class Arrangement:
+    """Inputs of a weight in another order, and a row for each output.
+
+    The weight with its outputs in front, as a matrix has them behind, is seen by ``shape`` and transposed by ``order``.
+    """
+
+    shape: tuple[int, ...]
+    order: tuple[int, ...]
+
+    @property
+    def text(self) -> str:
+        """In a word for names."""
+        return f"rows{list(self.shape)}{list(self.order)}"
+
+    def sizes(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Of what a weight of ``shape`` becomes."""
+        outputs = shape[0] if len(shape) > 2 else shape[-1]
+        return outputs, math.prod(shape) // outputs
+
+    def apply(self, values: Array) -> Array:
+        """The rows."""
+        rows = (values if values.ndim > 2 else values.T).reshape(self.shape).transpose(self.order)
+        return np.ascontiguousarray(rows.reshape(len(rows), -1))
+
+
 class FixedWeights:
     """Finds the parameters behind fixed-point numbers and registers what they become.
 
@@ -47,8 +75,11 @@ class FixedWeights:
         made = weight_numbers(value)
         return made is not None and self._weights.is_fixed(made.root)
 
-    def read(self, value: ir.Value) -> FixedWeight:
+    def read(self, value: ir.Value, arrangement: Arrangement | None = None) -> FixedWeight:
         """The parameter that holds the integers of ``value``; it is added to the store.
+
+        Args:
+            arrangement: in which order the inputs come; the parameter has a row for each output then.
 
         Raises:
             UnsupportedError: they are computed from a parameter in another way than by transposing it.
@@ -59,11 +90,19 @@ class FixedWeights:
         if root not in self._parameters:
             raise refuse(definition(root) or op, "it computes a weight", _HINT)
         kind, source = format_of(value), self._parameters[root]
-        if made.moves:  # then the parameter is made in the layer's order
+        if made.moves or arrangement is not None:  # then the parameter is made in the layer's order
             name = f"{source}:{'transposed,' * transposed}{made.text}"
             shape = tuple(ir.RankedTensorType(value.type).shape)
-            self._add(name, source, shape, kind, lambda values: made.compute(values.T if transposed else values))
-            return FixedWeight(name, element_bits(kind), transposed=False)
+
+            def compute(values: Array) -> Array:
+                return made.compute(values.T if transposed else values)
+
+            if arrangement is None:
+                self._add(name, source, shape, kind, compute)
+                return FixedWeight(name, element_bits(kind), transposed=False)
+            name = f"{name},{arrangement.text}"
+            self._add(name, source, arrangement.sizes(shape), kind, lambda values: arrangement.apply(compute(values)))
+            return FixedWeight(name, element_bits(kind), transposed=True)
         info = tensor_info(root)
         assert info is not None
         name = f"{source}:{made.text}"

@@ -113,6 +113,8 @@ class _Converter:
                 bias_bits=stream.integer(ir.IntegerType(bias.element if bias else layer.output).width),
                 inner=stream.integer(layer.inner),
                 outer=stream.integer(layer.outer),
+                groups=stream.integer(1),
+                lanes=stream.integer(1),
                 unroll=stream.integers([inner, outer]),
                 accumulator=stream.integer(layer.accumulator),
                 shift=stream.integer(layer.shift),

@@ -20,7 +20,7 @@ class Beats:
             return value
         key = value, beat
         if key not in self._resized:
-            kind = stream.stream_type(ir.IntegerType.get_signless(frame.bits), beat, frame.shape)
+            kind = stream.stream_type(ir.IntegerType.get_signless(frame.bits), beat, frame.shape, frame.order)
             self._resized[key] = stream.ResizeOp(stream=value, output=kind).output
         return self._resized[key]
 

@@ -29,7 +29,7 @@
 
 "stream.graph"() ({
   %x = "stream.source"() {input = "x"} : () -> !stream.stream<i16, 4, [5, 8], "row-major">
-  // expected-error @below {{has streams of frames [5, 8] by 4, [5, 8] by 2 at once; all must be the same}}
+  // expected-error @below {{has streams of frames [5, 8] by 4 (row-major), [5, 8] by 2 (row-major) at once; all must be the same}}
   %y = "stream.requantize"(%x) {multiplier = 1, shift = 1, rounding = "floor", clamp = [-128, 127]}
     : (!stream.stream<i16, 4, [5, 8], "row-major">) -> !stream.stream<i8, 2, [5, 8], "row-major">
 }) {sym_name = "main"} : () -> ()
@@ -49,7 +49,7 @@
 "stream.graph"() ({
   %x = "stream.source"() {input = "x"} : () -> !stream.stream<i8, 4, [5, 8], "row-major">
   // expected-error @below {{'stream.linear' op has clamp [1, -1]; it is the lowest and the highest value}}
-  %y = "stream.linear"(%x) {weight = "w", weight_bits = 8 : i64, weight_layout = "kn", bias = "", bias_bits = 32 : i64, inner = 8,
+  %y = "stream.linear"(%x) {weight = "w", weight_bits = 8 : i64, weight_layout = "kn", bias = "", bias_bits = 32 : i64, inner = 8, groups = 1 : i64, lanes = 1 : i64,
     outer = 8, unroll = [4, 4], accumulator = 19, shift = 0, rounding = "floor", clamp = [1, -1]}
     : (!stream.stream<i8, 4, [5, 8], "row-major">) -> !stream.stream<i32, 4, [5, 8], "row-major">
 }) {sym_name = "main"} : () -> ()

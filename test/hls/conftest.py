@@ -69,6 +69,8 @@ def build_layer(m: int, k: int, n: int, pi: int, po: int, **options: Any) -> Lay
         outputs=(Port("out", out_bits, po, (m, n)),),
         inner=k,
         outer=n,
+        groups=1,
+        lanes=1,
         unroll=(pi, po),
         weight="w",
         weight_bits=bits,

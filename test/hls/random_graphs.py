@@ -52,7 +52,8 @@ class RandomGraph:
         self.parameters[weight] = self.random.integers(-128, 128, (WIDTH, WIDTH)).astype(np.int8)
         attributes: dict[str, Any] = {
             "weight": weight, "weight_bits": BITS, "weight_layout": "kn", "bias": "", "bias_bits": BITS,
-            "inner": WIDTH, "outer": WIDTH, "unroll": list(unroll), "accumulator": 20, **_END, "shift": 9,
+            "inner": WIDTH, "outer": WIDTH, "groups": 1, "lanes": 1, "unroll": list(unroll), "accumulator": 20, **_END,
+            "shift": 9,
         }  # fmt: skip
         return self._make("linear", [self.beats.fit(self._any(values), unroll[0])], attributes, unroll[1])
 

@@ -13,13 +13,17 @@ from stepwell.backends.hls.components.elementwise import Add, Multiply
 from stepwell.backends.hls.components.fifo import Fifo
 from stepwell.backends.hls.components.fork import Fork
 from stepwell.backends.hls.components.linear import Linear
+from stepwell.backends.hls.components.pool import Pool
 from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.backends.hls.components.resize import Resize
 from stepwell.backends.hls.components.sign import Sign
 from stepwell.backends.hls.components.weight import Weight
+from stepwell.backends.hls.components.window import Window
 from stepwell.backends.hls.design import Design, Sink
+from stepwell.support.orders import CHANNELS_LAST
 
 _NIBBLE = (-8, 7)
+_POOLED = (("in", (4, 4)), ("out", (2, 2)))
 
 
 def _port(name: str, beat: int, *shape: int, bits: int = 4) -> Port:
@@ -35,8 +39,8 @@ def _linear(name: str) -> Component:
     ports = (_port("in", 2, 3, 4),), (_port("out", 1, 3, 2),)
     details = {"weight_bits": 4, "weight_layout": "kn", "bias": f"{name}.bias", "accumulator": 10}
     return Linear(
-        name, ("in",), "", *ports, inner=4, outer=2, unroll=(2, 1), weight=f"{name}.weight", **details,
-        shift=2, rounding="half-up", clamp=_NIBBLE,
+        name, ("in",), "", *ports, inner=4, outer=2, groups=1, lanes=1, unroll=(2, 1), weight=f"{name}.weight",
+        **details, shift=2, rounding="half-up", clamp=_NIBBLE,
     )  # fmt: skip
 
 
@@ -48,6 +52,16 @@ def _requantize(name: str) -> Component:
 def _fork(name: str) -> Component:
     outputs = tuple(_port(port, 2, 3, 2) for port in Fork.output_names(2))
     return Fork(name, ("in",), "", (_port("in", 2, 3, 2),), outputs)
+
+
+def _window(name: str) -> Component:
+    image, rows = Port("in", 4, 1, (1, 2, 3, 3), None, CHANNELS_LAST), _port("out", 2, 4, 8)
+    return Window(name, ("in",), "", (image,), (rows,), (2, 2), (1, 1), (0, 0), (1, 1), 1, 1, 0)
+
+
+def _pool(name: str) -> Component:
+    image, result = (Port(port, 4, 2, (1, 2, *sizes), None, CHANNELS_LAST) for port, sizes in _POOLED)
+    return Pool(name, ("in",), "", (image,), (result,), "max", 4, 4, 1, (2, 2), 0, "floor", _NIBBLE)
 
 
 def _through(cls: Any, name: str, beat: int, *details: Any) -> Component:
@@ -64,6 +78,8 @@ SMALL: dict[str, Callable[[str], Component]] = {
     "requantize": _requantize,
     "resize": lambda name: _through(Resize, name, 3),
     "sign": lambda name: _through(Sign, name, 2, 0, "floor", _NIBBLE),
+    "window": _window,
+    "pool": _pool,
     "weight": lambda name: Weight(name, (), "", (), (_port("out", 2, 3, 4),), f"{name}.weight", (4,)),
 }
 

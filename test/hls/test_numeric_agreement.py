@@ -64,6 +64,8 @@ def layer(number: int, source: str, bits: int, sums: Format, output: Format | No
         outputs=(Port("out", out_bits, 2, (ROWS, outer)),),
         inner=inner,
         outer=outer,
+        groups=1,
+        lanes=1,
         unroll=(2, 2),
         weight=f"w{number}",
         weight_bits=8,

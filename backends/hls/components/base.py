@@ -14,6 +14,7 @@ from stepwell.backends.hls.circuit import Circuit
 from stepwell.backends.hls.components.schedule import Schedule, evenly
 from stepwell.support import scales
 from stepwell.support.fixed_point import Format, dequantize, quantize
+from stepwell.support.orders import CHANNELS_LAST, ROW_MAJOR
 from stepwell.support.widths import Range
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -58,6 +59,7 @@ class Port:
     """A stream where it enters or leaves: elements of ``bits`` bits, ``beat`` at once, frames of ``shape``.
 
     ``floats``: what its integers mean to those who call the hardware with floats; None where they are integers.
+    ``order``: in which the elements come, ``row-major`` or ``channels-last``.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Port:
     beat: int
     shape: tuple[int, ...]
     floats: Floats | ScaledFloats | None = None
+    order: str = ROW_MAJOR
 
     @property
     def width(self) -> int:
@@ -84,6 +87,17 @@ class Port:
     def cut(self, beat: int) -> Port:
         """The same in beats of ``beat`` elements."""
         return replace(self, beat=beat)
+
+    def arriving(self, frames: Array) -> Array:
+        """Frames (..., *shape) with their dimensions in the order in which the elements come."""
+        return np.moveaxis(frames, 1 - len(self.shape), -1) if self.order == CHANNELS_LAST else frames
+
+    def restored(self, elements: Array) -> Array:
+        """Elements as they came, as an array (frames, *shape)."""
+        if self.order != CHANNELS_LAST:
+            return elements.reshape(-1, *self.shape)
+        batch, channels, *sizes = self.shape
+        return np.moveaxis(elements.reshape(-1, batch, *sizes, channels), -1, 2)
 
 
 @dataclass(frozen=True)

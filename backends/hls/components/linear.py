@@ -26,12 +26,17 @@ class Linear(Unrolled):
     the other columns; the next row comes in while the last columns of this one are computed. :attr:`latency` registers
     lie between a row's last beat and its first result: operands (twice behind block RAM, which is slow), products,
     their sum, accumulator, result.
+
+    ``groups`` of rows follow each other, each with ``outer`` columns of its own; ``lanes`` of them go side by side:
+    a beat has ``unroll[0]`` elements of each.
     """
 
     kind: ClassVar[str] = "linear"
 
     inner: int
     outer: int
+    groups: int
+    lanes: int
     weight: str
     weight_bits: int
     weight_layout: str
@@ -52,9 +57,19 @@ class Linear(Unrolled):
         return self.outer // self.unroll[1]
 
     @property
+    def banks(self) -> int:
+        """Rows that have different weights."""
+        return self.groups // self.lanes
+
+    @property
     def in_block_ram(self) -> bool:
         """Whether the weights are in block RAM; fewer words than a look-up table has are not worth it."""
-        return self.row_beats * self.column_groups >= 64
+        return self.words >= 64
+
+    @property
+    def words(self) -> int:
+        """Words of weights, one for a step each."""
+        return self.row_beats * self.column_groups * self.banks
 
     @property
     def latency(self) -> int:
@@ -68,15 +83,15 @@ class Linear(Unrolled):
 
     @property
     def multipliers(self) -> int:
-        return math.prod(self.unroll)
+        return self.lanes * math.prod(self.unroll)
 
     @property
     def cycles(self) -> int:
-        return self.input.shape[0] * self.row_beats * self.column_groups
+        return self.input.beats * self.column_groups
 
     def schedule(self) -> Schedule:
         beats, groups = self.row_beats, self.column_groups
-        rows = np.arange(self.input.shape[0])[:, np.newaxis] * beats * groups
+        rows = np.arange(self.input.beats // beats)[:, np.newaxis] * beats * groups
         takes = (rows + np.arange(beats)).ravel()
         sends = (rows + np.arange(1, groups + 1) * beats - 1).ravel()
         return Schedule(self.cycles, (takes,), (takes,), (sends,), self.latency)
@@ -86,18 +101,22 @@ class Linear(Unrolled):
         return (self.weight, self.bias) if self.bias else (self.weight,)
 
     def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
-        sums = modular(frames[0]) @ modular(self._matrix(parameters))
+        elements = modular(self.input.arriving(frames[0]))
+        tiles = elements.reshape(-1, self.banks, self.row_beats, self.lanes, self.unroll[0])
+        rows = tiles.transpose(1, 3, 0, 2, 4).reshape(self.groups, -1, self.inner)
+        columns = modular(self._matrix(parameters)).reshape(self.inner, self.groups, self.outer).transpose(1, 0, 2)
+        sums = (rows @ columns).transpose(1, 0, 2).reshape(-1, self.groups * self.outer)
         if self.bias:
             sums = sums + modular(parameters[self.bias])
-        return (self.rescale.reference(wrap(sums, self.accumulator)),)
+        return (self.output.restored(self.rescale.reference(wrap(sums, self.accumulator)))[0],)
 
     def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
         groups, beats = self.column_groups, self.row_beats
-        tiles = self._matrix(parameters).reshape(beats, self.unroll[0], groups, self.unroll[1])
-        words = tiles.transpose(2, 0, 3, 1).reshape(groups * beats, self.multipliers)
+        tiles = self._matrix(parameters).reshape(beats, self.unroll[0], self.banks, self.lanes, groups, self.unroll[1])
+        words = tiles.transpose(2, 4, 0, 3, 5, 1).reshape(-1, self.multipliers)
         files = {f"{self.name}_weight.mem": [word(row, self.weight_bits) for row in words]}
         if self.bias:
-            bias = parameters[self.bias].reshape(groups, self.unroll[1])
+            bias = parameters[self.bias].reshape(self.banks * groups, self.lanes * self.unroll[1])
             files[f"{self.name}_bias.mem"] = [word(row, self.accumulator) for row in bias]
         return files
 
@@ -125,6 +144,7 @@ class _LinearCircuit:
     def build(self) -> Circuit:
         spec, c = self.spec, self.c
         beat, group, address, step = self._counters()
+        column = self._column(beat, group, step)
         word, rows, valid = self._weights(address), self._row(beat, group, step), step
         # A flag that never changes costs nothing: constants stay constants.
         first = self._is(beat, 0) if beat else None
@@ -137,9 +157,9 @@ class _LinearCircuit:
             valid = self._delay(f"valid_{stage}", valid)
             first = self._delay(f"first_{stage}", first) if first else None
             last = self._delay(f"last_{stage}", last) if last else None
-            group = self._delay(f"group_{stage}", group) if group else None
+            column = self._delay(f"column_{stage}", column) if column else None
         sums = [self._delay(f"sum_{o}", s, reset=False) for o, s in enumerate(self._products(rows, word))]
-        totals = self._accumulate(sums, valid, first, group)
+        totals = self._accumulate(sums, valid, first, column)
         done = self._delay("done", c.both(valid, last) if last else valid)
         results = [
             self._delay(f"result_{o}", rescale.circuit(c, f"{o}", total), reset=False)
@@ -167,11 +187,22 @@ class _LinearCircuit:
         if group:
             last = self._is(group, groups - 1)
             self._count(group, last, row_end)
-        if not (beat and group):
+        if spec.banks == 1 and not (beat and group):
             return beat, group, beat or group, step
-        address = c.register("address", address_width(beats * groups))
-        self._count(address, c.compare("eq", address, beats * groups - 1), step)
+        address = c.register("address", address_width(spec.words))
+        self._count(address, c.compare("eq", address, spec.words - 1), step)
         return beat, group, address, step
+
+    def _column(self, beat: Wire | None, group: Wire | None, step: Wire) -> Wire | None:
+        """Which columns of all groups are computed; None where there are no others."""
+        spec, c = self.spec, self.c
+        if spec.banks == 1:
+            return group
+        columns = spec.banks * spec.column_groups
+        column = c.register("column", address_width(columns))
+        row_end = c.both(step, self._is(beat, spec.row_beats - 1)) if beat else step
+        self._count(column, self._is(column, columns - 1), row_end)
+        return column
 
     def _count(self, register: Wire, last: Wire, enable: Wire) -> None:
         c = self.c
@@ -191,20 +222,21 @@ class _LinearCircuit:
 
     def _weights(self, address: Wire | None) -> Wire:
         spec = self.spec
-        depth, style = spec.row_beats * spec.column_groups, "block" if spec.in_block_ram else ""
-        memory = self.c.memory("weight", depth, spec.multipliers * spec.weight_bits, f"{spec.name}_weight.mem", style)
+        width, style = spec.multipliers * spec.weight_bits, "block" if spec.in_block_ram else ""
+        memory = self.c.memory("weight", spec.words, width, f"{spec.name}_weight.mem", style)
         return self.c.read(memory, address or self.c.constant(0, 1))
 
     def _products(self, rows: Wire, word: Wire) -> list[Wire]:
-        """For each column of the group the sum of this beat's products."""
+        """For each column of the group, lane by lane, the sum of this beat's products."""
         spec, c = self.spec, self.c
         full = spec.input.bits + spec.weight_bits + (spec.unroll[0] - 1).bit_length()
         width = min(full, spec.accumulator)
         sums = []
-        for o in range(spec.unroll[1]):
+        for o in range(spec.output.beat):
             terms = []
             for i in range(spec.unroll[0]):
-                value = c.bits(rows, i * spec.input.bits, spec.input.bits)
+                element = o // spec.unroll[1] * spec.unroll[0] + i
+                value = c.bits(rows, element * spec.input.bits, spec.input.bits)
                 weight = c.bits(word, (o * spec.unroll[0] + i) * spec.weight_bits, spec.weight_bits)
                 product = c.multiply(value, weight)
                 product = c.resize(product, min(product.width, width))
@@ -214,16 +246,18 @@ class _LinearCircuit:
         return sums
 
     def _accumulate(
-        self, sums: list[Wire], valid: Wire, first: Wire | None, group: Wire | None
+        self, sums: list[Wire], valid: Wire, first: Wire | None, column: Wire | None
     ) -> list[tuple[Wire, Rescale]]:
         """Add the sums of a row's beats to the bias; gives the totals and what is still to be done with each."""
         spec, c = self.spec, self.c
         width = spec.accumulator
-        starts = [c.constant(0, width)] * spec.unroll[1]
+        count = spec.output.beat
+        starts = [c.constant(0, width)] * count
         if spec.bias:
-            memory = c.memory("bias", spec.column_groups, spec.unroll[1] * width, f"{spec.name}_bias.mem")
-            word = c.read(memory, group or c.constant(0, 1))
-            starts = [c.bits(word, o * width, width) for o in range(spec.unroll[1])]
+            columns = spec.banks * spec.column_groups
+            memory = c.memory("bias", columns, count * width, f"{spec.name}_bias.mem")
+            word = c.read(memory, column or c.constant(0, 1))
+            starts = [c.bits(word, o * width, width) for o in range(count)]
         enable = c.both(self.advance, valid)
         totals = []
         for o, (start, term) in enumerate(zip(starts, sums, strict=True)):

@@ -7,10 +7,12 @@ from stepwell.backends.hls.components.elementwise import Add, Multiply
 from stepwell.backends.hls.components.fifo import Fifo
 from stepwell.backends.hls.components.fork import Fork
 from stepwell.backends.hls.components.linear import Linear
+from stepwell.backends.hls.components.pool import Pool
 from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.backends.hls.components.resize import Resize
 from stepwell.backends.hls.components.sign import Sign
 from stepwell.backends.hls.components.weight import Weight
+from stepwell.backends.hls.components.window import Window
 
 _CLASSES: tuple[type[Component], ...] = (
     Add,
@@ -18,10 +20,12 @@ _CLASSES: tuple[type[Component], ...] = (
     Fork,
     Linear,
     Multiply,
+    Pool,
     Requantize,
     Resize,
     Sign,
     Weight,
+    Window,
 )
 
 COMPONENTS: dict[str, type[Component]] = {cls.kind: cls for cls in _CLASSES}

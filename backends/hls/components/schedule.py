@@ -20,7 +20,8 @@ class Schedule:
         steps: of a frame; the next frame's first step may follow at once.
         needs: for each input, the step that can't begin before a beat is there.
         takes: for each input, the step in which a beat is taken: the same, unless it is looked at for longer.
-        sends: for each output, the step that makes a beat.
+        sends: for each output, the step that makes a beat; one from ``steps`` on is a step of the next frame, or of a
+            frame's end where none follows.
         latency: cycles from such a step until the beat is offered; 0 where only gates are between.
     """
 

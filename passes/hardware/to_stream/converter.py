@@ -13,12 +13,14 @@ from stepwell.passes.graph.torch_values import definition
 from stepwell.passes.hardware.entry import factors, names_of
 from stepwell.passes.hardware.fixed_values import Ending, as_it_is, ending, format_of, refuse
 from stepwell.passes.hardware.fixed_weights import FixedWeights
+from stepwell.passes.hardware.to_stream.order import images
 from stepwell.passes.hardware.wiring import Beats, insert_forks
 from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
+from stepwell.support.orders import CHANNELS_LAST, ROW_MAJOR, innermost
 
 HINT = (
-    "in hardware there are linear layers with weights of the model, relu and sums of them; "
+    "in hardware there are linear layers and convolutions with weights of the model, pooling, relu and sums of them; "
     "compile the rest for another target"
 )
 """What a user can do about an operation that has no component."""
@@ -49,6 +51,7 @@ class Converter:
         unroll: multipliers of each layer by its inputs and by its outputs; empty for what suits it.
         inputs: arguments that are no parameters, and their names.
         weights: the function's parameters in fixed point.
+        images: what streams pixel after pixel.
         sources: by the argument that they bring, those that were made.
     """
 
@@ -68,6 +71,7 @@ class Converter:
             else:
                 self.inputs[argument] = names.get("stepwell.input", f"arg{i}")
         self.weights = FixedWeights(parameters, context)
+        self.images = images(function.operation)
         self.sources: dict[ir.Value, ir.Operation] = {}
         self._streams: dict[ir.Value, ir.Value] = {}
         self._beats = Beats()
@@ -119,10 +123,15 @@ class Converter:
         with op.location:
             return rule.build(self, op, end, beat)
 
+    def order(self, value: ir.Value) -> str:
+        """In which order the elements of ``value`` come."""
+        return CHANNELS_LAST if value in self.images else ROW_MAJOR
+
     def beat(self, shape: tuple[int, ...], op: ir.Operation) -> int:
-        """Elements at once where no layer says how many."""
+        """Elements at once of the result of ``op``, where no layer says how many."""
         unroll = (self.unroll[1],) * 2 if self.unroll else ()
-        return factors(shape[-1], shape[-1], unroll, op)[1]
+        size = innermost(shape, self.order(op.results[0]))
+        return factors(size, size, unroll, op)[1]
 
     def _narrowed_by(self, op: ir.Operation) -> ir.Operation | None:
         """The operation that computes what ``op``, a cast to fewer bits of fraction, reads, if its component casts."""
@@ -167,6 +176,6 @@ def rescale_attributes(end: Ending) -> dict[str, ir.Attribute]:
     }
 
 
-def stream_of(end: Ending, beat: int, shape: tuple[int, ...]) -> ir.Type:
+def stream_of(end: Ending, beat: int, shape: tuple[int, ...], order: str) -> ir.Type:
     """The stream of what ends so."""
-    return stream.stream_type(ir.IntegerType.get_signless(stream.element_bits(end.kind)), beat, shape)
+    return stream.stream_type(ir.IntegerType.get_signless(stream.element_bits(end.kind)), beat, shape, order)

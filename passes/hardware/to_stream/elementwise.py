@@ -11,6 +11,7 @@ from stepwell.dialects import stream
 from stepwell.passes.graph.torch_values import definition
 from stepwell.passes.hardware.fixed_values import Ending, ending, format_of, refuse, static_shape
 from stepwell.passes.hardware.to_stream.converter import HINT, Converter, Rule, rescale_attributes, stream_of
+from stepwell.support.orders import ROW_MAJOR
 
 
 def add(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
@@ -18,11 +19,16 @@ def add(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -
     left, right = op.operands
     layer = definition(left)
     rule = converter.rules.get(layer.name) if layer is not None else None
-    if layer is not None and rule is not None and rule.biased is not None:
-        is_bias = converter.weights.holds(right) and ir.RankedTensorType(right.type).rank == 1
-        if is_bias and converter.is_alone(left):
-            return rule.biased(converter, layer, right, op, end)
+    is_bias = converter.weights.holds(right) and _is_for_channels(right, op) and converter.is_alone(left)
+    if is_bias and layer is not None and rule is not None and rule.biased is not None:
+        return rule.biased(converter, layer, right, op, end)
     return _pointwise(stream.AddOp, converter, op, end, beat)
+
+
+def _is_for_channels(bias: ir.Value, op: ir.Operation) -> bool:
+    """Whether ``bias`` has a number for each column, or each channel of an image."""
+    shape = list(ir.RankedTensorType(op.results[0].type).shape)
+    return len(shape) > 1 and list(ir.RankedTensorType(bias.type).shape) == [shape[1], *[1] * (len(shape) - 2)]
 
 
 def multiply(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
@@ -76,7 +82,8 @@ def sign(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) 
     shape = static_shape(op.results[0], op)
     beat = beat or converter.beat(shape, op)
     value = converter.emit(op.operands[0], op, beat)
-    return stream.SignOp(value=value, **rescale_attributes(end), output=stream_of(end, beat, shape)).output
+    output = stream_of(end, beat, shape, converter.order(op.results[0]))
+    return stream.SignOp(value=value, **rescale_attributes(end), output=output).output
 
 
 def _requantize(converter: Converter, op: ir.Operation, multiplier: int, end: Ending, beat: int) -> ir.Value:
@@ -85,7 +92,7 @@ def _requantize(converter: Converter, op: ir.Operation, multiplier: int, end: En
         value=converter.emit(op.operands[0], op, beat),
         multiplier=stream.integer(multiplier),
         **rescale_attributes(end),
-        output=stream_of(end, beat, static_shape(op.results[0], op)),
+        output=stream_of(end, beat, static_shape(op.results[0], op), converter.order(op.results[0])),
     ).output
 
 
@@ -99,7 +106,8 @@ def _pointwise(kind: Any, converter: Converter, op: ir.Operation, end: Ending, b
     shape = static_shape(op.results[0], op)
     beat = beat or converter.beat(shape, op)
     left, right = (_operand(converter, operand, op, shape, beat) for operand in op.operands)
-    return kind(left=left, right=right, **rescale_attributes(end), output=stream_of(end, beat, shape)).output
+    output = stream_of(end, beat, shape, converter.order(op.results[0]))
+    return kind(left=left, right=right, **rescale_attributes(end), output=output).output
 
 
 def _operand(converter: Converter, value: ir.Value, op: ir.Operation, shape: tuple[int, ...], beat: int) -> ir.Value:
@@ -107,6 +115,8 @@ def _operand(converter: Converter, value: ir.Value, op: ir.Operation, shape: tup
     own = ir.RankedTensorType(value.type).shape
     if converter.weights.holds(value):
         weight = converter.weights.read(value)
+        if converter.order(op.results[0]) != ROW_MAJOR:
+            raise refuse(op, "it computes with a weight, element by element, on images", HINT)
         if weight.transposed:
             raise refuse(op, "it computes with a transposed weight, element by element", "store the weight transposed")
         element = ir.IntegerType.get_signless(weight.bits)

@@ -44,7 +44,8 @@ def _source(
     known = converter.sources.get(argument)
     if known is None:
         shape = static_shape(op.results[0], op)
-        output = stream_of(end, beat or converter.beat(shape, op), shape)
+        order = converter.order(op.results[0])
+        output = stream_of(end, beat or converter.beat(shape, op), shape, order)
         known = kind(input=ir.StringAttr.get(converter.inputs[argument]), **attributes, output=output).operation
         converter.sources[argument] = known
     if {name: known.attributes[name] for name in known.attributes if name != "input"} != attributes:

@@ -15,7 +15,7 @@
 "stream.graph"() ({
   %x = "stream.source"() {input = "x"} : () -> !stream.stream<i8, 2, [5, 8], "row-major">
   %f:2 = "stream.fork"(%x) : (!stream.stream<i8, 2, [5, 8], "row-major">) -> (!stream.stream<i8, 2, [5, 8], "row-major">, !stream.stream<i8, 2, [5, 8], "row-major">)
-  %y = "stream.linear"(%f#1) {weight = "w", weight_bits = 8, weight_layout = "kn", bias = "", bias_bits = 8, inner = 8, outer = 8, unroll = [2, 8], accumulator = 19, shift = 8, rounding = "floor", clamp = [-128, 127]} : (!stream.stream<i8, 2, [5, 8], "row-major">) -> !stream.stream<i8, 8, [5, 8], "row-major">
+  %y = "stream.linear"(%f#1) {weight = "w", weight_bits = 8, weight_layout = "kn", bias = "", bias_bits = 8, inner = 8, outer = 8, groups = 1 : i64, lanes = 1 : i64, unroll = [2, 8], accumulator = 19, shift = 8, rounding = "floor", clamp = [-128, 127]} : (!stream.stream<i8, 2, [5, 8], "row-major">) -> !stream.stream<i8, 8, [5, 8], "row-major">
   %r = "stream.resize"(%y) : (!stream.stream<i8, 8, [5, 8], "row-major">) -> !stream.stream<i8, 2, [5, 8], "row-major">
   %q = "stream.fifo"(%f#0) {depth = 100} : (!stream.stream<i8, 2, [5, 8], "row-major">) -> !stream.stream<i8, 2, [5, 8], "row-major">
   %s = "stream.add"(%q, %r) {shift = 0, rounding = "floor", clamp = [-256, 255]} : (!stream.stream<i8, 2, [5, 8], "row-major">, !stream.stream<i8, 2, [5, 8], "row-major">) -> !stream.stream<i9, 2, [5, 8], "row-major">
@@ -30,7 +30,7 @@
 // CHECK: sym_name = "chain"
 "stream.graph"() ({
   %x = "stream.source"() {input = "x"} : () -> !stream.stream<i8, 8, [5, 8], "row-major">
-  %y = "stream.linear"(%x) {weight = "w", weight_bits = 8, weight_layout = "kn", bias = "", bias_bits = 8, inner = 8, outer = 8, unroll = [8, 8], accumulator = 19, shift = 8, rounding = "floor", clamp = [-128, 127]} : (!stream.stream<i8, 8, [5, 8], "row-major">) -> !stream.stream<i8, 8, [5, 8], "row-major">
-  %z = "stream.linear"(%y) {weight = "v", weight_bits = 8, weight_layout = "kn", bias = "", bias_bits = 8, inner = 8, outer = 8, unroll = [8, 8], accumulator = 19, shift = 8, rounding = "floor", clamp = [-128, 127]} : (!stream.stream<i8, 8, [5, 8], "row-major">) -> !stream.stream<i8, 8, [5, 8], "row-major">
+  %y = "stream.linear"(%x) {weight = "w", weight_bits = 8, weight_layout = "kn", bias = "", bias_bits = 8, inner = 8, outer = 8, groups = 1 : i64, lanes = 1 : i64, unroll = [8, 8], accumulator = 19, shift = 8, rounding = "floor", clamp = [-128, 127]} : (!stream.stream<i8, 8, [5, 8], "row-major">) -> !stream.stream<i8, 8, [5, 8], "row-major">
+  %z = "stream.linear"(%y) {weight = "v", weight_bits = 8, weight_layout = "kn", bias = "", bias_bits = 8, inner = 8, outer = 8, groups = 1 : i64, lanes = 1 : i64, unroll = [8, 8], accumulator = 19, shift = 8, rounding = "floor", clamp = [-128, 127]} : (!stream.stream<i8, 8, [5, 8], "row-major">) -> !stream.stream<i8, 8, [5, 8], "row-major">
   "stream.sink"(%z) {output = "0"} : (!stream.stream<i8, 8, [5, 8], "row-major">) -> ()
 }) {sym_name = "chain"} : () -> ()

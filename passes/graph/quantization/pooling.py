@@ -1,0 +1,131 @@
+"""Pooling: the largest is taken of narrow numbers, averages are exact sums with more fraction, or divided."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch_mlir import ir
+
+from stepwell.dialects import numeric
+from stepwell.dialects.stream import integer, integers
+from stepwell.passes.graph import torch_build as tb
+from stepwell.passes.graph.quantization.quantizer import Quantizer, Rule, fixed_format, fixed_tensor, like
+from stepwell.support.fixed_point import smallest_format
+from stepwell.support.widths import dot_product_range
+from stepwell.support.windows import Windows
+
+
+def max_pool(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """The largest number of each window, in the image's own format."""
+    image, kernel, strides, padding, dilation, ceiling = op.operands
+    windows = _windows(kernel, strides, padding)
+    if windows is None or tb.flag(ceiling) is not False or set(tb.numbers(dilation) or ()) - {1}:
+        return None
+    value = _image(quantizer, image)
+    if value is None:
+        return None
+    shape = _shape(value, windows)
+    return numeric.MaxPoolOp(value, **_listed(windows), output=fixed_tensor(shape, fixed_format(value))).output
+
+
+def average_pool(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """The sum of each window by how many numbers it has; padding counts."""
+    image, kernel, strides, padding, ceiling, counts_padding, divisor = op.operands
+    windows = _windows(kernel, strides, padding)
+    if windows is None or tb.flag(ceiling) is not False or not tb.is_none(divisor):
+        return None
+    if any(windows.padding) and tb.flag(counts_padding) is not True:
+        return None
+    value = _image(quantizer, image)
+    if value is None or op.results[0] not in quantizer.ranges:
+        return None
+    return _divided(quantizer, _sums(value, windows), windows.taps, op.results[0])
+
+
+def sum_of_sizes(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """The sum over all sizes of an image, which stay as sizes of 1: one window."""
+    image, dims, kept, dtype = op.operands
+    info, listed = tb.tensor_info(image), tb.numbers(dims)
+    if info is None or listed is None or len(info.shape) < 3 or not (tb.flag(kept) and tb.is_none(dtype)):
+        return None
+    rank = len(info.shape)
+    axes = sorted(dim % rank for dim in listed if isinstance(dim, int))
+    sizes = tuple(size for size in info.shape[2:] if size is not None)
+    if axes != list(range(2, rank)) or len(sizes) != rank - 2:
+        return None
+    value = _image(quantizer, image)
+    if value is None:
+        return None
+    none, ones = (0,) * len(sizes), (1,) * len(sizes)
+    return _sums(value, Windows(sizes, sizes, none, ones))
+
+
+def divide(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """The sum of windows by a positive whole number."""
+    operand, divisor = op.operands
+    count = tb.number(divisor)
+    sums = quantizer.exact.get(operand)
+    if sums is None or op.results[0] not in quantizer.ranges or sums.owner.operation.name != "numeric.sum_pool":
+        return None
+    if count is None or count < 1 or count != int(count):
+        return None
+    return _divided(quantizer, sums, int(count), op.results[0])
+
+
+RULES: dict[str, Rule] = {
+    "torch.aten.max_pool2d": max_pool,
+    "torch.aten.avg_pool2d": average_pool,
+    "torch.aten.sum.dim_IntList": sum_of_sizes,
+    "torch.aten.div.Scalar": divide,
+}
+
+
+def _image(quantizer: Quantizer, image: ir.Value) -> ir.Value | None:
+    """An image of known sizes in its own format."""
+    info = tb.tensor_info(image)
+    if info is None or None in info.shape[1:] or not quantizer.can_narrow(image):
+        return None
+    return quantizer.narrowed(image)
+
+
+def _sums(image: ir.Value, windows: Windows) -> ir.Value:
+    kind = fixed_format(image)
+    wide = smallest_format(dot_product_range(windows.taps, kind.range, (1, 1)), kind.frac)
+    return numeric.SumPoolOp(image, **_listed(windows), output=fixed_tensor(_shape(image, windows), wide)).output
+
+
+def _divided(quantizer: Quantizer, sums: ir.Value, count: int, result: ir.Value) -> ir.Value:
+    """``sums`` by ``count``: with more fraction if that is a power of two, else rounded to the format of ``result``."""
+    source, power = fixed_format(sums), (count & -count).bit_length() - 1
+    odd, frac = count >> power, source.frac + power
+    if odd == 1:
+        pool = sums.owner.operation
+        listed = {name: pool.attributes[name] for name in ("kernel", "strides", "padding")}
+        return numeric.SumPoolOp(pool.operands[0], **listed, output=like(sums, replace(source, frac=frac))).output
+    kind = quantizer.own_format(result)
+    # As many bits of the quotient as the sums have: it is off by less than what is rounded.
+    places = source.width + odd.bit_length()
+    multiplier = (2 * (1 << places) + odd) // (2 * odd)
+    return numeric.RequantizeOp(
+        sums, integer(multiplier), integer(places + frac - kind.frac), *quantizer.words(), like(sums, kind)
+    ).output
+
+
+def _windows(kernel: ir.Value, strides: ir.Value, padding: ir.Value) -> Windows | None:
+    """The windows of a pooling operator whose sizes are constant."""
+    lists = [tb.numbers(value) for value in (kernel, strides, padding)]
+    sizes = [tuple(size for size in values or () if isinstance(size, int)) for values in lists]
+    sizes[1] = sizes[1] or sizes[0]
+    if not sizes[0] or len({len(values) for values in sizes}) > 1:
+        return None
+    return Windows(sizes[0], sizes[1], sizes[2], (1,) * len(sizes[0]))
+
+
+def _shape(image: ir.Value, windows: Windows) -> list[int]:
+    batch, channels, *sizes = ir.RankedTensorType(image.type).shape
+    return [batch, channels, *windows.sizes(sizes)]
+
+
+def _listed(windows: Windows) -> dict[str, ir.ArrayAttr]:
+    """As attributes of a pooling operation."""
+    return {name: integers(getattr(windows, name)) for name in ("kernel", "strides", "padding")}

@@ -1,0 +1,80 @@
+"""Float models of images for target ``hls``: the same integers from the interpreter and from Verilator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import stepwell
+
+
+def lenet() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(6, 8, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2),
+        nn.Flatten(), nn.Dropout(0.1), nn.Linear(32, 10),
+    )  # fmt: skip
+
+
+def mobile_block() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(4, 8, 3, stride=2, padding=1), nn.ReLU(),
+        nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.ReLU(),
+        nn.Conv2d(8, 12, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 4),
+    )  # fmt: skip
+
+
+def image_out() -> nn.Sequential:
+    """Grouped, dilated, without bias; its result is an image."""
+    return nn.Sequential(
+        nn.Conv2d(4, 8, (3, 1), padding=(1, 0), groups=2, bias=False), nn.ReLU(), nn.MaxPool2d(3, 2, 1),
+        nn.Conv2d(8, 4, 2, dilation=2), nn.AvgPool2d(3, 1),
+    )  # fmt: skip
+
+
+def line() -> nn.Sequential:
+    return nn.Sequential(nn.Conv1d(2, 4, 5, padding=2), nn.ReLU(), nn.Conv1d(4, 4, 3, stride=2), nn.ReLU())
+
+
+CASES: dict[str, tuple[Any, tuple[int, ...]]] = {
+    "lenet": (lenet, (1, 1, 8, 8)),
+    "mobile-block": (mobile_block, (2, 4, 8, 8)),
+    "image-out": (image_out, (1, 4, 12, 10)),
+    "line": (line, (1, 2, 16)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_simulation_is_the_interpreter(name: str) -> None:
+    make, shape = CASES[name]
+    torch.manual_seed(0)
+    model = make().eval()
+    samples = [torch.rand(shape) - 0.3 for _ in range(4)]
+    calls = [(sample,) for sample in samples]
+    rtl, reference = (
+        stepwell.compile(model, calls[0], target=target, calibration=calls)
+        for target in ("hls,bits=8", "hls,bits=8,simulator=interpreter")
+    )
+    for x in samples[:2]:
+        got = rtl(x)
+        assert torch.equal(got, reference(x))
+        with torch.no_grad():
+            wanted = model(x)
+        assert (got - wanted).abs().max() < 0.1 * wanted.abs().max()
+    report = stepwell.verify(model, calls[0], target="hls,bits=8,simulator=interpreter", calibration=calls)
+    assert report.first_pass is None
+
+
+def test_a_flattened_image_that_no_layer_reads_is_refused() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten())
+    with pytest.raises(stepwell.Error, match="its elements come pixel after pixel, but are read in another order"):
+        stepwell.compile(model, (torch.rand(1, 1, 4, 4),), target="hls,bits=8", calibration=[(torch.rand(1, 1, 4, 4),)])
+
+
+def test_padding_beyond_half_a_window_is_refused() -> None:
+    model, x = nn.Conv2d(1, 2, 1, padding=1), torch.rand(1, 1, 4, 4)
+    with pytest.raises(stepwell.Error, match=r"padding \[1, 1\] makes the result larger than its image"):
+        stepwell.compile(model, (x,), target="hls,bits=8", calibration=[(x,)])
