@@ -101,6 +101,10 @@ class Runnable(ABC):
     def run(self, session: Any, entry: str, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Run ``entry`` on contiguous CPU tensors that fit the signature; gives the results in signature order."""
 
+    def run_all(self, session: Any, entry: str, calls: Sequence[Sequence[torch.Tensor]]) -> list[list[torch.Tensor]]:
+        """Run ``entry`` on each of ``calls``, in order; targets that take one while the last is under way do so."""
+        return [self.run(session, entry, inputs) for inputs in calls]
+
     @abstractmethod
     def new_session(self) -> Any:
         """Fresh state with its initial values."""

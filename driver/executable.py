@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -75,6 +75,13 @@ class Session:
         results = self._executable.runnable.run(self._handle, entry, inputs)
         return plan.unflatten(inputs, results)
 
+    def run_all(self, calls: Iterable[tuple[Any, ...]], entry: str = "main") -> list[Any]:
+        """Call ``entry`` once for each tuple of arguments, in order; hardware takes them back to back."""
+        plan = self._executable.plan(entry)
+        inputs = [plan.flatten(args, {}) for args in calls]
+        results = self._executable.runnable.run_all(self._handle, entry, inputs)
+        return [plan.unflatten(given, result) for given, result in zip(inputs, results, strict=True)]
+
     def state(self, name: str) -> Any:
         """The current value of the mutable buffer ``name`` as a tensor."""
         return self._executable.runnable.state(self._handle, name)
@@ -136,6 +143,13 @@ class Executable:
     def run(self, entry: str, *args: Any, **kwargs: Any) -> Any:
         """Call another entry point in the default session."""
         return self._session().run(entry, *args, **kwargs)
+
+    def run_all(self, calls: Iterable[tuple[Any, ...]], entry: str = "main") -> list[Any]:
+        """Call ``entry`` once for each tuple of arguments, in the default session and in order.
+
+        Hardware takes them back to back, in one simulation: ``cycles`` counts all of them.
+        """
+        return self._session().run_all(calls, entry)
 
     def new_session(self) -> Session:
         """A session of its own, with initial state."""

@@ -1,4 +1,4 @@
-"""A compiled hardware design in this process: every call is one frame through the simulated RTL."""
+"""A compiled hardware design in this process: calls are frames through the simulated RTL."""
 
 from __future__ import annotations
 
@@ -51,14 +51,22 @@ class HlsRunnable(Runnable):
         return None
 
     def run(self, session: Any, entry: str, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        return self.run_all(session, entry, [inputs])[0]
+
+    def run_all(self, session: Any, entry: str, calls: Sequence[Sequence[torch.Tensor]]) -> list[list[torch.Tensor]]:
         import torch
 
-        names = [spec.name for spec in self.signatures[entry].inputs]
-        given = dict(zip(names, inputs, strict=True))
-        frames = {port.name: enter(given[port.name].numpy(), port) for port in self.design.inputs}
+        if not calls:
+            return []
+        numbers = {spec.name: i for i, spec in enumerate(self.signatures[entry].inputs)}
+        ports = [(port, numbers[port.name]) for port in self.design.inputs]
+        frames = {port.name: np.stack([enter(inputs[i].numpy(), port) for inputs in calls]) for port, i in ports}
         outputs = self._interpret(frames) if self.parameters is not None else self._simulate(frames)
-        sinks = self.design.outputs
-        return [torch.from_numpy(leave(array, sink.port)) for array, sink in zip(outputs, sinks, strict=True)]
+        sinks = [sink.port for sink in self.design.outputs]
+        return [
+            [torch.from_numpy(leave(arrays[call], port)) for arrays, port in zip(outputs, sinks, strict=True)]
+            for call in range(len(calls))
+        ]
 
     def layer_report(self, frames: int, seed: int) -> LayerReport:
         measured = measure(self.design, self.simulator.memories, frames, seed)
@@ -70,15 +78,20 @@ class HlsRunnable(Runnable):
 
     def _interpret(self, frames: Mapping[str, Array]) -> list[Array]:
         assert self.parameters is not None
-        self._facts = {"cycles_bound": self._bound}
-        return self.design.reference(frames, self.parameters)
+        count = len(next(iter(frames.values())))
+        self._facts = {"cycles_bound": count * self._bound}
+        each = [
+            self.design.reference({name: array[i] for name, array in frames.items()}, self.parameters)
+            for i in range(count)
+        ]
+        return [np.stack(arrays) for arrays in zip(*each, strict=True)]
 
     def _simulate(self, frames: Mapping[str, Array]) -> list[Array]:
-        result = self.simulator.run({name: frame[np.newaxis] for name, frame in frames.items()})
+        result = self.simulator.run(frames)
         self._facts = {
             "cycles": result.cycles,
-            "cycles_bound": self._bound,
+            "cycles_bound": len(next(iter(frames.values()))) * self._bound,
             "seconds": result.cycles / self._clock,
             "input_stalls": result.input_stalls,
         }
-        return [array[0] for array in result.outputs]
+        return result.outputs

@@ -58,6 +58,12 @@ def test_simulation_is_the_interpreter(name: str) -> None:
         stepwell.compile(model, calls[0], target=target, calibration=calls)
         for target in ("hls,bits=8", "hls,bits=8,simulator=interpreter")
     )
+    assert len(rtl.run_all([])) == 0
+    one, all_of_them = rtl(*calls[0]), rtl.run_all(calls)
+    cycles = rtl.cycles
+    assert cycles < 4.2 * rtl.facts["cycles_bound"] / 4 + 500
+    assert torch.equal(one, all_of_them[0])
+    assert all(torch.equal(a, b) for a, b in zip(all_of_them, reference.run_all(calls), strict=True))
     for x in samples[:2]:
         got = rtl(x)
         assert torch.equal(got, reference(x))
