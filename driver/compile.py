@@ -8,6 +8,7 @@ from pathlib import Path
 from torch_mlir import ir
 
 from stepwell.backends.base import Backend, Lowered
+from stepwell.backends.interpreter.weights import evaluate_weight
 from stepwell.backends.target import Target
 from stepwell.driver.assemble import OwnFile, assemble
 from stepwell.driver.calibration import Calibration, arrived_quantised, measure_ranges, quantising_stage, refuse_samples
@@ -56,7 +57,9 @@ class Compilation:
         self.pipeline = pipeline_from(whole, program.module.operation, program.level)
         trusted = pipeline is None and dump_dir is None  # verified between stages; an error is traced to its pass
         self.config = RunConfig(dump_dir=dump_dir, verify_each=not trusted)
-        self.context = PassContext(parameters=program.parameters, schedules=schedules or backend.schedules(target))
+        self.context = PassContext(
+            parameters=program.parameters, schedules=schedules or backend.schedules(target), evaluate=evaluate_weight
+        )
         self.report = report or CompileReport()
         self.calibration = calibration
         self._quantising = quantising_stage(self.pipeline)

@@ -126,8 +126,10 @@ def _transform(
 def _run_passes(options: Options, pipeline: Pipeline, module: ir.Module) -> None:
     context = PassContext()
     if options.parameters is not None:
+        from stepwell.backends.interpreter.weights import evaluate_weight
         from stepwell.support.parameter_file import open_file
 
+        context.evaluate = evaluate_weight
         context.parameters = open_file(options.parameters)
     if options.schedules is not None:
         from stepwell.passes.schedules.book import Schedules

@@ -6,7 +6,7 @@ import dataclasses
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -30,6 +30,7 @@ class PassContext:
         schedules: how code for operations is shaped, by their own measure or a database's.
         values_read: names of the parameters whose values a pass has read; their hashes belong in a cache key.
         report: what passes want the user to know, by pass name.
+        evaluate: computes the result of a graph-level module from the values of parameters, where somebody can.
     """
 
     parameters: ParameterStore | None = None
@@ -37,6 +38,7 @@ class PassContext:
     schedules: Schedules = field(default_factory=Schedules)
     values_read: set[str] = field(default_factory=set)
     report: dict[str, dict[str, Any]] = field(default_factory=dict)
+    evaluate: Callable[[ir.Module, Mapping[str, Any]], Any] | None = None
 
     def note(self, pass_name: str, **facts: Any) -> None:
         """Add facts to the report under ``pass_name``."""

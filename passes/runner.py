@@ -165,7 +165,8 @@ class _Runner:
 
     def _blame(self, error: Error, snapshot: ir.Operation, count: int, remaining: list[tuple[Stage, Element]]) -> Error:
         """The first error of the stage, which runs again from ``snapshot``, verified and copied at every pass."""
-        context = PassContext(parameters=self.context.parameters, schedules=self.context.schedules)
+        known = self.context
+        context = PassContext(parameters=known.parameters, schedules=known.schedules, evaluate=known.evaluate)
         before, left = snapshot, remaining
         for index, (_, element) in enumerate(remaining[:count]):
             before, left = snapshot.clone(), remaining[index:]

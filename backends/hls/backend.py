@@ -19,6 +19,7 @@ from stepwell.backends.hls.passes.size_fifos import SizeFifos
 from stepwell.backends.hls.runnable import HlsRunnable
 from stepwell.backends.hls.synthesis.bitstream import bitstream
 from stepwell.backends.target import Target
+from stepwell.passes.graph.fold_batch_norm import FoldBatchNorm
 from stepwell.passes.graph.quantised_to_numeric import QuantisedToNumeric
 from stepwell.passes.graph.quantize import Quantize
 from stepwell.passes.hardware.bind_parameters import BindParameters
@@ -88,7 +89,7 @@ class HlsBackend(Backend):
 
     def pipeline(self, target: Target) -> Pipeline:
         if _is_quantised(target):
-            scales = Stage("scales", "graph", [QuantisedToNumeric()])
+            scales = Stage("scales", "graph", [QuantisedToNumeric(), FoldBatchNorm()])
             fixed = Stage("fixed", "graph", [_quantize(target)])
             parts = [NumericToStream(unroll=unroll_of(target)), balance_of(target), SizeFifos(), BindParameters()]
             return Pipeline([graph_stage(), scales, fixed, Stage("hardware", "hardware", [*parts])])

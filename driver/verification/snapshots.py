@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from torch_mlir import ir
 
+from stepwell.backends.interpreter.weights import evaluate_weight
 from stepwell.driver.verification.evaluate import Evaluator
 from stepwell.driver.verification.locate import first_deviating
 from stepwell.driver.verification.reference import Arrays, Deviation, Reference
@@ -128,7 +129,7 @@ class History:
     def _right_without(self, good: int, elements: list[Element], suspect: Snapshot) -> bool:
         """Whether the passes after ``good`` but for ``suspect`` end in something that computes what it should."""
         copy = self.snapshots[good].module.clone()
-        context = PassContext(parameters=self.evaluator.parameters)
+        context = PassContext(parameters=self.evaluator.parameters, evaluate=evaluate_weight)
         try:
             with copy.context, ir.Location.unknown():
                 for element in elements:

@@ -14,13 +14,15 @@ from stepwell.passes.base import PassContext
 from stepwell.passes.graph.torch_build import numbers, tensor_info
 from stepwell.passes.graph.torch_values import constant_int, definition
 from stepwell.passes.graph.weights import Weights
+from stepwell.passes.hardware.computed_weights import computation
 from stepwell.passes.hardware.fixed_values import format_of, refuse
 from stepwell.passes.hardware.weight_numbers import Array, weight_numbers
 from stepwell.support.dtypes import from_numpy
 from stepwell.support.fixed_point import Format
 from stepwell.support.signature import TensorSpec
 
-_HINT = "a weight is a parameter of the model, as it is or transposed"
+_HINT = "here a weight must be a parameter of the model, as it is or transposed; compile the model as a whole"
+_COMPUTED = "computed."
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class FixedWeights:
     """
 
     def __init__(self, parameters: Mapping[ir.Value, str], context: PassContext) -> None:
-        self._parameters = parameters
+        self._parameters = dict(parameters)
         self._context = context
         self._weights = Weights()
 
@@ -82,13 +84,13 @@ class FixedWeights:
             arrangement: in which order the inputs come; the parameter has a row for each output then.
 
         Raises:
-            UnsupportedError: they are computed from a parameter in another way than by transposing it.
+            UnsupportedError: they are computed from parameters, and nobody is there to do that.
         """
         made, op = weight_numbers(value), definition(value)
         assert made is not None and op is not None
         root, transposed = _root(made.root)
         if root not in self._parameters:
-            raise refuse(definition(root) or op, "it computes a weight", _HINT)
+            self._parameters[root] = self._computed(root)
         kind, source = format_of(value), self._parameters[root]
         if made.moves or arrangement is not None:  # then the parameter is made in the layer's order
             name = f"{source}:{'transposed,' * transposed}{made.text}"
@@ -108,6 +110,26 @@ class FixedWeights:
         name = f"{source}:{made.text}"
         self._add(name, source, tuple(size for size in info.shape if size is not None), kind, made.compute)
         return FixedWeight(name, element_bits(kind), transposed)
+
+    def _computed(self, root: ir.Value) -> str:
+        """The parameter that ``root``, which the model computes from others, becomes."""
+        module, sources = computation(root, self._parameters)
+        info, store, evaluate = tensor_info(root), self._context.parameters, self._context.evaluate
+        assert info is not None
+        number = sum(name.startswith(_COMPUTED) for name in self._parameters.values())
+        name = f"{_COMPUTED}{number}.{sources[0] if sources else ''}"
+        if store is not None:
+            if evaluate is None:
+                raise refuse(definition(root) or root.owner, "it computes a weight", _HINT)
+
+            def floats() -> Array:
+                return np.asarray(evaluate(module, store))
+
+            shape = tuple(size for size in info.shape if size is not None)
+            store.add(name, floats, TensorSpec(name, info.dtype, shape))
+            store.constants.add(name)
+            self._context.values_read.update(sources)
+        return name
 
     def _add(
         self, name: str, source: str, shape: tuple[int, ...], kind: Format, compute: Callable[[Array], Array]

@@ -7,8 +7,15 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch_mlir import ir
 
 import stepwell
+from stepwell.dialects import numeric
+from stepwell.dialects.context import make_context
+from stepwell.passes.base import PassContext
+from stepwell.passes.hardware.numeric_to_stream import NumericToStream
+from stepwell.support.errors import UnsupportedError
+from stepwell.support.parameters import ParameterStore
 
 
 def lenet() -> nn.Sequential:
@@ -21,9 +28,9 @@ def lenet() -> nn.Sequential:
 
 def mobile_block() -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(4, 8, 3, stride=2, padding=1), nn.ReLU(),
-        nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.ReLU(),
-        nn.Conv2d(8, 12, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 4),
+        nn.Conv2d(4, 8, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
+        nn.Conv2d(8, 8, 3, padding=1, groups=8, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
+        nn.Conv2d(8, 12, 1, bias=False), nn.BatchNorm2d(12), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 4),
     )  # fmt: skip
 
 
@@ -51,7 +58,9 @@ CASES: dict[str, tuple[Any, tuple[int, ...]]] = {
 def test_simulation_is_the_interpreter(name: str) -> None:
     make, shape = CASES[name]
     torch.manual_seed(0)
-    model = make().eval()
+    model = make()
+    model(torch.rand(shape) + 1)  # what batch normalisation knows about its inputs is not what it began with
+    model.eval()
     samples = [torch.rand(shape) - 0.3 for _ in range(4)]
     calls = [(sample,) for sample in samples]
     rtl, reference = (
@@ -78,6 +87,33 @@ def test_a_flattened_image_that_no_layer_reads_is_refused() -> None:
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten())
     with pytest.raises(stepwell.Error, match="its elements come pixel after pixel, but are read in another order"):
         stepwell.compile(model, (torch.rand(1, 1, 4, 4),), target="hls,bits=8", calibration=[(torch.rand(1, 1, 4, 4),)])
+
+
+_COMPUTED = """
+func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[2,2],f32>
+    {stepwell.parameter = "w"}) -> !torch.vtensor<[2,2],f32> {
+  %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
+  %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"}
+    : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
+  %n = torch.aten.neg %w : !torch.vtensor<[2,2],f32> -> !torch.vtensor<[2,2],f32>
+  %wf = torch_c.to_builtin_tensor %n : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
+  %wq = "numeric.quantize"(%wf) {rounding = "floor", overflow = "saturate"}
+    : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
+  %p = "numeric.matmul"(%xq, %wq) : (tensor<2x2x!numeric.fixed<4, 2, "signed">>,
+    tensor<2x2x!numeric.fixed<4, 2, "signed">>) -> tensor<2x2x!numeric.fixed<9, 4, "signed">>
+  %f = "numeric.dequantize"(%p) : (tensor<2x2x!numeric.fixed<9, 4, "signed">>) -> tensor<2x2xf32>
+  %r = torch_c.from_builtin_tensor %f : tensor<2x2xf32> -> !torch.vtensor<[2,2],f32>
+  return %r : !torch.vtensor<[2,2],f32>
+}"""
+
+
+def test_a_computed_weight_needs_somebody_to_compute_it() -> None:
+    context = make_context()
+    with context, ir.Location.unknown():
+        numeric.load(context)
+        module = ir.Module.parse(_COMPUTED)
+        with pytest.raises(UnsupportedError, match=r"no hardware for 'torch.aten.neg': it computes a weight"):
+            NumericToStream().run(module.operation, PassContext(parameters=ParameterStore()))
 
 
 def test_padding_beyond_half_a_window_is_refused() -> None:

@@ -26,22 +26,6 @@ func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %y: !torch
 
 // -----
 
-// A weight is not computed.
-func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[2,2],f32> {stepwell.parameter = "w"}) -> !torch.vtensor<[2,2],f32> {
-  %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
-  %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
-  // expected-error@+1 {{no hardware for 'torch.aten.neg': it computes a weight}}
-  %n = torch.aten.neg %w : !torch.vtensor<[2,2],f32> -> !torch.vtensor<[2,2],f32>
-  %wf = torch_c.to_builtin_tensor %n : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
-  %wq = "numeric.quantize"(%wf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
-  %p = "numeric.matmul"(%xq, %wq) : (tensor<2x2x!numeric.fixed<4, 2, "signed">>, tensor<2x2x!numeric.fixed<4, 2, "signed">>) -> tensor<2x2x!numeric.fixed<9, 4, "signed">>
-  %f = "numeric.dequantize"(%p) : (tensor<2x2x!numeric.fixed<9, 4, "signed">>) -> tensor<2x2xf32>
-  %r = torch_c.from_builtin_tensor %f : tensor<2x2xf32> -> !torch.vtensor<[2,2],f32>
-  return %r : !torch.vtensor<[2,2],f32>
-}
-
-// -----
-
 // A weight that is read element by element streams in the order in which it is stored.
 func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[2,2],f32> {stepwell.parameter = "w"}) -> !torch.vtensor<[2,2],f32> {
   %0 = torch.constant.int 0

@@ -69,3 +69,19 @@ func.func @main(%x: !torch.vtensor<[1,4,5,5],f32> {stepwell.input = "x"}, %w: !t
   %y = torch_c.from_builtin_tensor %d : tensor<1x4xf32> -> !torch.vtensor<[1,4],f32>
   return %y : !torch.vtensor<[1,4],f32>
 }
+
+// -----
+
+// A weight that the model computes becomes a parameter.
+// CHECK: "stream.linear"{{.*}} weight = "computed.0.w:fixed<4,2,signed>,floor,saturate"
+func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[2,2],f32> {stepwell.parameter = "w"}) -> (!torch.vtensor<[2,2],f32> {stepwell.output = "0"}) {
+  %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
+  %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
+  %n = torch.aten.neg %w : !torch.vtensor<[2,2],f32> -> !torch.vtensor<[2,2],f32>
+  %wf = torch_c.to_builtin_tensor %n : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
+  %wq = "numeric.quantize"(%wf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
+  %p = "numeric.matmul"(%xq, %wq) : (tensor<2x2x!numeric.fixed<4, 2, "signed">>, tensor<2x2x!numeric.fixed<4, 2, "signed">>) -> tensor<2x2x!numeric.fixed<9, 4, "signed">>
+  %f = "numeric.dequantize"(%p) : (tensor<2x2x!numeric.fixed<9, 4, "signed">>) -> tensor<2x2xf32>
+  %r = torch_c.from_builtin_tensor %f : tensor<2x2xf32> -> !torch.vtensor<[2,2],f32>
+  return %r : !torch.vtensor<[2,2],f32>
+}
