@@ -77,3 +77,20 @@
   // expected-error @below {{'stream.float_sink' op has format f32; it is a fixed-point format}}
   "stream.float_sink"(%x) {output = "0", format = f32} : (!stream.stream<i8, 4, [5, 8], "row-major">) -> ()
 }) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x = "stream.source"() {input = "x"} : () -> !stream.stream<i8, 4, [1, 4, 2, 2], "channels-last">
+  // expected-error @below {{'stream.pool' op has function 'mean'; it is one of max, sum}}
+  %y = "stream.pool"(%x) {function = "mean", height = 2, width = 2, words = 1, kernel = [2, 2], shift = 0, rounding = "floor", clamp = [-128, 127]}
+    : (!stream.stream<i8, 4, [1, 4, 2, 2], "channels-last">) -> !stream.stream<i8, 4, [1, 4, 1, 1], "channels-last">
+}) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x = "stream.source"() {input = "x"} : () -> !stream.stream<i8, 4, [1, 4, 2, 2], "channels-last">
+  // expected-error @below {{'stream.reshape' op changes more than the shape and the order of its stream}}
+  %y = "stream.reshape"(%x) : (!stream.stream<i8, 4, [1, 4, 2, 2], "channels-last">) -> !stream.stream<i8, 4, [1, 8], "row-major">
+}) {sym_name = "main"} : () -> ()

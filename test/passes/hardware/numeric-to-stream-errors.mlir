@@ -121,3 +121,47 @@ func.func @main(%w: !torch.vtensor<[2,2],f32> {stepwell.parameter = "w"}) -> !to
   // expected-error@+1 {{result '0' is not computed by fixed-point operations}}
   return %w : !torch.vtensor<[2,2],f32>
 }
+
+// -----
+
+// An image meets no weight element by element.
+func.func @main(%x: !torch.vtensor<[1,2,3,3],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[1,2,1,1],f32> {stepwell.parameter = "w"}) -> !torch.vtensor<[1,2,1,1],f32> {
+  %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[1,2,3,3],f32> -> tensor<1x2x3x3xf32>
+  %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<1x2x3x3xf32>) -> tensor<1x2x3x3x!numeric.fixed<8, 8, "signed">>
+  %m = "numeric.max_pool"(%xq) {kernel = [3, 3], strides = [3, 3], padding = [0, 0]} : (tensor<1x2x3x3x!numeric.fixed<8, 8, "signed">>) -> tensor<1x2x1x1x!numeric.fixed<8, 8, "signed">>
+  %wf = torch_c.to_builtin_tensor %w : !torch.vtensor<[1,2,1,1],f32> -> tensor<1x2x1x1xf32>
+  %wq = "numeric.quantize"(%wf) {rounding = "floor", overflow = "saturate"} : (tensor<1x2x1x1xf32>) -> tensor<1x2x1x1x!numeric.fixed<8, 8, "signed">>
+  // expected-error@+1 {{no hardware for 'numeric.add': it computes with a weight, element by element, on images}}
+  %a = "numeric.add"(%m, %wq) : (tensor<1x2x1x1x!numeric.fixed<8, 8, "signed">>, tensor<1x2x1x1x!numeric.fixed<8, 8, "signed">>) -> tensor<1x2x1x1x!numeric.fixed<9, 8, "signed">>
+  %f = "numeric.dequantize"(%a) : (tensor<1x2x1x1x!numeric.fixed<9, 8, "signed">>) -> tensor<1x2x1x1xf32>
+  %r = torch_c.from_builtin_tensor %f : tensor<1x2x1x1xf32> -> !torch.vtensor<[1,2,1,1],f32>
+  return %r : !torch.vtensor<[1,2,1,1],f32>
+}
+
+// -----
+
+// Volumes.
+func.func @main(%x: !torch.vtensor<[1,2,2,2,2],f32> {stepwell.input = "x"}) -> !torch.vtensor<[1,2,1,1,1],f32> {
+  %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[1,2,2,2,2],f32> -> tensor<1x2x2x2x2xf32>
+  %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<1x2x2x2x2xf32>) -> tensor<1x2x2x2x2x!numeric.fixed<8, 8, "signed">>
+  // expected-error@+1 {{no hardware for 'numeric.max_pool': its windows have 3 sizes}}
+  %m = "numeric.max_pool"(%xq) {kernel = [2, 2, 2], strides = [2, 2, 2], padding = [0, 0, 0]} : (tensor<1x2x2x2x2x!numeric.fixed<8, 8, "signed">>) -> tensor<1x2x1x1x1x!numeric.fixed<8, 8, "signed">>
+  %f = "numeric.dequantize"(%m) : (tensor<1x2x1x1x1x!numeric.fixed<8, 8, "signed">>) -> tensor<1x2x1x1x1xf32>
+  %r = torch_c.from_builtin_tensor %f : tensor<1x2x1x1x1xf32> -> !torch.vtensor<[1,2,1,1,1],f32>
+  return %r : !torch.vtensor<[1,2,1,1,1],f32>
+}
+
+// -----
+
+// Both operands of a convolution come in.
+func.func @main(%x: !torch.vtensor<[1,2,2,2],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[1,2,1,1],f32> {stepwell.input = "w"}) -> !torch.vtensor<[1,1,2,2],f32> {
+  %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[1,2,2,2],f32> -> tensor<1x2x2x2xf32>
+  %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<1x2x2x2xf32>) -> tensor<1x2x2x2x!numeric.fixed<8, 8, "signed">>
+  %wf = torch_c.to_builtin_tensor %w : !torch.vtensor<[1,2,1,1],f32> -> tensor<1x2x1x1xf32>
+  %wq = "numeric.quantize"(%wf) {rounding = "floor", overflow = "saturate"} : (tensor<1x2x1x1xf32>) -> tensor<1x2x1x1x!numeric.fixed<8, 8, "signed">>
+  // expected-error@+1 {{no hardware for 'numeric.convolution': its second operand, and that alone, must be a weight}}
+  %c = "numeric.convolution"(%xq, %wq) {strides = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1 : i64} : (tensor<1x2x2x2x!numeric.fixed<8, 8, "signed">>, tensor<1x2x1x1x!numeric.fixed<8, 8, "signed">>) -> tensor<1x1x2x2x!numeric.fixed<17, 16, "signed">>
+  %f = "numeric.dequantize"(%c) : (tensor<1x1x2x2x!numeric.fixed<17, 16, "signed">>) -> tensor<1x1x2x2xf32>
+  %r = torch_c.from_builtin_tensor %f : tensor<1x1x2x2xf32> -> !torch.vtensor<[1,1,2,2],f32>
+  return %r : !torch.vtensor<[1,1,2,2],f32>
+}
