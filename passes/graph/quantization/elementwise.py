@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from torch_mlir import ir
 
 from stepwell.dialects import numeric
+from stepwell.dialects.stream import integer
 from stepwell.passes.graph import torch_build as tb
 from stepwell.passes.graph.quantization.quantizer import Quantizer, Rule, fixed_format, like
+from stepwell.passes.graph.torch_values import definition
 from stepwell.support.fixed_point import MAX_WIDTH, Format, smallest_format
 from stepwell.support.widths import Range
 
@@ -40,7 +44,41 @@ def relu(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
     return quantizer.cast(quantizer.exact[operand], quantizer.own_format(op.results[0]))
 
 
-RULES: dict[str, Rule] = {"torch.aten.add.Tensor": add, "torch.aten.relu": relu}
+def hard_tanh(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """Numbers between two ends, as relu6 and hardtanh are decomposed: a cast, and the ends in its integers."""
+    below = _beyond(op, "torch.aten.lt.Scalar")
+    inner = definition(below[2]) if below is not None else None
+    above = _beyond(inner, "torch.aten.gt.Scalar") if inner is not None else None
+    if below is None or above is None or not above[0] == below[0] == above[2]:
+        return None
+    if below[0] not in quantizer.exact or op.results[0] not in quantizer.ranges:
+        return None
+    kind = quantizer.own_format(op.results[0])
+    ends = [round(math.ldexp(end, kind.frac)) for end in (below[1], above[1])]
+    low, high = (min(max(end, kind.range[0]), kind.range[1]) for end in ends)
+    narrow = quantizer.cast(quantizer.exact[below[0]], kind)
+    return numeric.ClampOp(narrow, integer(low), integer(high), narrow.type).output
+
+
+RULES: dict[str, Rule] = {
+    "torch.aten.add.Tensor": add,
+    "torch.aten.relu": relu,
+    "torch.aten.where.self": hard_tanh,
+}
+
+
+def _beyond(op: ir.Operation, comparison: str) -> tuple[ir.Value, float, ir.Value] | None:
+    """What is compared, the end that is taken where it lies beyond that, and what is taken elsewhere."""
+    if op.name != "torch.aten.where.self":
+        return None
+    condition, end, other = op.operands
+    compared, literal = tb.defining(condition, comparison), tb.defining(end, "torch.vtensor.literal")
+    if compared is None or literal is None:
+        return None
+    number, value = tb.number(compared.operands[1]), ir.DenseElementsAttr(literal.attributes["value"])
+    if number is None or not value.is_splat or float(ir.FloatAttr(value.get_splat_value()).value) != number:
+        return None
+    return compared.operands[0], float(number), other
 
 
 def _shifted(kind: Format, frac: int) -> Range:

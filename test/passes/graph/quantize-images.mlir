@@ -89,3 +89,42 @@ func.func @others(%x: !torch.vtensor<[1,2,8,8],f32> {stepwell.input = "x", stepw
   %a = torch.aten.avg_pool2d %x, %threes, %twos, %ones, %false, %false, %none {stepwell.range = [-0.1, 0.8]} : !torch.vtensor<[1,2,8,8],f32>, !torch.list<int>, !torch.list<int>, !torch.list<int>, !torch.bool, !torch.bool, !torch.none -> !torch.vtensor<[1,2,4,4],f32>
   return %m, %a : !torch.vtensor<[1,2,3,3],f32>, !torch.vtensor<[1,2,4,4],f32>
 }
+
+// -----
+
+// Relu6, as it is decomposed: a cast, and the ends in its integers. Where the comparisons are of other numbers it is left.
+// CHECK-LABEL: func.func @relu6
+// CHECK: %[[P:.*]] = "numeric.matmul"
+// CHECK: %[[C:.*]] = "numeric.cast"(%[[P]]) {{.*}} -> tensor<2x2x!numeric.fixed<8 : i64, 5 : i64, "unsigned">>
+// CHECK: "numeric.clamp"(%[[C]]) {high = 192 : i64, low = 0 : i64}
+// CHECK-NOT: torch.aten
+// CHECK-LABEL: func.func @no_relu6
+// CHECK: torch.aten.where.self
+// CHECK: torch.aten.where.self
+func.func @relu6(%x: !torch.vtensor<[2,4],f32> {stepwell.input = "x", stepwell.range = [-2.0, 3.9]},
+                 %w: !torch.vtensor<[4,2],f32> {stepwell.parameter = "w", stepwell.range = [-0.2, 0.4]}) -> !torch.vtensor<[2,2],f32> {
+  %low = torch.constant.float 0.0
+  %high = torch.constant.float 6.0
+  %l = torch.vtensor.literal(dense<0.0> : tensor<f32>) : !torch.vtensor<[],f32>
+  %h = torch.vtensor.literal(dense<6.0> : tensor<f32>) : !torch.vtensor<[],f32>
+  %p = torch.aten.mm %x, %w {stepwell.range = [-3.0, 9.0]} : !torch.vtensor<[2,4],f32>, !torch.vtensor<[4,2],f32> -> !torch.vtensor<[2,2],f32>
+  %gt = torch.aten.gt.Scalar %p, %high : !torch.vtensor<[2,2],f32>, !torch.float -> !torch.vtensor<[2,2],i1>
+  %a = torch.aten.where.self %gt, %h, %p {stepwell.range = [-3.0, 6.0]} : !torch.vtensor<[2,2],i1>, !torch.vtensor<[],f32>, !torch.vtensor<[2,2],f32> -> !torch.vtensor<[2,2],f32>
+  %lt = torch.aten.lt.Scalar %p, %low : !torch.vtensor<[2,2],f32>, !torch.float -> !torch.vtensor<[2,2],i1>
+  %b = torch.aten.where.self %lt, %l, %a {stepwell.range = [0.0, 6.0]} : !torch.vtensor<[2,2],i1>, !torch.vtensor<[],f32>, !torch.vtensor<[2,2],f32> -> !torch.vtensor<[2,2],f32>
+  return %b : !torch.vtensor<[2,2],f32>
+}
+
+func.func @no_relu6(%x: !torch.vtensor<[2,4],f32> {stepwell.input = "x", stepwell.range = [-2.0, 3.9]},
+                    %w: !torch.vtensor<[4,2],f32> {stepwell.parameter = "w", stepwell.range = [-0.2, 0.4]}) -> !torch.vtensor<[2,2],f32> {
+  %low = torch.constant.float 1.0
+  %high = torch.constant.float 6.0
+  %l = torch.vtensor.literal(dense<0.0> : tensor<f32>) : !torch.vtensor<[],f32>
+  %h = torch.vtensor.literal(dense<6.0> : tensor<f32>) : !torch.vtensor<[],f32>
+  %p = torch.aten.mm %x, %w {stepwell.range = [-3.0, 9.0]} : !torch.vtensor<[2,4],f32>, !torch.vtensor<[4,2],f32> -> !torch.vtensor<[2,2],f32>
+  %gt = torch.aten.gt.Scalar %p, %high : !torch.vtensor<[2,2],f32>, !torch.float -> !torch.vtensor<[2,2],i1>
+  %a = torch.aten.where.self %gt, %h, %p {stepwell.range = [-3.0, 6.0]} : !torch.vtensor<[2,2],i1>, !torch.vtensor<[],f32>, !torch.vtensor<[2,2],f32> -> !torch.vtensor<[2,2],f32>
+  %lt = torch.aten.lt.Scalar %p, %low : !torch.vtensor<[2,2],f32>, !torch.float -> !torch.vtensor<[2,2],i1>
+  %b = torch.aten.where.self %lt, %l, %a {stepwell.range = [0.0, 6.0]} : !torch.vtensor<[2,2],i1>, !torch.vtensor<[],f32>, !torch.vtensor<[2,2],f32> -> !torch.vtensor<[2,2],f32>
+  return %b : !torch.vtensor<[2,2],f32>
+}
