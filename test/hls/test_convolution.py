@@ -66,9 +66,9 @@ class Case:
         )  # fmt: skip
         result = Port("out", 8, lanes * by_output, (self.batch, self.outer, *sizes), None, CHANNELS_LAST)
         linear = Linear(
-            f"linear_{label}", (window.name,), "model.py:1:0", (Port("in", *_rest(flat)),), (result,), self.inner,
-            self.outer // self.groups, self.groups, lanes, (by_input, by_output), f"{name}.w", 8, "nk", f"{name}.b", 24,
-            7, "half-up", (-128, 127),
+            f"linear_{label}", (window.name,), "model.py:1:0", (Port("in", *_rest(flat)),), (result,),
+            (by_input, by_output), self.inner, self.outer // self.groups, self.groups, lanes, f"{name}.w", 8, "nk",
+            f"{name}.b", 24, 7, "half-up", (-128, 127),
         )  # fmt: skip
         return port, [window, linear], Port(name, *_rest(result))
 
@@ -162,7 +162,7 @@ def test_reference_is_what_pytorch_computes(design: Design, parameters: dict[str
 
 def test_cycles_of_a_frame_are_the_bound(design: Design, simulator: Simulator) -> None:
     few, many = (
-        check_hardware(simulator, frames, CASES, expected(frames), EAGER).finished
+        [last for _, last in check_hardware(simulator, frames, CASES, expected(frames), EAGER).ends]
         for frames in (frames_of(design, 0, 2), frames_of(design, 0, 12))
     )
     for number, (name, case) in enumerate(CASES.items()):
@@ -176,7 +176,8 @@ def test_cycles_of_a_frame_are_the_bound(design: Design, simulator: Simulator) -
 
 def test_latency_of_a_known_convolution(design: Design, simulator: Simulator) -> None:
     frames = frames_of(design, 0, 1)
-    finished = dict(zip(CASES, check_hardware(simulator, frames, CASES, expected(frames), EAGER).finished, strict=True))
+    run = check_hardware(simulator, frames, CASES, expected(frames), EAGER)
+    finished = dict(zip(CASES, (last for _, last in run.ends), strict=True))
     assert finished["all-144"] <= 80
     assert finished["nine"] <= 1040
     assert finished["one"] <= 9265

@@ -84,6 +84,11 @@ class Port:
         """Beats of one frame."""
         return int(np.prod(self.shape)) // self.beat
 
+    @property
+    def innermost(self) -> int:
+        """The size of the dimension whose elements follow each other: beats divide it."""
+        return self.shape[1] if self.order == CHANNELS_LAST else self.shape[-1]
+
     def cut(self, beat: int) -> Port:
         """The same in beats of ``beat`` elements."""
         return replace(self, beat=beat)
@@ -187,7 +192,7 @@ class Component(ABC):
 
     def choices(self) -> Sequence[tuple[int, ...]]:
         """Every parallelism that it could have; by default what divides the innermost sizes of all streams."""
-        sizes = [port.shape[-1] for port in (*self.inputs, *self.outputs)]
+        sizes = [port.innermost for port in (*self.inputs, *self.outputs)]
         return [(factor,) for factor in divisors(math.gcd(*sizes))]
 
     def spread(self, parallelism: tuple[int, ...]) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.backends.hls.components.base import Array
+from stepwell.backends.hls.components.base import Array, divisors
 from stepwell.backends.hls.components.counter import address_width
 from stepwell.backends.hls.components.rescale import Rescale, modular, wrap
 from stepwell.backends.hls.components.schedule import Schedule
@@ -45,6 +46,11 @@ class Linear(Unrolled):
     shift: int
     rounding: str
     clamp: tuple[int, int]
+
+    def choices(self) -> Sequence[tuple[int, ...]]:
+        if self.lanes > 1:  # the order in which elements come is made for these beats
+            return [self.unroll]
+        return list(itertools.product(divisors(self.inner), divisors(self.outer)))
 
     @property
     def row_beats(self) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.backends.hls.components.base import Array, Component
+from stepwell.backends.hls.components.base import Array, Component, divisors
 from stepwell.backends.hls.components.counter import Counter
 from stepwell.backends.hls.components.delay_line import DelayLine
 from stepwell.backends.hls.components.rescale import Rescale
@@ -47,6 +47,14 @@ class Pool(Component):
     def windows(self) -> Windows:
         """Those of the planes."""
         return Windows(self.kernel, self.kernel, (0, 0), (1, 1))
+
+    def choices(self) -> Sequence[tuple[int, ...]]:
+        return [(beat,) for beat in divisors(self.words * self.input.beat)]
+
+    def spread(self, parallelism: tuple[int, ...]) -> Self:
+        (beat,) = parallelism
+        cut = super().spread(parallelism)
+        return replace(cut, words=self.words * self.input.beat // beat)
 
     @property
     def multipliers(self) -> int:

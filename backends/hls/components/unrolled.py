@@ -21,7 +21,7 @@ class Unrolled(Component):
         return self.unroll
 
     def choices(self) -> Sequence[tuple[int, ...]]:
-        return list(itertools.product(divisors(self.input.shape[-1]), divisors(self.output.shape[-1])))
+        return list(itertools.product(divisors(self.input.innermost), divisors(self.output.innermost)))
 
     def spread(self, parallelism: tuple[int, ...]) -> Self:
         by_input, by_output = parallelism

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 
 from stepwell.backends.hls.circuit import Circuit
-from stepwell.backends.hls.components.base import Array, Component
+from stepwell.backends.hls.components.base import Array, Component, divisors
 from stepwell.backends.hls.components.schedule import Schedule
 from stepwell.backends.hls.components.window_circuit import WindowCircuit
 from stepwell.support.windows import Windows
@@ -61,6 +62,21 @@ class Window(Component):
             for block in range(0, self.groups, self.lanes)
             for first in range(0, self.windows.taps * inner, at_once)
         ]
+
+    @property
+    def parallelism(self) -> tuple[int, ...]:
+        return self.input.beat, self.output.beat
+
+    def choices(self) -> Sequence[tuple[int, ...]]:
+        channels = self.input.innermost
+        if self.lanes > 1:  # the order in which elements leave is made for these beats
+            return [(beat, self.output.beat) for beat in divisors(channels)]
+        length = channels // self.groups * self.windows.taps
+        return list(itertools.product(divisors(channels), divisors(length)))
+
+    def spread(self, parallelism: tuple[int, ...]) -> Self:
+        come, go = parallelism
+        return replace(self, inputs=(self.input.cut(come),), outputs=(self.output.cut(go),))
 
     @property
     def multipliers(self) -> int:

@@ -71,4 +71,4 @@ def _join(module: ir.Operation, readers: list[tuple[ir.Operation, list[int]]]) -
 def _cut(value: ir.Value, beat: int) -> None:
     frame = stream.read_stream(value.type)
     with value.context, ir.Location.unknown():
-        value.set_type(stream.stream_type(ir.IntegerType.get_signless(frame.bits), beat, frame.shape))
+        value.set_type(stream.stream_type(ir.IntegerType.get_signless(frame.bits), beat, frame.shape, frame.order))

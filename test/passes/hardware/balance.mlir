@@ -31,7 +31,7 @@
 // NOTHING: unroll = [4, 4]
 "stream.graph"() ({
   %x = "stream.source"() {input = "x"} : () -> !stream.stream<i8, 4, [2, 8], "row-major">
-  %y = "stream.linear"(%x) {weight = "w", weight_bits = 8, weight_layout = "kn", bias = "", bias_bits = 8, inner = 8, outer = 12, unroll = [4, 4], accumulator = 19, shift = 8, rounding = "floor", clamp = [-128, 127]} : (!stream.stream<i8, 4, [2, 8], "row-major">) -> !stream.stream<i8, 4, [2, 12], "row-major">
-  %z = "stream.linear"(%y) {weight = "v", weight_bits = 8, weight_layout = "kn", bias = "", bias_bits = 8, inner = 12, outer = 4, unroll = [4, 4], accumulator = 19, shift = 8, rounding = "floor", clamp = [-128, 127]} : (!stream.stream<i8, 4, [2, 12], "row-major">) -> !stream.stream<i8, 4, [2, 4], "row-major">
+  %y = "stream.linear"(%x) {weight = "w", weight_bits = 8, weight_layout = "kn", bias = "", bias_bits = 8, inner = 8, outer = 12, groups = 1, lanes = 1, unroll = [4, 4], accumulator = 19, shift = 8, rounding = "floor", clamp = [-128, 127]} : (!stream.stream<i8, 4, [2, 8], "row-major">) -> !stream.stream<i8, 4, [2, 12], "row-major">
+  %z = "stream.linear"(%y) {weight = "v", weight_bits = 8, weight_layout = "kn", bias = "", bias_bits = 8, inner = 12, outer = 4, groups = 1, lanes = 1, unroll = [4, 4], accumulator = 19, shift = 8, rounding = "floor", clamp = [-128, 127]} : (!stream.stream<i8, 4, [2, 12], "row-major">) -> !stream.stream<i8, 4, [2, 4], "row-major">
   "stream.sink"(%z) {output = "0"} : (!stream.stream<i8, 4, [2, 4], "row-major">) -> ()
 }) {sym_name = "main"} : () -> ()

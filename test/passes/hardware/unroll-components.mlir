@@ -21,7 +21,7 @@
 // FULL: -> !stream.stream<i8, 12 : i64, [2, 12], "row-major">
 "stream.graph"() ({
   %x = "stream.source"() {input = "x"} : () -> !stream.stream<i8, 1, [2, 8], "row-major">
-  %y = "stream.linear"(%x) {weight = "w", weight_bits = 8, weight_layout = "kn", bias = "", bias_bits = 8, inner = 8, outer = 12, unroll = [1, 1], accumulator = 19, shift = 8, rounding = "floor", clamp = [-128, 127]} : (!stream.stream<i8, 1, [2, 8], "row-major">) -> !stream.stream<i8, 1, [2, 12], "row-major">
+  %y = "stream.linear"(%x) {weight = "w", weight_bits = 8, weight_layout = "kn", bias = "", bias_bits = 8, inner = 8, outer = 12, groups = 1, lanes = 1, unroll = [1, 1], accumulator = 19, shift = 8, rounding = "floor", clamp = [-128, 127]} : (!stream.stream<i8, 1, [2, 8], "row-major">) -> !stream.stream<i8, 1, [2, 12], "row-major">
   %z = "stream.requantize"(%y) {multiplier = 1, shift = 1, rounding = "floor", clamp = [-128, 127]} : (!stream.stream<i8, 1, [2, 12], "row-major">) -> !stream.stream<i8, 1, [2, 12], "row-major">
   "stream.sink"(%z) {output = "0"} : (!stream.stream<i8, 1, [2, 12], "row-major">) -> ()
 }) {sym_name = "main"} : () -> ()
