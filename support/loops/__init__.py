@@ -1,0 +1,1 @@
+"""Loop nests over integers as plain data: their model, ranges, dependences, schedules and values; no MLIR."""
