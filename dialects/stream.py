@@ -37,6 +37,7 @@ __all__ = [
     "Frame",
     "GraphOp",
     "LinearOp",
+    "LoopsOp",
     "MultiplyOp",
     "PoolOp",
     "RequantizeOp",
@@ -60,6 +61,8 @@ __all__ = [
 ]
 
 POOLS = ("max", "sum")
+LOOPS_INPUTS, LOOPS_OUTPUTS = 8, 4
+"""Streams of a ``stream.loops`` at most."""
 
 
 class GraphOp(Stream.Operation, name="graph", traits=[ir.IsIsolatedFromAboveTrait, ir.NoTerminatorTrait]):
@@ -295,6 +298,33 @@ class SignOp(Stream.Operation, name="sign"):
     clamp: ir.ArrayAttr
     output: Result[Any] = result()
     verify_invariants = staticmethod(verifier(_pointwise))
+
+
+class LoopsOp(Stream.Operation, name="loops", traits=[ir.IsIsolatedFromAboveTrait, ir.NoTerminatorTrait]):
+    """Affine loops over memories: frames arrive in them, the nests run one after the other, memories leave.
+
+    The arguments of the body are memrefs: inputs and outputs in their order, and parameters, which ``arg_attrs`` tells
+    apart; its attributes are those of functions (``stepwell.input``, ``stepwell.parameter``, ``stepwell.output``).
+    Loops and operations carry their schedule: ``stepwell.interval``, ``stepwell.cycle``, ``stepwell.bits``; memories
+    ``stepwell.banks``.
+
+    One field for each stream: all of a variadic one would have to be of the same type.
+    """
+
+    in0: Operand[Any]
+    in1: Operand[Any] | None
+    in2: Operand[Any] | None
+    in3: Operand[Any] | None
+    in4: Operand[Any] | None
+    in5: Operand[Any] | None
+    in6: Operand[Any] | None
+    in7: Operand[Any] | None
+    arg_attrs: ir.ArrayAttr
+    out0: Result[Any]
+    out1: Result[Any] | None
+    out2: Result[Any] | None
+    out3: Result[Any] | None
+    body: Region
 
 
 class RequantizeOp(Stream.Operation, name="requantize"):

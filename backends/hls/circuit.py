@@ -100,9 +100,13 @@ class Circuit:
         """Logical not."""
         return self._op(f"comb.xor {bit.name}, {self.constant(1, 1).name} : i1", 1)
 
-    def compare(self, predicate: str, left: Wire, value: int) -> Wire:
-        """``left`` against a constant: predicates are those of ``comb.icmp`` (eq, slt, sgt, ...)."""
-        right = self.constant(value, left.width)
+    def binary(self, operation: str, left: Wire, right: Wire) -> Wire:
+        """An operation of ``comb`` on two wires of one width: sub, and, or, xor, shl, shrs, shru."""
+        return self._op(f"comb.{operation} {left.name}, {right.name} : i{left.width}", left.width)
+
+    def compare(self, predicate: str, left: Wire, other: Wire | int) -> Wire:
+        """``left`` against a wire or a constant: predicates are those of ``comb.icmp`` (eq, slt, sgt, ...)."""
+        right = self.constant(other, left.width) if isinstance(other, int) else other
         return self._op(f"comb.icmp {predicate} {left.name}, {right.name} : i{left.width}", 1)
 
     def equal(self, left: Wire, right: Wire) -> Wire:
@@ -176,9 +180,9 @@ class Circuit:
         """A register to be driven by :meth:`drive`; its value may be used before."""
         return Wire(f"%{name}", width)
 
-    def drive(self, register: Wire, value: Wire, enable: Wire, *, reset: bool = True) -> Wire:
-        """Let ``register`` take ``value`` at a clock edge where ``enable`` holds; ``reset`` clears it."""
-        clear = f" reset %rst, {self.constant(0, register.width).name}" if reset else ""
+    def drive(self, register: Wire, value: Wire, enable: Wire, *, reset: bool = True, start: int = 0) -> Wire:
+        """Let ``register`` take ``value`` at a clock edge where ``enable`` holds; ``reset`` sets it to ``start``."""
+        clear = f" reset %rst, {self.constant(start, register.width).name}" if reset else ""
         self._lines.append(
             f"{register.name} = seq.compreg.ce {value.name}, %clk, {enable.name}{clear} : i{register.width}"
         )

@@ -115,7 +115,7 @@ class Component(ABC):
 
     Attributes:
         kind: its operation is ``stream.KIND``.
-        reads: names of its inputs; by default one.
+        reads: names of its inputs; by default one. Where their number differs, ``input_names`` says them.
         writes: names of its outputs; by default one. Where their number differs, ``output_names`` says them.
         wiring: whether it computes nothing and only joins others, so that it follows from their parallelism.
         name: of the hardware module and its instance.
@@ -152,6 +152,11 @@ class Component(ABC):
         if len(self.outputs) == 1:
             return (self.name,)
         return tuple(f"{self.name}.{port.name}" for port in self.outputs)
+
+    @classmethod
+    def input_names(cls, count: int) -> tuple[str, ...]:
+        """Names of ``count`` inputs."""
+        return cls.reads
 
     @classmethod
     def output_names(cls, count: int) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from stepwell.backends.hls.components.elementwise import Add, Multiply
 from stepwell.backends.hls.components.fifo import Fifo
 from stepwell.backends.hls.components.fork import Fork
 from stepwell.backends.hls.components.linear import Linear
+from stepwell.backends.hls.components.loops import Loops
 from stepwell.backends.hls.components.pool import Pool
 from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.backends.hls.components.resize import Resize
@@ -19,6 +20,7 @@ _CLASSES: tuple[type[Component], ...] = (
     Fifo,
     Fork,
     Linear,
+    Loops,
     Multiply,
     Pool,
     Requantize,
