@@ -67,7 +67,13 @@ LEVELS: dict[str, Level] = {
             tensors=False,
         ),
         Level("backend", "machine code, PTX, SystemVerilog", frozenset({"builtin", "llvm", "gpu", "nvvm"})),
-        Level("hardware", "streams and components", frozenset({"builtin", "stream"})),
+        # affine, arith and memref: the bodies of stream.loops
+        Level(
+            "hardware",
+            "streams and components",
+            frozenset({"builtin", "stream", "affine", "arith", "memref"}),
+            operations=frozenset({"math.absi"}),
+        ),
     )
 }
 

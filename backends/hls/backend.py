@@ -24,6 +24,7 @@ from stepwell.passes.graph.quantised_to_numeric import QuantisedToNumeric
 from stepwell.passes.graph.quantize import Quantize
 from stepwell.passes.hardware.bind_parameters import BindParameters
 from stepwell.passes.hardware.linalg_to_stream import LinalgToStream
+from stepwell.passes.hardware.loops.pipeline import loop_passes
 from stepwell.passes.hardware.numeric_to_stream import NumericToStream
 from stepwell.passes.pipeline import Pipeline, Stage
 from stepwell.passes.stages import graph_stage, tensor_stage
@@ -31,7 +32,7 @@ from stepwell.support.errors import ToolError, UsageError
 from stepwell.support.parameter_file import aligned_layout, open_file
 from stepwell.support.signature import Signature
 
-_DTYPES = frozenset({"i8", "i16", "i32", "i64"})
+_DTYPES = frozenset({"i1", "i8", "i16", "i32", "i64"})
 _DESIGN, _FILE_LIST = "design.json", "files.f"
 _DEFAULT_BITS = 8
 
@@ -93,7 +94,9 @@ class HlsBackend(Backend):
             fixed = Stage("fixed", "graph", [_quantize(target)])
             parts = [NumericToStream(unroll=unroll_of(target)), balance_of(target), SizeFifos(), BindParameters()]
             return Pipeline([graph_stage(), scales, fixed, Stage("hardware", "hardware", [*parts])])
-        passes = [LinalgToStream(unroll=unroll_of(target)), balance_of(target), SizeFifos(), BindParameters()]
+        unroll = unroll_of(target)
+        components = LinalgToStream(unroll=unroll, rest="keep")
+        passes = [components, *loop_passes(unroll or (1, 1)), balance_of(target), SizeFifos(), BindParameters()]
         return Pipeline([graph_stage(), tensor_stage(), Stage("hardware", "hardware", [*passes])])
 
     def emit(self, lowered: Lowered) -> Code:

@@ -8,10 +8,12 @@ from typing import Any
 from torch_mlir import ir
 
 from stepwell.backends.hls.components.base import Component, Floats, Port, ScaledFloats
+from stepwell.backends.hls.components.loops import Loops
 from stepwell.backends.hls.components.registry import COMPONENTS
 from stepwell.backends.hls.design import Design, Sink
 from stepwell.dialects import stream
 from stepwell.dialects.numeric_rules import read_format
+from stepwell.passes.hardware.loops.reader import read_loops
 from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
 
@@ -74,7 +76,8 @@ class _Describer:
         number = sum(component.kind == cls.kind for component in self.components)
         name = f"{cls.kind}{number}"
         sources = tuple(self.read(operand, op) for operand in op.operands)
-        inputs = tuple(_port(port, operand) for port, operand in zip(cls.reads, op.operands, strict=True))
+        read = zip(cls.input_names(len(op.operands)), op.operands, strict=True)
+        inputs = tuple(_port(port, operand) for port, operand in read)
         written = zip(cls.output_names(len(op.results)), op.results, strict=True)
         outputs = tuple(_port(port, result) for port, result in written)
         component = cls(name, sources, describe_location(op.location), inputs, outputs, **_details(cls, op))
@@ -96,7 +99,9 @@ def _kind(op: ir.Operation) -> str:
 
 
 def _details(cls: type[Component], op: ir.Operation) -> dict[str, Any]:
-    """What a component has beside its place in the graph: the attributes of the same names."""
+    """What a component has beside its place in the graph: attributes of the same names, or the loops in its body."""
+    if cls is Loops:
+        return {"program": read_loops(op).program}
     common = {f.name for f in fields(Component)}
     return {f.name: _value(op.attributes[f.name]) for f in fields(cls) if f.name not in common}
 

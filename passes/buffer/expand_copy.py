@@ -14,16 +14,22 @@ from stepwell.support.walk import named
 
 @dataclass
 class ExpandCopy(Pass):
-    """Turn ``memref.copy`` of a non-contiguous buffer into ``linalg.copy``; contiguous ones stay (a ``memcpy``)."""
+    """Turn ``memref.copy`` of a non-contiguous buffer into ``linalg.copy``; contiguous ones stay (a ``memcpy``).
+
+    Attributes:
+        contiguous: these, too.
+    """
 
     name: ClassVar[str] = "expand-copy"
     summary: ClassVar[str] = "turn copies of strided buffers into loops"
+
+    contiguous: bool = False
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         found = [
             candidate
             for candidate in named(op, "memref.copy")
-            if not all(_is_contiguous(v.type) for v in candidate.operands)
+            if self.contiguous or not all(_is_contiguous(v.type) for v in candidate.operands)
         ]
         for copy in found:
             source, target = copy.operands

@@ -13,6 +13,10 @@ from stepwell.support.locations import describe_location
 _DEFAULT_UNROLL = 4
 
 
+class ParallelismError(UnsupportedError):
+    """A parallelism that a layer can't have: another one works."""
+
+
 def check_unroll(unroll: Sequence[int], pass_name: str) -> None:
     """The option ``unroll`` of a pass: empty, or multipliers by inputs and by outputs.
 
@@ -30,7 +34,7 @@ def factors(inner: int, outer: int, unroll: Sequence[int], product: ir.Operation
     """Multipliers of a layer by input and by output.
 
     Raises:
-        UnsupportedError: ``unroll`` does not divide the sizes of the layer.
+        ParallelismError: ``unroll`` does not divide the sizes of the layer.
     """
     if not unroll:
         return default_factor(inner), default_factor(outer)
@@ -38,7 +42,7 @@ def factors(inner: int, outer: int, unroll: Sequence[int], product: ir.Operation
     for factor, size, what in ((by_input, inner, "inputs"), (by_output, outer, "outputs")):
         if size % factor:
             divisors = ", ".join(str(d) for d in range(1, size + 1) if size % d == 0)
-            raise UnsupportedError(
+            raise ParallelismError(
                 f"a layer of {inner} inputs and {outer} outputs can't be spread over {factor} {what} "
                 f"at once: {factor} does not divide {size}",
                 where=describe_location(product.location),

@@ -9,11 +9,11 @@ from torch_mlir import ir
 
 from stepwell.dialects import stream
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.hardware.entry import check_known, check_unroll, factors, names_of
+from stepwell.passes.hardware.entry import ParallelismError, check_known, check_unroll, factors, names_of
 from stepwell.passes.hardware.integer_linear import IntegerLinear, match_integer_linear
 from stepwell.passes.hardware.scalar_chain import element
 from stepwell.passes.hardware.wiring import Beats, insert_forks
-from stepwell.support.errors import UnsupportedError
+from stepwell.support.errors import UnsupportedError, UsageError
 from stepwell.support.locations import describe_location
 from stepwell.support.walk import operations
 from stepwell.support.widths import signed_range
@@ -34,6 +34,7 @@ class LinalgToStream(Pass):
     Attributes:
         unroll: multipliers of each layer by its inputs and by its outputs: ``4,2`` multiplies 4 elements of a row for
             2 results in every cycle. Empty: for each size the largest divisor up to 4.
+        rest: what happens to functions that have no components: ``refuse``, or ``keep`` them for passes behind.
     """
 
     name: ClassVar[str] = "linalg-to-stream"
@@ -41,17 +42,28 @@ class LinalgToStream(Pass):
     anchor: ClassVar[str] = "builtin.module"
 
     unroll: tuple[int, ...] = ()
+    rest: str = "refuse"
 
     def __post_init__(self) -> None:
         check_unroll(self.unroll, self.name)
+        if self.rest not in ("refuse", "keep"):
+            raise UsageError(f"option 'rest' of pass '{self.name}' takes refuse or keep, not '{self.rest}'")
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         stream.load(op.context)
         functions = [child for child in op.regions[0].blocks[0].operations if child.operation.name == "func.func"]
         for function in functions:
-            _check_operations(function)
-            _Converter(function, self.unroll).run()
-            function.operation.erase()
+            converter = _Converter(function, self.unroll)
+            try:
+                _check_operations(function)
+                converter.run()
+            except UnsupportedError as why:
+                if self.rest == "refuse" or isinstance(why, ParallelismError):
+                    raise
+                converter.undo()
+                context.note(self.name, **{function.name.value: f"no component: {why.what}"})
+            else:
+                function.operation.erase()
 
 
 class _Converter:
@@ -65,6 +77,12 @@ class _Converter:
         self.inputs = {i: a.get("stepwell.input", f"arg{i}") for i, a in enumerate(arguments)}
         self.streams: dict[ir.Value, ir.Value] = {}
         self.beats = Beats()
+        self.graph: stream.GraphOp | None = None
+
+    def undo(self) -> None:
+        """Leave nothing behind of a function that can't be converted."""
+        if self.graph is not None:
+            self.graph.operation.erase()
 
     def run(self) -> None:
         body = self.function.entry_block
@@ -77,8 +95,8 @@ class _Converter:
         for value in returned.operands:
             match_integer_linear(value, self.parameters)  # what is refused is refused before anything is built
         with ir.InsertionPoint(self.function), self.function.location:
-            graph = stream.GraphOp(sym_name=ir.StringAttr.get(self.function.name.value))
-            block = graph.body.blocks.append()
+            self.graph = stream.GraphOp(sym_name=ir.StringAttr.get(self.function.name.value))
+            block = self.graph.body.blocks.append()
         with ir.InsertionPoint(block):
             for i, value in enumerate(returned.operands):
                 name = results[i].get("stepwell.output", str(i)) if i < len(results) else str(i)

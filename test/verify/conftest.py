@@ -74,6 +74,14 @@ class Integer(nn.Module):
         return x.to(torch.int32) @ self.weight.to(torch.int32).t() + self.bias
 
 
+class Loops(nn.Module):
+    """What no component of hardware computes: a product of two inputs, of integers, with a border."""
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        product = x.to(torch.int32) @ y.to(torch.int32) * 2
+        return nn.functional.pad(product, (1, 1)) + 5
+
+
 class Perceptron(nn.Module):
     """What hardware takes when it is quantised."""
 
@@ -128,6 +136,7 @@ def _examples() -> dict[str, tuple[nn.Module, tuple[Any, ...], Any]]:
         "attention": (Attention(), (torch.randn(2, 3, 4),), None),
         "bytes": (Bytes(), (torch.zeros(3, dtype=torch.uint8),), None),
         "integer": (Integer(), (torch.zeros(4, 4, dtype=torch.int8),), None),
+        "loops": (Loops(), (torch.zeros(4, 4, dtype=torch.int8), torch.zeros(4, 4, dtype=torch.int8)), None),
         "perceptron": (Perceptron(), (torch.randn(4, 4),), None),
     }
 

@@ -12,6 +12,7 @@ from stepwell.passes import registry
 from stepwell.passes.pipeline import Pipeline
 
 SUB = swap("arith.addf", "arith.subf")
+INTEGER_SUB = swap("arith.addi", "arith.subi")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Case:
 
 CUDA, HLS, CPU = "cuda,arch=sm_90a", "hls,simulator=interpreter", "cpu"
 LOWERING = "torch-backend-to-linalg-on-tensors-backend-pipeline"
-TARGETS = {"chain": CUDA, "integer": HLS, "perceptron": f"{HLS},bits=8"}
+TARGETS = {"chain": CUDA, "integer": HLS, "loops": f"{HLS},parallelism=2x2", "perceptron": f"{HLS},bits=8"}
 
 CASES = [
     Case("decompose", "dense", change("torch.constant.int", "3 : i64")),
@@ -92,6 +93,16 @@ CASES = [
     Case("flatten-elementwise", "chain", SUB),
     Case("map-to-gpu", "chain", SUB),
     Case("gpu-to-loops", "chain", SUB, insert=(("gpu-kernel-outlining", "gpu-to-loops"),), until="kernel"),
+    Case("fold-views", "loops", INTEGER_SUB),
+    Case("fuse-nests", "loops", INTEGER_SUB),
+    Case("unroll-nests", "loops", INTEGER_SUB),
+    Case("forward-stores", "loops", INTEGER_SUB),
+    Case("promote-accumulators", "loops", INTEGER_SUB),
+    Case("balance-sums", "loops", INTEGER_SUB),
+    Case("bank-memories", "loops", INTEGER_SUB),
+    Case("narrow-loops", "loops", INTEGER_SUB),
+    Case("schedule-loops", "loops", INTEGER_SUB),
+    Case("affine-to-stream", "loops", INTEGER_SUB),
     Case("linalg-to-stream", "integer", change("stream.linear", "1 : i64", "shift")),
     Case("numeric-to-stream", "perceptron", change("stream.linear", "1 : i64", "shift")),
     Case("balance", "integer", change("stream.linear", "1 : i64", "shift")),
@@ -124,7 +135,7 @@ def test_names_the_pass(case: Case, model_file: Callable[[str], Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", ["dense", "convolution", "indexed", "checked", "chain", "integer", "perceptron", "attention"]
+    "model", ["dense", "convolution", "indexed", "checked", "chain", "integer", "loops", "perceptron", "attention"]
 )
 def test_passes_without_a_mistake(model: str, model_file: Callable[[str], Path]) -> None:
     report = stepwell.verify(model_file(model), target=TARGETS.get(model, CPU))

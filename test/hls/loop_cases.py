@@ -1,0 +1,279 @@
+"""Loop nests as text, and what each computes in plain numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from torch_mlir import ir
+
+from stepwell.backends.hls.components.base import Array, Port
+from stepwell.backends.hls.components.loops import Loops
+from stepwell.backends.hls.describe import describe
+from stepwell.backends.hls.design import Design, Sink
+from stepwell.dialects.context import make_context
+from stepwell.passes.base import PassContext
+from stepwell.passes.hardware.loops.pipeline import loop_passes
+from stepwell.passes.runner import run_element
+
+
+@dataclass(frozen=True)
+class Case:
+    """A function on memrefs with the factors of ``unroll-nests``; ``expected`` takes and gives int64 arrays.
+
+    ``interval`` and ``reason``: of its slowest nest.
+    """
+
+    text: str
+    expected: Callable[..., Any]
+    factors: tuple[int, int] = (1, 1)
+    interval: int = 1
+    reason: str = ""
+
+
+def component(case: Case) -> Loops:
+    """The component of a case."""
+    context = make_context(torch=False)
+    with context, ir.Location.file("loops.mlir", 1, 1, context):
+        module = ir.Module.parse(case.text)
+        for element in loop_passes(case.factors):
+            run_element(element, module.operation, PassContext())
+        (found,) = describe(module.operation).components
+    assert isinstance(found, Loops)
+    return found
+
+
+def side_by_side(cases: dict[str, Case]) -> Design:
+    """All cases in one design."""
+    inputs: list[Port] = []
+    components: list[Loops] = []
+    outputs: list[Sink] = []
+    for number, (name, case) in enumerate(cases.items()):
+        found = component(case)
+        ports = [replace(port, name=f"{name}-{port.name}") for port in found.inputs]
+        made = replace(found, name=f"loops{number}", sources=tuple(port.name for port in ports))
+        inputs += ports
+        components.append(made)
+        for stream, port in zip(made.streams, made.outputs, strict=True):
+            outputs.append(Sink(stream, replace(port, name=f"{name}-{port.name}")))
+    return Design("stepwell_main", tuple(inputs), tuple(components), tuple(outputs))
+
+
+def wanted(cases: dict[str, Case], design: Design, frames: dict[str, Array]) -> list[Array]:
+    """What each output of :func:`side_by_side` should be, for all frames."""
+    results = []
+    for (name, case), found in zip(cases.items(), design.components, strict=True):
+        per_frame = [[frames[source][n].astype(np.int64) for source in found.sources] for n in range(3)]
+        outcomes = [case.expected(*values) for values in per_frame]
+        outcomes = [outcome if isinstance(outcome, tuple) else (outcome,) for outcome in outcomes]
+        for place, port in enumerate(found.outputs):
+            results.append(np.array([outcome[place] for outcome in outcomes]).astype(f"int{port.bits}"))
+        assert name
+    return results
+
+
+def matmul(m: int, k: int, n: int) -> str:
+    """Rows times columns of two inputs."""
+    return f"""
+func.func @main(%a: memref<{m}x{k}xi8>, %b: memref<{k}x{n}xi8>, %c: memref<{m}x{n}xi32>) {{
+  %zero = arith.constant 0 : i32
+  affine.for %i = 0 to {m} {{
+    affine.for %j = 0 to {n} {{
+      affine.store %zero, %c[%i, %j] : memref<{m}x{n}xi32>
+      affine.for %k = 0 to {k} {{
+        %x = affine.load %a[%i, %k] : memref<{m}x{k}xi8>
+        %y = affine.load %b[%k, %j] : memref<{k}x{n}xi8>
+        %s = affine.load %c[%i, %j] : memref<{m}x{n}xi32>
+        %xe = arith.extsi %x : i8 to i32
+        %ye = arith.extsi %y : i8 to i32
+        %p = arith.muli %xe, %ye : i32
+        %t = arith.addi %s, %p : i32
+        affine.store %t, %c[%i, %j] : memref<{m}x{n}xi32>
+      }}
+    }}
+  }}
+  return
+}}"""
+
+
+FIR = """
+func.func @main(%x: memref<1004xi8>, %w: memref<1000xi8>, %y: memref<5xi32>) {
+  %zero = arith.constant 0 : i32
+  affine.for %n = 0 to 5 {
+    %sum = affine.for %k = 0 to 1000 iter_args(%s = %zero) -> i32 {
+      %a = affine.load %x[%n + %k] : memref<1004xi8>
+      %b = affine.load %w[-%k + 999] : memref<1000xi8>
+      %ae = arith.extsi %a : i8 to i32
+      %be = arith.extsi %b : i8 to i32
+      %p = arith.muli %ae, %be : i32
+      %t = arith.addi %s, %p : i32
+      affine.yield %t : i32
+    }
+    affine.store %sum, %y[%n] : memref<5xi32>
+  }
+  return
+}"""
+
+CONVOLUTION = """
+func.func @main(%x: memref<3x8x7xi8>, %w: memref<4x3x3x3xi8>, %y: memref<4x6x5xi32>) {
+  %zero = arith.constant 0 : i32
+  affine.for %f = 0 to 4 {
+    affine.for %h = 0 to 6 {
+      affine.for %v = 0 to 5 {
+        affine.store %zero, %y[%f, %h, %v] : memref<4x6x5xi32>
+        affine.for %c = 0 to 3 {
+          affine.for %kh = 0 to 3 {
+            affine.for %kw = 0 to 3 {
+              %a = affine.load %x[%c, %h + %kh, %v + %kw] : memref<3x8x7xi8>
+              %b = affine.load %w[%f, %c, %kh, %kw] : memref<4x3x3x3xi8>
+              %s = affine.load %y[%f, %h, %v] : memref<4x6x5xi32>
+              %ae = arith.extsi %a : i8 to i32
+              %be = arith.extsi %b : i8 to i32
+              %p = arith.muli %ae, %be : i32
+              %t = arith.addi %s, %p : i32
+              affine.store %t, %y[%f, %h, %v] : memref<4x6x5xi32>
+            }
+          }
+        }
+      }
+    }
+  }
+  return
+}"""
+
+STENCIL = """
+func.func @main(%x: memref<17xi16>, %y: memref<17xi16>) {
+  %two = arith.constant 2 : i16
+  affine.for %i = 0 to 17 {
+    %v = affine.load %x[%i] : memref<17xi16>
+    affine.store %v, %y[%i] : memref<17xi16>
+  }
+  affine.for %i = 1 to 16 {
+    %l = affine.load %y[%i - 1] : memref<17xi16>
+    %m = affine.load %x[%i] : memref<17xi16>
+    %s = arith.addi %l, %m : i16
+    %h = arith.shrsi %s, %two : i16
+    affine.store %h, %y[%i] : memref<17xi16>
+  }
+  return
+}"""
+
+PORTS = """
+func.func @main(%x: memref<9xi8>, %y: memref<3xi8>) {
+  affine.for %i = 0 to 3 {
+    %a = affine.load %x[%i] : memref<9xi8>
+    %b = affine.load %x[%i * 2 + 1] : memref<9xi8>
+    %c = affine.load %x[8] : memref<9xi8>
+    %d = arith.maxsi %a, %b : i8
+    %e = arith.xori %d, %c : i8
+    affine.store %e, %y[%i] : memref<3xi8>
+  }
+  return
+}"""
+
+MIXED = """
+func.func @main(%x: memref<5x4xi8>, %y: memref<5x4xi16>, %z: memref<4xi32>) {
+  %zero = arith.constant 0 : i32
+  %three = arith.constant 3 : i32
+  %one = arith.constant 1 : i8
+  %bound = arith.constant -5 : i8
+  %t = memref.alloc() : memref<4x5xi8>
+  affine.for %i = 0 to 5 {
+    affine.for %j = 0 to 4 {
+      %a = affine.load %x[%i, %j] : memref<5x4xi8>
+      %n = arith.shrui %a, %one : i8
+      %c = arith.cmpi ult, %a, %bound : i8
+      %s = arith.select %c, %n, %a : i8
+      affine.store %s, %t[%j, %i] : memref<4x5xi8>
+      %w = arith.extui %n : i8 to i16
+      %ij = affine.apply affine_map<(d0, d1) -> (d0 * 4 - d1)>(%i, %j)
+      %k = arith.index_cast %ij : index to i16
+      %m = arith.muli %w, %k : i16
+      affine.store %m, %y[%i, %j] : memref<5x4xi16>
+    }
+  }
+  affine.for %j = 0 to 4 {
+    affine.store %zero, %z[%j] : memref<4xi32>
+    affine.for %i = 0 to 5 {
+      %a = affine.load %t[%j, %i] : memref<4x5xi8>
+      %e = arith.extsi %a : i8 to i32
+      %s = affine.load %z[%j] : memref<4xi32>
+      %q = arith.subi %s, %e : i32
+      affine.store %q, %z[%j] : memref<4xi32>
+    }
+    %r = affine.load %z[%j] : memref<4xi32>
+    %u = arith.shli %r, %three : i32
+    affine.store %u, %z[%j] : memref<4xi32>
+  }
+  return
+}"""
+
+CONSTANTS = """
+memref.global "private" constant @table : memref<4xi16> = dense<[3, -1, 700, -32768]>
+func.func @main(%x: memref<4xi16>, %y: memref<4xi16>) {
+  %low = memref.alloc() : memref<4xi1>
+  %table = memref.get_global @table : memref<4xi16>
+  affine.for %i = 0 to 4 {
+    %a = affine.load %x[%i] : memref<4xi16>
+    %b = affine.load %table[-%i + 3] : memref<4xi16>
+    %c = arith.cmpi slt, %a, %b : i16
+    affine.store %c, %low[%i] : memref<4xi1>
+  }
+  affine.for %i = 0 to 4 {
+    %a = affine.load %x[-%i + 3] : memref<4xi16>
+    %b = math.absi %a : i16
+    %c = affine.load %low[%i] : memref<4xi1>
+    %d = arith.select %c, %a, %b : i16
+    affine.store %d, %y[%i] : memref<4xi16>
+  }
+  return
+}"""
+
+SCALAR = """
+func.func @main(%x: memref<1xi8>, %y: memref<1xi8>) {
+  %a = affine.load %x[0] : memref<1xi8>
+  %b = arith.muli %a, %a : i8
+  affine.store %b, %y[0] : memref<1xi8>
+  return
+}"""
+
+
+def _stencil(x: Array) -> Array:
+    y = x.copy()
+    for i in range(1, 16):
+        y[i] = ((y[i - 1] + x[i] + (1 << 15)) % (1 << 16) - (1 << 15)) >> 2
+    return y
+
+
+def _mixed(x: Array) -> tuple[Array, Array]:
+    halves = (x % 256) >> 1
+    t = np.where(x % 256 < 251, halves, x)
+    places = np.arange(5)[:, None] * 4 - np.arange(4)
+    return halves * places, -t.sum(0) * 8
+
+
+def _constants(x: Array) -> Array:
+    return np.where(x < [-32768, 700, -1, 3], x[::-1], abs(x[::-1]))
+
+
+def _convolution(x: Array, w: Array) -> Array:
+    windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
+    return np.einsum("chvij,fcij->fhv", windows, w)
+
+
+CASES = {
+    "matmul-8x8x8-one": Case(matmul(8, 8, 8), np.matmul),
+    "matmul-8x8x8-by-4x2": Case(matmul(8, 8, 8), np.matmul, (4, 2)),
+    "matmul-3x7x5-by-7x5": Case(matmul(3, 7, 5), np.matmul, (7, 5)),
+    "matmul-30x30x30-by-5x6": Case(matmul(30, 30, 30), np.matmul, (5, 6)),
+    "fir": Case(FIR, lambda x, w: np.convolve(x, w, "valid")),
+    "convolution": Case(CONVOLUTION, _convolution),
+    "convolution-by-3x4": Case(CONVOLUTION, _convolution, (3, 4)),
+    "stencil": Case(STENCIL, _stencil, interval=3, reason="takes 3 cycles and is needed 1 iteration(s) later"),
+    "ports": Case(PORTS, lambda x: np.maximum(x[:3], x[1:7:2]) ^ x[8], interval=3, reason="3 reads from bank 0 of"),
+    "mixed": Case(MIXED, _mixed),
+    "constants": Case(CONSTANTS, _constants),
+    "scalar": Case(SCALAR, lambda x: x * x),
+}

@@ -1,0 +1,55 @@
+// RUN: stepwell-opt %s --unroll-nests=factors=4,2 --canonicalize --split-input-file | FileCheck %s
+// RUN: stepwell-opt %s --unroll-nests=factors=4,1 --canonicalize | FileCheck %s --check-prefix=INPUTS
+
+// Four inputs for two outputs: eight multipliers.
+// CHECK-LABEL: func.func @product
+// CHECK: affine.for %{{.*}} = 0 to 8 {
+// CHECK: affine.for %{{.*}} = 0 to 6 step 2
+// CHECK: affine.for %{{.*}} = 0 to 12 step 4
+// CHECK-COUNT-8: arith.muli
+// CHECK-NOT: arith.muli
+// INPUTS-LABEL: func.func @product
+// INPUTS-COUNT-4: arith.muli
+// INPUTS-NOT: arith.muli
+// INPUTS: return
+func.func @product(%a: memref<8x12xi32>, %b: memref<12x6xi32>, %c: memref<8x6xi32>) {
+  affine.for %i = 0 to 8 {
+    affine.for %j = 0 to 6 {
+      affine.for %k = 0 to 12 {
+        %0 = affine.load %a[%i, %k] : memref<8x12xi32>
+        %1 = affine.load %b[%k, %j] : memref<12x6xi32>
+        %2 = affine.load %c[%i, %j] : memref<8x6xi32>
+        %3 = arith.muli %0, %1 : i32
+        %4 = arith.addi %2, %3 : i32
+        affine.store %4, %c[%i, %j] : memref<8x6xi32>
+      }
+    }
+  }
+  return
+}
+
+// -----
+
+// Channels are unrolled rather than a window: their elements are in different banks in every iteration. The factor is
+// the largest divisor.
+// CHECK-LABEL: func.func @convolution
+// CHECK: affine.for %{{.*}} = 0 to 5 {
+// CHECK: affine.for %{{.*}} = 0 to 6 step 3
+// CHECK: affine.for %{{.*}} = 0 to 3 {
+// CHECK-COUNT-3: arith.muli
+// CHECK-NOT: arith.muli
+func.func @convolution(%x: memref<6x7xi32>, %w: memref<6x3xi32>, %y: memref<5xi32>) {
+  affine.for %i = 0 to 5 {
+    affine.for %c = 0 to 6 {
+      affine.for %k = 0 to 3 {
+        %0 = affine.load %x[%c, %i + %k] : memref<6x7xi32>
+        %1 = affine.load %w[%c, %k] : memref<6x3xi32>
+        %2 = affine.load %y[%i] : memref<5xi32>
+        %3 = arith.muli %0, %1 : i32
+        %4 = arith.addi %2, %3 : i32
+        affine.store %4, %y[%i] : memref<5xi32>
+      }
+    }
+  }
+  return
+}
