@@ -54,6 +54,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "fold-views": "stepwell.passes.hardware.fold_views:FoldViews",
     "forward-stores": "stepwell.passes.hardware.forward_stores:ForwardStores",
     "fuse-nests": "stepwell.passes.hardware.fuse_nests:FuseNests",
+    "initialise-memories": "stepwell.passes.hardware.initialise_memories:InitialiseMemories",
     "linalg-to-stream": "stepwell.passes.hardware.linalg_to_stream:LinalgToStream",
     "narrow-loops": "stepwell.passes.hardware.narrow_loops:NarrowLoops",
     "numeric-to-stream": "stepwell.passes.hardware.numeric_to_stream:NumericToStream",

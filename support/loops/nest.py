@@ -66,8 +66,9 @@ class Memory:
 
     Attributes:
         role: ``input`` and ``output`` come and go as streams, ``local`` stays inside, ``parameter`` holds a weight,
-            ``constant`` the numbers in ``contents``, row by row.
+            ``constant`` the numbers in ``contents``.
         partitions: one for each dimension.
+        contents: what it begins with, row by row; empty for anything.
     """
 
     name: str

@@ -38,9 +38,10 @@ def narrow(program: Program, known: Mapping[str, Range] | None = None) -> Progra
 def _contents(program: Program, known: Mapping[str, Range]) -> dict[str, Range]:
     """What each memory can hold at any time; memories that only stores fill begin with zeros."""
     given = {m.name: signed_range(m.bits) for m in program.memories if m.role in ("input", "parameter")}
-    given.update({m.name: (min(m.contents), max(m.contents)) for m in program.role("constant")})
+    begins = {m.name: (min(m.contents), max(m.contents)) for m in program.memories if m.contents}
+    given.update({m.name: begins[m.name] for m in program.role("constant")})
     given.update(known)
-    contents = {m.name: given.get(m.name, (0, 0)) for m in program.memories}
+    contents = {m.name: given.get(m.name, begins.get(m.name, (0, 0))) for m in program.memories}
     for _ in range(_ROUNDS):
         before = dict(contents)
         for nest in program.nests:

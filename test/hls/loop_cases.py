@@ -231,6 +231,34 @@ func.func @main(%x: memref<4xi16>, %y: memref<4xi16>) {
   return
 }"""
 
+BORDER = """
+func.func @main(%x: memref<4x4xi8>, %y: memref<4x4xi16>) {
+  %seven = arith.constant 7 : i8
+  %padded = memref.alloc() : memref<6x6xi8>
+  affine.for %i = 0 to 6 {
+    affine.for %j = 0 to 6 {
+      affine.store %seven, %padded[%i, %j] : memref<6x6xi8>
+    }
+  }
+  affine.for %i = 0 to 4 {
+    affine.for %j = 0 to 4 {
+      %0 = affine.load %x[%i, %j] : memref<4x4xi8>
+      affine.store %0, %padded[%i + 1, %j + 1] : memref<6x6xi8>
+    }
+  }
+  affine.for %i = 0 to 4 {
+    affine.for %j = 0 to 4 {
+      %0 = affine.load %padded[%i, %j] : memref<6x6xi8>
+      %1 = affine.load %padded[%i + 2, %j + 2] : memref<6x6xi8>
+      %2 = arith.extsi %0 : i8 to i16
+      %3 = arith.extsi %1 : i8 to i16
+      %4 = arith.addi %2, %3 : i16
+      affine.store %4, %y[%i, %j] : memref<4x4xi16>
+    }
+  }
+  return
+}"""
+
 SCALAR = """
 func.func @main(%x: memref<1xi8>, %y: memref<1xi8>) {
   %a = affine.load %x[0] : memref<1xi8>
@@ -258,6 +286,11 @@ def _constants(x: Array) -> Array:
     return np.where(x < [-32768, 700, -1, 3], x[::-1], abs(x[::-1]))
 
 
+def _border(x: Array) -> Array:
+    padded = np.pad(x, 1, constant_values=7)
+    return padded[:4, :4] + padded[2:, 2:]
+
+
 def _convolution(x: Array, w: Array) -> Array:
     windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
     return np.einsum("chvij,fcij->fhv", windows, w)
@@ -275,5 +308,6 @@ CASES = {
     "ports": Case(PORTS, lambda x: np.maximum(x[:3], x[1:7:2]) ^ x[8], interval=3, reason="3 reads from bank 0 of"),
     "mixed": Case(MIXED, _mixed),
     "constants": Case(CONSTANTS, _constants),
+    "border": Case(BORDER, _border, interval=2, reason="2 reads from bank 0 of"),
     "scalar": Case(SCALAR, lambda x: x * x),
 }

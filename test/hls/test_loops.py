@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from loop_cases import CASES, side_by_side, wanted
 from side_by_side import TRAFFIC, build, check_hardware, check_reference, random_frames
@@ -90,3 +91,12 @@ def test_interval_and_its_reason(design: Design, name: str) -> None:
 def test_a_nest_takes_multiplications_by_multipliers(design: Design, name: str) -> None:
     found = design.components[list(CASES).index(name)]
     assert sum(nest.cycles for nest in found.program.nests) == BOUNDS[name]
+
+
+def test_frames_follow_each_other_at_the_bound() -> None:
+    name = "matmul-8x8x8-by-4x2"
+    design = side_by_side({name: CASES[name]})
+    simulator = build(design)
+    x = random_frames(design, 0, lambda name, low, high: ())
+    many = {name: np.concatenate([frames, frames]) for name, frames in x.items()}
+    assert simulator.run(many).cycles - simulator.run(x).cycles == 3 * BOUNDS[name]

@@ -45,7 +45,7 @@ def accepted(seed: int, factors: tuple[int, int]) -> Case | None:
     return case
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 1 << 30), factors=st.tuples(st.sampled_from((1, 2, 3, 4)), st.sampled_from((1, 2, 4))))
 def test_passes_change_no_number(seed: int, factors: tuple[int, int]) -> None:
     case = accepted(seed, factors)
@@ -59,7 +59,7 @@ def test_passes_change_no_number(seed: int, factors: tuple[int, int]) -> None:
 def test_hardware_computes_random_nests() -> None:
     choose = random.Random(0)
     cases: dict[str, Case] = {}
-    while len(cases) < 16:
+    while len(cases) < 12:
         factors = (choose.choice((1, 2, 4)), choose.choice((1, 2)))
         if (case := accepted(choose.randrange(1 << 30), factors)) is not None:
             cases[f"c{len(cases)}"] = case
@@ -75,4 +75,4 @@ def test_hardware_computes_random_nests() -> None:
 
 
 def test_most_random_nests_are_accepted() -> None:
-    assert sum(accepted(seed, (2, 2)) is not None for seed in range(30)) >= 15
+    assert sum(accepted(seed, (2, 2)) is not None for seed in range(10)) >= 8

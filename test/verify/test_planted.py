@@ -94,6 +94,7 @@ CASES = [
     Case("map-to-gpu", "chain", SUB),
     Case("gpu-to-loops", "chain", SUB, insert=(("gpu-kernel-outlining", "gpu-to-loops"),), until="kernel"),
     Case("fold-views", "loops", INTEGER_SUB),
+    Case("initialise-memories", "loops", INTEGER_SUB),
     Case("fuse-nests", "loops", INTEGER_SUB),
     Case("unroll-nests", "loops", INTEGER_SUB),
     Case("forward-stores", "loops", INTEGER_SUB),

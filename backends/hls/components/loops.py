@@ -70,7 +70,7 @@ class Loops(Component):
     def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
         files = {}
         for number, memory in enumerate(self.program.memories):
-            if memory.role in ("parameter", "constant"):
+            if memory.role == "parameter" or memory.contents:
                 values = parameters[memory.name] if memory.role == "parameter" else np.array(memory.contents)
                 for bank, words in enumerate(_banks(memory, values)):
                     digits, mask = -(-memory.bits // 4), (1 << memory.bits) - 1

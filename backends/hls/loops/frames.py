@@ -114,7 +114,7 @@ class LoopsCircuit:
 
     def _memory(self, number: int, memory: Memory) -> list[Bank]:
         double, name = memory.role in ALTERNATING, f"m{number}"
-        is_file = memory.role in ("parameter", "constant")
+        is_file = memory.role == "parameter" or bool(memory.contents)
         return [
             Bank(self.c, f"{name}_{b}", memory, double=double, file=f"{self.name}_{name}_{b}.mem" if is_file else "")
             for b in range(memory.banks)

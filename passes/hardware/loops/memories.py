@@ -131,7 +131,7 @@ def notes_of(value: ir.Value) -> dict[str, ir.Attribute]:
     """What passes have noted on an argument of a function, or on an allocation."""
     if not isinstance(value, ir.BlockArgument):
         attributes = value.owner.attributes
-        found = {name: attributes[name] for name in (BANKS, WIDTH) if name in attributes}
+        found = {name: attributes[name] for name in (BANKS, WIDTH, CONSTANT) if name in attributes}
         if value.owner.operation.name == "memref.get_global":
             found[CONSTANT] = _global(value.owner.operation).attributes["initial_value"]
         return found

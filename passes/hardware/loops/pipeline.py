@@ -36,4 +36,4 @@ _TO_HARDWARE = (
 def loop_passes(factors: Sequence[int]) -> list[Element]:
     """The passes in order; ``factors`` are those of ``unroll-nests``."""
     unroll = f"unroll-nests{{factors={','.join(map(str, factors))}}}"
-    return [parse_element(text) for text in (*_TO_LOOPS, "fuse-nests", unroll, *_TO_HARDWARE)]
+    return [parse_element(text) for text in (*_TO_LOOPS, "initialise-memories", "fuse-nests", unroll, *_TO_HARDWARE)]
