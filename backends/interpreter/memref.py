@@ -16,11 +16,17 @@ from stepwell.backends.interpreter.program import Builder
 from stepwell.backends.interpreter.registry import Frame, Kernel, Step, kernel, step
 from stepwell.support.errors import ExecutionError
 
+_CONTENTS = "stepwell.constant"
+"""What ``initialise-memories`` lets an allocation begin with."""
+
 
 @kernel("memref.alloc", "memref.alloca")
 def _alloc(op: ir.Operation) -> Kernel:
     shape = dynamic_shape(op.results[0].type)
     dtype = element(op.results[0].type).dtype
+    if _CONTENTS in op.attributes:
+        contents = constant_value(op, _CONTENTS, op.results[0].type)
+        return lambda: np.array(contents)
 
     def alloc(*sizes: Any) -> Array:
         wanted = shape(sizes)

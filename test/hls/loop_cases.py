@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from side_by_side import build
 from torch_mlir import ir
 
 from stepwell.backends.hls.components.base import Array, Port
 from stepwell.backends.hls.components.loops import Loops
 from stepwell.backends.hls.describe import describe
 from stepwell.backends.hls.design import Design, Sink
+from stepwell.backends.hls.simulate import Simulator
 from stepwell.dialects.context import make_context
 from stepwell.passes.base import PassContext
 from stepwell.passes.hardware.loops.pipeline import loop_passes
@@ -59,6 +61,13 @@ def side_by_side(cases: dict[str, Case]) -> Design:
         for stream, port in zip(made.streams, made.outputs, strict=True):
             outputs.append(Sink(stream, replace(port, name=f"{name}-{port.name}")))
     return Design("stepwell_main", tuple(inputs), tuple(components), tuple(outputs))
+
+
+def hardware(design: Design) -> Simulator:
+    """The hardware of a design without parameters, with what its memories begin with."""
+    simulator = build(design)
+    simulator.memories = design.memory_files({})
+    return simulator
 
 
 def wanted(cases: dict[str, Case], design: Design, frames: dict[str, Array]) -> list[Array]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from loop_cases import CASES, side_by_side, wanted
-from side_by_side import TRAFFIC, build, check_hardware, check_reference, random_frames
+from loop_cases import CASES, hardware, side_by_side, wanted
+from side_by_side import TRAFFIC, check_hardware, check_reference, random_frames
 
 from stepwell.backends.hls import verilate
 from stepwell.backends.hls.design import Design
@@ -32,9 +32,7 @@ def design() -> Design:
 
 @pytest.fixture(scope="module")
 def simulator(design: Design) -> Simulator:
-    simulator = build(design)
-    simulator.memories = design.memory_files({})
-    return simulator
+    return hardware(design)
 
 
 def frames_of(design: Design, seed: int) -> Any:
@@ -96,7 +94,7 @@ def test_a_nest_takes_multiplications_by_multipliers(design: Design, name: str) 
 def test_frames_follow_each_other_at_the_bound() -> None:
     name = "matmul-8x8x8-by-4x2"
     design = side_by_side({name: CASES[name]})
-    simulator = build(design)
+    simulator = hardware(design)
     x = random_frames(design, 0, lambda name, low, high: ())
     many = {name: np.concatenate([frames, frames]) for name, frames in x.items()}
     assert simulator.run(many).cycles - simulator.run(x).cycles == 3 * BOUNDS[name]

@@ -7,9 +7,8 @@ import random
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loop_cases import Case, component, side_by_side
+from loop_cases import Case, component, hardware, side_by_side
 from random_loops import random_function
-from side_by_side import build
 from torch_mlir import ir
 
 from stepwell.backends.hls.components.base import Array
@@ -64,7 +63,7 @@ def test_hardware_computes_random_nests() -> None:
         if (case := accepted(choose.randrange(1 << 30), factors)) is not None:
             cases[f"c{len(cases)}"] = case
     design = side_by_side(cases)
-    simulator = build(design)
+    simulator = hardware(design)
     x = np.random.default_rng(1).integers(-128, 128, (4, 6, 5)).astype(np.int8)
     frames = {port.name: x for port in design.inputs}
     for traffic in (EAGER, Traffic(50, 50, 1), Traffic(90, 20, 2, reset_at=150)):
