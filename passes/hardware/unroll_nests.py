@@ -13,7 +13,7 @@ from stepwell.passes.hardware.loops.affine_index import trip
 from stepwell.passes.hardware.loops.tools import (
     ASSOCIATIVE,
     LOAD,
-    STORE,
+    LOOP,
     accesses,
     axes_of,
     chain,
@@ -25,11 +25,13 @@ from stepwell.passes.hardware.loops.tools import (
 )
 from stepwell.passes.schedule import Unroll, UnrollAndJam, apply_schedule
 from stepwell.support.errors import UsageError
+from stepwell.support.walk import inside
 
 
 @dataclass
 class UnrollNests(Pass):
-    """Unroll one loop that adds up and one that does not of every nest, and fuse the copies of the loops inside.
+    """Unroll one loop that adds up and one that does not of every nest, and fuse the copies of the loops inside. Where
+    none adds up, two others.
 
     A loop with others inside is left alone where the order of its iterations makes a difference. Of each kind it takes
     the loop whose iterations go to different banks of most memories, the innermost of these;
@@ -55,9 +57,13 @@ class UnrollNests(Pass):
         for function in functions(op):
             for nest in top_loops(function.operation):
                 loops = chain(nest)
-                parallel = [loop for loop in loops if _is_parallel(loop, nest)]
+                parallel = [loop for loop in loops if _is_parallel(loop)]
                 adding = [loop for loop in loops if loop not in parallel]
-                chosen = [(_best(adding, nest), self.factors[0]), (_best(parallel, nest), self.factors[1])]
+                other = _best(parallel, nest)
+                chosen = [
+                    (_best(adding or [loop for loop in parallel if loop != other], nest), self.factors[0]),
+                    (other, self.factors[1]),
+                ]
                 for loop, wanted in [(loop, wanted) for loop, wanted in chosen if loop is not None]:
                     factor = max(n for n in range(1, wanted + 1) if trip(loop)[2] % n == 0)
                     if factor > 1 and loop == loops[-1]:
@@ -73,13 +79,17 @@ def _may_jam(loop: ir.Operation) -> bool:
 
 
 def _has_own_elements(memory: ir.Value, loop: ir.Operation) -> bool:
-    """Whether some dimension of all accesses is the loop's variable, or the same distance from it."""
+    """Whether all accesses have one index in some dimension: with the loop's variable, without those of inner loops."""
+    variable = induction(loop)
+    inner = {induction(op) for op in inside(loop) if op.name == LOOP}
     places = [place_of(access) for access in accesses(loop) if memory_of(access) == memory]
-    own = frozenset({(induction(loop), 1)})
-    if any(place is None for place in places):
-        return False
-    dimensions = [{place[d] for place in places if place} for d in range(ir.MemRefType(memory.type).rank)]
-    return any(len(terms) == 1 and next(iter(terms))[0] == own for terms in dimensions)
+    for d in range(ir.MemRefType(memory.type).rank):
+        terms = {place[d] if place is not None else None for place in places}
+        term = terms.pop()
+        values = {value for value, _ in term[0]} if term is not None and not terms else set()
+        if variable in values and not values & inner:
+            return True
+    return False
 
 
 def _is_added_to(memory: ir.Value, loop: ir.Operation) -> bool:
@@ -96,10 +106,9 @@ def _is_added_to(memory: ir.Value, loop: ir.Operation) -> bool:
     return maker is not None and maker.name in ASSOCIATIVE and load.results[0] in maker.operands and reads_once
 
 
-def _is_parallel(loop: ir.Operation, nest: ir.Operation) -> bool:
-    """Whether its iterations store to different elements, side by side."""
-    stores = [access for access in accesses(nest) if access.name == STORE]
-    return all(axes_of(store, induction(loop)) == (1, True) for store in stores)
+def _is_parallel(loop: ir.Operation) -> bool:
+    """Whether its iterations write to different elements, side by side."""
+    return all(_has_own_elements(memory, loop) for memory in written_in([loop]))
 
 
 def _best(loops: list[ir.Operation], nest: ir.Operation) -> ir.Operation | None:

@@ -53,3 +53,23 @@ func.func @convolution(%x: memref<6x7xi32>, %w: memref<6x3xi32>, %y: memref<5xi3
   }
   return
 }
+
+// -----
+
+// The outer loop can't be unrolled into the inner one: elements that an iteration writes are read by the next.
+// CHECK-LABEL: func.func @order
+// CHECK: affine.for %{{.*}} = 0 to 4 {
+// CHECK: affine.for %{{.*}} = 0 to 3 {
+// CHECK-COUNT-1: affine.store
+// CHECK-NOT: affine.store
+func.func @order(%x: memref<4xi32>, %y: memref<4xi32>) {
+  affine.for %i = 0 to 4 {
+    affine.for %j = 0 to 3 {
+      %0 = affine.load %x[%i] : memref<4xi32>
+      %1 = affine.load %y[%j] : memref<4xi32>
+      %2 = arith.addi %0, %1 : i32
+      affine.store %2, %y[%j + 1] : memref<4xi32>
+    }
+  }
+  return
+}
