@@ -38,11 +38,13 @@ _DEFAULT_BITS = 8
 
 
 class HlsBackend(Backend):
-    """Linear layers in streaming hardware, of integers or quantised. Compiling needs CIRCT's Python package, running
-    Verilator."""
+    """Streaming hardware: of integers linear layers and loops, of floats what is quantised.
+
+    Compiling needs CIRCT's Python package, running Verilator.
+    """
 
     name: ClassVar[str] = "hls"
-    summary: ClassVar[str] = "SystemVerilog, run in a simulator (linear layers of integers, or quantised)"
+    summary: ClassVar[str] = "SystemVerilog, run in a simulator (integers, or quantised layers)"
     options: ClassVar[Mapping[str, str]] = {
         "parallelism": "multipliers of every layer by its inputs and outputs: 4x4 (default: largest divisors up to 4); "
         "or parallel.toml of an artifact, edited",
