@@ -7,6 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from loop_cases import Case
+from loop_cases import component as loops_of
+from loop_texts import matmul
 
 from stepwell.backends.hls.components.base import Array, Component, Port
 from stepwell.backends.hls.components.elementwise import Add, Multiply
@@ -68,12 +71,18 @@ def _through(cls: Any, name: str, beat: int, *details: Any) -> Component:
     return cls(name, ("in",), "", (_port("in", 2, 2, 6),), (_port("out", beat, 2, 6),), *details)
 
 
+def _loops(name: str) -> Component:
+    made = loops_of(Case(matmul(2, 3, 2), np.matmul))
+    return replace(made, name=name)
+
+
 #: Kind -> an instance called as asked, whose sources are called after its inputs.
 SMALL: dict[str, Callable[[str], Component]] = {
     "add": lambda name: _pair(Add, name),
     "fifo": lambda name: _through(Fifo, name, 2, 4),
     "fork": _fork,
     "linear": _linear,
+    "loops": _loops,
     "multiply": lambda name: _pair(Multiply, name),
     "requantize": _requantize,
     "resize": lambda name: _through(Resize, name, 3),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -43,6 +43,12 @@ class Loops(Component):
     @classmethod
     def output_names(cls, count: int) -> tuple[str, ...]:
         return tuple(f"out{n}" for n in range(count))
+
+    def choices(self) -> Sequence[tuple[int, ...]]:
+        return [self.parallelism]  # nests are unrolled before they become hardware
+
+    def spread(self, parallelism: tuple[int, ...]) -> Self:
+        return self
 
     @property
     def multipliers(self) -> int:
