@@ -14,6 +14,7 @@ from typing import Any
 from torch_mlir import ir
 from torch_mlir.dialects.ext import Dialect, Operand, Result, result
 
+from stepwell.dialects import numeric_function_rules as function_rules
 from stepwell.dialects import numeric_layout_rules as layout_rules
 from stepwell.dialects import numeric_rules as rules
 from stepwell.dialects import numeric_scale_rules as scale_rules
@@ -32,6 +33,7 @@ __all__ = [
     "MatmulOp",
     "MaxPoolOp",
     "MultiplyOp",
+    "NormalizeOp",
     "Numeric",
     "QuantizeOp",
     "QuantizeScaledOp",
@@ -39,7 +41,9 @@ __all__ = [
     "RequantizeOp",
     "ReshapeOp",
     "SignOp",
+    "SoftmaxOp",
     "SumPoolOp",
+    "TableOp",
     "TransposeOp",
     "fixed_type",
     "load",
@@ -170,12 +174,47 @@ class MultiplyOp(Numeric.Operation, name="multiply"):
 
 
 class MatmulOp(Numeric.Operation, name="matmul"):
-    """``left`` (M, K) times ``right`` (K, N), K static. The result's ``frac`` is the sum of both."""
+    """``left`` (..., M, K) times ``right`` (..., K, N), K static. The result's ``frac`` is the sum of both."""
 
     left: Operand[Any]
     right: Operand[Any]
     output: Result[Any] = result()
     verify_invariants = staticmethod(verifier(rules.matmul))
+
+
+class TableOp(Numeric.Operation, name="table"):
+    """A function of every number, in float64 and then rounded; results saturate."""
+
+    value: Operand[Any]
+    function: ir.StringAttr
+    rounding: ir.StringAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(function_rules.table))
+
+
+class SoftmaxOp(Numeric.Operation, name="softmax"):
+    """Softmax along the last dimension, as ``support.fixed_rows`` defines it; rounded once, results saturate."""
+
+    value: Operand[Any]
+    precision: ir.IntegerAttr
+    rounding: ir.StringAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(function_rules.softmax))
+
+
+class NormalizeOp(Numeric.Operation, name="normalize"):
+    """Rows, the last dimension, divided by a root, as ``support.fixed_rows`` defines it; rounded once, they saturate.
+
+    ``by``: ``variance``, after the mean is taken off, or ``mean-square``; ``epsilon`` is added to it.
+    """
+
+    value: Operand[Any]
+    by: ir.StringAttr
+    epsilon: ir.FloatAttr
+    precision: ir.IntegerAttr
+    rounding: ir.StringAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(function_rules.normalize))
 
 
 class ReshapeOp(Numeric.Operation, name="reshape"):

@@ -107,12 +107,15 @@ def matmul(op: ir.Operation) -> None:
     left, right, output = _formats(op)
     _check_product_frac(left, right, output)
     shapes = [tensor_of(value, role).shape for value, role in _roles(op)]
-    if any(len(shape) != 2 for shape in shapes):
-        raise Violation(f"has tensors of rank {', '.join(str(len(shape)) for shape in shapes)}; all have rank 2")
-    (rows, inner), (inner2, columns), result = shapes
+    ranks = [len(shape) for shape in shapes]
+    if min(ranks) < 2 or len(set(ranks)) > 1:
+        raise Violation(f"has tensors of rank {', '.join(str(rank) for rank in ranks)}; all have one, at least 2")
+    (*batch, rows, inner), (*batch2, inner2, columns), result = shapes
+    if batch != batch2:
+        raise Violation(f"has matrices {batch} on the left and {batch2} on the right; there must be as many")
     if inner < 0 or inner != inner2:
         raise Violation("needs one static inner size: the columns of 'left' and the rows of 'right'")
-    if list(result) != [rows, columns]:
+    if list(result) != [*batch, rows, columns]:
         raise Violation("gives a tensor that has not the rows of 'left' and the columns of 'right'")
     check_holds(output, dot_product_range(inner, left.range, right.range), f"sum of {inner} products")
 

@@ -7,7 +7,6 @@ elements in ``order``. Whoever emits hardware chooses the handshake. Text is MLI
 # mypy: disable-error-code="call-arg,misc,name-defined,no-any-return"
 # (the classes of a dialect are made while Python runs)
 
-import math
 from typing import Any
 
 from torch_mlir import ir
@@ -15,10 +14,12 @@ from torch_mlir.dialects.ext import Operand, Region, Result, result
 
 from stepwell.dialects.numeric_rules import read_format
 from stepwell.dialects.rules import Violation, check_number, check_word, verifier
+from stepwell.dialects.stream_functions import MatmulOp, NormalizeOp, ReorderOp, ReshapeOp, SoftmaxOp, TableOp
 from stepwell.dialects.stream_types import (
     Frame,
     Stream,
     StreamType,
+    check_rescale,
     element_bits,
     integer,
     integers,
@@ -38,8 +39,11 @@ __all__ = [
     "GraphOp",
     "LinearOp",
     "LoopsOp",
+    "MatmulOp",
     "MultiplyOp",
+    "NormalizeOp",
     "PoolOp",
+    "ReorderOp",
     "RequantizeOp",
     "ReshapeOp",
     "ResizeOp",
@@ -47,9 +51,11 @@ __all__ = [
     "ScaledSourceOp",
     "SignOp",
     "SinkOp",
+    "SoftmaxOp",
     "SourceOp",
     "Stream",
     "StreamType",
+    "TableOp",
     "WeightOp",
     "WindowOp",
     "element_bits",
@@ -146,18 +152,9 @@ class ScaledSinkOp(Stream.Operation, name="scaled_sink"):
     scale: ir.FloatAttr
 
 
-def _rescale(op: ir.Operation) -> None:
-    """What follows on a wide result."""
-    check_number(op, "shift", 0)
-    check_word(op, "rounding", ROUNDINGS)
-    ends = [ir.IntegerAttr(end).value for end in ir.ArrayAttr(op.attributes["clamp"])]
-    if len(ends) != 2 or ends[0] > ends[1]:
-        raise Violation(f"has clamp {ends}; it is the lowest and the highest value")
-
-
 def _pointwise(op: ir.Operation) -> None:
     """Streams whose elements come in step."""
-    _rescale(op)
+    check_rescale(op)
     frames = [read_stream(value.type) for value in (*op.operands, *op.results)]
     if len({(frame.shape, frame.beat, frame.order) for frame in frames}) != 1:
         listed = ", ".join(f"{list(frame.shape)} by {frame.beat} ({frame.order})" for frame in frames)
@@ -202,7 +199,7 @@ class LinearOp(Stream.Operation, name="linear"):
     rounding: ir.StringAttr
     clamp: ir.ArrayAttr
     output: Result[Any] = result()
-    verify_invariants = staticmethod(verifier(_rescale))
+    verify_invariants = staticmethod(verifier(check_rescale))
 
 
 class WindowOp(Stream.Operation, name="window"):
@@ -223,26 +220,10 @@ class WindowOp(Stream.Operation, name="window"):
     output: Result[Any] = result()
 
 
-def _reshape(op: ir.Operation) -> None:
-    """As many elements, in the same beats."""
-    before, after = (read_stream(value.type) for value in (op.operands[0], op.results[0]))
-    sides = [(frame.bits, frame.beat, math.prod(frame.shape)) for frame in (before, after)]
-    if sides[0] != sides[1]:
-        raise Violation("changes more than the shape and the order of its stream")
-
-
 def _pool(op: ir.Operation) -> None:
     """A known function, and the elements that the sizes say."""
     check_word(op, "function", POOLS)
-    _rescale(op)
-
-
-class ReshapeOp(Stream.Operation, name="reshape"):
-    """The same elements as they come, said to be of another shape or order; no hardware."""
-
-    value: Operand[Any]
-    output: Result[Any] = result()
-    verify_invariants = staticmethod(verifier(_reshape))
+    check_rescale(op)
 
 
 class PoolOp(Stream.Operation, name="pool"):

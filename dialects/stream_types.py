@@ -9,7 +9,8 @@ from typing import NamedTuple
 from torch_mlir import ir
 from torch_mlir.dialects.ext import Dialect
 
-from stepwell.support.fixed_point import Format
+from stepwell.dialects.rules import Violation, check_number, check_word
+from stepwell.support.fixed_point import ROUNDINGS, Format
 from stepwell.support.orders import ROW_MAJOR
 
 
@@ -39,6 +40,20 @@ def integer(value: int) -> ir.IntegerAttr:
 def integers(values: Sequence[int]) -> ir.ArrayAttr:
     """``values`` as the array attribute that the dialect's lists are (its own text has no dense arrays)."""
     return ir.ArrayAttr.get([integer(value) for value in values])
+
+
+def read_integers(attribute: ir.Attribute) -> list[int]:
+    """The inverse of :func:`integers`."""
+    return [int(ir.IntegerAttr(item).value) for item in ir.ArrayAttr(attribute)]
+
+
+def check_rescale(op: ir.Operation) -> None:
+    """What follows on a wide result: ``shift``, ``rounding``, ``clamp``."""
+    check_number(op, "shift", 0)
+    check_word(op, "rounding", ROUNDINGS)
+    ends = read_integers(op.attributes["clamp"])
+    if len(ends) != 2 or ends[0] > ends[1]:
+        raise Violation(f"has clamp {ends}; it is the lowest and the highest value")
 
 
 def element_bits(kind: Format) -> int:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from stepwell.passes.pipeline import Nested, Stage, Upstream, parse_element
 
 _KEPT = ("aten.flatten.using_ints", "aten.unflatten.int")
 """Operators that torch-mlir would decompose into guesses; ``lower-views`` takes them."""
 
 
-def graph_stage() -> Stage:
-    """Functional torch operators in the form that lowers; ends at level ``graph``."""
+def graph_stage(keep: Sequence[str] = ()) -> Stage:
+    """Functional torch operators in the form that lowers; ends at level ``graph``.
+
+    Args:
+        keep: operators that stay whole, ``aten.gelu`` for one.
+    """
+    whole = f"{{keep={','.join(keep)}}}" if keep else ""
     return Stage(
         "graph",
         "graph",
         [
             parse_element("widen-bytes"),
-            parse_element("decompose"),
+            parse_element(f"decompose{whole}"),
             Nested("func.func", [Upstream("torch-match-quantized-custom-ops")]),
             Upstream(
-                "torchdynamo-export-to-torch-backend-pipeline", f"extra-library= backend-legal-ops={','.join(_KEPT)}"
+                "torchdynamo-export-to-torch-backend-pipeline",
+                f"extra-library= backend-legal-ops={','.join((*_KEPT, *keep))}",
             ),
             parse_element("simplify"),
         ],

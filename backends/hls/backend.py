@@ -21,7 +21,7 @@ from stepwell.backends.hls.synthesis.bitstream import bitstream
 from stepwell.backends.target import Target
 from stepwell.passes.graph.fold_batch_norm import FoldBatchNorm
 from stepwell.passes.graph.quantised_to_numeric import QuantisedToNumeric
-from stepwell.passes.graph.quantize import Quantize
+from stepwell.passes.graph.quantize import WHOLE, Quantize
 from stepwell.passes.hardware.bind_parameters import BindParameters
 from stepwell.passes.hardware.linalg_to_stream import LinalgToStream
 from stepwell.passes.hardware.loops.pipeline import loop_passes
@@ -95,7 +95,7 @@ class HlsBackend(Backend):
             scales = Stage("scales", "graph", [QuantisedToNumeric(), FoldBatchNorm()])
             fixed = Stage("fixed", "graph", [_quantize(target)])
             parts = [NumericToStream(unroll=unroll_of(target)), balance_of(target), SizeFifos(), BindParameters()]
-            return Pipeline([graph_stage(), scales, fixed, Stage("hardware", "hardware", [*parts])])
+            return Pipeline([graph_stage(WHOLE), scales, fixed, Stage("hardware", "hardware", [*parts])])
         unroll = unroll_of(target)
         components = LinalgToStream(unroll=unroll, rest="keep")
         passes = [components, *loop_passes(unroll or (1, 1)), balance_of(target), SizeFifos(), BindParameters()]

@@ -78,6 +78,10 @@ class Circuit:
         """Sum of two wires of one width, modulo that width."""
         return self._op(f"comb.add {left.name}, {right.name} : i{left.width}", left.width)
 
+    def subtract(self, left: Wire, right: Wire) -> Wire:
+        """Difference of two wires of one width, modulo that width."""
+        return self._op(f"comb.sub {left.name}, {right.name} : i{left.width}", left.width)
+
     def multiply(self, left: Wire, right: Wire) -> Wire:
         """Product of two signed wires, as wide as both together."""
         width = left.width + right.width
@@ -154,6 +158,16 @@ class Circuit:
         filled = sign if upper == 1 else self._op(f"comb.replicate {sign.name} : (i1) -> i{upper}", upper)
         return self._op(f"comb.concat {filled.name}, {value.name} : i{upper}, i{value.width}", width)
 
+    def extend(self, value: Wire, width: int) -> Wire:
+        """``value`` with zeros in front, ``width`` bits in all."""
+        missing = width - value.width
+        return self.concat([value, self.constant(0, missing)]) if missing else value
+
+    def shift_left(self, value: Wire, places: Wire) -> Wire:
+        """``value`` moved left by an unsigned number of ``places``; what leaves its width is lost."""
+        amount = self.extend(places, value.width)
+        return self._op(f"comb.shl {value.name}, {amount.name} : i{value.width}", value.width)
+
     def concat(self, parts: Sequence[Wire]) -> Wire:
         """One wire of all ``parts``; the first stands in the lowest bits."""
         if len(parts) == 1:
@@ -175,6 +189,14 @@ class Circuit:
         kind = f"!hw.inout<i{value.width}>"
         self._lines.append(f"%unused_{name} = sv.wire sym @unused_{name} : {kind}")
         self._lines.append(f"sv.assign %unused_{name}, {value.name} : i{value.width}")
+
+    def wire(self, name: str, width: int) -> Wire:
+        """A wire to be connected by :meth:`connect`; it may be used before."""
+        return Wire(f"%{name}", width)
+
+    def connect(self, wire: Wire, value: Wire) -> None:
+        """Let ``wire`` carry ``value``."""
+        self._lines.append(f"{wire.name} = hw.wire {value.name} : i{wire.width}")
 
     def register(self, name: str, width: int) -> Wire:
         """A register to be driven by :meth:`drive`; its value may be used before."""

@@ -14,12 +14,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stepwell.backends.hls.components.base import Component
-from stepwell.backends.hls.components.schedule import Schedule, Steps
+from stepwell.backends.hls.components.schedule import Kept, Schedule, Steps
 from stepwell.backends.hls.design import Design
-
-Edge = tuple[str, int]
-"""The reader of a stream and which of its inputs that is."""
+from stepwell.backends.hls.plan import Edge, Plan, Timed, unfold
 
 _NEVER = 1 << 60
 
@@ -31,18 +28,20 @@ class Timing:
     Attributes:
         schedules: of its components, by name.
         queues: where a FIFO is assumed, and the cycles that a beat needs through it.
+        times: for each stage, the cycle of every step.
         offered: for each stream, the cycle from which a beat can be had.
         needed, taken: for each edge, the cycle in which a beat is first needed and in which it is taken.
     """
 
-    design: Design
-    schedules: Mapping[str, Schedule]
+    design: Plan
     queues: Mapping[Edge, int]
+    times: dict[str, Steps] = field(default_factory=dict)
     offered: dict[str, Steps] = field(default_factory=dict)
     needed: dict[Edge, Steps] = field(default_factory=dict)
     taken: dict[Edge, Steps] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.schedules = {component.name: component.schedule for component in self.design.components}
         ports = [*self.design.inputs, *(sink.port for sink in self.design.outputs)]
         self.period = max([*(s.steps for s in self.schedules.values()), *(port.beats for port in ports)])
         # Who feeds the design, and memories, may wait for ever.
@@ -69,21 +68,22 @@ class Timing:
         for edge, stops in self._stops.items():
             held_up = self._held_up(edge)
             for component in held_up:
-                lost[component.name].append((_within(stops, component.latency), edge, component.latency))
-            gaps = sum(component.latency for component in held_up)
+                latency = component.schedule.latency
+                lost[component.name].append((_within(stops, latency), edge, latency))
+            gaps = sum(component.schedule.latency for component in held_up)
             lost[edge[0]].append((_within(stops, gaps), edge, gaps))
         found: dict[Edge, int] = {}
         for component in self.design.components:
-            spare = self.period - component.cycles
+            spare = self.period - component.schedule.steps
             for cycles, edge, gaps in sorted(lost[component.name]):  # cheap stops may stay as long as there is time
                 spare -= cycles
                 if cycles and spare < 0:
                     found[edge] = max(found.get(edge, 0), 1 + gaps)
         return found
 
-    def _held_up(self, edge: Edge) -> list[Component]:
+    def _held_up(self, edge: Edge) -> list[Timed]:
         """The components that stop when ``edge`` does: those before it up to the next FIFO."""
-        found: list[Component] = []
+        found: list[Timed] = []
         streams = [self._sources[edge]]
         while streams:
             maker = self._makers.get(streams.pop())
@@ -95,7 +95,14 @@ class Timing:
 
     def depth(self, edge: Edge) -> int:
         """Beats that a FIFO on ``edge`` holds at once, at most."""
-        enters, leaves = self.offered[self._sources[edge]], self.taken[edge]
+        return self._held(edge, self.taken[edge])
+
+    def overflow(self, edge: Edge, kept: Kept, stage: str) -> int:
+        """Beats on ``edge`` that the memory behind it, which ``stage`` empties, has no room for."""
+        return self._held(edge, self.times[stage][kept.steps] + 1) - kept.room
+
+    def _held(self, edge: Edge, leaves: Steps) -> int:
+        enters = self.offered[self._sources[edge]]
         count = len(enters)
         frames = int(np.max(leaves - enters)) // self.period + 2
         around = np.arange(-frames, 2)[:, np.newaxis] * self.period
@@ -146,7 +153,8 @@ class Timing:
         stops[0] = max(stops[0], takes[0] + schedule.steps - takes[-1] - 1)
         return stops
 
-    def _send(self, component: Component, schedule: Schedule, times: Steps) -> None:
+    def _send(self, component: Timed, schedule: Schedule, times: Steps) -> None:
+        self.times[component.name] = times
         for stream, sends in zip(component.streams, schedule.sends, strict=True):
             later, step = np.divmod(sends, schedule.steps)
             self.offered[stream] = times[step] + later * self.period + schedule.latency
@@ -163,15 +171,28 @@ def fifo_depths(design: Design, latency: Callable[[Edge, int], int]) -> dict[Edg
     Args:
         latency: cycles of a beat through a FIFO, by its place and its depth.
     """
-    queues: dict[Edge, int] = {}
+    plan = unfold(design)
+    queues: dict[Edge, int] = dict.fromkeys(plan.kept, 0)
     least: dict[Edge, int] = {}
-    schedules = {component.name: component.schedule() for component in design.components}
+
+    def delay(edge: Edge, depth: int) -> int:
+        return latency(plan.place(edge), depth) if depth else 0
+
     while True:
-        timing = Timing(design, schedules, queues)
+        timing = Timing(plan, queues)
         least |= timing.blocks()
         places = dict.fromkeys([*queues, *timing.waits(), *least])
-        found = {edge: max(2, timing.depth(edge), least.get(edge, 0)) for edge in places}
-        raised = {edge: max(queues.get(edge, 0), latency(edge, depth)) for edge, depth in found.items()}
+        found = {edge: _depth(timing, plan, edge, least.get(edge, 0)) for edge in places}
+        raised = {edge: max(queues.get(edge, 0), delay(edge, depth)) for edge, depth in found.items()}
         if raised == queues:
-            return found
+            return {plan.place(edge): depth for edge, depth in found.items() if depth}
         queues = raised
+
+
+def _depth(timing: Timing, plan: Plan, edge: Edge, least: int) -> int:
+    """Of the FIFO on ``edge``; 0 where there is none, since the component keeps its beats."""
+    if edge in plan.kept:
+        memory = plan.kept[edge]
+        over = timing.overflow(edge, memory, plan.stage(edge, memory)) if memory else 0
+        return max(2, over) if over > 0 else 0
+    return max(2, timing.depth(edge), least)

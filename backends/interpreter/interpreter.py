@@ -18,7 +18,8 @@ from stepwell.support.locations import describe_location
 
 _DIALECTS = (
     "affine", "arith", "arith_casts", "bufferization", "complex", "intrinsics", "tiles", "linalg", "linalg_layout",
-    "llvm_calls", "math", "memref", "memref_views", "numeric", "numeric_windows", "scf", "scf_parallel", "tensor",
+    "llvm_calls", "math", "memref", "memref_views", "numeric", "numeric_functions", "numeric_windows", "scf",
+    "scf_parallel", "tensor",
     "tensor_slices", "vector", "vector_elements", "vector_memory", "vector_reduce",
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from encoder import Encoder, patches
 from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional
@@ -16,11 +17,13 @@ TRAINED_ON = 1500
 
 @dataclass(frozen=True)
 class Network:
-    """A model, how it sees a picture of 8 by 8 pixels, and in how many passes over the pictures it is trained."""
+    """A model, how it sees a picture of 8 by 8 pixels, and in how many passes over the pictures it is trained, at which
+    rate of learning."""
 
-    make: Callable[[], nn.Sequential]
+    make: Callable[[], nn.Module]
     see: Callable[[torch.Tensor], torch.Tensor]
     passes: int = 40
+    rate: float = 0.01
 
 
 def _flat(pictures: torch.Tensor) -> torch.Tensor:
@@ -60,6 +63,7 @@ NETWORKS = {
     "mlp": Network(mlp, _flat),
     "large-mlp": Network(large_mlp, _large, 20),
     "cnn": Network(cnn, lambda pictures: pictures, 80),
+    "encoder": Network(Encoder, patches, 30, 0.003),
 }
 
 
@@ -70,14 +74,14 @@ def data() -> tuple[torch.Tensor, torch.Tensor]:
     return pictures, torch.tensor(digits.target)
 
 
-def trained(network: Network) -> nn.Sequential:
+def trained(network: Network) -> nn.Module:
     """The model, trained."""
     torch.manual_seed(0)
     torch.set_num_threads(1)  # threads would only wait for each other
     pictures, labels = data()
     inputs, wanted = network.see(pictures[:TRAINED_ON]), labels[:TRAINED_ON]
     model = network.make()
-    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    optimizer = torch.optim.Adam(model.parameters(), network.rate)
     for _ in range(network.passes):
         for part in torch.randperm(TRAINED_ON).split(250):
             optimizer.zero_grad()

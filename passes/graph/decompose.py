@@ -45,6 +45,8 @@ class Decompose(Pass):
         default=_NEEDED, metadata={"help": f"any of {', '.join(DECOMPOSITIONS)}; or 'all' of them"}
     )
 
+    keep: tuple[str, ...] = field(default=(), metadata={"help": "operators that stay as they are, aten.gelu for one"})
+
     def __post_init__(self) -> None:
         self._chosen()
 
@@ -62,7 +64,8 @@ class Decompose(Pass):
                 raise UsageError(
                     f"decompose has no rule for '{name}'", hint=f"it has {', '.join(DECOMPOSITIONS)}, or 'all'"
                 )
-        return {f"torch.aten.{op}": rule for name in names for rule, ops in [DECOMPOSITIONS[name]] for op in ops}
+        rules = {f"torch.aten.{op}": rule for name in names for rule, ops in [DECOMPOSITIONS[name]] for op in ops}
+        return {name: rule for name, rule in rules.items() if name.removeprefix("torch.") not in self.keep}
 
 
 def _find(root: ir.Operation, chosen: dict[str, Decomposition]) -> list[tuple[ir.Operation, Decomposition]]:

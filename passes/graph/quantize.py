@@ -9,7 +9,7 @@ from torch_mlir import ir
 
 from stepwell.dialects import numeric
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.graph.quantization import convolution, elementwise, pooling, products, shapes
+from stepwell.passes.graph.quantization import convolution, elementwise, functions, layout, pooling, products
 from stepwell.passes.graph.quantization.quantizer import Quantizer, Rule, Widths
 from stepwell.passes.graph.unused import erase_unused
 from stepwell.passes.graph.value_ranges import read_ranges, write_ranges
@@ -19,9 +19,15 @@ from stepwell.support.walk import named
 
 _RULES: dict[str, Rule] = {
     name: rule
-    for family in (products, elementwise, convolution, pooling, shapes)
+    for family in (products, elementwise, convolution, pooling, functions, layout)
     for name, rule in family.RULES.items()
 }
+
+WHOLE = (
+    "aten._softmax", "aten.softmax.int", "aten.gelu", "aten.sigmoid", "aten.silu", "aten.tanh",
+    "aten.var_mean.correction",
+)  # fmt: skip
+"""Operators that this pass knows and that must not be taken apart before it."""
 
 
 @dataclass

@@ -6,7 +6,8 @@ from torch_mlir import ir
 
 _PREFIXES = (
     "torch.aten.", "torch.prims.", "torch.prim.ListConstruct", "torch.constant.", "torch.vtensor.literal",
-    "torch.quantized_decomposed.", "torch_c.to_builtin_tensor", "numeric.",
+    "torch.quantized_decomposed.", "torch_c.to_builtin_tensor", "torch_c.from_builtin_tensor",
+    "numeric.",
 )  # fmt: skip
 
 

@@ -193,7 +193,7 @@ func.func @f(%a0: tensor<3x?x!numeric.fixed<8, 0, "signed">>, %a1: tensor<?x2x!n
 // -----
 
 func.func @f(%a0: tensor<3x5x!numeric.fixed<8, 0, "signed">>, %a1: tensor<5x!numeric.fixed<8, 0, "signed">>) {
-  // expected-error @below {{has tensors of rank 2, 1, 2; all have rank 2}}
+  // expected-error @below {{has tensors of rank 2, 1, 2; all have one, at least 2}}
   %0 = "numeric.matmul"(%a0, %a1) : (tensor<3x5x!numeric.fixed<8, 0, "signed">>, tensor<5x!numeric.fixed<8, 0, "signed">>) -> tensor<3x2x!numeric.fixed<24, 0, "signed">>
   return
 }

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from stepwell.backends.hls.boundary import storage
-from stepwell.backends.hls.components.base import Array
+from stepwell.backends.hls.components.base import Array, Component, Port
 from stepwell.backends.hls.design import Design, Sink
 from stepwell.backends.hls.generate import generate
+from stepwell.backends.hls.plan import unfold
 from stepwell.backends.hls.simulate import Simulation, Simulator, Traffic
 from stepwell.backends.hls.timing import Timing
 
@@ -20,9 +22,32 @@ TRAFFIC = {1: (50, 100), 2: (100, 30), 3: (60, 60), 4: (20, 20), 5: (90, 10), 6:
 Frames = dict[str, Array]
 
 
+def joined(components: Mapping[str, Component]) -> Design:
+    """A design of components that have nothing to do with each other.
+
+    The inputs of the one called ``NAME`` are ``NAME-PORT``, its output is ``NAME``.
+    """
+    inputs, placed, outputs = [], [], []
+    for number, (name, component) in enumerate(components.items()):
+        sources = tuple(f"{name}-{port.name}" for port in component.inputs)
+        label = f"{component.kind}{number}"
+        placed.append(replace(component, name=label, sources=sources))
+        inputs += [Port(s, p.bits, p.beat, p.shape) for s, p in zip(sources, component.inputs, strict=True)]
+        outputs.append(Sink(label, replace(component.output, name=name)))
+    return Design("stepwell_main", tuple(inputs), tuple(placed), tuple(outputs))
+
+
 def build(design: Design) -> Simulator:
-    """The hardware of ``design``."""
-    return Simulator(design, {name: text.encode() for name, text in generate(design).items()})
+    """The hardware of ``design``; whoever gives it weights fills their memories."""
+    files = {name: text.encode() for name, text in generate(design).items()}
+    return Simulator(design, files if design.parameters else files | design.memory_files({}))
+
+
+def promised(design: Design) -> int:
+    """The cycles after which components with memories of their own say that the last beat of a frame is there."""
+    plan = unfold(design)
+    timing = Timing(plan, dict.fromkeys(plan.kept, 0))
+    return 1 + max(int(timing.offered[sink.source][-1]) for sink in design.outputs)
 
 
 def random_frames(design: Design, seed: int, first: Callable[[str, int, int], Sequence[int]], count: int = 3) -> Frames:

@@ -16,10 +16,15 @@ from stepwell.backends.hls.components.elementwise import Add, Multiply
 from stepwell.backends.hls.components.fifo import Fifo
 from stepwell.backends.hls.components.fork import Fork
 from stepwell.backends.hls.components.linear import Linear
+from stepwell.backends.hls.components.matmul import Matmul
+from stepwell.backends.hls.components.normalize import Normalize
 from stepwell.backends.hls.components.pool import Pool
+from stepwell.backends.hls.components.reorder import Reorder
 from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.backends.hls.components.resize import Resize
 from stepwell.backends.hls.components.sign import Sign
+from stepwell.backends.hls.components.softmax import Softmax
+from stepwell.backends.hls.components.table import Table
 from stepwell.backends.hls.components.weight import Weight
 from stepwell.backends.hls.components.window import Window
 from stepwell.backends.hls.design import Design, Sink
@@ -76,6 +81,26 @@ def _loops(name: str) -> Component:
     return replace(made, name=name)
 
 
+def _matmul(name: str) -> Component:
+    ports = _port("left", 2, 2, 2, 4), _port("right", 1, 2, 4, 2)
+    details = {"inner": 4, "outer": 2, "unroll": (2, 1), "accumulator": 10, "layout": "kn"}
+    return Matmul(
+        name, ("left", "right"), "", ports, (_port("out", 1, 2, 2, 2),), **details,
+        shift=2, rounding="half-up", clamp=_NIBBLE,
+    )  # fmt: skip
+
+
+def _rows(cls: Any, name: str, out_bits: int, *details: Any) -> Component:
+    """Rows of four elements; the products lose what is behind the third bit of fraction."""
+    ports = (_port("in", 2, 2, 4),), (_port("out", 2, 2, 4, bits=out_bits),)
+    component = cls(name, ("in",), "", *ports, *details, 0, "half-up", (-8, 15))
+    return replace(component, shift=component.numbers.fraction - 3)
+
+
+def _reorder(name: str) -> Component:
+    return Reorder(name, ("in",), "", (_port("in", 2, 2, 3, 2),), (_port("out", 2, 3, 2, 2),), (1, 0, 2))
+
+
 #: Kind -> an instance called as asked, whose sources are called after its inputs.
 SMALL: dict[str, Callable[[str], Component]] = {
     "add": lambda name: _pair(Add, name),
@@ -83,10 +108,15 @@ SMALL: dict[str, Callable[[str], Component]] = {
     "fork": _fork,
     "linear": _linear,
     "loops": _loops,
+    "matmul": _matmul,
     "multiply": lambda name: _pair(Multiply, name),
+    "normalize": lambda name: _rows(Normalize, name, 5, 1, 3, 6),
+    "reorder": _reorder,
     "requantize": _requantize,
     "resize": lambda name: _through(Resize, name, 3),
     "sign": lambda name: _through(Sign, name, 2, 0, "floor", _NIBBLE),
+    "softmax": lambda name: _rows(Softmax, name, 5, 1, 6),
+    "table": lambda name: _through(Table, name, 2, "tanh", (4, 1, 1), (4, 3, 1), "half-up"),
     "window": _window,
     "pool": _pool,
     "weight": lambda name: Weight(name, (), "", (), (_port("out", 2, 3, 4),), f"{name}.weight", (4,)),

@@ -291,16 +291,16 @@ class Refused(nn.Module):
 
     def forward(self, x: torch.Tensor) -> Any:
         y = self.layer(x)
-        if self.kind == "tanh":
-            return self.layer(torch.tanh(y))  # the line that is named
-        return x @ x
+        if self.kind == "sin":
+            return self.layer(torch.sin(y))  # the line that is named
+        return self.layer.weight @ x
 
 
 @pytest.mark.parametrize(
     ("kind", "what"),
     [
-        ("tanh", "no hardware for: aten.tanh (1, first at"),
-        ("products", "must be a weight"),
+        ("sin", "no hardware for: aten.sin (1, first at"),
+        ("left", "a weight must be its second operand"),
     ],
 )
 def test_what_has_no_component_is_named(kind: str, what: str) -> None:
@@ -314,7 +314,7 @@ def test_what_has_no_component_is_named(kind: str, what: str) -> None:
 
 def test_the_line_is_that_of_the_operator() -> None:
     with pytest.raises(stepwell.Error) as failure:
-        interpreted(Refused("tanh"), torch.randn(4, 4))
+        interpreted(Refused("sin"), torch.randn(4, 4))
     lines = Path(__file__).read_text().splitlines()
     line = next(number for number, text in enumerate(lines, 1) if "# the line that is named" in text)
     assert f"test_quantised.py:{line}:" in str(failure.value)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from stepwell.backends.hls.circuit import Circuit
-from stepwell.backends.hls.components.schedule import Schedule, evenly
+from stepwell.backends.hls.components.schedule import Schedule, Stage, evenly
 from stepwell.support import scales
 from stepwell.support.fixed_point import Format, dequantize, quantize
 from stepwell.support.orders import CHANNELS_LAST, ROW_MAJOR
@@ -218,6 +218,10 @@ class Component(ABC):
         """
         come, go = ([port.beats for port in ports] for ports in (self.inputs, self.outputs))
         return evenly(self.cycles, come, go, self.latency)
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Its parts that move by themselves; by default it moves as a whole."""
+        return (Stage(tuple(range(len(self.inputs))), tuple(range(len(self.outputs))), self.schedule()),)
 
 
 def divisors(size: int) -> list[int]:

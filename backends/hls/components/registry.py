@@ -8,10 +8,15 @@ from stepwell.backends.hls.components.fifo import Fifo
 from stepwell.backends.hls.components.fork import Fork
 from stepwell.backends.hls.components.linear import Linear
 from stepwell.backends.hls.components.loops import Loops
+from stepwell.backends.hls.components.matmul import Matmul
+from stepwell.backends.hls.components.normalize import Normalize
 from stepwell.backends.hls.components.pool import Pool
+from stepwell.backends.hls.components.reorder import Reorder
 from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.backends.hls.components.resize import Resize
 from stepwell.backends.hls.components.sign import Sign
+from stepwell.backends.hls.components.softmax import Softmax
+from stepwell.backends.hls.components.table import Table
 from stepwell.backends.hls.components.weight import Weight
 from stepwell.backends.hls.components.window import Window
 
@@ -21,11 +26,16 @@ _CLASSES: tuple[type[Component], ...] = (
     Fork,
     Linear,
     Loops,
+    Matmul,
     Multiply,
+    Normalize,
     Pool,
+    Reorder,
     Requantize,
     Resize,
     Sign,
+    Softmax,
+    Table,
     Weight,
     Window,
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,36 @@ class Schedule:
     takes: tuple[Steps, ...]
     sends: tuple[Steps, ...]
     latency: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Beats of an input that stay inside of a component, in a memory of its own.
+
+    Attributes:
+        room: beats that it has room for.
+        stage, steps: the number of the stage, and its step for each beat, at whose end the beat's place is free.
+    """
+
+    room: int
+    stage: int
+    steps: Steps
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a component that moves by itself.
+
+    Attributes:
+        reads: what the inputs of its schedule are: numbers of the component's inputs, or names of inner streams.
+        writes: likewise its outputs.
+        kept: by the number of an input of the component that it reads, where its beats stay.
+    """
+
+    reads: tuple[int | str, ...]
+    writes: tuple[int | str, ...]
+    schedule: Schedule
+    kept: Mapping[int, Kept] = field(default_factory=dict)
 
 
 def evenly(steps: int, inputs: Sequence[int], outputs: Sequence[int], latency: int) -> Schedule:

@@ -9,7 +9,8 @@ from torch_mlir import ir
 
 from stepwell.backends.hls.components.fifo import Fifo
 from stepwell.backends.hls.describe import component_operations, describe
-from stepwell.backends.hls.timing import Edge, fifo_depths
+from stepwell.backends.hls.plan import Edge
+from stepwell.backends.hls.timing import fifo_depths
 from stepwell.dialects import stream
 from stepwell.passes.base import Pass, PassContext
 from stepwell.support.walk import named

@@ -9,6 +9,7 @@ from torch_mlir import ir
 from stepwell.dialects import numeric
 from stepwell.dialects.stream import integer
 from stepwell.passes.graph import torch_build as tb
+from stepwell.passes.graph.quantization.norms import normalize
 from stepwell.passes.graph.quantization.quantizer import Quantizer, Rule, fixed_format, like
 from stepwell.passes.graph.torch_values import definition
 from stepwell.support.fixed_point import MAX_WIDTH, Format, smallest_format
@@ -24,14 +25,14 @@ def add(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
         return None
     if right not in quantizer.exact and right not in quantizer.ranges:
         return None
-    sums = quantizer.exact[left]
+    sums = quantizer.handed_on(left)
     kinds = fixed_format(sums), quantizer.addend_format(right, fixed_format(sums).frac)
     frac = max(kind.frac for kind in kinds)
     (a, b), (c, d) = (_shifted(kind, frac) for kind in kinds)
     kind = smallest_format((a + c, b + d), frac)
     if kind.width > MAX_WIDTH:
         return None
-    other = quantizer.exact.get(right) or quantizer.quantized(right, kinds[1])
+    other = quantizer.addend(right, kinds[1])
     aligned = [quantizer.aligned(value, frac) for value in (sums, other)]
     return numeric.AddOp(*aligned, like(sums, kind)).output
 
@@ -42,6 +43,25 @@ def relu(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
     if operand not in quantizer.exact or op.results[0] not in quantizer.ranges:
         return None
     return quantizer.cast(quantizer.exact[operand], quantizer.own_format(op.results[0]))
+
+
+def multiply(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """The end of a normalisation, or a product of elements, where one side was computed here."""
+    normal = normalize(quantizer, op)
+    if normal is not None:
+        return normal
+    left, right = op.operands
+    if left not in quantizer.exact:
+        left, right = right, left
+    if left not in quantizer.exact or not _is_row(left, right):
+        return None
+    if not all(quantizer.can_narrow(operand) for operand in (left, right)):
+        return None
+    a, b = quantizer.narrowed(left), quantizer.narrowed(right)
+    first, second = fixed_format(a), fixed_format(b)
+    corners = [x * y for x in first.range for y in second.range]
+    kind = smallest_format((min(corners), max(corners)), first.frac + second.frac)
+    return numeric.MultiplyOp(a, b, like(a, kind)).output
 
 
 def hard_tanh(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
@@ -62,6 +82,7 @@ def hard_tanh(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
 
 RULES: dict[str, Rule] = {
     "torch.aten.add.Tensor": add,
+    "torch.aten.mul.Tensor": multiply,
     "torch.aten.relu": relu,
     "torch.aten.where.self": hard_tanh,
 }

@@ -76,7 +76,6 @@ RULES: dict[str, Rule] = {
     "torch.aten.max_pool2d": max_pool,
     "torch.aten.avg_pool2d": average_pool,
     "torch.aten.sum.dim_IntList": sum_of_sizes,
-    "torch.aten.div.Scalar": divide,
 }
 
 

@@ -15,15 +15,17 @@ def mm(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
     """A product, as wide as its length asks for."""
     if not all(quantizer.can_narrow(operand) for operand in op.operands):
         return None
-    inner = tb.tensor_info(op.operands[1])
-    length = inner.shape[0] if inner else None
+    infos = [tb.tensor_info(operand) for operand in op.operands]
+    if infos[0] is None or infos[1] is None or infos[0].shape[:-2] != infos[1].shape[:-2] or len(infos[1].shape) < 2:
+        return None
+    length = infos[1].shape[-2]
     if length is None:
         return None
     left, right = (quantizer.narrowed(operand) for operand in op.operands)
     a, b = fixed_format(left), fixed_format(right)
     kind = smallest_format(dot_product_range(length, a.range, b.range), a.frac + b.frac)
-    rows, columns = ir.RankedTensorType(left.type).shape[0], ir.RankedTensorType(right.type).shape[1]
-    return numeric.MatmulOp(left, right, fixed_tensor([rows, columns], kind)).output
+    shape = [*ir.RankedTensorType(left.type).shape[:-1], ir.RankedTensorType(right.type).shape[-1]]
+    return numeric.MatmulOp(left, right, fixed_tensor(shape, kind)).output
 
 
-RULES: dict[str, Rule] = {"torch.aten.mm": mm}
+RULES: dict[str, Rule] = dict.fromkeys(("torch.aten.mm", "torch.aten.bmm", "torch.aten.matmul"), mm)

@@ -91,19 +91,39 @@ class Quantizer:
                 self.narrow[value] = exact if fixed_format(exact).width <= kind.width else self.cast(exact, kind)
         return self.narrow[value]
 
-    def own_format(self, value: ir.Value) -> Format:
-        """The format of inputs, weights, and what layers hand on."""
-        bits = self.widths.weight_bits if self.weights.is_fixed(value) else self.widths.bits
-        return format_of(self.ends(value), bits)
+    def own_format(self, value: ir.Value, bits: int = 0) -> Format:
+        """The format of inputs, weights, and what layers hand on; ``bits``: another width."""
+        own = self.widths.weight_bits if self.weights.is_fixed(value) else self.widths.bits
+        return format_of(self.ends(value), bits or own)
+
+    def in_format(self, value: ir.Value, kind: Format, readers: int = 1) -> ir.Value:
+        """``value`` in ``kind`` for an operation that stands for ``readers`` operators; see :meth:`handed_on`."""
+        numbers = self.handed_on(value, readers)
+        given = fixed_format(numbers)
+        return numbers if given == kind or given.width <= kind.width else self.cast(numbers, kind)
+
+    def handed_on(self, value: ir.Value, readers: int = 1) -> ir.Value:
+        """``value`` without loss where these ``readers`` are all that it has; others share it in its own format."""
+        exact = self.exact.get(value)
+        return exact if exact is not None and len(list(value.uses)) <= readers else self.narrowed(value)
+
+    def moved(self, op: ir.Operation) -> ir.Value | None:
+        """What ``op``, which changes no number, moves: in its own format, or exact where it only goes out."""
+        value = op.operands[0]
+        if self.weights.is_fixed(value) or not self.can_narrow(value):
+            return None
+        return self.exact[value] if value in self.exact and _goes_out(op) else self.narrowed(value)
 
     def addend_format(self, value: ir.Value, frac: int) -> Format:
         """The format in which ``value`` is added to sums of ``frac``: a weight takes theirs, as wide as it needs."""
-        if value in self.exact:
-            return fixed_format(self.exact[value])
         if not self.weights.is_fixed(value):
-            return self.own_format(value)
+            return fixed_format(self.handed_on(value))
         low, high = (math.ldexp(end, frac) for end in self.ends(value))
         return smallest_format((math.floor(low), math.ceil(high)), frac)
+
+    def addend(self, value: ir.Value, kind: Format) -> ir.Value:
+        """``value`` in its :meth:`addend_format`."""
+        return self.quantized(value, kind) if self.weights.is_fixed(value) else self.handed_on(value)
 
     def ends(self, value: ir.Value) -> FloatRange:
         """The range of ``value``; an error where it is not finite."""
@@ -151,6 +171,11 @@ class Quantizer:
             number = numeric.DequantizeOp(exact, floats).output
             back = ir.Operation.create("torch_c.from_builtin_tensor", [result.type], [number]).result
         result.replace_all_uses_with(back)
+
+
+def _goes_out(op: ir.Operation) -> bool:
+    """Whether the result of ``op`` leaves the function and nobody else reads it."""
+    return all(use.owner.operation.name == "func.return" for use in op.results[0].uses)
 
 
 def fixed_format(value: ir.Value) -> Format:

@@ -102,7 +102,11 @@ class Converter:
         if value not in self._streams:
             self._streams[value] = self._build(value, reader, beat)
         with reader.location:
-            return self._beats.fit(self._streams[value], beat)
+            return self.fit(self._streams[value], beat)
+
+    def fit(self, value: ir.Value, beat: int | None) -> ir.Value:
+        """A stream in beats of ``beat`` elements; as it is for None."""
+        return self._beats.fit(value, beat)
 
     def is_alone(self, value: ir.Value) -> bool:
         """Whether a single operation reads ``value``, so that its component may compute it."""

@@ -12,6 +12,7 @@ from stepwell.passes.hardware.entry import factors
 from stepwell.passes.hardware.fixed_values import Ending, format_of, refuse, static_shape
 from stepwell.passes.hardware.fixed_weights import Arrangement
 from stepwell.passes.hardware.to_stream.converter import Converter, Rule, rescale_attributes, stream_of
+from stepwell.passes.hardware.to_stream.matmul import product_of_streams
 from stepwell.support.orders import ROW_MAJOR
 
 
@@ -27,7 +28,10 @@ class Layer:
 
 
 def matmul(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
-    """A product alone."""
+    """A product alone, with a weight or with another value."""
+    left, right = op.operands
+    if not converter.weights.holds(left) and not converter.weights.holds(right):
+        return product_of_streams(converter, op, end)
     return _linear(converter, op, None, op, end)
 
 
@@ -73,9 +77,7 @@ def _linear(
 ) -> ir.Value:
     rows, weight = product.operands
     if converter.weights.holds(rows) or not converter.weights.holds(weight):
-        raise refuse(
-            product, "its second operand, and that alone, must be a weight", "products of two inputs come later"
-        )
+        raise refuse(product, "a weight must be its second operand, and that alone", "transpose both and the result")
     inner, outer = static_shape(weight, product)
     unroll = factors(inner, outer, converter.unroll, product)
     image = _flattened_image(converter, rows)

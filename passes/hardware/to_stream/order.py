@@ -12,6 +12,7 @@ _ELEMENTWISE = (
     "numeric.requantize",
     "numeric.clamp",
     "numeric.sign",
+    "numeric.table",
     "numeric.add",
     "numeric.multiply",
 )

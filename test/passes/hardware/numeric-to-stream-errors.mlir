@@ -12,13 +12,13 @@ func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %w: !torch
 
 // -----
 
-func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %y: !torch.vtensor<[2,2],f32> {stepwell.input = "y"}) -> !torch.vtensor<[2,2],f32> {
+func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %y: !torch.vtensor<[2,2],f32> {stepwell.parameter = "y"}) -> !torch.vtensor<[2,2],f32> {
   %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
   %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
   %yf = torch_c.to_builtin_tensor %y : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
   %yq = "numeric.quantize"(%yf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<4, 2, "signed">>
-  // expected-error@+1 {{no hardware for 'numeric.matmul': its second operand, and that alone, must be a weight}}
-  %p = "numeric.matmul"(%xq, %yq) : (tensor<2x2x!numeric.fixed<4, 2, "signed">>, tensor<2x2x!numeric.fixed<4, 2, "signed">>) -> tensor<2x2x!numeric.fixed<9, 4, "signed">>
+  // expected-error@+1 {{no hardware for 'numeric.matmul': a weight must be its second operand, and that alone}}
+  %p = "numeric.matmul"(%yq, %xq) : (tensor<2x2x!numeric.fixed<4, 2, "signed">>, tensor<2x2x!numeric.fixed<4, 2, "signed">>) -> tensor<2x2x!numeric.fixed<9, 4, "signed">>
   %f = "numeric.dequantize"(%p) : (tensor<2x2x!numeric.fixed<9, 4, "signed">>) -> tensor<2x2xf32>
   %r = torch_c.from_builtin_tensor %f : tensor<2x2xf32> -> !torch.vtensor<[2,2],f32>
   return %r : !torch.vtensor<[2,2],f32>
@@ -107,9 +107,9 @@ func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}) -> !torch.
 func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}) -> !torch.vtensor<[2,2],f32> {
   %xf = torch_c.to_builtin_tensor %x : !torch.vtensor<[2,2],f32> -> tensor<2x2xf32>
   %xq = "numeric.quantize"(%xf) {rounding = "floor", overflow = "saturate"} : (tensor<2x2xf32>) -> tensor<2x2x!numeric.fixed<8, 2, "signed">>
-  // expected-error@+1 {{no hardware for 'numeric.reinterpret': it has no component yet}}
-  %c = "numeric.reinterpret"(%xq) : (tensor<2x2x!numeric.fixed<8, 2, "signed">>) -> tensor<2x2x!numeric.fixed<8, 4, "signed">>
-  %f = "numeric.dequantize"(%c) : (tensor<2x2x!numeric.fixed<8, 4, "signed">>) -> tensor<2x2xf32>
+  // expected-error@+1 {{no hardware for 'numeric.reinterpret': it changes the sign of numbers}}
+  %c = "numeric.reinterpret"(%xq) : (tensor<2x2x!numeric.fixed<8, 2, "signed">>) -> tensor<2x2x!numeric.fixed<8, 4, "unsigned">>
+  %f = "numeric.dequantize"(%c) : (tensor<2x2x!numeric.fixed<8, 4, "unsigned">>) -> tensor<2x2xf32>
   %r = torch_c.from_builtin_tensor %f : tensor<2x2xf32> -> !torch.vtensor<[2,2],f32>
   return %r : !torch.vtensor<[2,2],f32>
 }

@@ -1,0 +1,119 @@
+"""matmul: two streams of matrices, the right one kept while rows of the left one go by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from stepwell.backends.hls.circuit import Circuit, Wire
+from stepwell.backends.hls.components.base import Array
+from stepwell.backends.hls.components.channels import elements_of, place
+from stepwell.backends.hls.components.double_buffer import double_buffer
+from stepwell.backends.hls.components.products import Position, ProductCircuit, Products
+from stepwell.backends.hls.components.rescale import modular, wrap
+from stepwell.backends.hls.components.schedule import Kept, Schedule, Stage
+
+
+@dataclass(frozen=True)
+class Matmul(Products):
+    """``out[m, n] = cast(clamp(round((sum_k left[m, k] * right[k, n]) >> shift)))``, see ``stream.matmul``.
+
+    The next right matrix is written to one half of a memory while this one is read from the other. ``layout``: ``kn``
+    as it is, beats of columns; ``nk`` transposed, beats of what is summed over.
+    """
+
+    kind: ClassVar[str] = "matmul"
+    reads: ClassVar[tuple[str, ...]] = ("left", "right")
+
+    layout: str
+
+    @property
+    def cycles(self) -> int:
+        return max(super().cycles, self.inputs[1].beats)
+
+    def stages(self) -> tuple[Stage, ...]:
+        right, rows = self.inputs[1], self.inputs[0].shape[-2]
+        matrices = math.prod(right.shape[:-2])
+        groups, beats = self.column_groups, self.row_beats
+        filled = right.beats // matrices * (1 + np.arange(matrices)) - 1
+        each = np.arange(right.beats)
+        fill = Schedule(right.beats, (each,), (each,), (filled,), 1)
+        row = np.arange(matrices * rows)[:, np.newaxis] * beats * groups
+        left = (row + np.arange(beats)).ravel()
+        sends = (row + np.arange(1, groups + 1) * beats - 1).ravel()
+        first = np.arange(matrices) * rows * beats * groups
+        last = first + rows * beats * groups - 1
+        work = Schedule(int(last[-1]) + 1, (left, first), (left, last), (sends,), 4)
+        kept = Kept(2 * right.beats // matrices, 1, np.repeat(last, right.beats // matrices))
+        return Stage((1,), ("matrix",), fill, {1: kept}), Stage((0, "matrix"), (0,), work)
+
+    def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
+        left, right = (modular(frame) for frame in frames)
+        sums = left @ (right.swapaxes(-1, -2) if self.layout == "nk" else right)
+        return (self.rescale.reference(wrap(sums, self.accumulator)),)
+
+    def circuit(self) -> Circuit:
+        return _MatmulCircuit(self).build()
+
+
+class _MatmulCircuit(ProductCircuit):
+    """Both halves lie in banks, each with its part of what is read in a cycle."""
+
+    def __init__(self, spec: Matmul) -> None:
+        super().__init__(spec, spec.inputs[1].bits)
+        self.matmul = spec
+        c = self.c
+        self.full, self.free = c.wire("full", 1), c.wire("free", 1)
+        self.halves = double_buffer(c, "half", self.full, self.free)
+
+    def available(self) -> Wire:
+        return self.halves.may_read
+
+    def starts(self, group: Wire | None) -> list[Wire]:
+        return [self.c.constant(0, self.spec.accumulator)] * self.spec.unroll[1]
+
+    def matrix(self, position: Position) -> Wire:
+        spec, c = self.matmul, self.c
+        _, _, last = place(c, "row_of_matrix", spec.inputs[0].shape[-2], position.row_end)
+        c.connect(self.free, c.both(position.row_end, last))
+        port, right = self.entered[1]
+        write = c.both(right.valid, self.halves.may_fill)
+        c.connect(right.ready, self.halves.may_fill)
+        bank, address = self._written(write)
+        words = []
+        for number in range(self._banks):
+            memory = c.memory(f"bank_{number}", 1 << address.width, port.width)
+            mine = c.compare("eq", bank, number) if bank else c.constant(1, 1)
+            c.write(memory, address, right.data[0], c.both(write, mine))
+            read = self._address(position.beat, position.group, self.halves.read)
+            words.append(elements_of(c, c.read(memory, read), port))
+        if spec.layout == "kn":
+            words = [list(column) for column in zip(*words, strict=True)]
+        return c.concat([element for word in words for element in word])
+
+    @property
+    def _banks(self) -> int:
+        return self.spec.unroll[1 if self.matmul.layout == "nk" else 0]
+
+    def _written(self, write: Wire) -> tuple[Wire | None, Wire]:
+        """Bank (None where there is one) and address of the beat that arrives."""
+        spec, c = self.matmul, self.c
+        inner, outer = ("group", spec.column_groups), ("beat", spec.row_beats)
+        if spec.layout == "nk":
+            inner, outer = outer, inner
+        places: dict[str, Wire | None] = {}
+        places[inner[0]], _, last = place(c, f"written_{inner[0]}", inner[1], write)
+        step = c.both(write, last)
+        bank, _, last = place(c, "written_bank", self._banks, step)
+        step = c.both(step, last)
+        places[outer[0]], _, last = place(c, f"written_{outer[0]}", outer[1], step)
+        c.connect(self.full, c.both(step, last))
+        return bank, self._address(places["beat"], places["group"], self.halves.filled)
+
+    def _address(self, beat: Wire | None, group: Wire | None, half: Wire) -> Wire:
+        """Bits of all three side by side: a word for each, and a gap where a count is no power of two."""
+        return self.c.concat([wire for wire in (beat, group, half) if wire])

@@ -1,0 +1,104 @@
+"""Components that find something out about a whole row before its first element leaves; rows overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stepwell.backends.hls.circuit import Circuit, Wire
+from stepwell.backends.hls.components.base import Port
+from stepwell.backends.hls.components.channels import Channel, Pipeline, fifo, place
+from stepwell.backends.hls.components.schedule import Kept, Schedule, Stage
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What is found out about a row.
+
+    Attributes:
+        widths: bits of what is known.
+        partial: from a beat to what it contributes; signed.
+        merge: from what is known and what a beat contributes to what is known then; both of these ``widths``.
+    """
+
+    widths: Sequence[int]
+    partial: Callable[[Wire], list[Wire]]
+    merge: Callable[[Sequence[Wire], Sequence[Wire]], list[Wire]]
+
+
+def fold_rows(c: Circuit, name: str, channel: Channel, beats: int, fold: Fold, delay: int) -> tuple[Channel, Channel]:
+    """The beats of ``channel`` again, and one value for each row of ``beats`` of them, some cycles after its last beat.
+
+    The beats wait in a memory that has room for a row and for what arrives until the value is there.
+
+    Args:
+        delay: cycles until the value can be used, beside those that are spent here.
+    """
+    move, accept = c.wire(f"{name}_move", 1), c.wire(f"{name}_accept", 1)
+    stored = Channel(channel.data, c.both(channel.valid, move), c.wire(f"{name}_stored", 1))
+    waiting = fifo(c, f"{name}_beats", stored, waiting_depth(beats, delay))
+    c.connect(accept, c.both(channel.valid, stored.ready, move))
+    c.connect(channel.ready, c.both(stored.ready, move))
+    _, first, last = place(c, f"{name}_place", beats, accept)
+    valid = c.drive(c.register(f"{name}_partial_valid", 1), accept, move)
+    if beats > 1:
+        first = c.drive(c.register(f"{name}_first", 1), first, move, reset=False)
+        last = c.drive(c.register(f"{name}_last", 1), last, move, reset=False)
+    parts = [
+        c.drive(c.register(f"{name}_partial_{i}", wire.width), wire, move, reset=False)
+        for i, wire in enumerate(fold.partial(channel.data[0]))
+    ]
+    done, ready = c.register(f"{name}_done", 1), c.wire(f"{name}_ready", 1)
+    # A row can't begin where the value of the one before it still stands.
+    c.connect(move, c.negate(c.both(valid, first, done, c.negate(ready))))
+    update = c.both(valid, move)
+    parts = [c.resize(wire, width) for wire, width in zip(parts, fold.widths, strict=True)]
+    totals = [c.register(f"{name}_total_{i}", width) for i, width in enumerate(fold.widths)]
+    merged = fold.merge(totals, parts) if beats > 1 else parts
+    for total, part, more in zip(totals, parts, merged, strict=True):
+        c.drive(total, c.choose(first, part, more) if beats > 1 else part, update, reset=False)
+    c.drive(done, c.both(update, last), c.either(update, ready))
+    return waiting, Channel(tuple(totals), done, ready)
+
+
+def waiting_depth(beats: int, delay: int) -> int:
+    """Beats that :func:`fold_rows` has room for, at least."""
+    return beats + delay + 4
+
+
+def apply_rows(
+    c: Circuit, name: str, waiting: Channel, value: Channel, beats: int, depth: int, ready: Wire
+) -> Pipeline:
+    """The pipeline that every beat of a row enters together with the row's value."""
+    pipeline = Pipeline(c, name, depth, c.both(waiting.valid, value.valid), ready)
+    step = c.both(waiting.valid, value.valid, pipeline.advance)
+    _, _, last = place(c, f"{name}_place", beats, step)
+    c.connect(waiting.ready, c.both(value.valid, pipeline.advance))
+    c.connect(value.ready, c.both(step, last))
+    return pipeline
+
+
+def row_stages(port: Port, beats: int, latencies: Sequence[int], steps: int, depth: int) -> tuple[Stage, ...]:
+    """Stages of a component that goes over every row several times: each begins a row when the one before has ended it.
+
+    Args:
+        beats: of a row.
+        latencies: cycles between the end of a row in a stage and its begin in the next; for the last, its registers.
+        steps: cycles between the begins of two rows, at least.
+        depth: beats that the memory in front of the second stage has room for.
+    """
+    rows, pace = port.beats // beats, max(beats, steps)
+    begins = np.arange(rows) * pace
+    each = (begins[:, np.newaxis] + np.arange(beats)).ravel()
+    ends = begins + beats - 1
+    stages = []
+    for number, latency in enumerate(latencies):
+        is_first, is_last = number == 0, number == len(latencies) - 1
+        needs, takes = (each, each) if is_first else (begins, ends)
+        schedule = Schedule(rows * pace, (needs,), (takes,), (each if is_last else ends,), latency)
+        reads: int | str = 0 if is_first else f"row{number}"
+        writes: int | str = 0 if is_last else f"row{number + 1}"
+        stages.append(Stage((reads,), (writes,), schedule, {0: Kept(depth, 1, each)} if is_first else {}))
+    return tuple(stages)

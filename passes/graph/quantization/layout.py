@@ -1,0 +1,98 @@
+"""What moves numbers: views, permutations, and scaling by a power of two."""
+
+from __future__ import annotations
+
+import math
+
+from torch_mlir import ir
+
+from stepwell.dialects import numeric, stream
+from stepwell.passes.graph import torch_build as tb
+from stepwell.passes.graph.quantization import pooling
+from stepwell.passes.graph.quantization.quantizer import Quantizer, Rule, fixed_format, fixed_tensor, like
+from stepwell.passes.graph.torch_values import tensor_type
+from stepwell.support.fixed_point import MAX_FRAC, Format
+
+_CONSTANT_BITS = 15
+
+
+def reshape(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """The same numbers in another shape."""
+    numbers, wanted = quantizer.moved(op), tensor_type(op.results[0])
+    if numbers is None or wanted is None or sum(size < 0 for size in wanted.shape) > 1:
+        return None
+    return numeric.ReshapeOp(numbers, fixed_tensor(list(wanted.shape), fixed_format(numbers))).output
+
+
+def permute(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """Dimensions in another order."""
+    info, order = tb.tensor_info(op.operands[0]), _order(op)
+    if info is None or order is None:
+        return None
+    numbers = quantizer.moved(op)
+    if numbers is None:
+        return None
+    shape = list(ir.RankedTensorType(numbers.type).shape)
+    result = fixed_tensor([shape[dim] for dim in order], fixed_format(numbers))
+    return numeric.TransposeOp(numbers, stream.integers(order), result).output
+
+
+def scale(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """Times or over a positive constant: a power of two is another fraction for the same integers."""
+    constant = tb.number(op.operands[1])
+    if constant is None or not 0 < constant < math.inf or op.results[0] not in quantizer.ranges:
+        return None
+    factor = 1 / constant if op.name.startswith("torch.aten.div") else float(constant)
+    mantissa, exponent = math.frexp(factor)
+    if mantissa == 0.5:
+        numbers = quantizer.moved(op)
+        if numbers is None:
+            return None
+        kind = fixed_format(numbers)
+        scaled = Format(kind.width, kind.frac - (exponent - 1), kind.signed)
+        return numeric.ReinterpretOp(numbers, like(numbers, scaled)).output if abs(scaled.frac) <= MAX_FRAC else None
+    if not quantizer.can_narrow(op.operands[0]):
+        return None
+    numbers = quantizer.handed_on(op.operands[0])
+    kind = quantizer.own_format(op.results[0])
+    shift = fixed_format(numbers).frac - kind.frac + _CONSTANT_BITS - exponent
+    multiplier = round(math.ldexp(mantissa, _CONSTANT_BITS))
+    words = stream.integer(multiplier), stream.integer(shift), *quantizer.words()
+    return numeric.RequantizeOp(numbers, *words, like(numbers, kind)).output
+
+
+def divide(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """An average, or a number over a constant."""
+    average = pooling.divide(quantizer, op)
+    return scale(quantizer, op) if average is None else average
+
+
+def _order(op: ir.Operation) -> list[int] | None:
+    """The dimensions of the operand in the order of the result's."""
+    info = tb.tensor_info(op.operands[0])
+    if info is None:
+        return None
+    rank = len(info.shape)
+    if op.name == "torch.aten.permute":
+        given = tb.numbers(op.operands[1])
+        return None if given is None or None in given else [int(dim or 0) % rank for dim in given]
+    first, second = (tb.number(dim) for dim in op.operands[1:3]) if len(op.operands) > 1 else (0, 1)
+    if first is None or second is None or rank < 2:
+        return None
+    order = list(range(rank))
+    order[int(first)], order[int(second)] = order[int(second)], order[int(first)]
+    return order
+
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(
+        (
+            "torch.aten.view", "torch.aten._unsafe_view", "torch.aten.reshape", "torch.aten.unsqueeze",
+            "torch.aten.squeeze.dim", "torch.aten.flatten.using_ints", "torch.aten.unflatten.int",
+        ),
+        reshape,
+    ),
+    **dict.fromkeys(("torch.aten.permute", "torch.aten.transpose.int", "torch.aten.t"), permute),
+    "torch.aten.mul.Scalar": scale,
+    "torch.aten.div.Scalar": divide,
+}  # fmt: skip

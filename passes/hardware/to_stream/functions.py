@@ -1,0 +1,83 @@
+"""Functions of elements and of rows."""
+
+from __future__ import annotations
+
+from torch_mlir import ir
+
+from stepwell.dialects import stream
+from stepwell.dialects.numeric_function_rules import normalization
+from stepwell.passes.hardware.fixed_values import Ending, format_of, refuse, static_shape, word
+from stepwell.passes.hardware.to_stream.converter import Converter, Rule, rescale_attributes, stream_of
+from stepwell.passes.hardware.to_stream.layout import check_row_major
+from stepwell.support.fixed_point import Format
+from stepwell.support.fixed_rows import Softmax
+
+
+def table(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
+    """A function of every element."""
+    value, output = _streams(converter, op, end, beat)
+    return stream.TableOp(
+        value=value,
+        function=op.attributes["function"],
+        source=_numbers(format_of(op.operands[0])),
+        format=_numbers(end.kind),
+        rounding=op.attributes["rounding"],
+        output=output,
+    ).output
+
+
+def softmax(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
+    """Softmax of every row."""
+    check_row_major(converter, op)
+    value, output = _streams(converter, op, end, beat)
+    precision = int(ir.IntegerAttr(op.attributes["precision"]).value)
+    fraction = Softmax(static_shape(op.operands[0], op)[-1], _elements(op), precision).fraction
+    return stream.SoftmaxOp(
+        value=value,
+        frac=stream.integer(format_of(op.operands[0]).frac),
+        precision=stream.integer(precision),
+        **rescale_attributes(_ending(op, end, fraction)),
+        output=output,
+    ).output
+
+
+def normalize(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
+    """Every row over a root."""
+    check_row_major(converter, op)
+    numbers = normalization(op, _elements(op))
+    if numbers.offset >= 1 << 63:
+        raise refuse(op, "its epsilon is an integer of more than 64 bits", "quantise to fewer bits")
+    value, output = _streams(converter, op, end, beat)
+    return stream.NormalizeOp(
+        value=value,
+        centered=stream.integer(numbers.centered),
+        offset=stream.integer(numbers.offset),
+        precision=stream.integer(numbers.precision),
+        **rescale_attributes(_ending(op, end, numbers.fraction)),
+        output=output,
+    ).output
+
+
+def _streams(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> tuple[ir.Value, ir.Type]:
+    """What ``op`` reads, and the type of what it gives."""
+    shape = static_shape(op.results[0], op)
+    beat = beat or converter.beat(shape, op)
+    return converter.emit(op.operands[0], op, beat), stream_of(end, beat, shape, converter.order(op.results[0]))
+
+
+def _elements(op: ir.Operation) -> Format:
+    """The format of what ``op`` reads as elements of streams are: signed."""
+    kind = format_of(op.operands[0])
+    return Format(stream.element_bits(kind), kind.frac)
+
+
+def _ending(op: ir.Operation, end: Ending, fraction: int) -> Ending:
+    """Products of so many bits of fraction end as numbers of the result's format."""
+    return Ending(end.kind, fraction - end.kind.frac, word(op, "rounding"), end.kind.range)
+
+
+def _numbers(kind: Format) -> ir.ArrayAttr:
+    return stream.integers([kind.width, kind.frac, int(kind.signed)])
+
+
+RULES = {"numeric.table": Rule(table), "numeric.softmax": Rule(softmax), "numeric.normalize": Rule(normalize)}

@@ -1,0 +1,54 @@
+"""Products of two streams: ``stream.matmul``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch_mlir import ir
+
+from stepwell.dialects import stream
+from stepwell.passes.graph.torch_values import definition
+from stepwell.passes.hardware.entry import factors
+from stepwell.passes.hardware.fixed_values import Ending, as_it_is, format_of, static_shape
+from stepwell.passes.hardware.to_stream.converter import Converter, rescale_attributes, stream_of
+from stepwell.passes.hardware.to_stream.layout import check_row_major, permutation, reordered
+from stepwell.support.orders import ROW_MAJOR
+
+
+def product_of_streams(converter: Converter, op: ir.Operation, end: Ending) -> ir.Value:
+    """``numeric.matmul`` of two values; a right one that comes transposed is read as it was before."""
+    check_row_major(converter, op)
+    left, right = op.operands
+    inner, outer = static_shape(right, op)[-2:]
+    unroll = factors(inner, outer, converter.unroll, op)
+    columns = _before_transposition(converter, right)
+    matrices = converter.emit(right, op, unroll[1]) if columns is None else columns(unroll[0])
+    return stream.MatmulOp(
+        left=converter.emit(left, op, unroll[0]),
+        right=matrices,
+        layout=ir.StringAttr.get("kn" if columns is None else "nk"),
+        inner=stream.integer(inner),
+        outer=stream.integer(outer),
+        unroll=stream.integers(unroll),
+        accumulator=stream.integer(stream.element_bits(format_of(op.results[0]))),
+        **rescale_attributes(end),
+        output=stream_of(end, unroll[1], static_shape(op.results[0], op), ROW_MAJOR),
+    ).output
+
+
+def _before_transposition(converter: Converter, value: ir.Value) -> Callable[[int], ir.Value] | None:
+    """Makes the stream of ``value`` with its last two dimensions exchanged, where that is how it comes; else None."""
+    op = definition(value)
+    if op is None or op.name != "numeric.transpose" or not converter.is_alone(value):
+        return None
+    *batch, row, column = permutation(op)
+    if row != len(batch) + 1:
+        return None
+
+    def columns(beat: int) -> ir.Value:
+        order = [*batch, column, row]
+        if order == sorted(order):
+            return converter.emit(op.operands[0], op, beat)
+        return converter.fit(reordered(converter, op, as_it_is(value, op), order, beat), beat)
+
+    return columns
