@@ -26,7 +26,6 @@ class Timing:
     """Cycles in which the beats of one frame move, for a design without FIFOs.
 
     Attributes:
-        schedules: of its components, by name.
         queues: where a FIFO is assumed, and the cycles that a beat needs through it.
         times: for each stage, the cycle of every step.
         offered: for each stream, the cycle from which a beat can be had.

@@ -94,7 +94,7 @@ def check_schedules(design: Design, result: Simulation, count: int) -> None:
             continue
         sinks = [Sink(name, port) for name, port in zip(component.streams, component.outputs, strict=True)]
         alone = Design("alone", tuple(ports[source] for source in component.sources), (component,), tuple(sinks))
-        timing = Timing(alone, {component.name: component.schedule()}, {})
+        timing = Timing(unfold(alone), {})
         for name, (first, last) in zip(component.streams, ends, strict=True):
             assert first == timing.offered[name][-1] + 1, name
             assert last - first == (count - 1) * timing.period, name

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.backends.hls.components.base import Array
+from stepwell.backends.hls.components.base import Array, divisors
 from stepwell.backends.hls.components.channels import elements_of, place
 from stepwell.backends.hls.components.double_buffer import double_buffer
 from stepwell.backends.hls.components.products import Position, ProductCircuit, Products
@@ -30,6 +31,19 @@ class Matmul(Products):
     reads: ClassVar[tuple[str, ...]] = ("left", "right")
 
     layout: str
+
+    @property
+    def parallelism(self) -> tuple[int, ...]:
+        return self.unroll
+
+    def choices(self) -> Sequence[tuple[int, ...]]:
+        return list(itertools.product(divisors(self.inner), divisors(self.outer)))
+
+    def spread(self, parallelism: tuple[int, ...]) -> Self:
+        by_input, by_output = parallelism
+        left, right = self.inputs
+        inputs = left.cut(by_input), right.cut(by_output if self.layout == "kn" else by_input)
+        return replace(self, unroll=(by_input, by_output), inputs=inputs, outputs=(self.output.cut(by_output),))
 
     @property
     def cycles(self) -> int:

@@ -29,6 +29,10 @@ class Reorder(Component):
 
     order: tuple[int, ...]
 
+    def choices(self) -> Sequence[tuple[int, ...]]:
+        whole = self.order[-1] == len(self.order) - 1
+        return super().choices() if whole else [(1,)]
+
     @property
     def multipliers(self) -> int:
         return 0
