@@ -10,13 +10,20 @@ from torch_mlir import ir
 
 from stepwell.dialects import numeric
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.graph.prequantised import channels, conversions, elementwise, layout, products, rounding
+from stepwell.passes.graph.prequantised import channels, conversions, elementwise, images, layout, products, rounding
 from stepwell.passes.graph.prequantised.islands import Islands, Rule
 from stepwell.passes.graph.unused import erase_unused
 from stepwell.support.errors import UsageError
 from stepwell.support.walk import named
 
-_RULES: dict[str, Rule] = {**conversions.RULES, **elementwise.RULES, **layout.RULES, **products.RULES, **rounding.RULES}
+_RULES: dict[str, Rule] = {
+    **conversions.RULES,
+    **elementwise.RULES,
+    **images.RULES,
+    **layout.RULES,
+    **products.RULES,
+    **rounding.RULES,
+}
 
 
 def _rules() -> dict[str, list[Rule]]:

@@ -23,6 +23,7 @@ from stepwell.passes.graph.prequantised.islands import (
 )
 from stepwell.passes.graph.prequantised.layout import order_of
 from stepwell.passes.graph.prequantised.products import product
+from stepwell.passes.graph.quantization.convolution import channel_column, exact_sums
 from stepwell.passes.graph.quantization.quantizer import fixed_format, fixed_tensor, is_f32, like
 from stepwell.passes.graph.weights import parameter_name
 from stepwell.support.fixed_point import Format, smallest_format
@@ -58,6 +59,7 @@ def rules() -> dict[str, Rule]:
     return {
         "torch.quantized_decomposed.dequantize_per_channel": lambda islands, op: _dequantize(found, islands, op),
         "torch.quantized_decomposed.quantize_per_tensor": lambda islands, op: _quantize(found, islands, op),
+        "torch.aten.convolution": lambda islands, op: _convolution(found, islands, op),
         "torch.aten.mm": lambda islands, op: _mm(found, islands, op),
         "torch.aten.add.Tensor": lambda islands, op: _add(found, islands, op),
         "torch.aten.relu": lambda islands, op: _relu(found, op),
@@ -109,6 +111,20 @@ def _mm(found: Found, islands: Islands, op: ir.Operation) -> bool:
     return made is not None
 
 
+def _convolution(found: Found, islands: Islands, op: ir.Operation) -> bool:
+    """Sums whose channels have scales, and their bias."""
+    image, weight, bias = islands.floats.get(op.operands[0]), found.get(op.operands[1]), op.operands[2]
+    if image is None or weight is None or weight.axis != 0:
+        return False
+    if not tb.is_none(bias) and not islands.weights.is_fixed(bias):
+        return False
+    made = exact_sums(op, image.value, weight.value)
+    if made is not None:
+        kept = None if tb.is_none(bias) else bias
+        found[op.results[0]] = replace(weight, value=made, step=image.step * weight.step, axis=1, bias=kept)
+    return made is not None
+
+
 def _add(found: Found, islands: Islands, op: ir.Operation) -> bool:
     """A bias, kept for later: only then its scale is known."""
     sums, bias, alpha = op.operands
@@ -148,10 +164,11 @@ def _rescaled(islands: Islands, source: Channelled, step: Fraction, ends: Range)
     largest = Fraction(float(scales.max())) * source.step / step
     frac = islands.scale_bits - 1 - math.floor(math.log2(largest))
     ratios = _row(source.scales, step / source.step, frac, (0, (1 << islands.scale_bits) - 1))
-    result = _exact(numeric.MultiplyOp, source.value, ratios, frac)
+    result = _exact(numeric.MultiplyOp, source.value, _placed(ratios, source.value), frac)
     if source.bias is not None:
         unit = step * Fraction(2) ** -frac
-        result = _exact(numeric.AddOp, result, _row(source.bias, step, frac, islands.ends_of(source.bias, unit)), frac)
+        bias = _row(source.bias, step, frac, islands.ends_of(source.bias, unit))
+        result = _exact(numeric.AddOp, result, _placed(bias, result), frac)
     if source.relu:
         ends = max(0, ends[0]), max(0, ends[1])
     kind = smallest_format(ends)
@@ -165,6 +182,11 @@ def _row(floats: ir.Value, step: Fraction, frac: int, ends: Range) -> ir.Value:
     whole = quantize_floats(floats, step * Fraction(2) ** -frac, "divide", ends)
     kind = fixed_format(whole)
     return numeric.ReinterpretOp(whole, like(whole, Format(kind.width, frac, kind.signed))).output
+
+
+def _placed(row: ir.Value, value: ir.Value) -> ir.Value:
+    """A number for each column of a matrix, or each channel of images."""
+    return row if ir.RankedTensorType(value.type).rank == 2 else channel_column(row, value)
 
 
 def _exact(kind: type, left: ir.Value, right: ir.Value, frac: int) -> ir.Value:

@@ -88,8 +88,12 @@ class Islands:
     def rescaled(self, source: Scaled, step: Fraction, ends: Range, rounding: str = "half-even") -> ir.Value:
         """``source`` in integers of ``step`` from ``ends[0]`` to ``ends[1]``.
 
-        Rounding keeps order, so ends before it can be ends behind it.
+        Rounding keeps order, so ends before it can be ends behind it. Another shape comes last: a layer may read it so.
         """
+        shaped = tb.defining(source.value, "numeric.reshape")
+        if shaped is not None:
+            before = self.rescaled(replace(source, value=shaped.operands[0]), step, ends, rounding)
+            return numeric.ReshapeOp(before, like(source.value, fixed_format(before))).output
         multiplier, shift = integer_ratio(source.step / step, self.scale_bits)
         self.rescalings.append(signed_width(ends))
         clamp = tb.defining(source.value, "numeric.clamp")

@@ -17,33 +17,47 @@ from stepwell.support.windows import Windows
 
 def max_pool(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
     """The largest number of each window, in the image's own format."""
-    image, kernel, strides, padding, dilation, ceiling = op.operands
+    value = _image(quantizer, op.operands[0])
+    return largest(op, value) if value is not None else None
+
+
+def largest(op: ir.Operation, image: ir.Value) -> ir.Value | None:
+    """``aten.max_pool2d`` on numbers; None where its settings are not constant."""
+    _, kernel, strides, padding, dilation, ceiling = op.operands
     windows = _windows(kernel, strides, padding)
     if windows is None or tb.flag(ceiling) is not False or set(tb.numbers(dilation) or ()) - {1}:
         return None
-    value = _image(quantizer, image)
-    if value is None:
-        return None
-    shape = _shape(value, windows)
-    return numeric.MaxPoolOp(value, **_listed(windows), output=fixed_tensor(shape, fixed_format(value))).output
+    shape = _shape(image, windows)
+    return numeric.MaxPoolOp(image, **_listed(windows), output=fixed_tensor(shape, fixed_format(image))).output
 
 
 def average_pool(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
     """The sum of each window by how many numbers it has; padding counts."""
-    image, kernel, strides, padding, ceiling, counts_padding, divisor = op.operands
+    windows = averaged_windows(op)
+    value = _image(quantizer, op.operands[0]) if windows is not None else None
+    if windows is None or value is None or op.results[0] not in quantizer.ranges:
+        return None
+    return _divided(quantizer, window_sums(value, windows), windows.taps, op.results[0])
+
+
+def averaged_windows(op: ir.Operation) -> Windows | None:
+    """The windows of ``aten.avg_pool2d`` where each has as many numbers as it has places."""
+    _, kernel, strides, padding, ceiling, counts_padding, divisor = op.operands
     windows = _windows(kernel, strides, padding)
     if windows is None or tb.flag(ceiling) is not False or not tb.is_none(divisor):
         return None
-    if any(windows.padding) and tb.flag(counts_padding) is not True:
-        return None
-    value = _image(quantizer, image)
-    if value is None or op.results[0] not in quantizer.ranges:
-        return None
-    return _divided(quantizer, _sums(value, windows), windows.taps, op.results[0])
+    return None if any(windows.padding) and tb.flag(counts_padding) is not True else windows
 
 
 def sum_of_sizes(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
     """The sum over all sizes of an image, which stay as sizes of 1: one window."""
+    windows = whole_images(op)
+    value = _image(quantizer, op.operands[0]) if windows is not None else None
+    return window_sums(value, windows) if windows is not None and value is not None else None
+
+
+def whole_images(op: ir.Operation) -> Windows | None:
+    """The window that ``aten.sum.dim_IntList`` sums, where that is an image of each channel."""
     image, dims, kept, dtype = op.operands
     info, listed = tb.tensor_info(image), tb.numbers(dims)
     if info is None or listed is None or len(info.shape) < 3 or not (tb.flag(kept) and tb.is_none(dtype)):
@@ -53,11 +67,7 @@ def sum_of_sizes(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
     sizes = tuple(size for size in info.shape[2:] if size is not None)
     if axes != list(range(2, rank)) or len(sizes) != rank - 2:
         return None
-    value = _image(quantizer, image)
-    if value is None:
-        return None
-    none, ones = (0,) * len(sizes), (1,) * len(sizes)
-    return _sums(value, Windows(sizes, sizes, none, ones))
+    return Windows(sizes, sizes, (0,) * len(sizes), (1,) * len(sizes))
 
 
 def divide(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
@@ -87,7 +97,8 @@ def _image(quantizer: Quantizer, image: ir.Value) -> ir.Value | None:
     return quantizer.narrowed(image)
 
 
-def _sums(image: ir.Value, windows: Windows) -> ir.Value:
+def window_sums(image: ir.Value, windows: Windows) -> ir.Value:
+    """Exact sums of windows."""
     kind = fixed_format(image)
     wide = smallest_format(dot_product_range(windows.taps, kind.range, (1, 1)), kind.frac)
     return numeric.SumPoolOp(image, **_listed(windows), output=fixed_tensor(_shape(image, windows), wide)).output

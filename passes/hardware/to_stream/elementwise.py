@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +12,7 @@ from torch_mlir import ir
 from stepwell.dialects import stream
 from stepwell.passes.graph.torch_values import definition
 from stepwell.passes.hardware.fixed_values import Ending, ending, format_of, refuse, static_shape
+from stepwell.passes.hardware.fixed_weights import FixedWeight
 from stepwell.passes.hardware.to_stream.converter import HINT, Converter, Rule, rescale_attributes, stream_of
 from stepwell.support.orders import ROW_MAJOR
 
@@ -114,20 +117,41 @@ def _operand(converter: Converter, value: ir.Value, op: ir.Operation, shape: tup
     """What ``op``, whose result has ``shape``, reads: as it streams in, or a weight for as long as the frame."""
     own = ir.RankedTensorType(value.type).shape
     if converter.weights.holds(value):
-        weight = converter.weights.read(value)
         if converter.order(op.results[0]) != ROW_MAJOR:
-            raise refuse(op, "it computes with a weight, element by element, on images", HINT)
+            return _channel_weight(converter, value, op, shape, beat)
+        weight = converter.weights.read(value)
         if weight.transposed:
             raise refuse(op, "it computes with a transposed weight, element by element", "store the weight transposed")
-        element = ir.IntegerType.get_signless(weight.bits)
-        return stream.WeightOp(
-            weight=ir.StringAttr.get(weight.name),
-            weight_shape=stream.integers(own),
-            output=stream.stream_type(element, beat, shape),
-        ).output
+        return _weight(weight, own, shape, beat)
     if static_shape(value, op) != shape:
         raise refuse(op, "it reads one row for all rows", HINT)
     return converter.emit(value, op, beat)
+
+
+def _channel_weight(
+    converter: Converter, value: ir.Value, op: ir.Operation, shape: tuple[int, ...], beat: int
+) -> ir.Value:
+    """A number for each channel of images, which come pixel after pixel."""
+    batch, channels, *sizes = shape
+    column = definition(value)
+    row = column.operands[0] if column is not None and column.name == "numeric.reshape" else value
+    if list(ir.RankedTensorType(row.type).shape) != [channels]:
+        raise refuse(op, "it computes with a weight that has not one number for each channel of images", HINT)
+    weight = converter.weights.read(row)
+    rows = _weight(weight, [channels], (batch * math.prod(sizes), channels), beat)
+    order = converter.order(op.results[0])
+    images = stream.stream_type(ir.IntegerType.get_signless(weight.bits), beat, shape, order)
+    return stream.ReshapeOp(value=rows, output=images).output
+
+
+def _weight(weight: FixedWeight, own: Sequence[int], shape: tuple[int, ...], beat: int) -> ir.Value:
+    """A weight of shape ``own`` for frames of ``shape``."""
+    element = ir.IntegerType.get_signless(weight.bits)
+    return stream.WeightOp(
+        weight=ir.StringAttr.get(weight.name),
+        weight_shape=stream.integers(own),
+        output=stream.stream_type(element, beat, shape),
+    ).output
 
 
 RULES = {

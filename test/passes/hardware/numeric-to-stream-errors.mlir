@@ -131,7 +131,7 @@ func.func @main(%x: !torch.vtensor<[1,2,3,3],f32> {stepwell.input = "x"}, %w: !t
   %m = "numeric.max_pool"(%xq) {kernel = [3, 3], strides = [3, 3], padding = [0, 0]} : (tensor<1x2x3x3x!numeric.fixed<8, 8, "signed">>) -> tensor<1x2x1x1x!numeric.fixed<8, 8, "signed">>
   %wf = torch_c.to_builtin_tensor %w : !torch.vtensor<[1,2,1,1],f32> -> tensor<1x2x1x1xf32>
   %wq = "numeric.quantize"(%wf) {rounding = "floor", overflow = "saturate"} : (tensor<1x2x1x1xf32>) -> tensor<1x2x1x1x!numeric.fixed<8, 8, "signed">>
-  // expected-error@+1 {{no hardware for 'numeric.add': it computes with a weight, element by element, on images}}
+  // expected-error@+1 {{no hardware for 'numeric.add': it computes with a weight that has not one number for each channel of images}}
   %a = "numeric.add"(%m, %wq) : (tensor<1x2x1x1x!numeric.fixed<8, 8, "signed">>, tensor<1x2x1x1x!numeric.fixed<8, 8, "signed">>) -> tensor<1x2x1x1x!numeric.fixed<9, 8, "signed">>
   %f = "numeric.dequantize"(%a) : (tensor<1x2x1x1x!numeric.fixed<9, 8, "signed">>) -> tensor<1x2x1x1xf32>
   %r = torch_c.from_builtin_tensor %f : tensor<1x2x1x1xf32> -> !torch.vtensor<[1,2,1,1],f32>
