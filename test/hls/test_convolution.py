@@ -67,8 +67,8 @@ class Case:
         result = Port("out", 8, lanes * by_output, (self.batch, self.outer, *sizes), None, CHANNELS_LAST)
         linear = Linear(
             f"linear_{label}", (window.name,), "model.py:1:0", (Port("in", *_rest(flat)),), (result,),
-            (by_input, by_output), self.inner, self.outer // self.groups, self.groups, lanes, f"{name}.w", 8, "nk",
-            f"{name}.b", 24, 7, "half-up", (-128, 127),
+            self.inner, self.outer // self.groups, (by_input, by_output), 24, 7, "half-up", (-128, 127),
+            self.groups, lanes, f"{name}.w", 8, "nk", f"{name}.b",
         )  # fmt: skip
         return port, [window, linear], Port(name, *_rest(result))
 

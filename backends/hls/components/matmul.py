@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,10 +10,11 @@ from typing import ClassVar, Self
 import numpy as np
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.backends.hls.components.base import Array, divisors
+from stepwell.backends.hls.components.base import Array
 from stepwell.backends.hls.components.channels import elements_of, place
 from stepwell.backends.hls.components.double_buffer import double_buffer
-from stepwell.backends.hls.components.products import Position, ProductCircuit, Products
+from stepwell.backends.hls.components.product_circuit import Position, ProductCircuit
+from stepwell.backends.hls.components.products import Products
 from stepwell.backends.hls.components.rescale import modular, wrap
 from stepwell.backends.hls.components.schedule import Kept, Schedule, Stage
 
@@ -32,18 +32,11 @@ class Matmul(Products):
 
     layout: str
 
-    @property
-    def parallelism(self) -> tuple[int, ...]:
-        return self.unroll
-
-    def choices(self) -> Sequence[tuple[int, ...]]:
-        return list(itertools.product(divisors(self.inner), divisors(self.outer)))
-
     def spread(self, parallelism: tuple[int, ...]) -> Self:
         by_input, by_output = parallelism
-        left, right = self.inputs
-        inputs = left.cut(by_input), right.cut(by_output if self.layout == "kn" else by_input)
-        return replace(self, unroll=(by_input, by_output), inputs=inputs, outputs=(self.output.cut(by_output),))
+        cut = super().spread(parallelism)
+        left, right = cut.inputs
+        return replace(cut, inputs=(left, right.cut(by_output if self.layout == "kn" else by_input)))
 
     @property
     def cycles(self) -> int:
@@ -52,16 +45,14 @@ class Matmul(Products):
     def stages(self) -> tuple[Stage, ...]:
         right, rows = self.inputs[1], self.inputs[0].shape[-2]
         matrices = math.prod(right.shape[:-2])
-        groups, beats = self.column_groups, self.row_beats
         filled = right.beats // matrices * (1 + np.arange(matrices)) - 1
         each = np.arange(right.beats)
         fill = Schedule(right.beats, (each,), (each,), (filled,), 1)
-        row = np.arange(matrices * rows)[:, np.newaxis] * beats * groups
-        left = (row + np.arange(beats)).ravel()
-        sends = (row + np.arange(1, groups + 1) * beats - 1).ravel()
-        first = np.arange(matrices) * rows * beats * groups
-        last = first + rows * beats * groups - 1
-        work = Schedule(int(last[-1]) + 1, (left, first), (left, last), (sends,), 4)
+        left, sends = self.steps_of_rows()
+        steps = rows * self.row_beats * self.column_groups
+        first = np.arange(matrices) * steps
+        last = first + steps - 1
+        work = Schedule(int(last[-1]) + 1, (left, first), (left, last), (sends,), self.latency)
         kept = Kept(2 * right.beats // matrices, 1, np.repeat(last, right.beats // matrices))
         return Stage((1,), ("matrix",), fill, {1: kept}), Stage((0, "matrix"), (0,), work)
 
@@ -87,7 +78,10 @@ class _MatmulCircuit(ProductCircuit):
     def available(self) -> Wire:
         return self.halves.may_read
 
-    def starts(self, group: Wire | None) -> list[Wire]:
+    def column(self, position: Position) -> None:
+        return None
+
+    def starts(self, column: Wire | None) -> list[Wire]:
         return [self.c.constant(0, self.spec.accumulator)] * self.spec.unroll[1]
 
     def matrix(self, position: Position) -> Wire:
