@@ -176,13 +176,20 @@ class Circuit:
         names, types = ", ".join(p.name for p in high_first), ", ".join(f"i{p.width}" for p in high_first)
         return self._op(f"comb.concat {names} : {types}", sum(p.width for p in parts))
 
-    def sum(self, terms: Sequence[Wire]) -> Wire:
-        """Balanced tree of additions of terms of one width."""
+    def sum(self, terms: Sequence[Wire], width: int) -> Wire:
+        """Balanced tree of additions of signed terms, modulo ``width``.
+
+        Adders are as wide as what they have to hold. Yosys joins sums that can't overflow into one of many terms, which
+        takes several times the look-up tables: the sign of each, read twice, keeps it from that.
+        """
         level = list(terms)
         while len(level) > 1:
-            pairs = [self.add(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
-            level = pairs + level[len(pairs) * 2 :]
-        return level[0]
+            sums = []
+            for left, right in zip(level[::2], level[1::2], strict=False):
+                bits = min(max(left.width, right.width) + 1, width)
+                sums.append(self.add(self.resize(left, bits), self.resize(right, bits)))
+            level = sums + level[len(sums) * 2 :]
+        return self.resize(level[0], width)
 
     def discard(self, name: str, value: Wire) -> None:
         """Say that nobody reads ``value``: linters leave wires named ``unused`` alone."""

@@ -31,6 +31,14 @@ def test_area_of_sixteen_multipliers(layer: Any) -> None:
     assert netlist.total.ff <= 2350 / 2
 
 
+def test_sums_of_many_products_are_adders(make_layer: Any) -> None:
+    layer = make_layer(2, 16, 2, 16, 2)
+    area = synthesize(layer.design.top, _files(layer), "xilinx").total
+    assert area.dsp == 32
+    # Fifteen adders of up to 20 bits for each column; one sum of sixteen terms takes 2332 in all.
+    assert area.lut <= 2 * 15 * 20
+
+
 def test_weights_of_some_size_become_block_ram(make_layer: Any) -> None:
     layer = make_layer(1, 32, 32, 2, 2)
     assert synthesize(layer.design.top, _files(layer), "ecp5").total.bram >= 1

@@ -114,9 +114,9 @@ class Normalize(Component):
         def partial(data: Wire) -> list[Wire]:
             elements = elements_of(c, data, self.input)
             squares_bits, sum_bits = widths(len(elements))
-            parts = [c.sum([c.resize(c.multiply(element, element), squares_bits) for element in elements])]
+            parts = [c.sum([c.multiply(element, element) for element in elements], squares_bits)]
             if self.centered:
-                parts.append(c.sum([c.resize(element, sum_bits) for element in elements]))
+                parts.append(c.sum(elements, sum_bits))
             return parts
 
         return Fold(

@@ -125,8 +125,8 @@ class ProductCircuit(ABC):
                 element = c.bits(word, (o * by_input + i) * self.element_bits, self.element_bits)
                 product = c.multiply(value, element)
                 product = c.resize(product, min(product.width, width))
-                terms.append(c.resize(self._delay(f"product_{o}_{i}", product, reset=False), width))
-            sums.append(c.sum(terms))
+                terms.append(self._delay(f"product_{o}_{i}", product, reset=False))
+            sums.append(c.sum(terms, width))
         return sums
 
     def _accumulate(

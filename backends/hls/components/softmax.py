@@ -135,7 +135,7 @@ class Softmax(Component):
 
         fold = Fold(
             [sum_bits],
-            lambda data: [c.sum([c.extend(element, beat_bits) for element in elements(data)])],
+            lambda data: [c.sum([c.extend(e, e.width + 1) for e in elements(data)], beat_bits)],
             lambda known, new: [c.add(known[0], new[0])],
         )
         steps = -(-self.quotient_bits // self.digits)
