@@ -3,6 +3,7 @@
 # mypy: disable-error-code="call-arg,misc,name-defined,no-any-return"
 # (the classes of a dialect are made while Python runs)
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch_mlir import ir
 from torch_mlir.dialects.ext import Operand, Result, result
 
 from stepwell.dialects.rules import Violation, check_number, verifier
-from stepwell.dialects.stream_types import Stream, read_stream
+from stepwell.dialects.stream_types import Stream, read_integers, read_stream
 
 
 def _fork(op: ir.Operation) -> None:
@@ -48,6 +49,26 @@ def _weight(op: ir.Operation) -> None:
         raise Violation(f"has weight_shape {sizes}, which does not broadcast to frames of {list(shape)}")
 
 
+def _reorder(op: ir.Operation) -> None:
+    """The same elements; beats stay whole."""
+    before, after = read_stream(op.operands[0].type), read_stream(op.results[0].type)
+    order = read_integers(op.attributes["order"])
+    if sorted(order) != list(range(len(before.shape))):
+        raise Violation(f"has order {order}; it lists each of {len(before.shape)} dimensions once")
+    if (after.bits, after.beat, after.shape) != (before.bits, before.beat, tuple(before.shape[d] for d in order)):
+        raise Violation("gives a stream that has not the sizes of its operand in that order")
+    if before.beat > 1 and order[-1] != len(order) - 1:
+        raise Violation(f"moves the last dimension in beats of {before.beat}; take beats of one element")
+
+
+def _reshape(op: ir.Operation) -> None:
+    """As many elements, in the same beats."""
+    before, after = (read_stream(value.type) for value in (op.operands[0], op.results[0]))
+    sides = [(frame.bits, frame.beat, math.prod(frame.shape)) for frame in (before, after)]
+    if sides[0] != sides[1]:
+        raise Violation("changes more than the shape and the order of its stream")
+
+
 class ForkOp(Stream.Operation, name="fork"):
     """The same stream for several readers; each takes a beat in its own time."""
 
@@ -83,3 +104,20 @@ class WeightOp(Stream.Operation, name="weight"):
     weight_shape: ir.ArrayAttr
     output: Result[Any] = result()
     verify_invariants = staticmethod(verifier(_weight))
+
+
+class ReorderOp(Stream.Operation, name="reorder"):
+    """Dimensions in another order: dimension ``i`` of the result is ``order[i]`` of the operand."""
+
+    value: Operand[Any]
+    order: ir.ArrayAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(_reorder))
+
+
+class ReshapeOp(Stream.Operation, name="reshape"):
+    """The same elements as they come, said to be of another shape or order; no hardware."""
+
+    value: Operand[Any]
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(_reshape))
