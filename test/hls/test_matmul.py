@@ -55,6 +55,7 @@ CASES: dict[str, Component] = {
     "matmul-prime": matmul((2, 5, 7, 3), (7, 1), "nk", (8, 16), 14),
     "matmul-one-multiplier": matmul((3, 4, 5), (1, 1), "kn"),
     "matmul-one-of-all": matmul((1, 1, 1), (1, 1), "nk", shift=0),
+    "matmul-block-ram": matmul((2, 16, 16), (2, 4), "kn"),
     "matmul-all-at-once": matmul((3, 4, 5), (4, 5), "kn"),
     "matmul-one-row": matmul((2, 1, 8, 8), (2, 8), "kn"),
     "reorder-heads": reorder((8, 4, 8), 4, (1, 0, 2)),

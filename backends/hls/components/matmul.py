@@ -42,6 +42,16 @@ class Matmul(Products):
     def cycles(self) -> int:
         return max(super().cycles, self.inputs[1].beats)
 
+    @property
+    def bank_words(self) -> int:
+        """Words of each bank of the memory: both halves, and gaps where a count is no power of two."""
+        return 2 * math.prod(1 << (count - 1).bit_length() for count in (self.row_beats, self.column_groups))
+
+    @property
+    def in_block_ram(self) -> bool:
+        """Whether the banks are in block RAM; in look-up tables small ones take less."""
+        return self.bank_words >= 64 and self.bank_words * self.inputs[1].width >= 2048
+
     def stages(self) -> tuple[Stage, ...]:
         right, rows = self.inputs[1], self.inputs[0].shape[-2]
         matrices = math.prod(right.shape[:-2])
@@ -94,7 +104,7 @@ class _MatmulCircuit(ProductCircuit):
         bank, address = self._written(write)
         words = []
         for number in range(self._banks):
-            memory = c.memory(f"bank_{number}", 1 << address.width, port.width)
+            memory = c.memory(f"bank_{number}", spec.bank_words, port.width, style="block" if spec.in_block_ram else "")
             mine = c.compare("eq", bank, number) if bank else c.constant(1, 1)
             c.write(memory, address, right.data[0], c.both(write, mine))
             read = self._address(position.beat, position.group, self.halves.read)
