@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 
@@ -11,6 +12,7 @@ from stepwell.backends.hls.components.base import Component
 from stepwell.backends.hls.describe import component_operations, describe
 from stepwell.dialects import stream
 from stepwell.passes.hardware.wiring import Beats, insert_forks
+from stepwell.support.orders import innermost
 from stepwell.support.walk import named
 
 _WIRING = ("stream.fork", "stream.fifo", "stream.resize")
@@ -57,10 +59,17 @@ def _join(module: ir.Operation, readers: list[tuple[ir.Operation, list[int]]]) -
     for op, beats in readers:
         for value, beat in zip(op.operands, beats, strict=True):
             asked.setdefault(value, []).append(beat)
+    reshapes = []
+    for op in reversed(named(module, "stream.reshape")):
+        before, after = (stream.read_stream(value.type) for value in (op.operands[0], op.results[0]))
+        beat = math.gcd(max(asked.get(op.results[0], [after.beat])), innermost(before.shape, before.order))
+        _cut(op.results[0], beat)
+        asked.setdefault(op.operands[0], []).append(beat)
+        reshapes.append((op, [beat]))
     for source in named(module, *_SOURCES):
         _cut(source.results[0], max(asked.get(source.results[0], [1])))
     joined = Beats()
-    for op, beats in readers:
+    for op, beats in [*reversed(reshapes), *readers]:
         for number, beat in enumerate(beats):
             with ir.InsertionPoint(op), op.location:
                 op.operands[number] = joined.fit(op.operands[number], beat)
