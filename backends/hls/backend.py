@@ -49,6 +49,7 @@ class HlsBackend(Backend):
         "parallelism": "multipliers of every layer by its inputs and outputs: 4x4 (default: largest divisors up to 4); "
         "or parallel.toml of an artifact, edited",
         "multipliers": "so many at most, spread so that no layer waits for long",
+        "luts": "so many look-up tables by estimate at most, with the fastest parallelism that fits",
         "rate": "results per second at the clock, with the fewest multipliers",
         "simulator": "verilator (default), or interpreter: the bit-exact reference in numpy",
         "clock": "clock in MHz, for times in the report and constraints (default 100)",

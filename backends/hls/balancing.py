@@ -45,10 +45,6 @@ class Balancing:
             for options in self._options.values()
         )
 
-    def fewest_cycles(self, multipliers: int) -> int | None:
-        """The fastest frame with so many multipliers; None where they are too few for anything."""
-        return next((cycles for cycles in self.cycles if self.multipliers(cycles) <= multipliers), None)
-
     def choose(self, cycles: int) -> Mapping[str, tuple[int, ...]]:
         """The parallelism of each component for frames of ``cycles`` cycles at most."""
         able = {name: _cheapest(options, cycles) for name, options in self._options.items()}

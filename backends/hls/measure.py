@@ -11,8 +11,13 @@ from stepwell.backends.hls.boundary import storage
 from stepwell.backends.hls.components.base import Component
 from stepwell.backends.hls.components.fifo import Fifo
 from stepwell.backends.hls.design import Design
+from stepwell.backends.hls.estimate.component import Estimate, estimate_design
 from stepwell.backends.hls.generate import generate
+from stepwell.backends.hls.lut_budget import FAMILY
 from stepwell.backends.hls.simulate import Simulation, Simulator, Traced
+from stepwell.backends.hls.synthesis.area import Area
+
+_AREA = ("LUT", "FF", "DSP", "BRAM")
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class Layer:
         starved: in which it could take a beat that is not there.
         blocked: in which what it made waits for its reader.
         share: its part of all multipliers.
+        area: by estimate, on the family that budgets count.
+        mhz: its clock on an ECP5 by estimate.
     """
 
     name: str
@@ -38,6 +45,8 @@ class Layer:
     starved: float
     blocked: float
     share: float
+    area: Area
+    mhz: float
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,7 @@ class Measured:
         bound: cycles of the slowest component.
         latency: cycles until the first frame was out.
         outside: cycles of a frame in which an input was not taken.
+        area: of all components by estimate, those included that only join others.
     """
 
     frames: int
@@ -70,6 +80,7 @@ class Measured:
     layers: list[Layer]
     queues: list[Queue]
     outside: float
+    area: Area
 
     def to_json(self) -> dict[str, object]:
         """As plain data."""
@@ -77,11 +88,24 @@ class Measured:
 
     def table(self, clock: float) -> str:
         """Text for people; ``clock`` in MHz."""
-        head = ("component", "at once", "multipliers", "share", "cycles", "busy", "starved", "blocked", "where")
+        head = (
+            "component",
+            "at once",
+            "multipliers",
+            "share",
+            "cycles",
+            "busy",
+            "starved",
+            "blocked",
+            *_AREA,
+            "MHz",
+            "where",
+        )
         rows = [
             (
                 layer.name, layer.at_once, str(layer.multipliers), f"{layer.share:.0%}", str(layer.cycles),
-                f"{layer.utilisation:.0%}", f"{layer.starved:.1f}", f"{layer.blocked:.1f}", layer.where,
+                f"{layer.utilisation:.0%}", f"{layer.starved:.1f}", f"{layer.blocked:.1f}",
+                *_cells(layer.area), f"{layer.mhz:.0f}", layer.where,
             )
             for layer in self.layers
         ]  # fmt: skip
@@ -90,11 +114,13 @@ class Measured:
             queues = [(q.name, q.between, str(q.bits), str(q.depth), str(q.held)) for q in self.queues]
             lines += ["", *_columns([("FIFO", "between", "bits", "depth", "held"), *queues])]
         rate = clock * 1e6 / self.cycles
+        sizes = ", ".join(f"{cell} {kind}" for cell, kind in zip(_cells(self.area), _AREA, strict=True))
         lines += [
             "",
             f"{self.cycles:.1f} cycles a frame, the bound is {self.bound} ({self.bound / self.cycles:.0%}); "
             f"latency {self.latency} cycles; {rate:,.0f} results per second at {clock:g} MHz",
             "cycles are of a frame: busy with its own work, starved of a beat, blocked by the reader of its result",
+            f"estimated with FIFOs, forks and changes of beats: {sizes}; areas are for {FAMILY}, clocks for an ECP5",
         ]
         return "\n".join(lines)
 
@@ -117,7 +143,8 @@ def measure(design: Design, memories: Mapping[str, bytes], frames: int, seed: in
 
 def _read(design: Design, result: Simulation, frames: int) -> Measured:
     cycles = (result.cycles - result.latency) / frames
-    layers = [_layer(design, component, result.streams, frames, cycles) for component in design.computing]
+    total, parts = estimate_design(design, FAMILY)
+    layers = [_layer(design, c, result.streams, frames, cycles, parts[c.name]) for c in design.computing]
     readers = {source: c.name for c in design.components for source in c.sources}
     queues = [
         Queue(c.name, f"{c.sources[0]} -> {readers[c.name]}", c.input.width, c.depth, result.streams[c.sources[0]].held)
@@ -125,10 +152,12 @@ def _read(design: Design, result: Simulation, frames: int) -> Measured:
         if isinstance(c, Fifo)
     ]
     outside = sum(result.streams[port.name].blocked for port in design.inputs) / frames
-    return Measured(frames, cycles, design.cycles, result.latency, layers, queues, outside)
+    return Measured(frames, cycles, design.cycles, result.latency, layers, queues, outside, total.area)
 
 
-def _layer(design: Design, component: Component, streams: Mapping[str, Traced], frames: int, cycles: float) -> Layer:
+def _layer(
+    design: Design, component: Component, streams: Mapping[str, Traced], frames: int, cycles: float, guess: Estimate
+) -> Layer:
     return Layer(
         component.name,
         component.location,
@@ -139,7 +168,13 @@ def _layer(design: Design, component: Component, streams: Mapping[str, Traced], 
         max((streams[source].starved for source in component.sources), default=0) / frames,
         max(streams[stream].blocked for stream in component.streams) / frames,
         component.multipliers / design.multipliers if design.multipliers else 0.0,
+        guess.area,
+        guess.mhz,
     )
+
+
+def _cells(area: Area) -> tuple[str, ...]:
+    return f"{area.lut:,}", f"{area.ff:,}", f"{area.dsp:,}", f"{area.bram:g}"
 
 
 def _columns(rows: list[tuple[str, ...]]) -> list[str]:

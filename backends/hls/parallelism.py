@@ -39,7 +39,7 @@ def balance_of(target: Target) -> Balance:
     Raises:
         UsageError: no positive numbers, or a budget beside a choice.
     """
-    budget = {name: _positive(target, name) for name in ("multipliers", "rate") if name in target.options}
+    budget = {name: _positive(target, name) for name in ("multipliers", "luts", "rate") if name in target.options}
     text = target.get("parallelism")
     if budget and text:
         raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from torch import nn
 import stepwell
 from stepwell.backends.hls.backend import HlsBackend
 from stepwell.backends.hls.boundary import enter
+from stepwell.backends.hls.estimate.component import estimate_design
 from stepwell.backends.target import Target
 from stepwell.support.errors import UsageError
 
@@ -44,6 +46,37 @@ def test_a_budget_is_kept_and_used(budget: int) -> None:
     assert design.multipliers <= budget
     pairs = itertools.product(products(24, 16), products(16, 10))
     assert design.cycles == min(max(384 // a, 160 // b) for a, b in pairs if a + b <= budget)
+
+
+def luts(design: Any) -> int:
+    return estimate_design(design, "xilinx")[0].area.lut
+
+
+def test_a_budget_of_look_up_tables_is_kept_and_used() -> None:
+    designs = [interpreted(f"luts={budget}").runnable.design for budget in (350, 600, 1200)]
+    assert luts(designs[0]) <= 350 < luts(designs[1]) <= 600 < luts(designs[2]) <= 1200
+    assert designs[0].cycles > designs[1].cycles > designs[2].cycles
+    both = interpreted("luts=1200,multipliers=5").runnable.design
+    assert (both.multipliers, both.cycles) == (5, 128)
+
+
+def test_a_graph_with_other_shapes_on_the_way_is_balanced() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Unflatten(1, (2, 4)), nn.Flatten(0, 1), nn.Linear(4, 3))
+    x = torch.randn(1, 6)
+    for budget in (2, 24, 60):
+        target = f"hls,simulator=interpreter,multipliers={budget}"
+        stepwell.verify(network, (x,), target=target, calibration=[(x,)])
+
+
+def test_the_smallest_budget_of_look_up_tables_is_named() -> None:
+    with pytest.raises(stepwell.Error, match=r"a budget of 1 LUT is too small: this model needs at least \d+ by") as e:
+        interpreted("luts=1")
+    least = int(re.search(r"at least (\d+)", str(e.value))[1])  # type: ignore[index]
+    assert f"write luts={least}, or more" in str(e.value)
+    assert interpreted(f"luts={least}").runnable.design.multipliers == 2
+    with pytest.raises(stepwell.Error, match=f"a budget of {least - 1} LUTs is too small"):
+        interpreted(f"luts={least - 1}")
 
 
 def test_a_rate_is_reached_with_few_multipliers() -> None:
@@ -99,6 +132,7 @@ def test_files_that_are_wrong(text: str, what: str, tmp_path: Path) -> None:
     [
         ("multipliers=1", "a budget of 1 multiplier is too small: this model needs at least 2"),
         ("rate=200000000", r"leave 0 cycles for each; this model needs 1, with 544 multipliers"),
+        ("rate=1000000,luts=3", r"need \d+ LUTs by estimate, the budget is 3\n.*write luts=\d+, or a lower rate"),
         ("rate=1000000,multipliers=3", "need 6 multipliers, the budget is 3"),
     ],
 )
@@ -111,6 +145,8 @@ def test_budgets_that_are_too_small(options: str, what: str) -> None:
     ("options", "what"),
     [
         ("multipliers=0", "'multipliers' of target 'hls' is a positive number"),
+        ("luts=0", "'luts' of target 'hls' is a positive number"),
+        ("luts=500,parallelism=4x4", "either 'parallelism' or 'luts'"),
         ("rate=-1", "'rate' of target 'hls' is a positive number"),
         ("rate=5,parallelism=4x4", "either 'parallelism' or 'rate'"),
         ("parallelism=nowhere.toml", "'nowhere.toml' can't be read"),

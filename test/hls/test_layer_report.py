@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 import stepwell
+from stepwell.backends.hls.estimate.component import estimate
 from stepwell.driver.cli import main
 
 
@@ -62,6 +64,18 @@ def test_fifos_hold_what_they_were_made_for(report: Any) -> None:
     assert all(0 < queue["held"] <= queue["depth"] for queue in queues)
     skip = next(queue for queue in queues if queue["between"].startswith("fork"))
     assert skip["held"] == skip["depth"]
+
+
+def test_areas_and_clocks_are_estimated(artifact: Path, report: Any) -> None:
+    layers, design = report.data["layers"], stepwell.load(artifact).runnable.design
+    for layer in layers:
+        guess = estimate(next(c for c in design.computing if c.name == layer["name"]), "xilinx")
+        assert layer["area"] == asdict(guess.area)
+        assert layer["mhz"] == guess.mhz
+    assert report.data["area"]["dsp"] == 16
+    # FIFOs and the like are in the total alone.
+    assert report.data["area"]["lut"] > sum(layer["area"]["lut"] for layer in layers)
+    assert f"beats: {report.data['area']['lut']:,} LUT, " in report.text
 
 
 def test_text_says_it_in_columns(report: Any) -> None:

@@ -11,6 +11,7 @@ from torch_mlir import ir
 from stepwell.backends.hls.balancing import Balancing
 from stepwell.backends.hls.components.base import Component
 from stepwell.backends.hls.describe import describe
+from stepwell.backends.hls.lut_budget import LutBudget
 from stepwell.backends.hls.parallel_file import choice_text
 from stepwell.backends.hls.passes.spreading import spread
 from stepwell.passes.base import Pass, PassContext
@@ -23,6 +24,7 @@ class Balance(Pass):
 
     Attributes:
         multipliers: the fastest graph with so many at most; 0 for no limit.
+        luts: the fastest graph with so many look-up tables by estimate at most; 0 for no limit.
         rate: results per second; the fewest multipliers that give so many; 0 for none asked for.
         clock: in MHz, for ``rate``.
         choice: parallelism by name of component, as in ``linear0:4x4``; others stay as they are.
@@ -34,20 +36,25 @@ class Balance(Pass):
     anchor: ClassVar[str] = "builtin.module"
 
     multipliers: int = 0
+    luts: int = 0
     rate: int = 0
     clock: int = 100
     choice: tuple[str, ...] = ()
     unroll: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.multipliers, self.rate, self.unroll) < 0 or self.clock < 1:
+        if min(self.multipliers, self.luts, self.rate, self.unroll) < 0 or self.clock < 1:
             raise UsageError(f"options of pass '{self.name}' are positive numbers")
-        if sum((bool(self.choice), bool(self.multipliers or self.rate), self.unroll != 1)) > 1:
+        if sum((bool(self.choice), self._budget, self.unroll != 1)) > 1:
             raise UsageError(f"pass '{self.name}' takes a choice, a budget or a factor, one of them")
         self._named = dict(_parse(text) for text in self.choice)
 
+    @property
+    def _budget(self) -> bool:
+        return bool(self.multipliers or self.luts or self.rate)
+
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        if not (self.multipliers or self.rate or self.choice or self.unroll != 1):
+        if not (self._budget or self.choice or self.unroll != 1):
             return
         design = describe(op)
         chosen = self._named
@@ -57,25 +64,35 @@ class Balance(Pass):
             chosen = {component.name: _unrolled(component, self.unroll) for component in design.computing}
         else:
             balancing = Balancing(design)
-            chosen = dict(balancing.choose(self._cycles(balancing)))
+            chosen = dict(balancing.choose(self._cycles(balancing, LutBudget(op, balancing))))
         spread(op, chosen)
         context.note(self.name, choice=choice_text(chosen))
 
-    def _cycles(self, balancing: Balancing) -> int:
+    def _cycles(self, balancing: Balancing, area: LutBudget) -> int:
         """Cycles of a frame.
 
         Raises:
-            UnsupportedError: the budget is too small, or no parallelism is fast enough.
+            UnsupportedError: a budget is too small, or no parallelism is fast enough.
         """
-        if not self.rate:
-            cycles = balancing.fewest_cycles(self.multipliers)
-            if cycles is None:
-                raise UnsupportedError(
-                    f"a budget of {_count(self.multipliers)} is too small: this model needs at least "
-                    f"{balancing.least_multipliers}",
-                    hint=f"write multipliers={balancing.least_multipliers}, or more to be faster",
-                )
-            return cycles
+        if self.rate:
+            return self._cycles_of_rate(balancing, area)
+        able = [c for c in balancing.cycles if not self.multipliers or balancing.multipliers(c) <= self.multipliers]
+        if not able:
+            raise UnsupportedError(
+                f"a budget of {_count(self.multipliers)} is too small: this model needs at least "
+                f"{balancing.least_multipliers}",
+                hint=f"write multipliers={balancing.least_multipliers}, or more to be faster",
+            )
+        cycles = area.fewest_cycles(able, self.luts) if self.luts else able[0]
+        if cycles is None:
+            least = area.luts(able[-1])
+            raise UnsupportedError(
+                f"a budget of {_count(self.luts, 'LUT')} is too small: this model needs at least {least} by estimate",
+                hint=f"write luts={least}, or more to be faster",
+            )
+        return cycles
+
+    def _cycles_of_rate(self, balancing: Balancing, area: LutBudget) -> int:
         allowed = self.clock * 1_000_000 // self.rate
         if allowed < balancing.cycles[0]:
             most = self.clock * 1_000_000 // balancing.cycles[0]
@@ -86,12 +103,17 @@ class Balance(Pass):
             )
         needed = balancing.multipliers(allowed)
         if self.multipliers and needed > self.multipliers:
-            raise UnsupportedError(
-                f"{self.rate} results per second at {self.clock} MHz need {_count(needed)}, "
-                f"the budget is {self.multipliers}",
-                hint=f"write multipliers={needed}, or a lower rate",
-            )
+            raise self._too_slow(_count(needed), self.multipliers, f"multipliers={needed}")
+        if self.luts and area.luts(allowed) > self.luts:
+            tables = area.luts(allowed)
+            raise self._too_slow(f"{_count(tables, 'LUT')} by estimate", self.luts, f"luts={tables}")
         return allowed
+
+    def _too_slow(self, needed: str, budget: int, option: str) -> UnsupportedError:
+        return UnsupportedError(
+            f"{self.rate} results per second at {self.clock} MHz need {needed}, the budget is {budget}",
+            hint=f"write {option}, or a lower rate",
+        )
 
 
 def _unrolled(component: Component, factor: int) -> tuple[int, ...]:

@@ -27,22 +27,27 @@ class SizeFifos(Pass):
     anchor: ClassVar[str] = "builtin.module"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        for fifo in named(op, "stream.fifo"):
-            fifo.results[0].replace_all_uses_with(fifo.operands[0])
-            fifo.erase()
-        design = describe(op)
-        places = dict(zip((c.name for c in design.components), component_operations(op), strict=True))
-
-        def latency(edge: Edge, depth: int) -> int:
-            name, number = edge
-            frame = stream.read_stream(places[name].operands[number].type)
-            return Fifo.latency_of(depth, frame.bits * frame.beat)
-
-        for (name, number), depth in fifo_depths(design, latency).items():
-            reader = places[name]
-            value = reader.operands[number]
-            with ir.InsertionPoint(reader), reader.location:
-                reader.operands[number] = stream.FifoOp(
-                    stream=value, depth=stream.integer(depth), output=value.type
-                ).output
+        for (name, number), depth in insert_fifos(op).items():
             context.note(self.name, **{f"{name} input {number}": f"{depth} beats"})
+
+
+def insert_fifos(module: ir.Operation) -> dict[Edge, int]:
+    """Put FIFOs between the components of ``module``; gives their depths by where they are."""
+    for fifo in named(module, "stream.fifo"):
+        fifo.results[0].replace_all_uses_with(fifo.operands[0])
+        fifo.erase()
+    design = describe(module)
+    places = dict(zip((c.name for c in design.components), component_operations(module), strict=True))
+
+    def latency(edge: Edge, depth: int) -> int:
+        name, number = edge
+        frame = stream.read_stream(places[name].operands[number].type)
+        return Fifo.latency_of(depth, frame.bits * frame.beat)
+
+    depths = fifo_depths(design, latency)
+    for (name, number), depth in depths.items():
+        reader = places[name]
+        value = reader.operands[number]
+        with ir.InsertionPoint(reader), reader.location:
+            reader.operands[number] = stream.FifoOp(stream=value, depth=stream.integer(depth), output=value.type).output
+    return depths

@@ -1,5 +1,6 @@
 // RUN: stepwell-opt %s --balance=multipliers=12 | FileCheck %s
 // RUN: stepwell-opt %s --balance=multipliers=12 | stepwell-opt - --verify-level=hardware | FileCheck %s
+// RUN: stepwell-opt %s --balance=luts=400 | FileCheck %s --check-prefix=LUTS
 // RUN: stepwell-opt %s '--balance=rate=3000000 clock=200' | FileCheck %s --check-prefix=RATE
 // RUN: stepwell-opt %s '--balance=choice=linear1:1x4,linear0:2x1' | FileCheck %s --check-prefix=CHOICE
 // RUN: stepwell-opt %s --balance | FileCheck %s --check-prefix=NOTHING
@@ -26,6 +27,12 @@
 // CHOICE-NOT: stream.resize
 // CHOICE: "stream.linear"
 // CHOICE-SAME: unroll = [1, 4]
+
+// 192 multiplications by 4, 96 by 2: faster ones take more look-up tables.
+// LUTS: "stream.linear"
+// LUTS-SAME: unroll = [4, 1]
+// LUTS: "stream.linear"
+// LUTS-SAME: unroll = [1, 2]
 
 // NOTHING: unroll = [4, 4]
 // NOTHING: unroll = [4, 4]
