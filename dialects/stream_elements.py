@@ -15,6 +15,8 @@ from stepwell.dialects.stream_types import Stream, check_rescale, read_stream
 def _pointwise(op: ir.Operation) -> None:
     """Streams whose elements come in step."""
     check_rescale(op)
+    if "registers" in op.attributes:
+        check_number(op, "registers", 0, 1)
     frames = [read_stream(value.type) for value in (*op.operands, *op.results)]
     if len({(frame.shape, frame.beat, frame.order) for frame in frames}) != 1:
         listed = ", ".join(f"{list(frame.shape)} by {frame.beat} ({frame.order})" for frame in frames)
@@ -28,7 +30,11 @@ def _requantize(op: ir.Operation) -> None:
 
 
 class AddOp(Stream.Operation, name="add"):
-    """Sums of elements: ``out = resize(clamp(round((left + right) >> shift)))``; sums have a bit more than operands."""
+    """Sums of elements: ``out = resize(clamp(round((left + right) >> shift)))``; sums have a bit more than operands.
+
+    An attribute ``registers`` may say how many registers there are beside the usual ones, here and in all that go
+    element by element: 1, between rounding and clamp.
+    """
 
     left: Operand[Any]
     right: Operand[Any]

@@ -59,6 +59,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "narrow-loops": "stepwell.passes.hardware.narrow_loops:NarrowLoops",
     "numeric-to-stream": "stepwell.passes.hardware.numeric_to_stream:NumericToStream",
     "balance": "stepwell.backends.hls.passes.balance:Balance",
+    "pipeline-components": "stepwell.backends.hls.passes.pipeline_components:PipelineComponents",
     "promote-accumulators": "stepwell.passes.hardware.promote_accumulators:PromoteAccumulators",
     "schedule-loops": "stepwell.passes.hardware.schedule_loops:ScheduleLoops",
     "unroll-nests": "stepwell.passes.hardware.unroll_nests:UnrollNests",

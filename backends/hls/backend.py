@@ -15,10 +15,12 @@ from stepwell.backends.hls.files.beside import files_beside
 from stepwell.backends.hls.generate import generate
 from stepwell.backends.hls.parallel_file import PARALLEL, write_parallel
 from stepwell.backends.hls.parallelism import balance_of, unroll_of, with_choice
+from stepwell.backends.hls.passes.pipeline_components import PipelineComponents
 from stepwell.backends.hls.passes.size_fifos import SizeFifos
 from stepwell.backends.hls.runnable import HlsRunnable
 from stepwell.backends.hls.synthesis.bitstream import bitstream
 from stepwell.backends.target import Target
+from stepwell.passes.base import Pass
 from stepwell.passes.graph.fold_batch_norm import FoldBatchNorm
 from stepwell.passes.graph.quantised_to_numeric import QuantisedToNumeric
 from stepwell.passes.graph.quantize import WHOLE, Quantize
@@ -52,7 +54,7 @@ class HlsBackend(Backend):
         "luts": "so many look-up tables by estimate at most, with the fastest parallelism that fits",
         "rate": "results per second at the clock, with the fewest multipliers",
         "simulator": "verilator (default), or interpreter: the bit-exact reference in numpy",
-        "clock": "clock in MHz, for times in the report and constraints (default 100)",
+        "clock": "clock in MHz: registers are put in until it is met by estimate (default 100)",
         "waves": "file that the simulator writes the signals of the last call to (FST); none by default",
         "bits": "width of inputs and of values between layers of a float model (default 8)",
         "weight-bits": "width of its weights (default: bits)",
@@ -95,11 +97,11 @@ class HlsBackend(Backend):
         if _is_quantised(target):
             scales = Stage("scales", "graph", [QuantisedToNumeric(), FoldBatchNorm()])
             fixed = Stage("fixed", "graph", [_quantize(target)])
-            parts = [NumericToStream(unroll=unroll_of(target)), balance_of(target), SizeFifos(), BindParameters()]
+            parts = [NumericToStream(unroll=unroll_of(target)), *_sized(target)]
             return Pipeline([graph_stage(WHOLE), scales, fixed, Stage("hardware", "hardware", [*parts])])
         unroll = unroll_of(target)
         components = LinalgToStream(unroll=unroll, rest="keep")
-        passes = [components, *loop_passes(unroll or (1, 1)), balance_of(target), SizeFifos(), BindParameters()]
+        passes = [components, *loop_passes(unroll or (1, 1)), *_sized(target)]
         return Pipeline([graph_stage(), tensor_stage(), Stage("hardware", "hardware", [*passes])])
 
     def emit(self, lowered: Lowered) -> Code:
@@ -155,6 +157,11 @@ class HlsBackend(Backend):
 def _is_quantised(target: Target) -> bool:
     """Whether the target takes float models, in fixed point."""
     return any(option in target.options for option in ("bits", "weight-bits", "rounding"))
+
+
+def _sized(target: Target) -> list[Pass]:
+    """How much every component does at once, its memories and widths, how it is pipelined, and FIFOs between all."""
+    return [balance_of(target), BindParameters(), PipelineComponents(target.integer("clock", 100)), SizeFifos()]
 
 
 def _quantize(target: Target) -> Quantize:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 from torch_mlir import ir
@@ -103,7 +103,8 @@ def _details(cls: type[Component], op: ir.Operation) -> dict[str, Any]:
     if cls is Loops:
         return {"program": read_loops(op).program}
     common = {f.name for f in fields(Component)}
-    return {f.name: _value(op.attributes[f.name]) for f in fields(cls) if f.name not in common}
+    names = [f.name for f in fields(cls) if f.name not in common and (f.default is MISSING or f.name in op.attributes)]
+    return {name: _value(op.attributes[name]) for name in names}
 
 
 def _value(attribute: ir.Attribute) -> int | str | tuple[Any, ...]:

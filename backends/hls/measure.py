@@ -71,6 +71,8 @@ class Measured:
         latency: cycles until the first frame was out.
         outside: cycles of a frame in which an input was not taken.
         area: of all components by estimate, those included that only join others.
+        slowest: the component with the slowest clock by estimate.
+        mhz: that clock.
     """
 
     frames: int
@@ -81,6 +83,8 @@ class Measured:
     queues: list[Queue]
     outside: float
     area: Area
+    slowest: str
+    mhz: float
 
     def to_json(self) -> dict[str, object]:
         """As plain data."""
@@ -122,6 +126,8 @@ class Measured:
             "cycles are of a frame: busy with its own work, starved of a beat, blocked by the reader of its result",
             f"estimated with FIFOs, forks and changes of beats: {sizes}; areas are for {FAMILY}, clocks for an ECP5",
         ]
+        if self.mhz < clock:
+            lines.append(f"{self.slowest} keeps the clock at {self.mhz:.0f} MHz by estimate, not {clock:g}")
         return "\n".join(lines)
 
 
@@ -144,6 +150,7 @@ def measure(design: Design, memories: Mapping[str, bytes], frames: int, seed: in
 def _read(design: Design, result: Simulation, frames: int) -> Measured:
     cycles = (result.cycles - result.latency) / frames
     total, parts = estimate_design(design, FAMILY)
+    slowest = max(parts, key=lambda name: parts[name].ns)
     layers = [_layer(design, c, result.streams, frames, cycles, parts[c.name]) for c in design.computing]
     readers = {source: c.name for c in design.components for source in c.sources}
     queues = [
@@ -152,7 +159,9 @@ def _read(design: Design, result: Simulation, frames: int) -> Measured:
         if isinstance(c, Fifo)
     ]
     outside = sum(result.streams[port.name].blocked for port in design.inputs) / frames
-    return Measured(frames, cycles, design.cycles, result.latency, layers, queues, outside, total.area)
+    return Measured(
+        frames, cycles, design.cycles, result.latency, layers, queues, outside, total.area, slowest, total.mhz
+    )
 
 
 def _layer(

@@ -54,7 +54,7 @@ def _linear(name: str) -> Component:
 
 def _requantize(name: str) -> Component:
     ports = (_port("in", 1, 5, bits=6),), (_port("out", 1, 5),)
-    return Requantize(name, ("in",), "", *ports, 3, "half-up", _NIBBLE, 5)
+    return Requantize(name, ("in",), "", *ports, 3, "half-up", _NIBBLE, 5, registers=1)
 
 
 def _fork(name: str) -> Component:

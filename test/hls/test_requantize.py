@@ -29,6 +29,8 @@ CASES: dict[str, tuple[tuple[int, ...], int, int, int, int, int, str, tuple[int,
     "wraps": ((4, 3), 1, 16, 8, 3, 2, "floor", (-(1 << 31), (1 << 31) - 1)),
     "wraps-by-sign": ((2, 5), 5, 16, 8, 1, 2, "half-away", (-(1 << 31), (1 << 31) - 1)),
     "power-of-two-times": ((4, 3), 1, 8, 16, 4, 1, "ceil", (-300, 200)),
+    "registered": ((5, 8), 4, 16, 8, 77, 13, "half-even", INT8),
+    "power-registered": ((3, 7), 7, 16, 8, 1, 7, "half-up", INT8),
     "constant": ((4, 3), 3, 8, 8, 1, 0, "floor", (200, 201)),
 }
 
@@ -41,7 +43,8 @@ def design() -> Design:
         shape, beat, bits, out_bits, multiplier, shift, rounding, clamp = case
         ports = (Port("in", bits, beat, shape),), (Port("out", out_bits, beat, shape),)
         label = f"requantize{number}"
-        components.append(Requantize(label, (name,), "model.py:1:0", *ports, shift, rounding, clamp, multiplier))
+        details = {"multiplier": multiplier, "registers": int("registered" in name)}
+        components.append(Requantize(label, (name,), "model.py:1:0", *ports, shift, rounding, clamp, **details))
         inputs.append(Port(name, bits, beat, shape))
         outputs.append(Sink(label, Port(name, out_bits, beat, shape)))
     return Design("stepwell_main", tuple(inputs), tuple(components), tuple(outputs))

@@ -107,6 +107,7 @@ CASES = [
     Case("linalg-to-stream", "integer", change("stream.linear", "1 : i64", "shift")),
     Case("numeric-to-stream", "perceptron", change("stream.linear", "1 : i64", "shift")),
     Case("balance", "integer", change("stream.linear", "1 : i64", "shift")),
+    Case("pipeline-components", "integer", change("stream.linear", "1 : i64", "shift")),
     Case("size-fifos", "integer", change("stream.linear", "1 : i64", "shift")),
     Case("bind-parameters", "integer", change("stream.linear", "1 : i64", "shift")),
 ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.backends.hls.components.base import Component
+from stepwell.backends.hls.components.pipelined import Pipelined
 from stepwell.backends.hls.components.rescale import Rescale
 from stepwell.support.widths import Range
 
@@ -15,8 +15,11 @@ Combine = Callable[[Circuit, Sequence[Wire]], Wire]
 
 
 @dataclass(frozen=True)
-class Pointwise(Component):
-    """``cast(clamp(round(wide >> shift)))`` of a wide result for each element; a beat takes a cycle, no parameters."""
+class Pointwise(Pipelined):
+    """``cast(clamp(round(wide >> shift)))`` of a wide result for each element; a beat takes a cycle, no parameters.
+
+    One more register may lie between rounding and clamp.
+    """
 
     shift: int
     rounding: str
@@ -33,7 +36,11 @@ class Pointwise(Component):
 
     @property
     def latency(self) -> int:
-        return 1 + self.registered
+        return 1 + self.registered + self.registers
+
+    @property
+    def most_registers(self) -> int:
+        return 1
 
     @property
     def registered(self) -> bool:
@@ -56,14 +63,19 @@ def pointwise_circuit(spec: Pointwise, combine: Combine) -> Circuit:
     advance = c.either(out_ready, c.negate(out_valid))
     valid = c.both(*valids) if len(valids) > 1 else valids[0]
     following = c.drive(c.register("wide_valid", 1), valid, advance) if spec.registered else valid
+
+    def hold(name: str, value: Wire) -> Wire:
+        return c.drive(c.register(name, value.width), value, advance, reset=False)
+
+    if spec.registers:
+        following = c.drive(c.register("rounded_valid", 1), following, advance)
     results = []
     for i in range(spec.output.beat):
         elements = [c.bits(wire, i * port.bits, port.bits) for wire, port in zip(data, spec.inputs, strict=True)]
         wide, rest = spec.rescale.trim(c, f"{i}", combine(c, elements))
         if spec.registered:
-            wide = c.drive(c.register(f"wide_{i}", wide.width), wide, advance, reset=False)
-        result = c.register(f"result_{i}", spec.output.bits)
-        results.append(c.drive(result, rest.circuit(c, f"{i}", wide), advance, reset=False))
+            wide = hold(f"wide_{i}", wide)
+        results.append(hold(f"result_{i}", rest.circuit(c, f"{i}", wide, hold if spec.registers else None)))
     c.drive(out_valid, following, advance)
     for i, port in enumerate(spec.inputs):
         others = valids[:i] + valids[i + 1 :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.components.base import Array
 from stepwell.support.fixed_point import scale_round
 from stepwell.support.widths import Range, signed_range, signed_width
+
+Hold = Callable[[str, Wire], Wire]
+"""From a register's name and what it takes to what it holds."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,13 @@ class Rescale:
         kept = circuit.bits(value, cut, value.width - cut)
         return kept, Rescale(self.shift - cut, self.rounding, self.clamp, self.bits)
 
-    def circuit(self, circuit: Circuit, name: str, value: Wire) -> Wire:
-        """The combinational circuit; ``name`` sets it apart from others in the module."""
-        return self._finish(circuit, name, self._round(circuit, value))
+    def circuit(self, circuit: Circuit, name: str, value: Wire, hold: Hold | None = None) -> Wire:
+        """The combinational circuit; ``name`` sets it apart from others in the module.
+
+        ``hold``: makes a register between rounding and what follows; without it there is none.
+        """
+        rounded = self._round(circuit, value)
+        return self._finish(circuit, name, hold(f"rounded_{name}", rounded) if hold else rounded)
 
     def _round(self, c: Circuit, value: Wire) -> Wire:
         shift = self.shift

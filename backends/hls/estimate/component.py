@@ -31,6 +31,11 @@ def estimate(component: Component, family: str) -> Estimate:
     return Estimate(estimate_area(operations, family), longest_path(operations))
 
 
+def path_of(component: Component) -> float:
+    """ns between two clock edges that its slowest path needs."""
+    return longest_path(read_operations(component.circuit().text()))
+
+
 def estimate_design(design: Design, family: str) -> tuple[Estimate, dict[str, Estimate]]:
     """Of all together, as slow as the slowest, and of each component by name."""
     parts = {component.name: estimate(component, family) for component in design.components}

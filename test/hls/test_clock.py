@@ -1,0 +1,64 @@
+"""Registers for a clock: estimated paths that fit, the same numbers, and which component is too slow."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import stepwell
+from stepwell.backends.hls.estimate.component import path_of
+from stepwell.backends.hls.passes.pipeline_components import PipelineComponents
+from stepwell.support.errors import UsageError
+
+
+class Gate(nn.Module):
+    """Products that are rounded to fewer bits, which takes long; the layer's few bits take less."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(x * self.layer(x))
+
+
+def compiled(clock: int) -> tuple[Any, torch.Tensor]:
+    network, x = Gate(), torch.linspace(-2, 2, 24).view(3, 8)
+    target = f"hls,parallelism=2x1,bits=12,weight-bits=2,rounding=half-even,clock={clock}"
+    return stepwell.compile(network, (x,), target=target, calibration=[(x,)]), x
+
+
+def test_a_faster_clock_costs_latency_and_no_cycles() -> None:
+    (slow, x), (fast, _) = compiled(50), compiled(105)
+    registers = [[getattr(c, "registers", 0) for c in f.runnable.design.computing] for f in (slow, fast)]
+    assert sum(registers[0]) == 0 < sum(registers[1])
+    assert all(path_of(component) <= 1000 / 105 for component in fast.runnable.design.components)
+    assert "limit" not in fast.report.notes["pipeline-components"]
+    assert torch.equal(slow(x), fast(x))
+    assert fast.runnable.design.cycles == slow.runnable.design.cycles
+    reports = [f.runnable.layer_report(5, 0) for f in (slow, fast)]
+    assert reports[1].data["cycles"] == reports[1].data["bound"]
+    assert reports[1].data["latency"] > reports[0].data["latency"]
+    assert "keeps the clock" not in reports[1].text
+
+
+def test_the_component_that_is_too_slow_is_named() -> None:
+    fast, _ = compiled(400)
+    limit = fast.report.notes["pipeline-components"]["limit"]
+    found = re.fullmatch(r"(\w+) at (\d+) of 400 MHz by estimate", limit)
+    assert found
+    paths = {component.name: path_of(component) for component in fast.runnable.design.components}
+    assert found[1] == max(paths, key=lambda name: paths[name])
+    assert int(found[2]) == round(1000 / max(paths.values()))
+    text = fast.runnable.layer_report(1, 0).text
+    assert f"{found[1]} keeps the clock at {found[2]} MHz by estimate, not 400" in text
+
+
+def test_a_clock_is_positive() -> None:
+    with pytest.raises(UsageError, match="option 'clock' of pass 'pipeline-components' is a positive number of MHz"):
+        PipelineComponents(0)
