@@ -221,11 +221,10 @@ class Datapath:
 
     def _delay(self, key: str, wire: Wire, cycles: int, *, reset: bool = False) -> Wire:
         """``wire`` as it was ``cycles`` cycles before."""
-        if cycles == 0:
-            return wire
-        name = f"{key}_{cycles}"
-        if name not in self.made:
-            before = self._delay(key, wire, cycles - 1, reset=reset)
-            register = self.c.register(f"{self.name}_{name}", wire.width)
-            self.made[name] = self.c.drive(register, before, self.c.constant(1, 1), reset=reset)
-        return self.made[name]
+        for cycle in range(1, cycles + 1):
+            name = f"{key}_{cycle}"
+            if name not in self.made:
+                register = self.c.register(f"{self.name}_{name}", wire.width)
+                self.made[name] = self.c.drive(register, wire, self.c.constant(1, 1), reset=reset)
+            wire = self.made[name]
+        return wire
