@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import ClassVar
@@ -55,6 +56,7 @@ class HlsBackend(Backend):
         "rate": "results per second at the clock, with the fewest multipliers",
         "simulator": "verilator (default), or interpreter: the bit-exact reference in numpy",
         "clock": "clock in MHz: registers are put in until it is met by estimate (default 100)",
+        "registers": "axi-lite: counters of frames, cycles and stalls, to be read by a processor (default: none)",
         "waves": "file that the simulator writes the signals of the last call to (FST); none by default",
         "bits": "width of inputs and of values between layers of a float model (default 8)",
         "weight-bits": "width of its weights (default: bits)",
@@ -65,6 +67,7 @@ class HlsBackend(Backend):
     def resolve(self, target: Target) -> Target:
         super().resolve(target)
         target.choice("simulator", ("verilator", "interpreter"), "verilator")
+        target.choice("registers", ("none", "axi-lite"), "none")
         if "waves" in target.options and target.get("simulator") == "interpreter":
             raise UsageError("option 'waves' of target 'hls' needs a simulator that has signals, not the interpreter")
         if target.integer("clock", 100) < 1:
@@ -105,7 +108,8 @@ class HlsBackend(Backend):
         return Pipeline([graph_stage(), tensor_stage(), Stage("hardware", "hardware", [*passes])])
 
     def emit(self, lowered: Lowered) -> Code:
-        design = describe(lowered.module.operation)
+        axi_lite = lowered.target.get("registers") == "axi-lite"
+        design = replace(describe(lowered.module.operation), axi_lite=axi_lite)
         names = design.parameters
         values = {name: lowered.parameters[name] for name in names}
         lowered.context.values_read.update(names)

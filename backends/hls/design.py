@@ -11,6 +11,7 @@ from typing import Any
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.components.base import Array, Component, Floats, Port, ScaledFloats
 from stepwell.backends.hls.components.registry import COMPONENTS
+from stepwell.backends.hls.register_file import RegisterFile
 from stepwell.support.errors import ArtifactError
 from stepwell.support.fixed_point import Format
 
@@ -28,12 +29,18 @@ class Sink:
 
 @dataclass(frozen=True)
 class Design:
-    """A dataflow graph; ``components`` stand in topological order. ``top`` is the name of the top module."""
+    """A dataflow graph; ``components`` stand in topological order.
+
+    Attributes:
+        top: name of the top module.
+        axi_lite: whether it has registers that are read over AXI4-Lite.
+    """
 
     top: str
     inputs: tuple[Port, ...]
     components: tuple[Component, ...]
     outputs: tuple[Sink, ...]
+    axi_lite: bool = False
 
     def to_json(self) -> str:
         """As text; :meth:`from_json` is the inverse."""
@@ -56,6 +63,7 @@ class Design:
                 tuple(_port(port) for port in data["inputs"]),
                 tuple(_component(entry) for entry in data["components"]),
                 tuple(Sink(sink["source"], _port(sink["port"])) for sink in data["outputs"]),
+                bool(data["axi_lite"]),
             )
         except (ValueError, KeyError, TypeError) as failure:
             raise ArtifactError(
@@ -68,7 +76,13 @@ class Design:
         Args:
             probed: whether the top shows valid and ready of all ``streams``, in bits of two more outputs.
         """
-        return [*(component.circuit() for component in self.components), self._top(probed=probed)]
+        registers = [self.register_file.circuit()] if self.axi_lite else []
+        return [*(component.circuit() for component in self.components), *registers, self._top(probed=probed)]
+
+    @property
+    def register_file(self) -> RegisterFile:
+        """The registers of ``axi_lite``."""
+        return RegisterFile(len(self.inputs), len(self.outputs), self.outputs[0].port.beats)
 
     def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
         """Contents of all initialised memories: file name -> words in hexadecimal."""
@@ -153,6 +167,9 @@ class Design:
                 data = top.concat([data, top.constant(0, padding)])
             top.output(f"{axis_out(sink.port.name)}_tdata", data)
             top.output(f"{axis_out(sink.port.name)}_tvalid", valid)
+        if self.axi_lite:
+            ends = [port.name for port in self.inputs], [sink.source for sink in self.outputs]
+            self.register_file.join(top, *([(streams[name][1], ready[name]) for name in names] for names in ends))
         if probed:
             top.output(PROBES[0], top.concat([streams[name][1] for name in self.streams]))
             top.output(PROBES[1], top.concat([ready[name] for name in self.streams]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stepwell.backends.hls.design import PROBES, Design, axis_in, axis_out
+from stepwell.backends.hls.register_file import INPUTS, PREFIX
 
 _TEMPLATE = """\
 // Drives @TOP@: beats from files, valid and ready at random where asked for, a count of cycles.
@@ -229,6 +230,8 @@ def testbench(design: Design, *, probed: bool) -> str:
         ready.append(f"  {prefix}_tready = ready[{o}];")
         sample.append(f"  out_valid[{o}] = {prefix}_tvalid;")
         sample.append(f"  get({prefix}_tdata, data[{o}].data(), outputs[{o}].bytes);")
+    if design.axi_lite:
+        drive += [f"  top.{PREFIX}_{name} = 0;" for name in INPUTS]
     text = _TEMPLATE
     for mark, value in (
         ("PROBE", _PROBE if probed else ""),

@@ -29,8 +29,8 @@ def files_beside(
     """
     names = list(sources)
     texts = {
-        "model.xdc": xdc(mhz),
-        "model.lpf": lpf(mhz),
+        "model.xdc": xdc(mhz, axi_lite=design.axi_lite),
+        "model.lpf": lpf(mhz, axi_lite=design.axi_lite),
         "Makefile": makefile(design.top),
         "bench.cpp": testbench(design, probed=False),
         "component.xml": component_xml(design, names, memories, version("stepwell")),

@@ -10,6 +10,7 @@ from stepwell.backends.hls.boundary import pack, storage
 from stepwell.backends.hls.components.base import Array, Port
 from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.files.signals import buses
+from stepwell.backends.hls.register_file import INPUTS, PREFIX
 
 _FRAMES = 2
 
@@ -29,6 +30,7 @@ TOP = "@TOP@"
 INPUTS = @INPUTS@
 OUTPUTS = @OUTPUTS@
 LIMIT = @LIMIT@
+IDLE = @IDLE@
 
 
 def beats(bus):
@@ -46,6 +48,8 @@ async def frames_give_their_results(dut):
     wanted = {bus: beats(bus) for bus in OUTPUTS}
     offered = dict.fromkeys(INPUTS, False)
     dut.rst.value = 1
+    for name in IDLE:
+        getattr(dut, name).value = 0
     for cycle in range(LIMIT):
         await FallingEdge(dut.clk)
         running = cycle >= 3
@@ -109,6 +113,7 @@ def cocotb_files(design: Design, parameters: Mapping[str, Array]) -> dict[str, s
         "TOP": design.top,
         "INPUTS": repr([bus.prefix for bus in known if bus.enters]),
         "OUTPUTS": repr([bus.prefix for bus in known if not bus.enters]),
+        "IDLE": repr([f"{PREFIX}_{name}" for name in INPUTS if design.axi_lite]),
         "LIMIT": str(10_000 + 20 * _FRAMES * design.cycles * len(design.components)),
     }
     text = _TEMPLATE

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from xml.etree import ElementTree as Tree
 
 from stepwell.backends.hls.design import Design
-from stepwell.backends.hls.files.signals import Bus, buses
+from stepwell.backends.hls.files.signals import buses, port_widths
+from stepwell.backends.hls.register_file import INPUTS, OUTPUTS, PREFIX, REGISTERS
 
 _SPACE = "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"
-_STREAM = {"vendor": "amba.com", "library": "AMBA4", "version": "r0p0_1"}
+_STREAM = {"vendor": "amba.com", "library": "AMBA4", "name": "AXI4Stream", "version": "r0p0_1"}
+_LITE = {"vendor": "amba.com", "library": "AMBA4", "name": "AXI4-Lite", "version": "r0p0_0"}
+_MAP = "registers"
 _SOURCES, _MEMORIES = "sources", "memories"
 
 
@@ -19,10 +22,15 @@ def component_xml(design: Design, sources: Sequence[str], memories: Sequence[str
     root = Tree.Element(_tag("component"))
     for name, text in {"vendor": "stepwell", "library": "generated", "name": design.top, "version": version}.items():
         _add(root, name, text)
-    known = buses(design)
     interfaces = _add(root, "busInterfaces")
-    for bus in known:
-        _interface(interfaces, bus)
+    for bus in buses(design):
+        ends = {end.upper(): f"{bus.prefix}_{end}" for end in ("tdata", "tvalid", "tready")}
+        _interface(interfaces, bus.prefix, _STREAM, ends, "slave" if bus.enters else "master")
+    if design.axi_lite:
+        ends = {name.upper(): f"{PREFIX}_{name}" for name in (*INPUTS, *OUTPUTS)}
+        side = _interface(interfaces, PREFIX, _LITE, ends, "slave")
+        Tree.SubElement(side, _tag("memoryMapRef"), {"memoryMapRef": _MAP})
+        _memory_map(_add(_add(root, "memoryMaps"), "memoryMap"))
     model = _add(root, "model")
     view = _add(_add(model, "views"), "view")
     _add(view, "name", "rtl")
@@ -34,8 +42,9 @@ def component_xml(design: Design, sources: Sequence[str], memories: Sequence[str
     for group in (_SOURCES, _MEMORIES):
         _add(_add(instance, "fileSetRef"), "localName", group)
     ports = _add(model, "ports")
-    _ports(ports, "in", {"clk": 1, "rst": 1, **{k: v for bus in known for k, v in bus.inputs.items()}})
-    _ports(ports, "out", {k: v for bus in known for k, v in bus.outputs.items()})
+    inputs, outputs = port_widths(design)
+    _ports(ports, "in", {"clk": 1, "rst": 1, **inputs})
+    _ports(ports, "out", outputs)
     sets = _add(root, "fileSets")
     _files(sets, _SOURCES, sources, "systemVerilogSource")
     _files(sets, _MEMORIES, memories, "user")
@@ -43,18 +52,38 @@ def component_xml(design: Design, sources: Sequence[str], memories: Sequence[str
     return Tree.tostring(root, "unicode", xml_declaration=True) + "\n"
 
 
-def _interface(parent: Tree.Element, bus: Bus) -> None:
+def _interface(
+    parent: Tree.Element, name: str, bus: Mapping[str, str], ends: Mapping[str, str], side: str
+) -> Tree.Element:
+    """A bus by names of its signals in the standard and here; gives the element of its ``side``."""
     interface = _add(parent, "busInterface")
-    _add(interface, "name", bus.prefix)
-    Tree.SubElement(interface, _tag("busType"), {**_STREAM, "name": "AXI4Stream"})
+    _add(interface, "name", name)
+    Tree.SubElement(interface, _tag("busType"), dict(bus))
     kind = _add(_add(interface, "abstractionTypes"), "abstractionType")
-    Tree.SubElement(kind, _tag("abstractionRef"), {**_STREAM, "name": "AXI4Stream_rtl"})
+    Tree.SubElement(kind, _tag("abstractionRef"), {**bus, "name": f"{bus['name']}_rtl"})
     maps = _add(kind, "portMaps")
-    for end in ("tdata", "tvalid", "tready"):
+    for logical, physical in ends.items():
         pair = _add(maps, "portMap")
-        _add(_add(pair, "logicalPort"), "name", end.upper())
-        _add(_add(pair, "physicalPort"), "name", f"{bus.prefix}_{end}")
-    _add(interface, "slave" if bus.enters else "master")
+        _add(_add(pair, "logicalPort"), "name", logical)
+        _add(_add(pair, "physicalPort"), "name", physical)
+    return _add(interface, side)
+
+
+def _memory_map(parent: Tree.Element) -> None:
+    """The registers of AXI4-Lite."""
+    _add(parent, "name", _MAP)
+    block = _add(parent, "addressBlock")
+    for name, text in {"name": _MAP, "baseAddress": "0", "range": f"{1 << INPUTS['araddr']}", "width": "32"}.items():
+        _add(block, name, text)
+    for number, register in enumerate(REGISTERS):
+        entry = _add(block, "register")
+        _add(entry, "name", register.name)
+        _add(entry, "description", register.text)
+        _add(entry, "addressOffset", f"{4 * number}")
+        _add(entry, "size", "32")
+        field = _add(entry, "field")
+        for name, text in {"name": "value", "bitOffset": "0", "bitWidth": "32", "access": register.access}.items():
+            _add(field, name, text)
 
 
 def _ports(parent: Tree.Element, direction: str, widths: dict[str, int]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from stepwell.backends.hls.components.base import Port
 from stepwell.backends.hls.design import Design, axis_in, axis_out
+from stepwell.backends.hls.register_file import INPUTS, OUTPUTS, PREFIX
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,16 @@ class Bus:
     @property
     def _backward(self) -> dict[str, int]:
         return {f"{self.prefix}_tready": 1}
+
+
+def port_widths(design: Design) -> tuple[dict[str, int], dict[str, int]]:
+    """All inputs and all outputs of the top module with their widths, but for clock and reset."""
+    inputs = {name: width for bus in buses(design) for name, width in bus.inputs.items()}
+    outputs = {name: width for bus in buses(design) for name, width in bus.outputs.items()}
+    if design.axi_lite:
+        inputs |= {f"{PREFIX}_{name}": width for name, width in INPUTS.items()}
+        outputs |= {f"{PREFIX}_{name}": width for name, width in OUTPUTS.items()}
+    return inputs, outputs
 
 
 def buses(design: Design) -> list[Bus]:

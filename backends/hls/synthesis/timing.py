@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stepwell.backends.hls.design import Design
-from stepwell.backends.hls.files.signals import buses
+from stepwell.backends.hls.files.signals import port_widths
 from stepwell.backends.hls.synthesis.synthesize import Netlist, synthesize
 from stepwell.backends.hls.tools import NEXTPNR
 
@@ -59,8 +59,7 @@ def place_and_route(design: Design, files: Mapping[str, bytes], seed: int = 1) -
 
 def frame(design: Design, name: str) -> str:
     """Verilog of a module around ``design`` that has a register at each of its ports, but for clock and reset."""
-    inputs = {name: width for bus in buses(design) for name, width in bus.inputs.items()}
-    outputs = {name: width for bus in buses(design) for name, width in bus.outputs.items()}
+    inputs, outputs = port_widths(design)
     ports = ["input clk", "input rst"]
     ports += [f"input [{width - 1}:0] {port}" for port, width in inputs.items()]
     ports += [f"output reg [{width - 1}:0] {port}" for port, width in outputs.items()]
