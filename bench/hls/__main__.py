@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.hls import components, estimates, loops, results
+from bench.hls import components, estimates, loops, networks, results
 from bench.hls.section import Section
 from bench.sections import update
 
@@ -22,7 +22,7 @@ compared with the bit-exact reference before anything is measured.
 """
 
 SECTIONS: dict[str, Section] = {
-    section.name: section for section in (components.SECTION, loops.SECTION, estimates.SECTION)
+    section.name: section for section in (components.SECTION, loops.SECTION, estimates.SECTION, networks.SECTION)
 }
 
 

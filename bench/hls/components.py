@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch import nn
+
 from bench import machine
 from bench.hls.measure import Case, Measured, measure
-from bench.hls.models import integer_linear
+from bench.hls.models import convolution, integer_linear, normalization, product, softmax
 from bench.hls.section import Section
 from bench.sections import table
 
-_TEXT = """8 bits in and out, one frame. *Last* is the cycle of the last result of the first frame, *steady* the cycles
-between frames back to back. Behind a number stands the library's, where it was measured with the same simulator and
-the same yosys; it streams its weights in, ours are in block RAM. LUT, FF, DSP and BRAM are those of
+_TEXT = """8 bits in and out (shares of softmax are unsigned and have a ninth), one frame. *Last* is the cycle of the last
+result of the first frame, *steady* the cycles between frames back to back. Behind a number stands the library's, where
+it was measured with the same simulator and the same yosys; of normalisation its group norm is quoted. It streams
+weights in; ours are in block RAM. Convolutions and matmuls have a component more here, which holds the results within 8
+bits. A matmul reads its right matrix before the first row of the left one, and the next one while it works: its last
+result is that much later, and its steady cycles are not. LUT, FF, DSP and BRAM are those of
 `synth_xilinx -family xcup`, then of `synth_ecp5`. The clock is nextpnr's on an ECP5 (LFE5U-85F, speed grade 6,
 one seed), with a register at every port. Only our side can be placed: the library's sources are not at hand.
 """
@@ -28,6 +33,11 @@ class Quoted:
     lut: int | None = None
     ff: int | None = None
     dsp: int | None = None
+
+
+def _fixed(make: Callable[[], tuple[nn.Module, tuple[Any, ...]]], parallelism: str) -> Case:
+    """A float model in 8 bits."""
+    return Case(make, f"bits=8,parallelism={parallelism}", lambda: [make()[1]])
 
 
 #: Row -> what to compile, and the library's figures.
@@ -44,6 +54,13 @@ ROWS: dict[str, tuple[Case, Quoted | None]] = {
         Case(lambda: integer_linear(1, 64, 64), "parallelism=8x8"),
         Quoted(72),
     ),
+    "convolution 8x8x4 to 4, 3x3, 144 multipliers": (_fixed(convolution, "36x4"), Quoted(169)),
+    "convolution 8x8x4 to 4, 3x3, 9 multipliers": (_fixed(convolution, "9x1"), Quoted(1443)),
+    "convolution 8x8x4 to 4, 3x3, 1 multiplier": (_fixed(convolution, "1x1"), Quoted(9631)),
+    "matmul 16x16x16, 64 multipliers": (_fixed(lambda: product(16), "8x8"), Quoted(73, 15038, 12582, 64)),
+    "matmul 32x32x32, 64 multipliers": (_fixed(lambda: product(32), "8x8"), Quoted(521)),
+    "softmax over 64, 4 at once": (_fixed(softmax, "4x4"), Quoted(43)),
+    "normalisation of 2 rows of 64, 4 at once": (_fixed(normalization, "4x4"), Quoted(86)),
 }
 
 

@@ -30,3 +30,43 @@ class IntegerLinear(torch.nn.Module):
 def integer_linear(rows: int, inner: int, outer: int) -> tuple[torch.nn.Module, tuple[Any, ...]]:
     """:class:`IntegerLinear` and an argument."""
     return IntegerLinear(inner, outer), (torch.zeros(rows, inner, dtype=torch.int8),)
+
+
+class _Between(torch.nn.Module):
+    """What ``inner`` gives, held between -1 and 1, so that the last numbers have 8 bits as the first ones do."""
+
+    def __init__(self, inner: torch.nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *args: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.hardtanh(self.inner(*args))
+
+
+class _Product(torch.nn.Module):
+    def forward(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        return left @ right
+
+
+def convolution() -> tuple[torch.nn.Module, tuple[Any, ...]]:
+    """3x3 taps with padding over 4 channels of 8 by 8 pixels, to 4 channels; its results have 8 bits."""
+    torch.manual_seed(0)
+    return _Between(torch.nn.Conv2d(4, 4, 3, padding=1)), (torch.rand(1, 4, 8, 8) - 0.5,)
+
+
+def product(size: int) -> tuple[torch.nn.Module, tuple[Any, ...]]:
+    """Two square matrices, both from outside; the results have 8 bits."""
+    torch.manual_seed(0)
+    return _Between(_Product()), (torch.rand(size, size) - 0.5, torch.rand(size, size) - 0.5)
+
+
+def softmax() -> tuple[torch.nn.Module, tuple[Any, ...]]:
+    """Over 64 numbers."""
+    torch.manual_seed(0)
+    return torch.nn.Softmax(-1), (torch.randn(1, 64),)
+
+
+def normalization() -> tuple[torch.nn.Module, tuple[Any, ...]]:
+    """Mean and variance of two rows of 64 numbers."""
+    torch.manual_seed(0)
+    return torch.nn.LayerNorm(64, elementwise_affine=False), (torch.randn(2, 64),)
