@@ -14,7 +14,7 @@ from bench.hls.models import convolution, integer_linear, normalization, product
 from bench.hls.section import Section
 from bench.sections import table
 
-_TEXT = """8 bits in and out (shares of softmax are unsigned and have a ninth), one frame. *Last* is the cycle of the last
+_TEXT = """8 bits in and out (shares of softmax are unsigned: nine), one frame. *Last* is the cycle of the last
 result of the first frame, *steady* the cycles between frames back to back. Behind a number stands the library's, where
 it was measured with the same simulator and the same yosys; of normalisation its group norm is quoted. It streams
 weights in; ours are in block RAM. Convolutions and matmuls have a component more here, which holds the results within 8

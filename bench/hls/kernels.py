@@ -18,6 +18,7 @@ class Kernel:
     Attributes:
         multiplications: in one run.
         published: cycles that Dynamatic's authors give for it, None where they give none.
+        spare: words at the end of the output that nothing writes.
     """
 
     text: str
@@ -26,6 +27,7 @@ class Kernel:
     multiplications: int
     reference: Callable[..., Array]
     published: int | None = None
+    spare: int = 0
 
 
 def _matmul(size: int, published: int | None = None) -> Kernel:
@@ -69,7 +71,7 @@ func.func @main(%x: {kind}, %h: {kind}, %y: memref<2xi32>) {{
   return
 }}
 """
-    return Kernel(text, ((taps,), (taps,)), (2,), taps, lambda x, h: np.array([x @ h[::-1], 0]), published)
+    return Kernel(text, ((taps,), (taps,)), (2,), taps, lambda x, h: np.array([x @ h[::-1], 0]), published, 1)
 
 
 def _convolution(size: int, filters: int) -> Kernel:

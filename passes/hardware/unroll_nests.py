@@ -73,9 +73,11 @@ class UnrollNests(Pass):
 
 
 def _may_jam(loop: ir.Operation) -> bool:
-    """Whether iterations of ``loop`` may run side by side through the loops inside: all that is written, they write to
-    elements of their own, or they add to elements in any order."""
-    return all(_has_own_elements(memory, loop) or _is_added_to(memory, loop) for memory in written_in([loop]))
+    """Whether iterations of ``loop`` may run side by side through the loops inside: they hand nothing on to each other,
+    and all that is written, they write to elements of their own, or they add to elements in any order."""
+    return not loop.results and all(
+        _has_own_elements(memory, loop) or _is_added_to(memory, loop) for memory in written_in([loop])
+    )
 
 
 def _has_own_elements(memory: ir.Value, loop: ir.Operation) -> bool:
@@ -107,8 +109,8 @@ def _is_added_to(memory: ir.Value, loop: ir.Operation) -> bool:
 
 
 def _is_parallel(loop: ir.Operation) -> bool:
-    """Whether its iterations write to different elements, side by side."""
-    return all(_has_own_elements(memory, loop) for memory in written_in([loop]))
+    """Whether its iterations hand nothing on and write to different elements, side by side."""
+    return not loop.results and all(_has_own_elements(memory, loop) for memory in written_in([loop]))
 
 
 def _best(loops: list[ir.Operation], nest: ir.Operation) -> ir.Operation | None:

@@ -88,6 +88,26 @@ def test_calls_back_to_back(block: tuple[Any, Any, list[Any]], traffic: Traffic)
         assert result.cycles - result.latency <= (len(inputs) - 1) * design.cycles * 1.02
 
 
+def test_budgets_of_a_block() -> None:
+    """Heads and rows have other sizes than what multiplies them: beats are cut between."""
+    torch.manual_seed(1)
+    model = Attention(16, 2)
+    with pytest.raises(stepwell.Error, match="a budget of 16 multipliers is too small: this model needs at least 17"):
+        compiled(model, (8, 16), "hls,multipliers=16")
+    designs = {}
+    for budget in (17, 40):
+        reference, samples = compiled(model, (8, 16), f"hls,bits=8,multipliers={budget},simulator=interpreter")
+        designs[budget] = reference.runnable.design
+        assert designs[budget].multipliers <= budget
+    assert designs[40].cycles <= designs[17].cycles // 4
+    hardware, _ = compiled(model, (8, 16), "hls,bits=8,multipliers=40")
+    for got, want in zip(hardware.run_all(samples), reference.run_all(samples), strict=True):
+        assert torch.equal(got, want)
+    cycles = hardware.cycles
+    hardware.run_all(samples[:2])
+    assert cycles - hardware.cycles <= (len(samples) - 2) * designs[40].cycles * 1.02
+
+
 def test_lint_finds_nothing(block: tuple[Any, Any, list[Any]]) -> None:
     runnable = block[0].runnable
     assert verilate.lint(runnable.design.top, runnable.simulator.sources) == ""

@@ -73,3 +73,31 @@ func.func @order(%x: memref<4xi32>, %y: memref<4xi32>) {
   }
   return
 }
+
+// -----
+
+// A loop that hands its sum on adds up; the copies of the loop around it share it.
+// CHECK-LABEL: func.func @carried
+// CHECK: affine.for %{{.*}} = 0 to 8 {
+// CHECK: affine.for %{{.*}} = 0 to 6 step 2 {
+// CHECK: affine.for %{{.*}} = 0 to 12 step 4 iter_args
+// CHECK-COUNT-8: arith.muli
+// CHECK-NOT: arith.muli
+// CHECK-COUNT-2: affine.store
+// CHECK-NOT: affine.store
+func.func @carried(%a: memref<8x12xi32>, %b: memref<12x6xi32>, %c: memref<8x6xi32>) {
+  %zero = arith.constant 0 : i32
+  affine.for %i = 0 to 8 {
+    affine.for %j = 0 to 6 {
+      %sum = affine.for %k = 0 to 12 iter_args(%s = %zero) -> i32 {
+        %0 = affine.load %a[%i, %k] : memref<8x12xi32>
+        %1 = affine.load %b[%k, %j] : memref<12x6xi32>
+        %2 = arith.muli %0, %1 : i32
+        %3 = arith.addi %s, %2 : i32
+        affine.yield %3 : i32
+      }
+      affine.store %sum, %c[%i, %j] : memref<8x6xi32>
+    }
+  }
+  return
+}
