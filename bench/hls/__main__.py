@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.hls import components, estimates, loops, networks, results
 from bench.hls.section import Section
@@ -36,22 +37,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"no section is called {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
-    for name in options.sections or SECTIONS:
-        section = SECTIONS[name]
-        _measure(section, options.rows, options.fresh)
-        found = {row: data for row in section.rows if (data := results.load(name, row)) is not None}
-        update(options.output, _HEAD, {name: section.text(found)}, list(SECTIONS))
+    for step in ("measured", "placed"):
+        for name in options.sections or SECTIONS:
+            section = SECTIONS[name]
+            _run(section, step, options.rows, options.fresh)
+            update(options.output, _HEAD, {name: _text(section)}, list(SECTIONS))
     print(f"wrote {options.output}", file=sys.stderr)
     return 0
 
 
-def _measure(section: Section, pattern: str, fresh: bool) -> None:
+def _run(section: Section, step: str, pattern: str, fresh: bool) -> None:
+    """Measure the rows of ``section`` that were not yet, or place them."""
     for row in section.rows:
-        if not re.search(pattern, row) or (not fresh and results.load(section.name, row) is not None):
+        if not re.search(pattern, row) or (not fresh and results.load(section.name, step, row) is not None):
             continue
         began = time.monotonic()
-        results.save(section.name, row, section.measure(row))
-        print(f"[{section.name}] {row} ({time.monotonic() - began:.0f} s)", file=sys.stderr, flush=True)
+        work = section.measure if step == "measured" else section.place
+        results.save(section.name, step, row, work(row))
+        print(f"[{section.name}] {row}: {step} ({time.monotonic() - began:.0f} s)", file=sys.stderr, flush=True)
+
+
+def _text(section: Section) -> str:
+    """The part of the page, with all that has been measured; says what has not."""
+    found: dict[str, dict[str, Any]] = {}
+    missing, unplaced = [], []
+    for row in section.rows:
+        data = results.load(section.name, "measured", row)
+        placed = results.load(section.name, "placed", row)
+        if data is None:
+            missing.append(row)
+            continue
+        found[row] = data if placed is None else {**data, "placed": placed}
+        unplaced += [row] if placed is None else []
+    notes = [
+        f"{what}: {'; '.join(rows)}."
+        for what, rows in (("Not measured yet", missing), ("Not synthesised and placed yet", unplaced))
+        if rows
+    ]
+    return "\n\n".join([section.text(found).rstrip(), *notes])
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from typing import Any
 from torch import nn
 
 from bench import machine
-from bench.hls.measure import Case, Measured, measure
+from bench.hls.measure import Case, Measured, measure, placed
 from bench.hls.models import convolution, integer_linear, normalization, product, softmax
+from bench.hls.placed import cells, head, read, reasons
 from bench.hls.section import Section
 from bench.sections import table
 
@@ -29,7 +30,7 @@ one seed), with a register at every port. Only our side can be placed: the libra
 class Quoted:
     """What was measured of the library: the cycle of the last result, and area for xcup; None where nothing was."""
 
-    last: int | None
+    last: int
     lut: int | None = None
     ff: int | None = None
     dsp: int | None = None
@@ -41,7 +42,7 @@ def _fixed(make: Callable[[], tuple[nn.Module, tuple[Any, ...]]], parallelism: s
 
 
 #: Row -> what to compile, and the library's figures.
-ROWS: dict[str, tuple[Case, Quoted | None]] = {
+ROWS: dict[str, tuple[Case, Quoted]] = {
     "linear 4 to 8, 16 multipliers": (
         Case(lambda: integer_linear(1, 4, 8), "parallelism=4x4"),
         Quoted(9, 2097, 2350, 16),
@@ -68,34 +69,27 @@ def _measure(row: str) -> dict[str, Any]:
     return measure(ROWS[row][0]).to_json()
 
 
+def _place(row: str) -> dict[str, Any]:
+    return placed(ROWS[row][0]).to_json()
+
+
 def _text(rows: Mapping[str, dict[str, Any]]) -> str:
-    head = ["", "last", "steady (bound)", "LUT", "FF", "DSP", "BRAM", "ECP5: LUT", "FF", "DSP", "BRAM", "MHz", "us"]
-    lines = [_cells(row, Measured.from_json(data), ROWS[row][1]) for row, data in rows.items() if row in ROWS]
-    return "\n".join(["## Components", "", _TEXT, machine.describe(), "", *table(head, lines)])
+    titles = ["", "last", "steady (bound)", *head(), "us"]
+    lines = [_cells(row, data, ROWS[row][1]) for row, data in rows.items()]
+    return "\n".join(["## Components", "", _TEXT, machine.describe(), "", *table(titles, lines), "", *reasons(rows)])
 
 
-def _cells(row: str, ours: Measured, quoted: Quoted | None) -> list[str]:
-    area, other = ours.xilinx, ours.ecp5
-    theirs = quoted or Quoted(None)
-    return [
-        row,
-        _beside(ours.first, theirs.last),
-        f"{ours.steady:.0f} ({ours.bound})",
-        _beside(area.lut, theirs.lut),
-        _beside(area.ff, theirs.ff),
-        _beside(area.dsp, theirs.dsp),
-        f"{area.bram:g}",
-        f"{other.lut}",
-        f"{other.ff}",
-        f"{other.dsp}",
-        f"{other.bram:g}",
-        f"{ours.mhz:.0f}",
-        f"{ours.steady / ours.mhz:.2f}",
-    ]
+def _cells(row: str, data: dict[str, Any], quoted: Quoted) -> list[str]:
+    ours, area = Measured.from_json(data), read(data)
+    sizes = cells(area)
+    for number, theirs in enumerate((quoted.lut, quoted.ff, quoted.dsp)):
+        sizes[number] = _beside(sizes[number], theirs)
+    time = f"{ours.steady / area.mhz:.2f}" if area and area.mhz else "-"
+    return [row, _beside(f"{ours.first}", quoted.last), f"{ours.steady:.0f} ({ours.bound})", *sizes, time]
 
 
-def _beside(ours: int, quoted: int | None) -> str:
-    return f"{ours}" if quoted is None else f"{ours}, {quoted}"
+def _beside(ours: str, quoted: int | None) -> str:
+    return ours if quoted is None else f"{ours}, {quoted}"
 
 
-SECTION = Section("components", list(ROWS), _measure, _text)
+SECTION = Section("components", list(ROWS), _measure, _text, _place)

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from bench import machine
-from bench.hls.measure import Case, measure
+from bench.hls.measure import Case, Measured, measure, placed
 from bench.hls.models import integer_linear
+from bench.hls.placed import Placed, head, read, reasons
 from bench.hls.section import Section
 from bench.sections import table
 
@@ -41,27 +42,33 @@ ROWS: dict[str, Case] = {
 
 
 def _measure(row: str) -> dict[str, Any]:
-    measured = measure(ROWS[row])
-    pairs: dict[str, list[float]] = {}
-    for family, guess, found in (
-        ("xilinx", measured.guesses["xilinx"], measured.xilinx),
-        ("ecp5", measured.guesses["ecp5"], measured.ecp5),
-    ):
-        for what in ("lut", "ff", "dsp", "bram"):
-            pairs[f"{family} {what}"] = [getattr(guess, what), getattr(found, what)]
-    pairs["ns"] = [measured.guessed_ns, 1000 / measured.mhz]
-    return pairs
+    return measure(ROWS[row]).to_json()
+
+
+def _place(row: str) -> dict[str, Any]:
+    return placed(ROWS[row]).to_json()
 
 
 def _text(rows: Mapping[str, dict[str, Any]]) -> str:
-    head = ["", "LUT", "FF", "DSP", "BRAM", "ECP5: LUT", "FF", "DSP", "BRAM", "ns"]
-    lines = [[row, *(_pair(*pair) for pair in data.values())] for row, data in rows.items() if row in ROWS]
-    return "\n".join(["## Estimates", "", _TEXT, machine.describe(), "", *table(head, lines)])
+    titles = ["", *head()[:-1], "ns"]
+    lines = [[row, *_cells(Measured.from_json(data), read(data))] for row, data in rows.items()]
+    return "\n".join(["## Estimates", "", _TEXT, machine.describe(), "", *table(titles, lines), "", *reasons(rows)])
 
 
-def _pair(guess: float, found: float) -> str:
+def _cells(ours: Measured, found: Placed | None) -> list[str]:
+    pairs = []
+    for family in ("xilinx", "ecp5"):
+        for what in ("lut", "ff", "dsp", "bram"):
+            guess = getattr(ours.guesses[family], what)
+            pairs.append(_pair(guess, getattr(getattr(found, family), what) if found else None))
+    return [*pairs, _pair(ours.guessed_ns, 1000 / found.mhz if found and found.mhz else None)]
+
+
+def _pair(guess: float, found: float | None) -> str:
+    if found is None:
+        return f"{guess:.3g}, -"
     off = f" ({guess / found - 1:+.0%})" if found else ""
     return f"{guess:.3g}, {found:.3g}{off}"
 
 
-SECTION = Section("estimates", list(ROWS), _measure, _text)
+SECTION = Section("estimates", list(ROWS), _measure, _text, _place)

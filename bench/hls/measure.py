@@ -1,4 +1,4 @@
-"""Compiles a model for the target ``hls``, runs its RTL, synthesises it: all numbers of a row."""
+"""Compiles a model for the target ``hls``, and runs or synthesises its RTL: all numbers of a row."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import numpy as np
 import torch
 
 import stepwell
+from bench.hls.placed import Placed, place
 from stepwell.backends.hls.boundary import storage
 from stepwell.backends.hls.components.base import Array
 from stepwell.backends.hls.estimate.component import estimate_design
 from stepwell.backends.hls.runnable import HlsRunnable
 from stepwell.backends.hls.simulate import Simulation
 from stepwell.backends.hls.synthesis.area import Area
-from stepwell.backends.hls.synthesis.synthesize import synthesize
-from stepwell.backends.hls.synthesis.timing import place_and_route
 from stepwell.support.parameter_file import open_file
 
 _FRAMES = 4
@@ -49,9 +48,6 @@ class Measured:
         first: cycles to the last beat of the first frame.
         steady: cycles between frames that come back to back.
         rate: simulated cycles a second.
-        xilinx, ecp5: areas.
-        mhz: clock on an ECP5.
-        slowest: where the path that sets it begins and ends.
         guesses: areas by family as estimated, and ``guessed_ns``: the longest path.
     """
 
@@ -61,10 +57,6 @@ class Measured:
     first: int
     steady: float
     rate: float
-    xilinx: Area
-    ecp5: Area
-    mhz: float
-    slowest: str
     guesses: dict[str, Area]
     guessed_ns: float
 
@@ -74,28 +66,23 @@ class Measured:
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> Measured:
-        """The inverse."""
-        areas = {family: Area(**data[family]) for family in ("xilinx", "ecp5")}
+        """The inverse; what was placed is none of it."""
         guesses = {family: Area(**area) for family, area in data["guesses"].items()}
-        return Measured(**{**data, **areas, "guesses": guesses})
+        return Measured(**{**{key: value for key, value in data.items() if key != "placed"}, "guesses": guesses})
 
 
 def measure(case: Case) -> Measured:
-    """All numbers of ``case``; the RTL must give the reference's integers."""
-    model, args = case.make()
+    """Cycles and estimates of ``case``; the RTL must give the reference's integers."""
     began = time.perf_counter()
-    calibration = {"calibration": case.samples()} if case.samples else {}
-    executable = stepwell.compile(model, args, target=f"hls,{case.options}", cache=False, **calibration)
+    executable = _compiled(case)
     seconds = time.perf_counter() - began
     runnable = executable.runnable
-    assert isinstance(runnable, HlsRunnable)
-    design, files = runnable.design, executable.code.files
+    design = runnable.design
     frames = _random_frames(runnable)
     _check(runnable, frames, open_file(executable.parameter_file))
     began = time.perf_counter()
     run = runnable.simulator.run(frames)
     rate = run.cycles / (time.perf_counter() - began)
-    ecp5, timing = place_and_route(design, files)
     guesses = {family: estimate_design(design, family)[0] for family in ("xilinx", "ecp5")}
     return Measured(
         seconds,
@@ -104,13 +91,23 @@ def measure(case: Case) -> Measured:
         run.latency,
         (run.cycles - run.latency) / (_FRAMES - 1),
         rate,
-        synthesize(design.top, files, "xilinx").total,
-        ecp5.total,
-        timing.mhz,
-        timing.through,
         {family: guess.area for family, guess in guesses.items()},
         guesses["ecp5"].ns,
     )
+
+
+def placed(case: Case) -> Placed:
+    """Area and clock of ``case``."""
+    executable = _compiled(case)
+    return place(executable.runnable.design, executable.code.files)
+
+
+def _compiled(case: Case) -> Any:
+    model, args = case.make()
+    calibration = {"calibration": case.samples()} if case.samples else {}
+    executable = stepwell.compile(model, args, target=f"hls,{case.options}", cache=False, **calibration)
+    assert isinstance(executable.runnable, HlsRunnable)
+    return executable
 
 
 def _random_frames(runnable: HlsRunnable) -> dict[str, Array]:

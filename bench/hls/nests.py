@@ -8,7 +8,7 @@ import numpy as np
 from torch_mlir import ir
 
 from bench.hls.kernels import Kernel, operands
-from bench.hls.placed import place
+from bench.hls.placed import Placed, place
 from stepwell.backends.hls.components.loops import Loops
 from stepwell.backends.hls.describe import describe
 from stepwell.backends.hls.design import Design
@@ -24,14 +24,13 @@ _FRAMES = 16
 
 
 def measure(kernel: Kernel, factors: tuple[int, int]) -> dict[str, Any]:
-    """Cycles, multipliers, area and clock; ``factors`` unroll loops that add up, and others."""
+    """Cycles and multipliers; ``factors`` unroll loops that add up, and others."""
     design = _design(kernel, factors)
     (component,) = design.components
     assert isinstance(component, Loops)
-    files = {name: text.encode() for name, text in generate(design).items()} | design.memory_files({})
     inputs = operands(kernel)
     frames = {port.name: np.stack([values] * _FRAMES) for port, values in zip(design.inputs, inputs, strict=True)}
-    simulator = Simulator(design, files)
+    simulator = Simulator(design, _files(design))
     run = simulator.run(frames)
     half = simulator.run({name: values[: _FRAMES // 2] for name, values in frames.items()})
     wanted = kernel.reference(*inputs).ravel()
@@ -43,8 +42,17 @@ def measure(kernel: Kernel, factors: tuple[int, int]) -> dict[str, Any]:
         "nests": cycles(component.program) + max(nest.depth for nest in component.program.nests),
         "last": run.latency,
         "steady": (run.cycles - half.cycles) / (_FRAMES // 2),
-        "placed": place(design, files).to_json(),
     }
+
+
+def placed(kernel: Kernel, factors: tuple[int, int]) -> Placed:
+    """Area and clock."""
+    design = _design(kernel, factors)
+    return place(design, _files(design))
+
+
+def _files(design: Design) -> dict[str, bytes]:
+    return {name: text.encode() for name, text in generate(design).items()} | design.memory_files({})
 
 
 def _design(kernel: Kernel, factors: tuple[int, int]) -> Design:

@@ -53,9 +53,19 @@ def head() -> list[str]:
     return ["LUT", "FF", "DSP", "BRAM", "ECP5: LUT", "FF", "DSP", "BRAM", "MHz"]
 
 
-def cells(placed: Placed) -> list[str]:
+def read(row: Mapping[str, Any]) -> Placed | None:
+    """What is known of a row; None where it has not been placed."""
+    return Placed.from_json(row["placed"]) if row.get("placed") else None
+
+
+def cells(placed: Placed | None) -> list[str]:
     """Both areas and the clock."""
-    areas = [
-        f"{value:g}" for area in (placed.xilinx, placed.ecp5) for value in (area.lut, area.ff, area.dsp, area.bram)
-    ]
-    return [*areas, f"{placed.mhz:.0f}" if placed.mhz else "-"]
+    if placed is None:
+        return ["-"] * len(head())
+    numbers = [n for area in (placed.xilinx, placed.ecp5) for n in (area.lut, area.ff, area.dsp, area.bram)]
+    return [*(f"{number:g}" for number in numbers), f"{placed.mhz:.0f}" if placed.mhz else "-"]
+
+
+def reasons(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Why rows have no clock although they were tried."""
+    return [f"- {row}: {placed.reason}" for row, data in rows.items() if (placed := read(data)) and placed.reason]

@@ -16,9 +16,12 @@ class Section:
         rows: their names.
         measure: the numbers of a row, as plain data.
         text: the section, from the rows that were measured.
+        place: area and clock of a row, which the text finds in it as ``placed`` once they are there; takes minutes, so
+            that it comes after all rows were measured.
     """
 
     name: str
     rows: Sequence[str]
     measure: Callable[[str], dict[str, Any]]
     text: Callable[[Mapping[str, dict[str, Any]]], str]
+    place: Callable[[str], dict[str, Any]]
