@@ -20,7 +20,7 @@ from stepwell.backends.hls.boundary import pack, unpack
 from stepwell.backends.hls.files.constraints import lpf, xdc
 from stepwell.backends.hls.files.vendor_script import vivado_tcl
 from stepwell.backends.hls.synthesis.bitstream import bitstream
-from stepwell.backends.hls.testbench import testbench
+from stepwell.backends.hls.testbench import testbench as bench_of
 from stepwell.support.errors import ToolError, UsageError
 
 _IPXACT = {"i": "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"}
@@ -148,7 +148,7 @@ def test_waveforms_need_a_simulator_with_signals() -> None:
 
 def test_a_program_without_waveforms_says_so(compiled: tuple[Any, Path], tmp_path: Path) -> None:
     simulator = compiled[0].runnable.simulator
-    program = verilate.simulation(simulator.design.top, simulator.sources, testbench(simulator.design, probed=False))
+    program = verilate.simulation(simulator.design.top, simulator.sources, bench_of(simulator.design, probed=False))
     (tmp_path / "in0.bin").write_bytes(b"")
     done = _run(str(program), ".", "0", "100", "100", "0", "1", "0", "a.fst", folder=tmp_path)
     assert (done.returncode, done.stderr) == (2, "built without waveforms\n")
