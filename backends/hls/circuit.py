@@ -6,7 +6,7 @@ hardware feeds back. One clock ``clk``; ``rst`` is synchronous and active high. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 
@@ -176,19 +176,25 @@ class Circuit:
         names, types = ", ".join(p.name for p in high_first), ", ".join(f"i{p.width}" for p in high_first)
         return self._op(f"comb.concat {names} : {types}", sum(p.width for p in parts))
 
-    def sum(self, terms: Sequence[Wire], width: int) -> Wire:
+    def sum(self, terms: Sequence[Wire], width: int, hold: Callable[[int, int, Wire], Wire] | None = None) -> Wire:
         """Balanced tree of additions of signed terms, modulo ``width``.
 
         Adders are as wide as what they have to hold. Yosys joins sums that can't overflow into one of many terms, which
         takes several times the look-up tables: the sign of each, read twice, keeps it from that.
+
+        ``hold``: what happens to each wire behind a level of the tree, by the levels before it and its place.
         """
         level = list(terms)
+        levels = 0
         while len(level) > 1:
             sums = []
             for left, right in zip(level[::2], level[1::2], strict=False):
                 bits = min(max(left.width, right.width) + 1, width)
                 sums.append(self.add(self.resize(left, bits), self.resize(right, bits)))
             level = sums + level[len(sums) * 2 :]
+            levels += 1
+            if hold:
+                level = [hold(levels, number, wire) for number, wire in enumerate(level)]
         return self.resize(level[0], width)
 
     def discard(self, name: str, value: Wire) -> None:

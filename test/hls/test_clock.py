@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from torch import nn
 import stepwell
 from stepwell.backends.hls.estimate.component import path_of
 from stepwell.backends.hls.passes.pipeline_components import PipelineComponents
+from stepwell.backends.hls.simulate import EAGER, Traffic
 from stepwell.support.errors import UsageError
 
 
@@ -62,3 +64,21 @@ def test_the_component_that_is_too_slow_is_named() -> None:
 def test_a_clock_is_positive() -> None:
     with pytest.raises(UsageError, match="option 'clock' of pass 'pipeline-components' is a positive number of MHz"):
         PipelineComponents(0)
+
+
+def test_adder_trees_take_registers_behind_their_levels() -> None:
+    torch.manual_seed(0)
+    network, x = nn.Sequential(nn.Linear(112, 4), nn.ReLU(), nn.Linear(4, 3)), torch.randn(2, 112)
+    slow, fast = (
+        stepwell.compile(network, (x,), target=f"hls,multipliers=60,clock={clock}", calibration=[(x,)])
+        for clock in (50, 100)
+    )
+    layers = [f.runnable.design.computing[0] for f in (slow, fast)]
+    assert path_of(layers[0]) > 1000 / 100 >= path_of(layers[1])
+    assert layers[1].latency == layers[0].latency + layers[1].registers
+    assert fast.runnable.layer_report(4, 0).data["cycles"] == fast.runnable.design.cycles
+    (port,) = fast.runnable.design.inputs
+    frames = {port.name: np.random.default_rng(0).integers(-128, 128, (5, *port.shape)).astype(np.int8)}
+    wanted = slow.runnable.simulator.run(frames).outputs
+    for traffic in (EAGER, Traffic(50, 50, 1), Traffic(90, 20, 2), Traffic(70, 70, 3, reset_at=30)):
+        np.testing.assert_array_equal(fast.runnable.simulator.run(frames, traffic).outputs, wanted)

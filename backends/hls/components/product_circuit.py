@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import partial
 
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.components.channels import elements_of, entering, leave, place, spread
@@ -126,8 +127,14 @@ class ProductCircuit(ABC):
                 product = c.multiply(value, element)
                 product = c.resize(product, min(product.width, width))
                 terms.append(self._delay(f"product_{o}_{i}", product, reset=False))
-            sums.append(c.sum(terms, width))
+            sums.append(c.sum(terms, width, partial(self._hold, f"level_{o}")))
         return sums
+
+    def _hold(self, name: str, level: int, number: int, wire: Wire) -> Wire:
+        """A wire of an adder tree, in a register behind some levels."""
+        if level not in self.spec.held_levels:
+            return wire
+        return self._delay(f"{name}_{level}_{number}", wire, reset=False)
 
     def _accumulate(
         self, sums: list[Wire], valid: Wire, first: Wire | None, column: Wire | None

@@ -9,13 +9,14 @@ from typing import Self
 
 import numpy as np
 
-from stepwell.backends.hls.components.base import Array, Component, divisors
+from stepwell.backends.hls.components.base import Array, divisors
+from stepwell.backends.hls.components.pipelined import Pipelined
 from stepwell.backends.hls.components.rescale import Rescale
 from stepwell.support.widths import Range
 
 
 @dataclass(frozen=True)
-class Products(Component):
+class Products(Pipelined):
     """``out[n] = cast(clamp(round((start[n] + sum_k in[k] * matrix[k, n]) >> shift)))`` for every row.
 
     The first input has the rows. ``unroll``: elements of a row, and columns that they meet, in every cycle. A row is
@@ -31,6 +32,21 @@ class Products(Component):
     clamp: Range
 
     @property
+    def levels(self) -> int:
+        """Of the tree that adds up products of one beat."""
+        return (self.unroll[0] - 1).bit_length()
+
+    @property
+    def most_registers(self) -> int:
+        return max(0, self.levels - 1)
+
+    @property
+    def held_levels(self) -> list[int]:
+        """Behind so many levels of the tree there is one of ``registers``; behind the last is one anyway."""
+        parts = self.registers + 1
+        return [part * self.levels // parts for part in range(1, parts)]
+
+    @property
     def parallelism(self) -> tuple[int, ...]:
         return self.unroll
 
@@ -41,7 +57,8 @@ class Products(Component):
         by_input, by_output = parallelism
         rows, *others = self.inputs
         outputs = (self.output.cut(by_output),)
-        return replace(self, unroll=(by_input, by_output), inputs=(rows.cut(by_input), *others), outputs=outputs)
+        made = replace(self, unroll=(by_input, by_output), inputs=(rows.cut(by_input), *others), outputs=outputs)
+        return replace(made, registers=min(made.registers, made.most_registers))
 
     @property
     def row_beats(self) -> int:
@@ -79,7 +96,7 @@ class Products(Component):
     @property
     def latency(self) -> int:
         """Registers between a row's last beat and its first result: operands, products, sum, accumulator, result."""
-        return self.fetching + 4
+        return self.fetching + 4 + self.registers
 
     def steps_of_rows(self) -> tuple[Array, Array]:
         """The step in which each beat of rows is taken, and the one that makes each beat of results."""
