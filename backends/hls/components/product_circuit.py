@@ -125,6 +125,8 @@ class ProductCircuit(ABC):
             for i, value in enumerate(values[lane : lane + by_input]):
                 element = c.bits(word, (o * by_input + i) * self.element_bits, self.element_bits)
                 product = c.multiply(value, element)
+                if product.width > width:
+                    c.discard(f"high_{o}_{i}", c.bits(product, width, product.width - width))
                 product = c.resize(product, min(product.width, width))
                 terms.append(self._delay(f"product_{o}_{i}", product, reset=False))
             sums.append(c.sum(terms, width, partial(self._hold, f"level_{o}")))

@@ -28,11 +28,11 @@
 // CHOICE: "stream.linear"
 // CHOICE-SAME: unroll = [1, 4]
 
-// 192 multiplications by 4, 96 by 2: faster ones take more look-up tables.
+// 192 multiplications by 2, 96 by 1: faster ones take more look-up tables.
 // LUTS: "stream.linear"
-// LUTS-SAME: unroll = [4, 1]
+// LUTS-SAME: unroll = [2, 1]
 // LUTS: "stream.linear"
-// LUTS-SAME: unroll = [1, 2]
+// LUTS-SAME: unroll = [1, 1]
 
 // NOTHING: unroll = [4, 4]
 // NOTHING: unroll = [4, 4]
