@@ -82,9 +82,9 @@ def test_things_that_are_no_model(tmp_path: Path) -> None:
         load_program(lambda x: x, (torch.ones(1),))
     with pytest.raises(UsageError, match="there is no file"):
         load_program(tmp_path / "none.pt2")
-    wrong = tmp_path / "model.onnx"
+    wrong = tmp_path / "model.tflite"
     wrong.touch()
-    with pytest.raises(UsageError, match=r"neither \.pt2 nor \.mlir"):
+    with pytest.raises(UsageError, match=r"neither \.pt2, \.onnx nor \.mlir"):
         load_program(wrong)
 
 
