@@ -50,8 +50,14 @@ def sign(op: ir.Operation) -> None:
     same_shape(op)
 
 
-def _ends(op: ir.Operation) -> Range:
+def read_ends(op: ir.Operation) -> Range:
+    """The attributes ``low`` and ``high`` of an operation."""
     low, high = (int(ir.IntegerAttr(op.attributes[name]).value) for name in ("low", "high"))
+    return low, high
+
+
+def _ends(op: ir.Operation) -> Range:
+    low, high = read_ends(op)
     if low > high:
         raise Violation(f"has low {low} above high {high}")
     return low, high

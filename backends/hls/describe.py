@@ -13,6 +13,7 @@ from stepwell.backends.hls.components.registry import COMPONENTS
 from stepwell.backends.hls.design import Design, Sink
 from stepwell.dialects import stream
 from stepwell.dialects.numeric_rules import read_format
+from stepwell.dialects.numeric_scale_rules import read_ends
 from stepwell.passes.hardware.loops.reader import read_loops
 from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
@@ -127,8 +128,7 @@ def _floats(op: ir.Operation) -> Floats | ScaledFloats | None:
         step = float(ir.FloatAttr(op.attributes["scale"]).value)
         if op.name == "stream.scaled_sink":
             return ScaledFloats(step)
-        low, high = (int(ir.IntegerAttr(op.attributes[name]).value) for name in ("low", "high"))
-        return ScaledFloats(step, _text(op, "way"), (low, high))
+        return ScaledFloats(step, _text(op, "way"), read_ends(op))
     kind = read_format(ir.TypeAttr(op.attributes["format"]).value) if "format" in op.attributes else None
     words = [_text(op, name) for name in ("rounding", "overflow") if name in op.attributes]
     return Floats(kind, *words) if kind is not None else None

@@ -10,6 +10,7 @@ from torch_mlir import ir
 from stepwell.backends.interpreter.element_types import element
 from stepwell.backends.interpreter.registry import Kernel, kernel
 from stepwell.dialects.numeric_rules import read_format
+from stepwell.dialects.numeric_scale_rules import read_ends
 from stepwell.support import fixed_point as fp
 from stepwell.support import scales
 from stepwell.support.fixed_point import Format
@@ -85,7 +86,7 @@ def _transpose(op: ir.Operation) -> Kernel:
 
 @kernel("numeric.quantize_scaled")
 def _quantize_scaled(op: ir.Operation) -> Kernel:
-    scale = Scale(_step(op), _word(op, "way"), _ends(op))
+    scale = Scale(_step(op), _word(op, "way"), read_ends(op))
     dtype = format_of(op.results[0]).dtype
     return lambda a: scales.quantize(a, scale).astype(dtype)
 
@@ -98,7 +99,7 @@ def _dequantize_scaled(op: ir.Operation) -> Kernel:
 
 @kernel("numeric.clamp")
 def _clamp(op: ir.Operation) -> Kernel:
-    ends, dtype = _ends(op), format_of(op.results[0]).dtype
+    ends, dtype = read_ends(op), format_of(op.results[0]).dtype
     return lambda a: scales.clamp(a, ends).astype(dtype)
 
 
@@ -110,8 +111,3 @@ def _sign(op: ir.Operation) -> Kernel:
 
 def _step(op: ir.Operation) -> float:
     return float(ir.FloatAttr(op.attributes["scale"]).value)
-
-
-def _ends(op: ir.Operation) -> tuple[int, int]:
-    low, high = (int(ir.IntegerAttr(op.attributes[name]).value) for name in ("low", "high"))
-    return low, high

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def _take_weights(graph: Any) -> ParameterStore:
     for tensor in weights:
         array = np.ascontiguousarray(numpy_helper.to_array(tensor))
         spec = TensorSpec(tensor.name, from_numpy(array.dtype), tuple(array.shape))
-        store.add(tensor.name, lambda array=array: array, spec)  # type: ignore[misc]
+        store.add(tensor.name, partial(np.asarray, array), spec)
         inputs.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
         graph.initializer.remove(tensor)
     del graph.input[:]

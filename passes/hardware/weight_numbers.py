@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch_mlir import ir
 
+from stepwell.dialects.numeric_scale_rules import read_ends
 from stepwell.passes.graph.torch_values import definition
 from stepwell.passes.hardware.fixed_values import format_of, word
 from stepwell.support import scales
@@ -68,7 +69,7 @@ def _quantize(op: ir.Operation) -> _Step:
 
 def _quantize_scaled(op: ir.Operation) -> _Step:
     step = float(ir.FloatAttr(op.attributes["scale"]).value)
-    scale = scales.Scale(step, word(op, "way"), _ends(op))
+    scale = scales.Scale(step, word(op, "way"), read_ends(op))
     dtype = format_of(op.results[0]).dtype
     return f"{step!r},{scale.way},{scale.ends[0]},{scale.ends[1]}", lambda a: scales.quantize(a, scale).astype(dtype)
 
@@ -79,7 +80,7 @@ def _reinterpret(op: ir.Operation) -> _Step:
 
 
 def _clamp(op: ir.Operation) -> _Step:
-    ends, dtype = _ends(op), format_of(op.results[0]).dtype
+    ends, dtype = read_ends(op), format_of(op.results[0]).dtype
     return f"{ends[0]},{ends[1]}", lambda values: scales.clamp(values, ends).astype(dtype)
 
 
@@ -96,11 +97,6 @@ def _transpose(op: ir.Operation) -> _Step:
 def _reshape(op: ir.Operation) -> _Step:
     shape = list(ir.RankedTensorType(op.results[0].type).shape)
     return f"shape{shape}", lambda values: values.reshape(shape)
-
-
-def _ends(op: ir.Operation) -> tuple[int, int]:
-    low, high = (int(ir.IntegerAttr(op.attributes[name]).value) for name in ("low", "high"))
-    return low, high
 
 
 def _text(kind: Format) -> str:

@@ -72,7 +72,9 @@ def test_a_graph_with_other_shapes_on_the_way_is_balanced() -> None:
 def test_the_smallest_budget_of_look_up_tables_is_named() -> None:
     with pytest.raises(stepwell.Error, match=r"a budget of 1 LUT is too small: this model needs at least \d+ by") as e:
         interpreted("luts=1")
-    least = int(re.search(r"at least (\d+)", str(e.value))[1])  # type: ignore[index]
+    found = re.search(r"at least (\d+)", str(e.value))
+    assert found is not None
+    least = int(found[1])
     assert f"write luts={least}, or more" in str(e.value)
     assert interpreted(f"luts={least}").runnable.design.multipliers == 2
     with pytest.raises(stepwell.Error, match=f"a budget of {least - 1} LUTs is too small"):

@@ -123,7 +123,8 @@ def test_design_survives_json(design: Design) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_reference_is_near_the_real_function(design: Design, name: str, seed: int) -> None:
     component, frames = CASES[name], frames_of(design, seed)[f"{name}-in"]
-    low, high = component.clamp  # type: ignore[attr-defined]
+    assert isinstance(component, (Softmax, Normalize))
+    low, high = component.clamp
     if isinstance(component, Softmax):
         frac = component.numbers.fraction - component.shift
         x = np.ldexp(frames.astype(np.float64), -component.frac)

@@ -181,14 +181,14 @@ class Component(ABC):
         """What the hardware computes, bit for bit: a frame of each input in and of each output out, signed integers."""
 
     @property
-    @abstractmethod
     def multipliers(self) -> int:
-        """Multipliers that work at once."""
+        """Multipliers that work at once; none by default."""
+        return 0
 
     @property
-    @abstractmethod
     def cycles(self) -> int:
-        """Cycles that a frame takes at least."""
+        """Cycles that a frame takes at least; by default the beats of the stream that has most."""
+        return max(port.beats for port in (*self.inputs, *self.outputs))
 
     @property
     def parallelism(self) -> tuple[int, ...]:

@@ -29,10 +29,6 @@ class Add(_Elementwise):
 
     kind: ClassVar[str] = "add"
 
-    @property
-    def multipliers(self) -> int:
-        return 0
-
     def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         left, right = (whole(frame) for frame in frames)
         return (self.rescale.reference(left + right),)

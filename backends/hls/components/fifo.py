@@ -37,14 +37,6 @@ class Fifo(Component):
         return 1 + (depth > _BLOCK_DEPTH and depth * width > _BLOCK_BITS)
 
     @property
-    def multipliers(self) -> int:
-        return 0
-
-    @property
-    def cycles(self) -> int:
-        return self.input.beats
-
-    @property
     def latency(self) -> int:
         return self.latency_of(self.depth, self.input.width)
 

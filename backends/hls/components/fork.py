@@ -22,14 +22,6 @@ class Fork(Component):
         return tuple(f"out{i}" for i in range(count))
 
     @property
-    def multipliers(self) -> int:
-        return 0
-
-    @property
-    def cycles(self) -> int:
-        return self.input.beats
-
-    @property
     def latency(self) -> int:
         return 0
 

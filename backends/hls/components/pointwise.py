@@ -31,10 +31,6 @@ class Pointwise(Pipelined):
         return Rescale(self.shift, self.rounding, self.clamp, self.output.bits)
 
     @property
-    def cycles(self) -> int:
-        return self.output.beats
-
-    @property
     def latency(self) -> int:
         return 1 + self.registered + self.registers
 

@@ -56,14 +56,6 @@ class Pool(Component):
         cut = super().spread(parallelism)
         return replace(cut, words=self.words * self.input.beat // beat)
 
-    @property
-    def multipliers(self) -> int:
-        return 0
-
-    @property
-    def cycles(self) -> int:
-        return self.input.beats
-
     def schedule(self) -> Schedule:
         takes = np.arange(self.input.beats)
         places = takes.reshape(-1, self.height, self.width, self.words)

@@ -33,14 +33,6 @@ class Reorder(Component):
         whole = self.order[-1] == len(self.order) - 1
         return super().choices() if whole else [(1,)]
 
-    @property
-    def multipliers(self) -> int:
-        return 0
-
-    @property
-    def cycles(self) -> int:
-        return self.input.beats
-
     def stages(self) -> tuple[Stage, ...]:
         beats = self.input.beats
         each = np.arange(beats)

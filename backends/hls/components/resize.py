@@ -46,14 +46,6 @@ class Resize(Component):
     wiring: ClassVar[bool] = True
 
     @property
-    def multipliers(self) -> int:
-        return 0
-
-    @property
-    def cycles(self) -> int:
-        return max(self.input.beats, self.output.beats)
-
-    @property
     def latency(self) -> int:
         return 0
 

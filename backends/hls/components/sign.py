@@ -20,10 +20,6 @@ class Sign(Pointwise):
     kind: ClassVar[str] = "sign"
 
     @property
-    def multipliers(self) -> int:
-        return 0
-
-    @property
     def registered(self) -> bool:
         return False
 

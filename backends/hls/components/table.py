@@ -35,14 +35,6 @@ class Table(Component):
         return Format(width, frac, bool(signed)), Format(out_width, out_frac, bool(out_signed))
 
     @property
-    def multipliers(self) -> int:
-        return 0
-
-    @property
-    def cycles(self) -> int:
-        return self.input.beats
-
-    @property
     def latency(self) -> int:
         return 1
 

@@ -37,14 +37,6 @@ class Weight(Component):
         return (self.weight,)
 
     @property
-    def multipliers(self) -> int:
-        return 0
-
-    @property
-    def cycles(self) -> int:
-        return self.output.beats
-
-    @property
     def latency(self) -> int:
         return 1
 

@@ -79,10 +79,6 @@ class Window(Component):
         return replace(self, inputs=(self.input.cut(come),), outputs=(self.output.cut(go),))
 
     @property
-    def multipliers(self) -> int:
-        return 0
-
-    @property
     def delay(self) -> int:
         """Steps from an image's first pixel to the end of its first window."""
         rows, columns = (

@@ -11,6 +11,7 @@ from torch_mlir import ir
 
 from stepwell.dialects import numeric
 from stepwell.passes.graph import torch_build as tb
+from stepwell.passes.graph.permutations import order_of
 from stepwell.passes.graph.prequantised.conversions import quantising_numbers
 from stepwell.passes.graph.prequantised.islands import (
     Islands,
@@ -21,7 +22,6 @@ from stepwell.passes.graph.prequantised.islands import (
     quantize_floats,
     read_integers,
 )
-from stepwell.passes.graph.prequantised.layout import order_of
 from stepwell.passes.graph.prequantised.products import product
 from stepwell.passes.graph.quantization.convolution import channel_column, exact_sums
 from stepwell.passes.graph.quantization.quantizer import fixed_format, fixed_tensor, is_f32, like

@@ -17,7 +17,7 @@ from stepwell.passes.graph.prequantised.islands import (
     quantize_floats,
     read_integers,
 )
-from stepwell.passes.graph.quantization.quantizer import fixed_format
+from stepwell.passes.graph.quantization.quantizer import fixed_format, is_f32
 from stepwell.support.fixed_point import smallest_format
 from stepwell.support.widths import Range
 
@@ -53,7 +53,7 @@ def dequantize(islands: Islands, op: ir.Operation) -> bool:
     """``dequantize_per_tensor`` of what was quantised here, or of a weight that is stored as integers."""
     value, *rest = op.operands
     numbers = quantising_numbers(rest)
-    if numbers is None or not _is_f32(op.results[0]):
+    if numbers is None or not is_f32(op.results[0]):
         return False
     step, zero_point, low, high = numbers
     source = islands.integers.get(value)
@@ -74,11 +74,6 @@ def quantising_numbers(operands: list[ir.Value]) -> tuple[Fraction, int, int, in
         return None
     zero_point, low, high = (int(number) for number in whole if number is not None)
     return Fraction(float(np.float32(scale))), zero_point, low, high
-
-
-def _is_f32(value: ir.Value) -> bool:
-    info = tb.tensor_info(value)
-    return info is not None and info.dtype == "f32"
 
 
 RULES: dict[str, Rule] = {

@@ -11,6 +11,7 @@ import numpy as np
 from torch_mlir import ir
 
 from stepwell.dialects import numeric
+from stepwell.dialects.numeric_scale_rules import read_ends
 from stepwell.passes.base import PassContext
 from stepwell.passes.graph import torch_build as tb
 from stepwell.passes.graph.quantization.quantizer import fixed_format, like
@@ -98,7 +99,7 @@ class Islands:
         self.rescalings.append(signed_width(ends))
         clamp = tb.defining(source.value, "numeric.clamp")
         if clamp is not None:
-            before = [int(ir.IntegerAttr(clamp.attributes[name]).value) for name in ("low", "high")]
+            before = read_ends(clamp)
             low, high = (int(end) for end in scale_round(before, multiplier, shift, rounding))
             source = Scaled(clamp.operands[0], source.step)
             ends = min(max(low, ends[0]), ends[1]), max(min(high, ends[1]), ends[0])

@@ -6,6 +6,7 @@ from torch_mlir import ir
 
 from stepwell.dialects import numeric
 from stepwell.passes.graph import torch_build as tb
+from stepwell.passes.graph.permutations import order_of
 from stepwell.passes.graph.prequantised.islands import Islands, Rule, integers, with_value
 from stepwell.passes.graph.quantization.quantizer import fixed_tensor
 
@@ -27,24 +28,6 @@ def reshape(islands: Islands, op: ir.Operation) -> bool:
         return False
     kind = fixed_tensor([size for size in info.shape if size is not None], source.kind)
     return islands.note(op, with_value(source, numeric.ReshapeOp(source.value, kind).output))
-
-
-def order_of(op: ir.Operation) -> list[int] | None:
-    """Where each dimension of the result comes from; None where that is not known."""
-    info = tb.tensor_info(op.results[0])
-    if info is None:
-        return None
-    rank = len(info.shape)
-    if op.name == "torch.aten.permute":
-        dims = tb.numbers(op.operands[1])
-        return None if dims is None or None in dims else [int(dim) % rank for dim in dims if dim is not None]
-    order = list(range(rank))
-    first, second = (tb.number(dim) for dim in op.operands[1:]) if len(op.operands) == 3 else (0, 1)
-    if first is None or second is None or rank < 2:
-        return order if op.name == "torch.aten.t" else None
-    a, b = int(first) % rank, int(second) % rank
-    order[a], order[b] = order[b], order[a]
-    return order
 
 
 RULES: dict[str, Rule] = {

@@ -8,6 +8,7 @@ from torch_mlir import ir
 
 from stepwell.dialects import numeric, stream
 from stepwell.passes.graph import torch_build as tb
+from stepwell.passes.graph.permutations import order_of
 from stepwell.passes.graph.quantization import pooling
 from stepwell.passes.graph.quantization.quantizer import Quantizer, Rule, fixed_format, fixed_tensor, like
 from stepwell.passes.graph.torch_values import tensor_type
@@ -26,7 +27,7 @@ def reshape(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
 
 def permute(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
     """Dimensions in another order."""
-    info, order = tb.tensor_info(op.operands[0]), _order(op)
+    info, order = tb.tensor_info(op.operands[0]), order_of(op)
     if info is None or order is None:
         return None
     numbers = quantizer.moved(op)
@@ -65,23 +66,6 @@ def divide(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
     """An average, or a number over a constant."""
     average = pooling.divide(quantizer, op)
     return scale(quantizer, op) if average is None else average
-
-
-def _order(op: ir.Operation) -> list[int] | None:
-    """The dimensions of the operand in the order of the result's."""
-    info = tb.tensor_info(op.operands[0])
-    if info is None:
-        return None
-    rank = len(info.shape)
-    if op.name == "torch.aten.permute":
-        given = tb.numbers(op.operands[1])
-        return None if given is None or None in given else [int(dim or 0) % rank for dim in given]
-    first, second = (tb.number(dim) for dim in op.operands[1:3]) if len(op.operands) > 1 else (0, 1)
-    if first is None or second is None or rank < 2:
-        return None
-    order = list(range(rank))
-    order[int(first)], order[int(second)] = order[int(second)], order[int(first)]
-    return order
 
 
 RULES: dict[str, Rule] = {

@@ -10,6 +10,7 @@ from typing import Any
 from torch_mlir import ir
 
 from stepwell.dialects import stream
+from stepwell.dialects.numeric_scale_rules import read_ends
 from stepwell.passes.graph.torch_values import definition
 from stepwell.passes.hardware.fixed_values import Ending, ending, format_of, refuse, static_shape
 from stepwell.passes.hardware.fixed_weights import FixedWeight
@@ -57,7 +58,7 @@ def clamp(converter: Converter, op: ir.Operation, end: Ending, beat: int | None)
         return _rescaled(converter, source, beat, last=op)
     shape = static_shape(op.results[0], op)
     beat = beat or converter.beat(shape, op)
-    return _requantize(converter, op, 1, replace(end, clamp=_ends(op)), beat)
+    return _requantize(converter, op, 1, replace(end, clamp=read_ends(op)), beat)
 
 
 _RESCALES = ("numeric.cast", "numeric.requantize")
@@ -73,7 +74,7 @@ def _rescaled(converter: Converter, op: ir.Operation, beat: int | None, last: ir
     low, high = (end * multiplier for end in format_of(op.operands[0]).range)
     end = ending(op, (low, high), max(0, shift))
     if last is not None:
-        low, high = _ends(last)
+        low, high = read_ends(last)
         ends = max(low, end.clamp[0]), min(high, end.clamp[1])
         end = replace(end, kind=format_of(last.results[0]), clamp=ends)
     shape = static_shape(op.results[0], op)
@@ -97,11 +98,6 @@ def _requantize(converter: Converter, op: ir.Operation, multiplier: int, end: En
         **rescale_attributes(end),
         output=stream_of(end, beat, static_shape(op.results[0], op), converter.order(op.results[0])),
     ).output
-
-
-def _ends(op: ir.Operation) -> tuple[int, int]:
-    low, high = (int(ir.IntegerAttr(op.attributes[name]).value) for name in ("low", "high"))
-    return low, high
 
 
 def _pointwise(kind: Any, converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
