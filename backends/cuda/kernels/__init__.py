@@ -1,0 +1,1 @@
+"""Kernel families built from Python: one file a family, with the dataclass of its schedule."""
