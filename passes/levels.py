@@ -62,7 +62,7 @@ LEVELS: dict[str, Level] = {
         Level(
             "kernel",
             "kernels for an accelerator beside the host code that launches them",
-            _COMMON | {"memref", "affine", "scf", "vector", "gpu"},
+            _COMMON | {"memref", "affine", "scf", "vector", "gpu", "nvgpu", "nvvm", "llvm"},
             forbidden=frozenset({"gpu.launch"}),
             tensors=False,
         ),

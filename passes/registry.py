@@ -79,6 +79,8 @@ PASSES: dict[str, str | type[Pass]] = {
     "flatten-elementwise": "stepwell.passes.buffer.flatten_elementwise:FlattenElementwise",
     "gpu-to-loops": "stepwell.passes.buffer.gpu_to_loops:GpuToLoops",
     "map-to-gpu": "stepwell.passes.buffer.map_to_gpu:MapToGpu",
+    "lower-kernels": "stepwell.backends.cuda.passes.lower_kernels:LowerKernels",
+    "outline-kernels": "stepwell.passes.tensor.outline_kernels:OutlineKernels",
     "plan-launches": "stepwell.passes.buffer.plan_launches:PlanLaunches",
     "instrument": "stepwell.passes.buffer.instrument:Instrument",
     "lower-assert": "stepwell.passes.buffer.lower_assert:LowerAssert",

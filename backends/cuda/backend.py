@@ -10,7 +10,6 @@ from typing import ClassVar
 from torch_mlir import ir
 
 from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnable
-from stepwell.backends.cuda.operators import ELEMENTWISE
 from stepwell.backends.cuda.pipeline import cuda_pipeline
 from stepwell.backends.cuda.plan import Plan
 from stepwell.backends.cuda.ptx import PTX_VERSIONS, generate_ptx
@@ -30,7 +29,7 @@ class CudaBackend(Backend):
     """Compiles without a GPU; running needs NVIDIA's driver."""
 
     name: ClassVar[str] = "cuda"
-    summary: ClassVar[str] = "PTX and cubin for NVIDIA GPUs (chains of elementwise operators)"
+    summary: ClassVar[str] = "PTX and cubin for NVIDIA GPUs"
     options: ClassVar[Mapping[str, str]] = {
         "arch": f"the architecture: {', '.join(PTX_VERSIONS)} (default sm_90a)",
         "threads": "threads of a block, a multiple of 32 (default 256)",
@@ -48,10 +47,10 @@ class CudaBackend(Backend):
         return Target(self.name, arch=arch, fp=fp, threads=threads)
 
     def capabilities(self, target: Target) -> Capabilities:
-        return Capabilities(_DTYPES, operators=ELEMENTWISE, states=False)
+        return Capabilities(_DTYPES, states=False)
 
     def pipeline(self, target: Target) -> Pipeline:
-        return cuda_pipeline(target.get("fp", "contract"), target.integer("threads", 256))
+        return cuda_pipeline(target.get("fp", "contract"), target.get("arch", "sm_90a"), target.integer("threads", 256))
 
     def emit(self, lowered: Lowered) -> Code:
         attributes = lowered.module.operation.attributes

@@ -26,8 +26,8 @@ _SHARED_LIMIT = 227 * 1024
 _OPERAND = 64
 """Rows of the left matrix in one ``wgmma``."""
 
-Epilogue = Callable[[Sequence[ir.Value], Word, Word], Sequence[ir.Value]]
-"""From f32 sums at (row, column), (row, column + 1) to what is stored there."""
+Epilogue = Callable[[Sequence[ir.Value], Word, Word, Word], Sequence[ir.Value]]
+"""From sums of (batch, row, column) and (batch, row, column + 1) to what is stored there; beyond an edge for nothing."""
 
 
 @dataclass(frozen=True)
@@ -106,25 +106,40 @@ class WgmmaProblem:
     right_transposed: bool = False
 
 
-def build_gemm(name: str, problem: WgmmaProblem, schedule: WgmmaSchedule, epilogue: Epilogue | None = None) -> None:
-    """The kernel ``name(left map, right map, result map, M, N, K, batch)`` at the insertion point, in a ``gpu.module``.
+def build_gemm(
+    name: str,
+    problem: WgmmaProblem,
+    schedule: WgmmaSchedule,
+    epilogue: Callable[[Sequence[ir.Value]], Epilogue] | None = None,
+    extra: Sequence[ir.Type] = (),
+) -> None:
+    """The kernel ``name(left map, right map, result map, M, N, K, batch, ...)`` at the insertion point, in a ``gpu.module``.
 
     The maps are tensor maps of three dimensions (innermost, outer, batch) in global memory, with boxes of 128 bytes
     by: rows of the block (64 where transposed) on the left, columns (64 where not transposed) by share of the cluster
     on the right, 64 rows of the result.
+
+    Args:
+        epilogue: makes the epilogue from the kernel's ``extra`` arguments.
     """
     schedule.check()
     pointer = ir.Type.parse("!llvm.ptr")
     i32 = ir.IntegerType.get_signless(32)
-    kind = ir.FunctionType.get([pointer] * 3 + [i32] * 4, [])
+    kind = ir.FunctionType.get([pointer] * 3 + [i32] * 4 + list(extra), [])
     function = gpu.GPUFuncOp(kind, name, kernel=True, known_block_size=[schedule.threads, 1, 1])
     function.operation.attributes["nvvm.minctasm"] = ir.IntegerAttr.get(i32, 1)
     if schedule.cluster > 1:
         function.operation.attributes["known_cluster_size"] = ir.DenseI32ArrayAttr.get([schedule.cluster, 1, 1])
     entry = function.add_entry_block()
     with ir.InsertionPoint(entry):
-        _Gemm(problem, schedule, epilogue or (lambda sums, row, column: sums), list(entry.arguments)).build()
+        arguments = list(entry.arguments)
+        made = _store_sums if epilogue is None else epilogue(arguments[7:])
+        _Gemm(problem, schedule, made, arguments[:7]).build()
         gpu.return_([])
+
+
+def _store_sums(sums: Sequence[ir.Value], batch: Word, row: Word, column: Word) -> Sequence[ir.Value]:
+    return sums
 
 
 class _Gemm:
@@ -178,7 +193,9 @@ class _Gemm:
 
     # -- tiles --------------------------------------------------------------------------------------------------------
 
-    def _tiles(self, carried: Sequence[ir.Value], body: Callable[[_Tile, Sequence[ir.Value]], Sequence[ir.Value]]) -> None:
+    def _tiles(
+        self, carried: Sequence[ir.Value], body: Callable[[_Tile, Sequence[ir.Value]], Sequence[ir.Value]]
+    ) -> None:
         """A loop over the tiles of this block."""
         s = self.schedule
         high = s.rows * s.cluster
@@ -290,9 +307,7 @@ class _Gemm:
         self._tiles([word(0).value, word(0).value], tile)
         when(lane.is_equal(0), lambda: isa.copies_wait_read(0))
 
-    def _multiply(
-        self, held: Sequence[ir.Value], stage: Word, rows: int, *, fresh: bool = False
-    ) -> list[ir.Value]:
+    def _multiply(self, held: Sequence[ir.Value], stage: Word, rows: int, *, fresh: bool = False) -> list[ir.Value]:
         """Add the products of one stage, 16 deep at a time, for each 64 rows of this warpgroup; ``fresh`` to nothing."""
         s, p = self.schedule, self.problem
         left = self.base + stage * s.left_bytes + self.group * (rows * ROW_BYTES)
@@ -357,7 +372,7 @@ class _Gemm:
                             place = (part * 8 + sixteen * 2 + eight) * 4 + half * 2
                             pair = [llvm.extractvalue(ir.F32Type.get(), sums, [place + i]) for i in range(2)]
                             column = at.column + (part * 64 + sixteen * 16 + eight * 8) + own_column
-                            pair = list(self.epilogue(pair, first + own_row + half * 8, column))
+                            pair = list(self.epilogue(pair, at.batch, first + own_row + half * 8, column))
                             words.append(isa.pack_halves(pair[0], pair[1], self.result_type))
                     isa.store_matrices(address + buffer + (((chunk + sixteen * 2) ^ turned) << 4), words)
                 isa.fence_async()

@@ -80,9 +80,7 @@ def barrier_init(barrier: Word, arrivals: int) -> None:
 
 def barrier_expect(barrier: Word, size: Operand) -> None:
     """Arrive, and let the phase wait for ``size`` bytes by the copy engine."""
-    ptx(
-        "mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], $1;", "r,r,~{memory}", [barrier.value, word(size).value]
-    )
+    ptx("mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], $1;", "r,r,~{memory}", [barrier.value, word(size).value])
 
 
 def barrier_arrive(barrier: Word) -> None:
@@ -93,8 +91,7 @@ def barrier_arrive(barrier: Word) -> None:
 def barrier_arrive_at(barrier: Word, rank: Operand) -> None:
     """Arrive at the barrier at the same place in block ``rank`` of the cluster."""
     ptx(
-        "{ .reg .b32 there; mapa.shared::cluster.u32 there, $0, $1; "
-        "mbarrier.arrive.shared::cluster.b64 _, [there]; }",
+        "{ .reg .b32 there; mapa.shared::cluster.u32 there, $0, $1; mbarrier.arrive.shared::cluster.b64 _, [there]; }",
         "r,r,~{memory}",
         [barrier.value, word(rank).value],
     )

@@ -1,0 +1,325 @@
+"""Single elements of the tensors in a kernel's function, computed where they are needed from the buffers it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from torch_mlir import ir
+from torch_mlir.dialects import arith, linalg, memref, scf
+
+from stepwell.backends.cuda.kernels import index as ix
+from stepwell.backends.cuda.kernels.index import Index
+from stepwell.passes.tensor.structured import input_count, is_structured, loops_of
+from stepwell.support.errors import PassError
+from stepwell.support.locations import describe_location
+
+
+class Elements:
+    """Builds elements at the insertion point.
+
+    Args:
+        values: what stands for the arguments of the function: buffers for tensors, scalars for scalars.
+        known: elements that are there already, for tensors that the kernel computes in its own way.
+    """
+
+    def __init__(
+        self,
+        values: Mapping[ir.Value, ir.Value],
+        known: Mapping[ir.Value, Callable[[Sequence[Index]], ir.Value]] | None = None,
+    ) -> None:
+        self._values = dict(values)
+        self._known = dict(known or {})
+
+    def element(self, tensor: ir.Value, indices: Sequence[Index]) -> ir.Value:
+        """The element of ``tensor`` at ``indices``."""
+        if tensor in self._known:
+            return self._known[tensor](indices)
+        if tensor in self._values:
+            return memref.load(self._values[tensor], [ix.value(index) for index in indices])
+        op = tensor.owner.operation
+        build = _ELEMENTS.get(op.name)
+        if build is not None:
+            return build(self, op, indices)
+        if is_structured(op):
+            return self._structured(op, ir.OpResult(tensor).result_number, indices)
+        raise PassError(
+            f"a GPU kernel has no way to compute elements of '{op.name}'", where=describe_location(op.location)
+        )
+
+    def scalar(self, outside: ir.Value) -> ir.Value:
+        """What stands for a scalar of the function."""
+        if outside in self._values:
+            return self._values[outside]
+        op = outside.owner.operation
+        copy = _copy(op, [self.scalar(operand) for operand in op.operands])
+        self._values[outside] = copy.results[0]
+        return copy.results[0]
+
+    def sizes(self, tensor: ir.Value) -> list[Index]:
+        """The sizes of a tensor of the function."""
+        if tensor in self._values:
+            return ix.sizes_of(self._values[tensor])
+        kind = ir.RankedTensorType(tensor.type)
+        if kind.has_static_shape:
+            return [int(size) for size in kind.shape]
+        return _sizes(self, tensor.owner.operation, ir.OpResult(tensor).result_number)
+
+    def body(self, block: ir.Block, arguments: Sequence[ir.Value], dims: Sequence[Index]) -> list[ir.Value]:
+        """A copy of the body of a structured operation; gives what it yields."""
+        inner = dict(zip(block.arguments, arguments, strict=True))
+        *ops, end = [op.operation for op in block.operations]
+        for op in ops:
+            self._inner(op, inner, dims)
+        return [inner[value] if value in inner else self.scalar(value) for value in end.operands]
+
+    def _inner(self, op: ir.Operation, inner: dict[ir.Value, ir.Value], dims: Sequence[Index]) -> None:
+        def get(value: ir.Value) -> ir.Value:
+            return inner[value] if value in inner else self.scalar(value)
+
+        if op.name == "linalg.index":
+            inner[op.results[0]] = ix.value(dims[ir.IntegerAttr(op.attributes["dim"]).value])
+        elif op.name == "tensor.extract":
+            inner[op.results[0]] = self.element(op.operands[0], [get(value) for value in list(op.operands)[1:]])
+        elif op.name == "tensor.dim":
+            sizes = self.sizes(op.operands[0])
+            axis = ir.IntegerAttr(op.operands[1].owner.attributes["value"]).value
+            inner[op.results[0]] = ix.value(sizes[axis])
+        elif op.regions:
+            self._nested(op, inner, dims, get)
+        else:
+            copy = _copy(op, [get(operand) for operand in op.operands])
+            inner.update(zip(op.results, copy.results, strict=True))
+
+    def _nested(
+        self,
+        op: ir.Operation,
+        inner: dict[ir.Value, ir.Value],
+        dims: Sequence[Index],
+        get: Callable[[ir.Value], ir.Value],
+    ) -> None:
+        if op.name != "scf.if":
+            raise PassError(f"a GPU kernel has no way to run '{op.name}'", where=describe_location(op.location))
+        made = scf.IfOp(get(op.operands[0]), [result.type for result in op.results], has_else=len(op.regions[1].blocks) > 0)
+        for old, new in zip(op.regions, made.operation.regions, strict=True):
+            for block in old.blocks:
+                with ir.InsertionPoint(new.blocks[0]):
+                    branch = Elements(self._values, self._known)
+                    local = dict(inner)
+                    *ops, end = [one.operation for one in block.operations]
+                    for one in ops:
+                        branch._inner(one, local, dims)
+                    scf.YieldOp([local[v] if v in local else branch.scalar(v) for v in end.operands])
+        inner.update(zip(op.results, made.operation.results, strict=True))
+
+    def _structured(self, op: ir.Operation, number: int, indices: Sequence[Index]) -> ir.Value:
+        """One result of a structured operation; what it reduces over becomes loops."""
+        maps = [ir.AffineMapAttr(attribute).value for attribute in linalg.get_indexing_maps(op)]
+        inputs = input_count(op)
+        dims: list[Index | None] = [None] * maps[0].n_dims
+        for expression, index in zip(maps[inputs + number].results, indices, strict=True):
+            if isinstance(expression, ir.AffineDimExpr):
+                dims[expression.position] = index
+        missing = [dim for dim, index in enumerate(dims) if index is None]
+        start = op.operands[inputs + number]
+
+        def term(place: Sequence[Index], total: ir.Value | None) -> ir.Value:
+            arguments = []
+            for position, operand in enumerate(op.operands):
+                if position >= inputs:
+                    arguments.append(total if position == inputs + number and total is not None else _unread(operand))
+                elif isinstance(operand.type, ir.ShapedType):
+                    arguments.append(
+                        self.element(operand, [ix.affine(e, place) for e in maps[position].results])
+                    )
+                else:
+                    arguments.append(self.scalar(operand))
+            return self.body(op.regions[0].blocks[0], arguments, place)[number]
+
+        if not missing:
+            place = [index for index in dims if index is not None]
+            reads = any(True for _ in op.regions[0].blocks[0].arguments[inputs + number].uses)
+            return term(place, self.element(start, indices) if reads else None)
+        extents = _extents(self, op, maps)
+        return self._loops(missing, extents, dims, self.element(start, indices), term)
+
+    def _loops(
+        self,
+        missing: Sequence[int],
+        extents: Sequence[Index],
+        dims: Sequence[Index | None],
+        start: ir.Value,
+        term: Callable[[Sequence[Index], ir.Value], ir.Value],
+    ) -> ir.Value:
+        first, *rest = missing
+        made = scf.ForOp(ix.value(0), ix.value(extents[first]), ix.value(1), [start])
+        with ir.InsertionPoint(made.body):
+            inner = list(dims)
+            inner[first] = made.induction_variable
+            saved = dict(self._values)
+            if rest:
+                total = self._loops(rest, extents, inner, made.inner_iter_args[0], term)
+            else:
+                total = term([index for index in inner if index is not None], made.inner_iter_args[0])
+            self._values = saved  # scalars copied inside are not seen outside
+            scf.YieldOp([total])
+        return made.results[0]
+
+
+def _copy(op: ir.Operation, operands: Sequence[ir.Value]) -> ir.Operation:
+    copy = op.clone(ir.InsertionPoint.current).operation
+    for position, operand in enumerate(operands):
+        copy.operands[position] = operand
+    return copy
+
+
+def _extents(elements: Elements, op: ir.Operation, maps: Sequence[ir.AffineMap]) -> list[Index]:
+    """The size of each dimension of the iteration space."""
+    known = [loop.size for loop in loops_of(op)]
+    extents: list[Index | None] = list(known)
+    for operand, map_ in zip(op.operands, maps, strict=True):
+        for axis, expression in enumerate(map_.results):
+            if isinstance(expression, ir.AffineDimExpr) and extents[expression.position] is None:
+                extents[expression.position] = elements.sizes(operand)[axis]
+    if any(extent is None for extent in extents):
+        raise PassError("a loop's length follows from no operand", where=describe_location(op.location))
+    return [extent for extent in extents if extent is not None]
+
+
+def _unread(operand: ir.Value) -> ir.Value:
+    """A number in place of one that a body does not read."""
+    element = ir.ShapedType(operand.type).element_type
+    zero = ir.FloatAttr.get(element, 0.0) if isinstance(element, ir.FloatType) else ir.IntegerAttr.get(element, 0)
+    return arith.constant(element, zero)
+
+
+def _sizes(elements: Elements, op: ir.Operation, number: int) -> list[Index]:
+    kind = ir.RankedTensorType(op.results[number].type)
+    if is_structured(op):
+        return elements.sizes(op.operands[input_count(op) + number])
+    if op.name in ("tensor.empty", "tensor.expand_shape"):
+        dynamic = iter(list(op.operands)[op.name == "tensor.expand_shape" :])
+        return [
+            elements.scalar(next(dynamic)) if kind.is_dynamic_dim(axis) else int(kind.shape[axis])
+            for axis in range(kind.rank)
+        ]
+    if op.name == "tensor.collapse_shape":
+        sizes = elements.sizes(op.operands[0])
+        return [ix.product([sizes[axis] for axis in group]) for group in _groups(op)]
+    if op.name == "tensor.cast":
+        return elements.sizes(op.operands[0])
+    raise PassError(f"a GPU kernel does not know the sizes of '{op.name}'", where=describe_location(op.location))
+
+
+def _groups(op: ir.Operation) -> list[list[int]]:
+    return [[int(axis.value) for axis in group] for group in op.attributes["reassociation"]]
+
+
+def _fill(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    return elements.scalar(op.operands[0])
+
+
+def _constant(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    attribute = ir.DenseElementsAttr(op.attributes["value"])
+    if not attribute.is_splat:
+        raise PassError("a table of constants is no part of a kernel", where=describe_location(op.location))
+    return arith.constant(ir.RankedTensorType(op.results[0].type).element_type, attribute.get_splat_value())
+
+
+def _expand(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    sizes = elements.sizes(op.results[0])
+    return elements.element(
+        op.operands[0], [ix.linear([indices[i] for i in group], [sizes[i] for i in group]) for group in _groups(op)]
+    )
+
+
+def _collapse(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    sizes = elements.sizes(op.operands[0])
+    places: list[Index] = []
+    for index, group in zip(indices, _groups(op), strict=True):
+        places += ix.split(index, [sizes[axis] for axis in group])
+    return elements.element(op.operands[0], places)
+
+
+def _cast(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    return elements.element(op.operands[0], indices)
+
+
+def _slice(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    offsets, _, strides = slice_parameters(op, elements.scalar)
+    kept = iter(indices)
+    dropped = dropped_axes(op)
+    places = [
+        ix.add(offset, 0 if axis in dropped else ix.multiply(next(kept), stride))
+        for axis, (offset, stride) in enumerate(zip(offsets, strides, strict=True))
+    ]
+    return elements.element(op.operands[0], places)
+
+
+def _pad(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    counts = list(ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"]))
+    low = _mixed(op, "static_low", list(op.operands)[1 : 1 + counts[1]], elements.scalar)
+    sizes = elements.sizes(op.operands[0])
+    inside: ir.Value | None = None
+    places = []
+    for index, before, size in zip(indices, low, sizes, strict=True):
+        place = arith.subi(ix.value(index), ix.value(before))
+        within = arith.cmpi(arith.CmpIPredicate.ult, place, ix.value(size))  # a place before the first is huge
+        inside = within if inside is None else arith.andi(inside, within)
+        places.append(place)
+    end = op.regions[0].blocks[0].operations
+    filler = elements.scalar(list(end)[-1].operands[0])
+    if inside is None:
+        return elements.element(op.operands[0], places)
+    made = scf.IfOp(inside, [filler.type], has_else=True)
+    with ir.InsertionPoint(made.then_block):
+        scf.YieldOp([Elements(elements._values, elements._known).element(op.operands[0], places)])
+    with ir.InsertionPoint(made.else_block):
+        scf.YieldOp([filler])
+    return made.results[0]
+
+
+def slice_parameters(
+    op: ir.Operation, scalar: Callable[[ir.Value], ir.Value]
+) -> tuple[list[Index], list[Index], list[Index]]:
+    """Offsets, sizes and strides of an ``extract_slice`` or ``insert_slice``."""
+    counts = list(ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"]))
+    operands = list(op.operands)
+    start = len(counts) - 3
+    parts, position = [], sum(counts[:start])
+    for name, count in zip(("static_offsets", "static_sizes", "static_strides"), counts[start:], strict=True):
+        parts.append(_mixed(op, name, operands[position : position + count], scalar))
+        position += count
+    return parts[0], parts[1], parts[2]
+
+
+def dropped_axes(op: ir.Operation) -> set[int]:
+    """The axes of size 1 that an ``extract_slice`` of lower rank leaves out; which of several in a row is all one."""
+    kept = list(ir.RankedTensorType(op.results[0].type).shape)
+    dropped = set()
+    for axis, size in enumerate(ir.DenseI64ArrayAttr(op.attributes["static_sizes"])):
+        if kept and size == kept[0]:
+            kept.pop(0)
+        else:
+            dropped.add(axis)
+    return dropped
+
+
+def _mixed(
+    op: ir.Operation, name: str, dynamic: Sequence[ir.Value], scalar: Callable[[ir.Value], ir.Value]
+) -> list[Index]:
+    rest = iter(dynamic)
+    marker = ir.ShapedType.get_dynamic_size()
+    return [
+        scalar(next(rest)) if size == marker else int(size) for size in ir.DenseI64ArrayAttr(op.attributes[name])
+    ]
+
+
+_ELEMENTS: dict[str, Callable[[Elements, ir.Operation, Sequence[Index]], ir.Value]] = {
+    "linalg.fill": _fill,
+    "arith.constant": _constant,
+    "tensor.expand_shape": _expand,
+    "tensor.collapse_shape": _collapse,
+    "tensor.cast": _cast,
+    "tensor.extract_slice": _slice,
+    "tensor.pad": _pad,
+}

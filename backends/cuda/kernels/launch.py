@@ -1,0 +1,32 @@
+"""How a kernel is launched: what the host computes from the buffers that it passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch_mlir import ir
+
+Values = Sequence[ir.Value]
+
+
+def as_they_are(values: Values) -> Values:
+    """The arguments of a kernel that takes what its function takes."""
+    return values
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One launch.
+
+    Attributes:
+        grid: builds the three sizes of the grid, in blocks, from the function's arguments on the host.
+        block: threads of a block.
+        shared: bytes of dynamic shared memory.
+        arguments: builds the kernel's arguments from the function's.
+    """
+
+    grid: Callable[[Values], Values]
+    block: int
+    shared: int = 0
+    arguments: Callable[[Values], Values] = as_they_are

@@ -1,0 +1,75 @@
+"""One thread an element: whatever the elements of a result are computed from, sums over other dimensions included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch_mlir import ir
+from torch_mlir.dialects import arith, gpu, memref, scf
+
+from stepwell.backends.cuda.kernels import index as ix
+from stepwell.backends.cuda.kernels.evaluate import Elements
+from stepwell.backends.cuda.kernels.launch import Launch, Values
+from stepwell.passes.buffer.entry import return_op
+
+
+def build_points(function: ir.Operation, name: str, threads: int) -> Launch:
+    """The kernel ``name`` at the insertion point, from a function whose last arguments are its results' destinations."""
+    block = function.regions[0].blocks[0]
+    results = list(return_op(function.opview).operands)
+    kinds = [_in_memory(argument.type) for argument in block.arguments]
+    kernel = gpu.GPUFuncOp(ir.FunctionType.get(kinds, []), name, kernel=True, known_block_size=[threads, 1, 1])
+    entry = kernel.add_entry_block()
+    with ir.InsertionPoint(entry):
+        values = dict(zip(block.arguments, entry.arguments, strict=True))
+        targets = list(entry.arguments)[len(kinds) - len(results) :]
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for number, target in enumerate(targets):
+            groups.setdefault(tuple(ir.MemRefType(target.type).shape), []).append(number)
+        position = _position(threads)
+        for numbers in groups.values():
+            _store_all(values, [results[i] for i in numbers], [targets[i] for i in numbers], position)
+        gpu.return_([])
+
+    def grid(arguments: Values) -> Values:
+        blocks: ir.Value | None = None
+        for target in arguments[len(kinds) - len(results) :]:
+            count = ix.value(ix.product(ix.sizes_of(target)))
+            needed = arith.ceildivui(count, ix.value(threads))
+            blocks = needed if blocks is None else arith.maxui(blocks, needed)
+        # A grid must not be empty: no elements still launch one block, whose threads do nothing.
+        one = ix.value(1)
+        return [one if blocks is None else arith.maxui(blocks, one), one, one]
+
+    return Launch(grid, threads)
+
+
+def _in_memory(kind: ir.Type) -> ir.Type:
+    if not isinstance(kind, ir.RankedTensorType):
+        return kind
+    tensor = ir.RankedTensorType(kind)
+    return ir.MemRefType.get(tensor.shape, tensor.element_type)
+
+
+def _position(threads: int) -> ir.Value:
+    block, thread = gpu.block_id(gpu.Dimension.x), gpu.thread_id(gpu.Dimension.x)
+    return arith.addi(arith.muli(block, ix.value(threads)), thread)
+
+
+def _store_all(
+    values: dict[ir.Value, ir.Value], results: Sequence[ir.Value], targets: Sequence[ir.Value], position: ir.Value
+) -> None:
+    """Store the element at ``position`` of results of one shape."""
+    sizes = ix.sizes_of(targets[0])
+    inside = scf.IfOp(arith.cmpi(arith.CmpIPredicate.ult, position, ix.value(ix.product(sizes))))
+    with ir.InsertionPoint(inside.then_block):
+        indices = ix.split(position, sizes)
+        elements = Elements(values)
+        made: list[tuple[ir.Value, ir.Value]] = [
+            (elements.element(result, indices), target) for result, target in zip(results, targets, strict=True)
+        ]
+        for number, target in made:
+            memref.store(number, target, [ix.value(index) for index in indices])
+        scf.YieldOp([])
+
+

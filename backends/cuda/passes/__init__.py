@@ -1,0 +1,1 @@
+"""Passes that know the kernels of this target."""

@@ -1,0 +1,123 @@
+"""An entry's calls of kernel functions on tensors as launches of kernels on memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch_mlir import ir
+from torch_mlir.dialects import arith, func, gpu, memref
+
+from stepwell.backends.cuda.kernels.launch import Launch
+from stepwell.passes.buffer.entry import arguments
+from stepwell.support.errors import PassError
+from stepwell.support.locations import describe_location
+
+
+def to_host(entry: func.FuncOp, launches: Mapping[str, Launch], module: str) -> None:
+    """Rewrite ``entry`` in place."""
+    block = entry.operation.regions[0].blocks[0]
+    old = [op.operation for op in block.operations]
+    host = _Host(launches, module)
+    kinds = []
+    for argument in arguments(entry):
+        assert argument.value is not None
+        kind = _in_memory(argument.type)
+        kinds.append(kind)
+        if kind != argument.type:
+            host.values[argument.value] = block.add_argument(kind, argument.value.location)
+        else:
+            host.values[argument.value] = block.add_argument(kind, argument.value.location)
+    with ir.InsertionPoint(old[-1]):
+        for op in old:
+            with op.location:
+                host.visit(op)
+    results = [value.type for value in host.returned]
+    for op in reversed(old):
+        op.erase()
+    for _ in kinds:
+        block.erase_argument(0)
+    entry.operation.attributes["function_type"] = ir.TypeAttr.get(ir.FunctionType.get(kinds, results))
+
+
+def _in_memory(kind: ir.Type) -> ir.Type:
+    if not isinstance(kind, ir.RankedTensorType):
+        return kind
+    tensor = ir.RankedTensorType(kind)
+    return ir.MemRefType.get(tensor.shape, tensor.element_type)
+
+
+class _Host:
+    """Builds the host's operations; ``values`` are what stands for those of the entry."""
+
+    def __init__(self, launches: Mapping[str, Launch], module: str) -> None:
+        self.launches, self.module = launches, module
+        self.values: dict[ir.Value, ir.Value] = {}
+        self.returned: list[ir.Value] = []
+
+    def visit(self, op: ir.Operation) -> None:
+        """Build what ``op`` becomes."""
+        operands = [self.values[operand] for operand in op.operands]
+        if op.name == "func.call":
+            self._launch(op, operands)
+        elif op.name == "func.return":
+            self.returned = operands
+            func.ReturnOp(operands)
+        elif op.name == "tensor.empty":
+            self.values[op.results[0]] = memref.AllocOp(_in_memory(op.results[0].type), operands, []).result
+        elif op.name == "tensor.dim":
+            self.values[op.results[0]] = memref.dim(*operands)
+        elif op.name in _VIEWS:
+            self.values[op.results[0]] = _view(op, operands)
+        elif op.name == "arith.constant" and isinstance(op.results[0].type, ir.RankedTensorType):
+            self.values[op.results[0]] = _table(op)
+        elif op.name.startswith(("arith.", "affine.", "cf.assert")):
+            copy = op.clone(ir.InsertionPoint.current).operation
+            for position, operand in enumerate(operands):
+                copy.operands[position] = operand
+            self.values.update(zip(op.results, copy.results, strict=True))
+        else:
+            raise PassError(
+                f"the host side of a GPU program can't hold {op.name}",
+                where=describe_location(op.location),
+                hint="run outline-kernels first",
+            )
+
+    def _launch(self, op: ir.Operation, operands: list[ir.Value]) -> None:
+        name = ir.FlatSymbolRefAttr(op.attributes["callee"]).value
+        launch = self.launches[name]
+        one = arith.constant(ir.IndexType.get(), 1)
+        grid = tuple(launch.grid(operands))
+        threads = arith.constant(ir.IndexType.get(), launch.block)
+        shared = None
+        if launch.shared:
+            shared = arith.constant(ir.IntegerType.get_signless(32), launch.shared)
+        gpu.LaunchFuncOp(
+            [self.module, name],
+            grid,
+            (threads, one, one),
+            list(launch.arguments(operands)),
+            dynamic_shared_memory_size=shared,
+        )
+        for number, result in enumerate(op.results):
+            self.values[result] = operands[len(operands) - len(op.results) + number]
+
+
+_VIEWS = {
+    "tensor.expand_shape": "memref.expand_shape",
+    "tensor.collapse_shape": "memref.collapse_shape",
+    "tensor.cast": "memref.cast",
+}
+
+
+def _view(op: ir.Operation, operands: list[ir.Value]) -> ir.Value:
+    attributes = {name: op.attributes[name] for name in op.attributes}
+    made = ir.Operation.create(
+        _VIEWS[op.name], results=[_in_memory(op.results[0].type)], operands=operands, attributes=attributes
+    )
+    return made.results[0]
+
+
+def _table(op: ir.Operation) -> ir.Value:
+    raise PassError(
+        "a table of constants in the program can't be placed on the GPU", where=describe_location(op.location)
+    )

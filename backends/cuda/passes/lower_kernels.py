@@ -1,0 +1,58 @@
+"""lower-kernels: kernel functions become GPU kernels, and their calls launches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch_mlir import ir
+from torch_mlir.dialects import gpu
+
+from stepwell.backends.cuda.kernels.families import build_kernel
+from stepwell.backends.cuda.kernels.instructions import declare_shared
+from stepwell.backends.cuda.kernels.launch import Launch
+from stepwell.backends.cuda.passes.host import to_host
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.buffer.entry import entries, functions
+
+_MODULE = "kernels"
+
+
+@dataclass
+class LowerKernels(Pass):
+    """Turn each function that ``outline-kernels`` made into a ``gpu.func`` of its family; entries work on memory.
+
+    Tensors of an entry become buffers, allocated where they start; calls become ``gpu.launch_func``.
+
+    Options:
+        arch: the architecture to build for.
+        threads: of a block, where a family does not say.
+    """
+
+    name: ClassVar[str] = "lower-kernels"
+    summary: ClassVar[str] = "build GPU kernels from the functions that outline-kernels made"
+    anchor: ClassVar[str] = "builtin.module"
+
+    arch: str = "sm_90a"
+    threads: int = 256
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        made = [function for function in functions(op) if "stepwell.kernel" in function.operation.attributes]
+        op.attributes["gpu.container_module"] = ir.UnitAttr.get(op.context)
+        launches: dict[str, Launch] = {}
+        variants: dict[str, int] = {}
+        with ir.InsertionPoint.at_block_begin(op.regions[0].blocks[0]), op.location:
+            kernels = gpu.GPUModuleOp(ir.StringAttr.get(_MODULE))
+            block = kernels.regions[0].blocks.append()
+        with ir.InsertionPoint(block), op.location:
+            declare_shared()
+            for function in made:
+                with function.operation.location:
+                    variant, launch = build_kernel(function.operation, self.arch, self.threads)
+                launches[function.name.value] = launch
+                variants[variant] = variants.get(variant, 0) + 1
+        for entry in entries(op):
+            to_host(entry, launches, _MODULE)
+        for function in made:
+            function.operation.erase()
+        context.note(self.name, **variants)

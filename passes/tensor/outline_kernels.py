@@ -1,0 +1,137 @@
+"""outline-kernels: each kernel as a function of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch_mlir import ir
+from torch_mlir.dialects import func, tensor
+
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.buffer.entry import entries, return_op
+from stepwell.passes.tensor.build import sizes_of
+from stepwell.passes.tensor.kernels.grouping import Group, group_operations, is_fill
+from stepwell.passes.tensor.structured import input_count, is_structured
+from stepwell.support.walk import outer_first
+
+
+@dataclass
+class OutlineKernels(Pass):
+    """Move what one kernel computes into a private function, marked ``stepwell.kernel = "<family>"``; the entry calls it.
+
+    A function takes what its operations read, then a destination for each result, which it only takes the shape of.
+    Entries keep calls, shapes and views. Numbers that fill a tensor are set where a kernel starts from them.
+    """
+
+    name: ClassVar[str] = "outline-kernels"
+    summary: ClassVar[str] = "move what one kernel computes into a function of its own"
+    anchor: ClassVar[str] = "builtin.module"
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        families: dict[str, int] = {}
+        for entry in entries(op):
+            return_op(entry)
+            for group in group_operations(entry.operation.regions[0].blocks[0]):
+                number = sum(families.values())
+                _outline(group, f"{group.family}_{number}", op)
+                families[group.family] = families.get(group.family, 0) + 1
+        context.note(self.name, **families)
+
+
+def _outline(group: Group, name: str, module: ir.Operation) -> None:
+    ops = _with_starts(group.ops)
+    captured = _captured(ops)
+    results = [result for op in group.ops for result in op.results if _escapes(result, group.ops)]
+    last = group.ops[-1]
+    with ir.InsertionPoint(last), last.location:
+        destinations = [_destination(result) for result in results]
+        inputs = [*captured, *destinations]
+        kind = ir.FunctionType.get([value.type for value in inputs], [value.type for value in results])
+        call = func.CallOp(kind.results, ir.FlatSymbolRefAttr.get(name), inputs)
+    with ir.InsertionPoint(module.regions[0].blocks[0]), group.root.location:
+        function = func.FuncOp(name, kind, visibility="private")
+        function.operation.attributes["stepwell.kernel"] = ir.StringAttr.get(group.family)
+        block = function.add_entry_block()
+    values = dict(zip(captured, block.arguments, strict=False))
+    with ir.InsertionPoint(block), group.root.location:
+        for op in ops:
+            _copy(op, values)
+        func.ReturnOp([values[result] for result in results])
+    for result, made in zip(results, call.results, strict=True):
+        result.replace_all_uses_with(made)
+    for op in reversed(group.ops):
+        op.erase()
+
+
+def _copy(op: ir.Operation, values: dict[ir.Value, ir.Value]) -> None:
+    """Copy ``op`` with what is inside it, with the values that ``values`` has for those outside."""
+    copy = op.clone(ir.InsertionPoint.current).operation
+    for inner in outer_first(copy):
+        for position, operand in enumerate(inner.operands):
+            if operand in values:
+                inner.operands[position] = values[operand]
+    values.update(zip(op.results, copy.results, strict=True))
+
+
+def _with_starts(ops: Sequence[ir.Operation]) -> list[ir.Operation]:
+    """``ops`` with the constants, fills and empty tensors that they start from in front of them."""
+    found: list[ir.Operation] = []
+
+    def add(op: ir.Operation) -> None:
+        if op in found:
+            return
+        for value in _uses(op):
+            owner = value.owner
+            if isinstance(owner, ir.Block):
+                continue
+            if _is_start(owner.operation):
+                add(owner.operation)
+        found.append(op)
+
+    for op in ops:
+        add(op)
+    return found
+
+
+def _is_start(op: ir.Operation) -> bool:
+    """Whether a kernel makes what ``op`` does by itself: it reads no memory."""
+    if op.name in ("tensor.expand_shape", "tensor.collapse_shape"):
+        maker = op.operands[0].owner
+        return not isinstance(maker, ir.Block) and _is_start(maker.operation)
+    return op.name in ("arith.constant", "tensor.empty") or is_fill(op)
+
+
+def _captured(ops: Sequence[ir.Operation]) -> list[ir.Value]:
+    """What ``ops`` use and none of them makes."""
+    made = {result for op in ops for result in op.results}
+    found: list[ir.Value] = []
+    for op in ops:
+        for value in _uses(op):
+            if value not in made and value not in found:
+                found.append(value)
+    return found
+
+
+def _uses(op: ir.Operation) -> list[ir.Value]:
+    """The values that ``op`` and what is inside it take from outside."""
+    inner = outer_first(op)
+    inside = {id_ for one in inner for id_ in one.results}
+    blocks = [block for one in inner for region in one.regions for block in region]
+    inside.update(argument for block in blocks for argument in block.arguments)
+    return [value for one in inner for value in one.operands if value not in inside]
+
+
+def _escapes(result: ir.Value, ops: Sequence[ir.Operation]) -> bool:
+    return any(use.owner.operation not in ops for use in result.uses)
+
+
+def _destination(result: ir.Value) -> ir.Value:
+    """An empty tensor of the shape of ``result``, by way of what its operation starts from."""
+    shape = result
+    while isinstance(shape.owner, ir.OpView | ir.Operation) and is_structured(shape.owner.operation):
+        op = shape.owner.operation
+        shape = op.operands[input_count(op) + ir.OpResult(shape).result_number]
+    kind = ir.RankedTensorType(result.type)
+    return tensor.EmptyOp(sizes_of(shape), kind.element_type).result
