@@ -95,7 +95,13 @@ class LayerReport:
 
 
 class Runnable(ABC):
-    """Loaded code of one artifact; immutable. Sessions on it own mutable state."""
+    """Loaded code of one artifact; immutable. Sessions on it own mutable state.
+
+    Attributes:
+        devices: the kinds of torch devices that inputs may lie on.
+    """
+
+    devices: ClassVar[tuple[str, ...]] = ("cpu",)
 
     @abstractmethod
     def run(self, session: Any, entry: str, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:

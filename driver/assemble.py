@@ -74,7 +74,7 @@ def assemble(
     except BaseException:
         file.close()
         raise
-    plans = {entry: CallPlan(signatures[entry], *specs) for entry, specs in trees.items()}
+    plans = {entry: CallPlan(signatures[entry], *specs, devices=runnable.devices) for entry, specs in trees.items()}
     executable = Executable(
         target, code, runnable, signatures, file.path, report=report, plans=plans, prepare=prepare, weights=weights,
         sources=sources,

@@ -24,12 +24,18 @@ class CallPlan:
         signature: the entry's boundary.
         in_spec, out_spec: live tree structures, where the serialised ones of the signature can't carry them
             (a dataclass output that torch can't name); None takes those of the signature.
+        devices: the kinds of devices that tensors may lie on.
     """
 
     def __init__(
-        self, signature: Signature, in_spec: pytree.TreeSpec | None = None, out_spec: pytree.TreeSpec | None = None
+        self,
+        signature: Signature,
+        in_spec: pytree.TreeSpec | None = None,
+        out_spec: pytree.TreeSpec | None = None,
+        devices: tuple[str, ...] = ("cpu",),
     ) -> None:
         self.signature = signature
+        self._devices = devices
         self._live = in_spec, out_spec
         self._dtypes = [torch_dtype(spec.dtype) for spec in signature.inputs]
         self._static = [all(isinstance(size, int) for size in spec.shape) for spec in signature.inputs]
@@ -179,9 +185,10 @@ class CallPlan:
                 f"argument '{spec.name}' has dtype {_dtype_name(leaf.dtype)}, compiled for {spec.dtype}",
                 hint=f"convert it with .to({self._dtypes[index]})",
             )
-        if leaf.device.type != "cpu":
+        if leaf.device.type not in self._devices:
             raise InputError(
-                f"argument '{spec.name}' is on device {leaf.device}, this target takes cpu tensors",
+                f"argument '{spec.name}' is on device {leaf.device}, this target takes {' and '.join(self._devices)} "
+                "tensors",
                 hint="move it with .cpu()",
             )
         if leaf.layout is not torch.strided:

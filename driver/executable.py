@@ -210,7 +210,7 @@ class Executable:
         if entry not in self._plans:
             if entry not in self.signatures:
                 raise UsageError(f"there is no entry point '{entry}'", hint=f"there are {', '.join(self.signatures)}")
-            self._plans[entry] = CallPlan(self.signatures[entry])
+            self._plans[entry] = CallPlan(self.signatures[entry], devices=self.runnable.devices)
         return self._plans[entry]
 
     @property

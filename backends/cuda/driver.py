@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -12,6 +11,9 @@ from stepwell.support.errors import DeviceError, ExecutionError
 _LIBRARY = "libcuda.so.1"
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
 _OUT_OF_MEMORY = 2
+_EVENT_WITHOUT_TIMING = 2
+_MOST_DYNAMIC_SHARED = 8
+_SHARED_WITHOUT_ASKING = 48 * 1024
 
 _HANDLE = ctypes.c_void_p
 _ADDRESS = ctypes.c_uint64
@@ -24,7 +26,6 @@ _SIGNATURES: dict[str, list[Any]] = {
     "cuDeviceGetAttribute": [ctypes.POINTER(ctypes.c_int), ctypes.c_int, ctypes.c_int],
     "cuDevicePrimaryCtxRetain": [ctypes.POINTER(_HANDLE), ctypes.c_int],
     "cuCtxSetCurrent": [_HANDLE],
-    "cuCtxSynchronize": [],
     "cuModuleLoadData": [ctypes.POINTER(_HANDLE), ctypes.c_char_p],
     "cuModuleUnload": [_HANDLE],
     "cuModuleGetFunction": [ctypes.POINTER(_HANDLE), _HANDLE, ctypes.c_char_p],
@@ -32,7 +33,30 @@ _SIGNATURES: dict[str, list[Any]] = {
     "cuMemFree_v2": [_ADDRESS],
     "cuMemcpyHtoD_v2": [_ADDRESS, ctypes.c_void_p, ctypes.c_size_t],
     "cuMemcpyDtoH_v2": [ctypes.c_void_p, _ADDRESS, ctypes.c_size_t],
+    "cuMemcpyHtoDAsync_v2": [_ADDRESS, ctypes.c_void_p, ctypes.c_size_t, _HANDLE],
+    "cuMemcpyDtoDAsync_v2": [_ADDRESS, _ADDRESS, ctypes.c_size_t, _HANDLE],
+    "cuFuncSetAttribute": [_HANDLE, ctypes.c_int, ctypes.c_int],
     "cuLaunchKernel": [_HANDLE, *[ctypes.c_uint] * 7, _HANDLE, ctypes.POINTER(ctypes.c_void_p), _HANDLE],
+    "cuStreamSynchronize": [_HANDLE],
+    "cuEventCreate": [ctypes.POINTER(_HANDLE), ctypes.c_uint],
+    "cuEventDestroy_v2": [_HANDLE],
+    "cuEventRecord": [_HANDLE, _HANDLE],
+    "cuStreamWaitEvent": [_HANDLE, _HANDLE, ctypes.c_uint],
+    "cuGraphCreate": [ctypes.POINTER(_HANDLE), ctypes.c_uint],
+    "cuGraphDestroy": [_HANDLE],
+    "cuGraphAddKernelNode_v2": [ctypes.POINTER(_HANDLE), _HANDLE, ctypes.POINTER(_HANDLE), ctypes.c_size_t, _HANDLE],
+    "cuGraphInstantiateWithFlags": [ctypes.POINTER(_HANDLE), _HANDLE, ctypes.c_ulonglong],
+    "cuGraphExecKernelNodeSetParams_v2": [_HANDLE, _HANDLE, _HANDLE],
+    "cuGraphExecDestroy": [_HANDLE],
+    "cuGraphLaunch": [_HANDLE, _HANDLE],
+    "cuTensorMapEncodeTiled": [
+        ctypes.c_void_p,
+        ctypes.c_int,
+        ctypes.c_uint,
+        _ADDRESS,
+        *[ctypes.c_void_p] * 4,
+        *[ctypes.c_int] * 4,
+    ],
 }
 
 
@@ -58,36 +82,36 @@ class Driver:
                 where=library,
                 hint="run it on a machine with an NVIDIA GPU, or compile for target 'cpu'",
             ) from None
-        self._call("cuInit", 0)
+        self.call("cuInit", 0)
         self._device = ctypes.c_int()
-        self._call("cuDeviceGet", ctypes.byref(self._device), 0)
+        self.call("cuDeviceGet", ctypes.byref(self._device), 0)
         self._context = _HANDLE()
-        self._call("cuDevicePrimaryCtxRetain", ctypes.byref(self._context), self._device)
+        self.call("cuDevicePrimaryCtxRetain", ctypes.byref(self._context), self._device)
         self.attach()
 
     def attach(self) -> None:
         """Make the device current in the calling thread."""
-        self._call("cuCtxSetCurrent", self._context)
+        self.call("cuCtxSetCurrent", self._context)
 
     @property
     def name(self) -> str:
         """The device's name."""
         text = ctypes.create_string_buffer(256)
-        self._call("cuDeviceGetName", text, len(text), self._device)
+        self.call("cuDeviceGetName", text, len(text), self._device)
         return text.value.decode()
 
     @property
     def capability(self) -> tuple[int, int]:
         """The device's compute capability: (9, 0) for sm_90."""
         major, minor = ctypes.c_int(), ctypes.c_int()
-        self._call("cuDeviceGetAttribute", ctypes.byref(major), _CAPABILITY_MAJOR, self._device)
-        self._call("cuDeviceGetAttribute", ctypes.byref(minor), _CAPABILITY_MINOR, self._device)
+        self.call("cuDeviceGetAttribute", ctypes.byref(major), _CAPABILITY_MAJOR, self._device)
+        self.call("cuDeviceGetAttribute", ctypes.byref(minor), _CAPABILITY_MINOR, self._device)
         return major.value, minor.value
 
     def load(self, code: bytes) -> Module:
         """Load a cubin, or PTX that the driver compiles."""
         handle = _HANDLE()
-        self._call("cuModuleLoadData", ctypes.byref(handle), code + b"\0")
+        self.call("cuModuleLoadData", ctypes.byref(handle), code + b"\0")
         return Module(self, handle)
 
     def allocate(self, size: int) -> int:
@@ -97,35 +121,52 @@ class Driver:
             ExecutionError: the device's memory is full.
         """
         address = _ADDRESS()
-        self._call("cuMemAlloc_v2", ctypes.byref(address), max(size, 1))
+        self.call("cuMemAlloc_v2", ctypes.byref(address), max(size, 1))
         return address.value
 
     def free(self, address: int) -> None:
         """Give device memory back."""
-        self._call("cuMemFree_v2", address)
+        self.call("cuMemFree_v2", address)
 
     def upload(self, address: int, source: int, size: int) -> None:
         """Copy ``size`` bytes from host address ``source`` to the device."""
         if size:
-            self._call("cuMemcpyHtoD_v2", address, source, size)
+            self.call("cuMemcpyHtoD_v2", address, source, size)
 
     def download(self, target: int, address: int, size: int) -> None:
         """Copy ``size`` bytes from the device to host address ``target``; waits for what runs before."""
         if size:
-            self._call("cuMemcpyDtoH_v2", target, address, size)
+            self.call("cuMemcpyDtoH_v2", target, address, size)
 
-    def synchronize(self) -> None:
-        """Wait until everything has run; errors of kernels show here."""
-        self._call("cuCtxSynchronize")
+    def upload_on(self, stream: int, address: int, content: bytes) -> None:
+        """Copy a few bytes to the device in the order of ``stream``; ``content`` may go at once."""
+        self.call("cuMemcpyHtoDAsync_v2", address, content, len(content), stream)
 
-    def launch(self, function: Any, grid: Sequence[int], block: Sequence[int], words: Sequence[int]) -> None:
-        """Launch a kernel whose parameters are 64-bit ``words``."""
-        values = (ctypes.c_uint64 * len(words))(*words)
-        base = ctypes.addressof(values)
-        pointers = (ctypes.c_void_p * len(words))(*(base + 8 * index for index in range(len(words))))
-        self._call("cuLaunchKernel", function, *grid, *block, 0, None, pointers, None)
+    def copy_on(self, stream: int, target: int, source: int, size: int) -> None:
+        """Copy on the device in the order of ``stream``."""
+        if size:
+            self.call("cuMemcpyDtoDAsync_v2", target, source, size, stream)
 
-    def _call(self, name: str, *arguments: Any) -> None:
+    def synchronize(self, stream: int = 0) -> None:
+        """Wait until everything in ``stream`` has run; errors of kernels show here."""
+        self.call("cuStreamSynchronize", stream)
+
+    def wait_for(self, stream: int, other: int) -> None:
+        """Let ``stream`` wait for what is in stream ``other`` now."""
+        event = _HANDLE()
+        self.call("cuEventCreate", ctypes.byref(event), _EVENT_WITHOUT_TIMING)
+        try:
+            self.call("cuEventRecord", event, other)
+            self.call("cuStreamWaitEvent", stream, event, 0)
+        finally:
+            self.call("cuEventDestroy_v2", event)
+
+    def call(self, name: str, *arguments: Any) -> None:
+        """Call a function of the driver.
+
+        Raises:
+            ExecutionError: it fails.
+        """
         status = getattr(self._library, name)(*arguments)
         if status == 0:
             return
@@ -138,7 +179,7 @@ class Driver:
     def unload(self, handle: Any) -> None:
         """Unload a module."""
         self.attach()
-        self._call("cuModuleUnload", handle)
+        self.call("cuModuleUnload", handle)
 
 
 class Module:
@@ -148,10 +189,12 @@ class Module:
         self._driver = driver
         self._handle = handle
 
-    def function(self, name: str) -> Any:
-        """The kernel called ``name``."""
+    def function(self, name: str, shared: int = 0) -> Any:
+        """The kernel called ``name``, which may take ``shared`` bytes of dynamic shared memory."""
         function = _HANDLE()
-        self._driver._call("cuModuleGetFunction", ctypes.byref(function), self._handle, name.encode())
+        self._driver.call("cuModuleGetFunction", ctypes.byref(function), self._handle, name.encode())
+        if shared > _SHARED_WITHOUT_ASKING:
+            self._driver.call("cuFuncSetAttribute", function, _MOST_DYNAMIC_SHARED, shared)
         return function
 
     def __del__(self) -> None:

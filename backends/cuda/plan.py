@@ -44,13 +44,40 @@ class Buffer:
 
 
 @dataclass(frozen=True)
+class TensorMap:
+    """What the copy engine sees of a buffer: dense matrices that it copies boxes of, with the 128-byte swizzle.
+
+    Attributes:
+        buffer: its number.
+        dtype: of its elements.
+        sizes: of the tensor, outermost first.
+        box: elements of a box, likewise.
+    """
+
+    buffer: int
+    dtype: str
+    sizes: tuple[Size, ...]
+    box: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Launch:
-    """One launch; ``arguments`` are ``{"buffer": number}`` or ``{"index": size}``."""
+    """One launch; ``arguments`` are ``{"buffer": number}``, ``{"index": size}`` or ``{"map": {...}}``."""
 
     kernel: str
     grid: tuple[Size, ...]
     block: tuple[Size, ...]
     arguments: tuple[Mapping[str, Any], ...]
+    shared: int = 0
+
+    @property
+    def buffers(self) -> list[int]:
+        """The numbers of the buffers that the kernel reads or writes."""
+        return [
+            argument["buffer"] if "buffer" in argument else argument["map"]["buffer"]
+            for argument in self.arguments
+            if "index" not in argument
+        ]
 
 
 @dataclass(frozen=True)
@@ -73,7 +100,13 @@ class Plan:
             return Plan(
                 tuple(Buffer(**entry) for entry in buffers),
                 tuple(
-                    Launch(entry["kernel"], tuple(entry["grid"]), tuple(entry["block"]), tuple(entry["arguments"]))
+                    Launch(
+                        entry["kernel"],
+                        tuple(entry["grid"]),
+                        tuple(entry["block"]),
+                        tuple(entry["arguments"]),
+                        int(entry.get("shared", 0)),
+                    )
                     for entry in data["launches"]
                 ),
                 tuple(data["results"]),
@@ -92,6 +125,12 @@ class Plan:
             else:
                 shapes.append(tuple(evaluate(size, shapes) for size in buffer.sizes))
         return shapes
+
+    def root(self, number: int) -> int:
+        """The buffer whose memory buffer ``number`` is or views."""
+        while self.buffers[number].kind == "view":
+            number = self.buffers[number].of
+        return number
 
 
 def evaluate(size: Size, shapes: Sequence[Shape]) -> int:

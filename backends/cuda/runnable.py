@@ -1,7 +1,8 @@
-"""Running launch plans on a GPU: inputs are copied there, kernels run, results come back."""
+"""Running launch plans on a GPU: in the caller's stream, on the caller's tensors."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from math import prod
@@ -12,15 +13,40 @@ import torch
 
 from stepwell.backends.base import Runnable
 from stepwell.backends.cuda.driver import Driver, Module, default_driver
-from stepwell.backends.cuda.plan import Plan, Shape, descriptor_words, evaluate
-from stepwell.support.dtypes import byte_size, torch_dtype
+from stepwell.backends.cuda.instance import Instance
+from stepwell.backends.cuda.plan import Plan, Shape
+from stepwell.support.dtypes import torch_dtype
 from stepwell.support.errors import ArtifactError, ExecutionError
 from stepwell.support.parameter_file import open_file
 from stepwell.support.signature import Signature
 
+_MOST_INSTANCES = 16
+"""Shapes that a session keeps ready; the one not used for longest goes first."""
+
+
+class CudaSession:
+    """What one user of a program has on the device: instances of its plans, by entry and shapes of the inputs."""
+
+    def __init__(self) -> None:
+        self.instances: OrderedDict[tuple[str, tuple[Shape, ...]], Instance] = OrderedDict()
+        self.stream: int | None = None
+
+    def __deepcopy__(self, memo: Any) -> CudaSession:
+        return CudaSession()
+
+    def __del__(self) -> None:
+        try:
+            for instance in self.instances.values():
+                instance.close()
+        except (ExecutionError, AttributeError):
+            return  # the process is ending, and the driver with it
+
 
 class CudaRunnable(Runnable):
     """Kernels and their plans; the device is looked for at the first run.
+
+    Tensors on the GPU are used where they lie and results are made there, in the current stream of torch; tensors of
+    the CPU are copied, and results with them.
 
     Args:
         code: a cubin for ``arch``, or PTX.
@@ -28,6 +54,8 @@ class CudaRunnable(Runnable):
         arch: the architecture the code was made for; ``sm_90a`` runs on compute capability 9.0 only.
         driver: the device to run on, the machine's first by default.
     """
+
+    devices = ("cpu", "cuda")
 
     def __init__(
         self,
@@ -47,31 +75,66 @@ class CudaRunnable(Runnable):
         self._module: Module | None = None
         self._resident: dict[str, int] = {}
 
-    def new_session(self) -> None:
-        return None
+    def new_session(self) -> CudaSession:
+        return CudaSession()
 
-    def run(self, session: Any, entry: str, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    def run(self, session: CudaSession, entry: str, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         driver, module = self._open()
-        plan, signature = self._plans[entry], self._signatures[entry]
+        on_device = any(tensor.device.type == "cuda" for tensor in inputs)
+        stream = torch.cuda.current_stream().cuda_stream if on_device else 0
+        plan = self._plans[entry]
+        instance = self._instance(session, driver, module, entry, plan, inputs)
+        if session.stream is not None and session.stream != stream:
+            driver.wait_for(stream, session.stream)  # temporaries are shared by the runs of a session
+        session.stream = stream
         with ExitStack() as owned:
-            shapes = plan.shapes([tuple(t.shape) for t in inputs], self._parameter_shapes(plan))
-            addresses = self._place(driver, plan, signature, shapes, inputs, owned)
-            for launch in plan.launches:
-                words: list[int] = []
-                for argument in launch.arguments:
-                    if "buffer" in argument:
-                        words += descriptor_words(addresses[argument["buffer"]], shapes[argument["buffer"]])
-                    else:
-                        words.append(evaluate(argument["index"], shapes))
-                grid, block = ([evaluate(size, shapes) for size in sizes] for sizes in (launch.grid, launch.block))
-                driver.launch(module.function(launch.kernel), grid, block, words)
-            driver.synchronize()
+            place = _OnDevice() if on_device else _OnHost(driver, owned)
+            external = {
+                number: place.input(inputs[buffer.index])
+                for number, buffer in enumerate(plan.buffers)
+                if buffer.kind == "input"
+            }
             results = []
-            for spec, number in zip(signature.results, plan.results, strict=True):
-                result = torch.empty(shapes[number], dtype=torch_dtype(spec.dtype))
-                driver.download(result.data_ptr(), addresses[number], result.numel() * result.element_size())
-                results.append(result)
-            return results
+            copies = []
+            for spec, number in zip(self._signatures[entry].results, plan.results, strict=True):
+                result, address = place.result(instance.shapes[number], torch_dtype(spec.dtype))
+                root = plan.root(number)
+                if plan.buffers[root].kind == "temporary" and root not in external:
+                    external[root] = address
+                else:  # an input, a weight, or a result that is given twice
+                    copies.append((address, root, result.numel() * result.element_size()))
+                results.append((result, address))
+            instance.run(stream, external)
+            for address, root, size in copies:
+                driver.copy_on(stream, address, self._address(plan, root, external), size)
+            return place.finish(stream, results)
+
+    def _address(self, plan: Plan, root: int, external: Mapping[int, int]) -> int:
+        return external[root] if root in external else self._resident[plan.buffers[root].name]
+
+    def _instance(
+        self,
+        session: CudaSession,
+        driver: Driver,
+        module: Module,
+        entry: str,
+        plan: Plan,
+        inputs: Sequence[torch.Tensor],
+    ) -> Instance:
+        key = (entry, tuple(tuple(tensor.shape) for tensor in inputs))
+        if key in session.instances:
+            session.instances.move_to_end(key)
+            return session.instances[key]
+        if len(session.instances) == _MOST_INSTANCES:
+            _, oldest = session.instances.popitem(last=False)
+            driver.synchronize(session.stream or 0)
+            oldest.close()
+        names = [buffer.name for buffer in plan.buffers if buffer.kind == "parameter"]
+        addresses = {name: self._upload_parameter(driver, name) for name in names}
+        shapes = plan.shapes(key[1], self._parameter_shapes(names))
+        instance = Instance(driver, module, plan, addresses, shapes)
+        session.instances[key] = instance
+        return instance
 
     def _open(self) -> tuple[Driver, Module]:
         """The device, with the code on it.
@@ -87,40 +150,8 @@ class CudaRunnable(Runnable):
             self._driver = driver
         return driver, self._module
 
-    def _parameter_shapes(self, plan: Plan) -> dict[str, Shape]:
-        names = [buffer.name for buffer in plan.buffers if buffer.kind == "parameter"]
+    def _parameter_shapes(self, names: Sequence[str]) -> dict[str, Shape]:
         return {name: tuple(int(str(size)) for size in self._parameters.spec(name).shape) for name in names}
-
-    def _place(
-        self,
-        driver: Driver,
-        plan: Plan,
-        signature: Signature,
-        shapes: Sequence[Shape],
-        inputs: Sequence[torch.Tensor],
-        owned: ExitStack,
-    ) -> list[int]:
-        """The device address of each buffer; what belongs to this run is freed with ``owned``."""
-        addresses: list[int] = []
-
-        def allocate(size: int) -> int:
-            address = driver.allocate(size)
-            owned.callback(driver.free, address)
-            return address
-
-        for buffer, shape in zip(plan.buffers, shapes, strict=True):
-            if buffer.kind == "input":
-                tensor = inputs[buffer.index]
-                size = tensor.numel() * tensor.element_size()
-                addresses.append(allocate(size))
-                driver.upload(addresses[-1], tensor.data_ptr(), size)
-            elif buffer.kind == "parameter":
-                addresses.append(self._upload_parameter(driver, buffer.name))
-            elif buffer.kind == "view":
-                addresses.append(addresses[buffer.of])
-            else:
-                addresses.append(allocate(prod(shape) * byte_size(buffer.dtype)))
-        return addresses
 
     def _upload_parameter(self, driver: Driver, name: str) -> int:
         """Weights are copied to the device once and stay there."""
@@ -139,6 +170,57 @@ class CudaRunnable(Runnable):
                     self._driver.free(address)
             except (ExecutionError, AttributeError):
                 return  # the process is ending, and the driver with it
+
+
+class _OnDevice:
+    """Tensors of the GPU, used as they are."""
+
+    def input(self, tensor: torch.Tensor) -> int:
+        """Where an input lies; one on the CPU is copied."""
+        if tensor.device.type != "cuda":
+            tensor = tensor.to("cuda")
+            self._kept = [*getattr(self, "_kept", []), tensor]
+        return tensor.data_ptr()
+
+    def result(self, shape: Shape, dtype: torch.dtype) -> tuple[torch.Tensor, int]:
+        """Memory for a result."""
+        result = torch.empty(shape, dtype=dtype, device="cuda")
+        return result, result.data_ptr()
+
+    def finish(self, stream: int, results: Sequence[tuple[torch.Tensor, int]]) -> list[torch.Tensor]:
+        """The results; whoever reads them does so behind what runs."""
+        return [result for result, _ in results]
+
+
+class _OnHost:
+    """Tensors of the CPU, copied to the device and back."""
+
+    def __init__(self, driver: Driver, owned: ExitStack) -> None:
+        self._driver, self._owned = driver, owned
+
+    def _allocate(self, size: int) -> int:
+        address = self._driver.allocate(size)
+        self._owned.callback(self._driver.free, address)
+        return address
+
+    def input(self, tensor: torch.Tensor) -> int:
+        """Where a copy of an input lies."""
+        size = tensor.numel() * tensor.element_size()
+        address = self._allocate(size)
+        self._driver.upload(address, tensor.data_ptr(), size)
+        return address
+
+    def result(self, shape: Shape, dtype: torch.dtype) -> tuple[torch.Tensor, int]:
+        """Memory for a result on both sides."""
+        result = torch.empty(shape, dtype=dtype)
+        return result, self._allocate(prod(shape) * result.element_size())
+
+    def finish(self, stream: int, results: Sequence[tuple[torch.Tensor, int]]) -> list[torch.Tensor]:
+        """The results, once all has run."""
+        self._driver.synchronize(stream)
+        for result, address in results:
+            self._driver.download(result.data_ptr(), address, result.numel() * result.element_size())
+        return [result for result, _ in results]
 
 
 def check_arch(arch: str, capability: tuple[int, int], device: str) -> None:

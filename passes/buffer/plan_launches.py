@@ -25,6 +25,16 @@ _ARITHMETIC = {
     "arith.minui": "min",
 }
 _RESHAPES = ("memref.expand_shape", "memref.collapse_shape", "memref.cast")
+#: Read where a launch takes what comes of them.
+_PARTS = (
+    "arith.constant",
+    "arith.index_cast",
+    "memref.dim",
+    "memref.dealloc",
+    "memref.reinterpret_cast",
+    "nvgpu.tma.create.descriptor",
+    "builtin.unrealized_conversion_cast",
+)
 
 
 @dataclass
@@ -32,9 +42,10 @@ class PlanLaunches(Pass):
     """Take the host functions out and keep what they did in the module attribute ``stepwell.launches`` (JSON text).
 
     For each entry: ``buffers`` (in order; ``kind`` is input, parameter, temporary or view), ``results`` (indices of
-    buffers) and ``launches`` in program order, each with its ``kernel``, ``grid`` and ``block`` (three sizes) and
-    ``arguments`` (``{"buffer": i}`` or ``{"index": size}``). A size is a number, ``["dim", buffer, axis]``, or
-    ``[operator, size, size]``. Temporaries have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``.
+    buffers) and ``launches`` in program order, each with its ``kernel``, ``grid`` and ``block`` (three sizes),
+    ``shared`` (bytes of dynamic shared memory) and ``arguments``: ``{"buffer": i}``, ``{"index": size}`` or ``{"map":
+    {buffer, dtype, sizes, box}}`` for a tensor map. A size is a number, ``["dim", buffer, axis]``, or ``[operator,
+    size, size]``. Temporaries have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``.
     """
 
     name: ClassVar[str] = "plan-launches"
@@ -42,25 +53,10 @@ class PlanLaunches(Pass):
     anchor: ClassVar[str] = "builtin.module"
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        _name_kernels(op)
         plans = {entry.name.value: _Plan(entry.operation).as_data() for entry in entries(op)}
         op.attributes["stepwell.launches"] = ir.StringAttr.get(json.dumps(plans), op.context)
         for function in functions(op):
             function.operation.erase()
-
-
-def _name_kernels(op: ir.Operation) -> None:
-    """Call each kernel as its module: outlining gives every launch a module, but equal names to the kernels inside."""
-    for child in op.regions[0].blocks[0].operations:
-        if child.operation.name == "gpu.module":
-            kernels = [inner for inner in child.regions[0].blocks[0].operations if inner.operation.name == "gpu.func"]
-            if len(kernels) != 1:
-                raise PassError(
-                    f"module {child.attributes['sym_name']} holds {len(kernels)} kernels instead of one",
-                    where=describe_location(child.operation.location),
-                    hint="run gpu-kernel-outlining first",
-                )
-            kernels[0].attributes["sym_name"] = child.attributes["sym_name"]
 
 
 class _Plan:
@@ -94,6 +90,8 @@ class _Plan:
         self.buffers.append(buffer)
 
     def _visit(self, op: ir.Operation) -> None:
+        if op.name == "memref.cast" and isinstance(op.results[0].type, ir.UnrankedMemRefType):
+            return  # for a tensor map
         if op.name == "memref.alloc":
             kind = ir.MemRefType(op.results[0].type)
             sizes = self._sizes(kind, list(op.operands))
@@ -104,7 +102,7 @@ class _Plan:
             self.launches.append(self._launch(op))
         elif op.name == "func.return":
             self.results = [self.numbers[value] for value in op.operands]
-        elif op.name not in (*_ARITHMETIC, "arith.constant", "memref.dim", "memref.dealloc"):
+        elif op.name not in (*_ARITHMETIC, *_PARTS):
             raise self._refuse(op.name, describe_location(op.location))
 
     def _view(self, op: ir.Operation) -> dict[str, Any]:
@@ -125,14 +123,35 @@ class _Plan:
         operands = list(op.operands)
         sizes = [self._size(value) for value in operands[counts[0] : counts[0] + 6]]
         passed = operands[sum(counts[:-2]) : sum(counts[:-1])]
+        shared = operands[sum(counts[:10]) : sum(counts[:11])]
         return {
-            "kernel": ir.SymbolRefAttr(op.attributes["kernel"]).value[0],
+            "kernel": ir.SymbolRefAttr(op.attributes["kernel"]).value[-1],
             "grid": sizes[:3],
             "block": sizes[3:],
-            "arguments": [
-                {"buffer": self.numbers[value]} if value in self.numbers else {"index": self._size(value)}
-                for value in passed
-            ],
+            "shared": self._size(shared[0]) if shared else 0,
+            "arguments": [self._argument(value) for value in passed],
+        }
+
+    def _argument(self, value: ir.Value) -> dict[str, Any]:
+        if value in self.numbers:
+            return {"buffer": self.numbers[value]}
+        if str(value.type) == "!llvm.ptr":
+            return {"map": self._map(value)}
+        return {"index": self._size(value)}
+
+    def _map(self, pointer: ir.Value) -> dict[str, Any]:
+        made = pointer.owner.operation.operands[0].owner.operation
+        if made.name != "nvgpu.tma.create.descriptor":
+            raise self._refuse(f"a pointer made by {made.name}")
+        matrices = made.operands[0].owner.operation.operands[0]
+        view = matrices.owner.operation
+        kind = ir.MemRefType(matrices.type)
+        counts = list(ir.DenseI32ArrayAttr(view.attributes["operandSegmentSizes"]))
+        return {
+            "buffer": self.numbers[view.operands[0]],
+            "dtype": str(kind.element_type),
+            "sizes": self._sizes(kind, list(view.operands)[1 + counts[1] :]),
+            "box": [self._size(size) for size in list(made.operands)[1:]],
         }
 
     def _sizes(self, kind: ir.MemRefType, dynamic: list[ir.Value]) -> list[Any]:
@@ -142,8 +161,10 @@ class _Plan:
     def _size(self, value: ir.Value) -> Any:
         owner = value.owner
         op = None if isinstance(owner, ir.Block) else owner.operation
-        if op is not None and op.name == "arith.constant" and isinstance(value.type, ir.IndexType):
+        if op is not None and op.name == "arith.constant" and isinstance(value.type, ir.IndexType | ir.IntegerType):
             return ir.IntegerAttr(op.attributes["value"]).value
+        if op is not None and op.name == "arith.index_cast":
+            return self._size(op.operands[0])
         if op is not None and op.name == "memref.dim":
             axis = self._size(op.operands[1])
             if isinstance(axis, int):
@@ -166,5 +187,5 @@ class _Plan:
         return PassError(
             f"the host side of a GPU program can't hold {what}",
             where=where or self.where,
-            hint="only chains of elementwise operators run on this target",
+            hint="run lower-kernels first",
         )

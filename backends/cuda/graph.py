@@ -1,0 +1,81 @@
+"""A chain of kernels that the driver launches as one graph."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+from stepwell.backends.cuda.driver import Driver
+from stepwell.support.errors import ExecutionError
+
+
+class _NodeParams(ctypes.Structure):
+    """CUDA_KERNEL_NODE_PARAMS (v2) of cuda.h."""
+
+    _fields_ = (
+        ("func", ctypes.c_void_p),
+        ("grid", ctypes.c_uint * 3),
+        ("block", ctypes.c_uint * 3),
+        ("shared", ctypes.c_uint),
+        ("params", ctypes.POINTER(ctypes.c_void_p)),
+        ("extra", ctypes.c_void_p),
+        ("kern", ctypes.c_void_p),
+        ("ctx", ctypes.c_void_p),
+    )
+
+
+class Kernel:
+    """A kernel with its sizes; its parameters are 64-bit words, which may change between launches."""
+
+    def __init__(
+        self, function: Any, grid: Sequence[int], block: Sequence[int], shared: int, words: Sequence[int]
+    ) -> None:
+        self.words = (ctypes.c_uint64 * max(1, len(words)))(*words)
+        base = ctypes.addressof(self.words)
+        self._pointers = (ctypes.c_void_p * max(1, len(words)))(*(base + 8 * index for index in range(len(words))))
+        self.params = _NodeParams(
+            func=function, grid=tuple(grid), block=tuple(block), shared=shared, params=self._pointers
+        )
+
+
+class Graph:
+    """Kernels one after another; copies their parameters when it is made and by :meth:`update`."""
+
+    def __init__(self, driver: Driver, kernels: Sequence[Kernel]) -> None:
+        self._driver = driver
+        self._kernels = list(kernels)
+        self._graph, self._exec = ctypes.c_void_p(), ctypes.c_void_p()
+        driver.call("cuGraphCreate", ctypes.byref(self._graph), 0)
+        self._nodes: list[ctypes.c_void_p] = []
+        for kernel in self._kernels:
+            node = ctypes.c_void_p()
+            before = ctypes.byref(self._nodes[-1]) if self._nodes else None
+            driver.call(
+                "cuGraphAddKernelNode_v2",
+                ctypes.byref(node),
+                self._graph,
+                ctypes.cast(before, ctypes.POINTER(ctypes.c_void_p)) if before is not None else None,
+                len(self._nodes[-1:]),
+                ctypes.addressof(kernel.params),
+            )
+            self._nodes.append(node)
+        driver.call("cuGraphInstantiateWithFlags", ctypes.byref(self._exec), self._graph, 0)
+
+    def update(self, number: int) -> None:
+        """Take the present words of kernel ``number``."""
+        params = ctypes.addressof(self._kernels[number].params)
+        self._driver.call("cuGraphExecKernelNodeSetParams_v2", self._exec, self._nodes[number], params)
+
+    def launch(self, stream: int) -> None:
+        """Run all kernels in the order of ``stream``."""
+        self._driver.call("cuGraphLaunch", self._exec, stream)
+
+    def __del__(self) -> None:
+        try:
+            self._driver.attach()
+            for name, handle in (("cuGraphExecDestroy", self._exec), ("cuGraphDestroy", self._graph)):
+                if handle:
+                    self._driver.call(name, handle)
+        except (ExecutionError, AttributeError):
+            return  # the process is ending, and the driver with it

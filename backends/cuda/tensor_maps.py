@@ -1,0 +1,48 @@
+"""Tensor maps: what the copy engine of a Hopper GPU must know of a tensor, encoded by the driver."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from math import prod
+
+from stepwell.backends.cuda.driver import Driver
+from stepwell.support.dtypes import byte_size
+
+BYTES = 128
+"""Of a map, which lies at a multiple of 64."""
+
+# CUtensorMapDataType, CUtensorMapSwizzle and CUtensorMapL2promotion of cuda.h.
+_TYPES = {"i8": 0, "f8E4M3FN": 0, "f8E5M2": 0, "i32": 4, "f16": 6, "f32": 7, "f64": 8, "bf16": 9}
+_SWIZZLE_128B = 3
+_PROMOTE_128B = 2
+
+
+def encode(driver: Driver, address: int, dtype: str, sizes: Sequence[int], box: Sequence[int]) -> bytes:
+    """The map of a dense tensor; ``sizes`` and ``box`` outermost first.
+
+    Raises:
+        ExecutionError: the driver refuses it.
+    """
+    rank = len(sizes)
+    room = ctypes.create_string_buffer(BYTES + 64)
+    place = ctypes.addressof(room) + -ctypes.addressof(room) % 64
+    # An empty dimension is none that the engine can walk: nothing is copied there anyway.
+    inner_first = [max(1, size) for size in reversed(sizes)]
+    strides = [byte_size(dtype) * prod(inner_first[:axis]) for axis in range(1, rank)]
+    driver.call(
+        "cuTensorMapEncodeTiled",
+        place,
+        _TYPES[dtype],
+        rank,
+        address,
+        (ctypes.c_uint64 * rank)(*inner_first),
+        (ctypes.c_uint64 * max(1, rank - 1))(*strides),
+        (ctypes.c_uint32 * rank)(*reversed(box)),
+        (ctypes.c_uint32 * rank)(*[1] * rank),
+        0,
+        _SWIZZLE_128B,
+        _PROMOTE_128B,
+        0,
+    )
+    return ctypes.string_at(place, BYTES)
