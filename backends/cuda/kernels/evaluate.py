@@ -122,23 +122,24 @@ class Elements:
         missing = [dim for dim, index in enumerate(dims) if index is None]
         start = op.operands[inputs + number]
 
+        body = op.regions[0].blocks[0]
+
         def term(place: Sequence[Index], total: ir.Value | None) -> ir.Value:
             arguments = []
-            for position, operand in enumerate(op.operands):
-                if position >= inputs:
-                    arguments.append(total if position == inputs + number and total is not None else _unread(operand))
+            for position, (operand, inner) in enumerate(zip(op.operands, body.arguments, strict=True)):
+                if position == inputs + number and total is not None:
+                    arguments.append(total)
+                elif not any(True for _ in inner.uses):
+                    arguments.append(_unread(inner.type))
                 elif isinstance(operand.type, ir.ShapedType):
-                    arguments.append(
-                        self.element(operand, [ix.affine(e, place) for e in maps[position].results])
-                    )
+                    arguments.append(self.element(operand, [ix.affine(e, place) for e in maps[position].results]))
                 else:
                     arguments.append(self.scalar(operand))
-            return self.body(op.regions[0].blocks[0], arguments, place)[number]
+            return self.body(body, arguments, place)[number]
 
         if not missing:
             place = [index for index in dims if index is not None]
-            reads = any(True for _ in op.regions[0].blocks[0].arguments[inputs + number].uses)
-            return term(place, self.element(start, indices) if reads else None)
+            return term(place, None)
         extents = _extents(self, op, maps)
         return self._loops(missing, extents, dims, self.element(start, indices), term)
 
@@ -185,9 +186,8 @@ def _extents(elements: Elements, op: ir.Operation, maps: Sequence[ir.AffineMap])
     return [extent for extent in extents if extent is not None]
 
 
-def _unread(operand: ir.Value) -> ir.Value:
+def _unread(element: ir.Type) -> ir.Value:
     """A number in place of one that a body does not read."""
-    element = ir.ShapedType(operand.type).element_type
     zero = ir.FloatAttr.get(element, 0.0) if isinstance(element, ir.FloatType) else ir.IntegerAttr.get(element, 0)
     return arith.constant(element, zero)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from torch_mlir import ir
 from torch_mlir.dialects import arith, func, gpu, memref
 
+from stepwell.backends.cuda.kernels import index as ix
 from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.passes.buffer.entry import arguments
 from stepwell.support.errors import PassError
@@ -83,6 +84,8 @@ class _Host:
             )
 
     def _launch(self, op: ir.Operation, operands: list[ir.Value]) -> None:
+        first = len(operands) - len(op.results)
+        operands[first:] = [_fresh(destination) for destination in operands[first:]]
         name = ir.FlatSymbolRefAttr(op.attributes["callee"]).value
         launch = self.launches[name]
         one = arith.constant(ir.IndexType.get(), 1)
@@ -99,7 +102,14 @@ class _Host:
             dynamic_shared_memory_size=shared,
         )
         for number, result in enumerate(op.results):
-            self.values[result] = operands[len(operands) - len(op.results) + number]
+            self.values[result] = operands[first + number]
+
+
+def _fresh(destination: ir.Value) -> ir.Value:
+    """Memory of the shape of ``destination``, which several calls may have named."""
+    kind = ir.MemRefType(destination.type)
+    dynamic = [size for size in ix.sizes_of(destination) if not isinstance(size, int)]
+    return memref.AllocOp(kind, dynamic, []).result
 
 
 _VIEWS = {
