@@ -7,6 +7,7 @@ from torch_mlir import ir
 from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.points import build_points
 from stepwell.backends.cuda.kernels.product import build_product
+from stepwell.backends.cuda.kernels.sequential import build_sequential
 
 
 def build_kernel(function: ir.Operation, arch: str, threads: int) -> tuple[str, Launch]:
@@ -17,4 +18,6 @@ def build_kernel(function: ir.Operation, arch: str, threads: int) -> tuple[str, 
         built = build_product(function, name, arch)
         if built is not None:
             return built
+    if family == "sequential":
+        return "sequential", build_sequential(function, name)
     return "points", build_points(function, name, threads)

@@ -12,7 +12,7 @@ from stepwell.backends.cuda.kernels import index as ix
 from stepwell.backends.cuda.kernels.evaluate import Elements
 from stepwell.backends.cuda.kernels.gemm_wgmma import Epilogue, WgmmaProblem, WgmmaSchedule, build_gemm
 from stepwell.backends.cuda.kernels.index import Index
-from stepwell.backends.cuda.kernels.launch import Launch, Values
+from stepwell.backends.cuda.kernels.launch import Launch, Values, in_memory
 from stepwell.backends.cuda.kernels.word import Word, word
 from stepwell.passes.buffer.entry import return_op
 from stepwell.passes.tensor.kernels.contraction import Contraction, match_contraction
@@ -42,7 +42,7 @@ def build_product(function: ir.Operation, name: str, arch: str) -> tuple[str, La
     schedule = _choose(contraction)
     root = contraction.op.results[0]
     used = _used_by_epilogue(block, contraction.op)
-    extra = [_in_memory(argument.type) for argument in used]
+    extra = [in_memory(argument.type) for argument in used]
 
     def epilogue(arguments: Sequence[ir.Value]) -> Epilogue:
         return _epilogue(contraction, final, dict(zip(used, arguments, strict=True)))
@@ -148,13 +148,6 @@ def _epilogue(contraction: Contraction, final: ir.Value, values: dict[ir.Value, 
 def _as_f32(number: ir.Value) -> ir.Value:
     f32 = ir.F32Type.get()
     return number if number.type == f32 else arith.extf(f32, number)
-
-
-def _in_memory(kind: ir.Type) -> ir.Type:
-    if not isinstance(kind, ir.RankedTensorType):
-        return kind
-    tensor = ir.RankedTensorType(kind)
-    return ir.MemRefType.get(tensor.shape, tensor.element_type)
 
 
 class _WgmmaHost:

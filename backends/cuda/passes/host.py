@@ -8,7 +8,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, func, gpu, memref
 
 from stepwell.backends.cuda.kernels import index as ix
-from stepwell.backends.cuda.kernels.launch import Launch
+from stepwell.backends.cuda.kernels.launch import Launch, in_memory
 from stepwell.passes.buffer.entry import arguments
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
@@ -22,7 +22,7 @@ def to_host(entry: func.FuncOp, launches: Mapping[str, Launch], module: str) -> 
     kinds = []
     for argument in arguments(entry):
         assert argument.value is not None
-        kind = _in_memory(argument.type)
+        kind = in_memory(argument.type)
         kinds.append(kind)
         if kind != argument.type:
             host.values[argument.value] = block.add_argument(kind, argument.value.location)
@@ -38,13 +38,6 @@ def to_host(entry: func.FuncOp, launches: Mapping[str, Launch], module: str) -> 
     for _ in kinds:
         block.erase_argument(0)
     entry.operation.attributes["function_type"] = ir.TypeAttr.get(ir.FunctionType.get(kinds, results))
-
-
-def _in_memory(kind: ir.Type) -> ir.Type:
-    if not isinstance(kind, ir.RankedTensorType):
-        return kind
-    tensor = ir.RankedTensorType(kind)
-    return ir.MemRefType.get(tensor.shape, tensor.element_type)
 
 
 class _Host:
@@ -64,7 +57,7 @@ class _Host:
             self.returned = operands
             func.ReturnOp(operands)
         elif op.name == "tensor.empty":
-            self.values[op.results[0]] = memref.AllocOp(_in_memory(op.results[0].type), operands, []).result
+            self.values[op.results[0]] = memref.AllocOp(in_memory(op.results[0].type), operands, []).result
         elif op.name == "tensor.dim":
             self.values[op.results[0]] = memref.dim(*operands)
         elif op.name in _VIEWS:
@@ -122,7 +115,7 @@ _VIEWS = {
 def _view(op: ir.Operation, operands: list[ir.Value]) -> ir.Value:
     attributes = {name: op.attributes[name] for name in op.attributes}
     made = ir.Operation.create(
-        _VIEWS[op.name], results=[_in_memory(op.results[0].type)], operands=operands, attributes=attributes
+        _VIEWS[op.name], results=[in_memory(op.results[0].type)], operands=operands, attributes=attributes
     )
     return made.results[0]
 

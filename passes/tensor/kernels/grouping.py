@@ -9,6 +9,7 @@ from torch_mlir.dialects import linalg
 
 from stepwell.passes.tensor.kernels.contraction import match_contraction
 from stepwell.passes.tensor.structured import input_count, is_structured, loops_of
+from stepwell.support.walk import inside
 
 #: What the host does itself: shapes, and other views of the same memory.
 HOST = (
@@ -26,12 +27,16 @@ HOST = (
 )
 
 
+_BY_ELEMENT = ("tensor.pad", "tensor.extract_slice", "tensor.insert_slice", "tensor.concat")
+
+
 @dataclass
 class Group:
     """Operations of one kernel in program order.
 
     Attributes:
-        family: ``product`` for matrix products with what follows them at once, ``points`` for one value at a time.
+        family: ``product`` for matrix products with what follows them at once, ``points`` for what can be computed an
+            element at a time, ``sequential`` for loops that carry whole tensors.
     """
 
     family: str
@@ -50,13 +55,20 @@ def group_operations(block: ir.Block) -> list[Group]:
     for op in [op.operation for op in block.operations]:
         if op in taken or op.name.startswith(HOST) or is_fill(op):
             continue
-        group = Group("points", [op])
+        group = Group("points" if _has_elements(op) else "sequential", [op])
         if match_contraction(op) is not None:
             group = Group("product", [op, *_epilogue(op)])
         taken.update(group.ops)
         groups.append(group)
     order = {op.operation: position for position, op in enumerate(block.operations)}
     return sorted(groups, key=lambda group: order[group.ops[-1]])
+
+
+def _has_elements(op: ir.Operation) -> bool:
+    """Whether each element of what ``op`` gives can be computed by itself."""
+    if not is_structured(op):
+        return op.name in _BY_ELEMENT
+    return not any(inner.name in ("scf.for", "scf.while") for inner in inside(op))
 
 
 def is_fill(op: ir.Operation) -> bool:
