@@ -47,7 +47,7 @@ class CudaBackend(Backend):
         return Target(self.name, arch=arch, fp=fp, threads=threads)
 
     def capabilities(self, target: Target) -> Capabilities:
-        return Capabilities(_DTYPES, states=False)
+        return Capabilities(_DTYPES)
 
     def pipeline(self, target: Target) -> Pipeline:
         return cuda_pipeline(target.get("fp", "contract"), target.get("arch", "sm_90a"), target.integer("threads", 256))
@@ -69,6 +69,7 @@ class CudaBackend(Backend):
             for buffer in plan["buffers"]
             if buffer["kind"] == "parameter"
         }
+        names |= {f"state:{state.name}": None for signature in lowered.signatures.values() for state in signature.states}
         return Code(files, {"arch": arch, "launches": plans}, aligned_layout(lowered.parameters, names))
 
     def code_form(self, code: Code, form: str) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.buffer.entry import arguments, entries, functions
+from stepwell.passes.buffer.entry import arguments, entries, functions, result_marks, state_name
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
 
@@ -41,8 +41,8 @@ _PARTS = (
 class PlanLaunches(Pass):
     """Take the host functions out and keep what they did in the module attribute ``stepwell.launches`` (JSON text).
 
-    For each entry: ``buffers`` (in order; ``kind`` is input, parameter, temporary or view), ``results`` (indices of
-    buffers) and ``launches`` in program order, each with its ``kernel``, ``grid`` and ``block`` (three sizes),
+    For each entry: ``buffers`` (in order; ``kind`` is input, parameter, state, temporary or view), ``results`` (indices
+    of buffers), ``states`` (the buffer that holds the new value of each) and ``launches`` in program order, each with its ``kernel``, ``grid`` and ``block`` (three sizes),
     ``shared`` (bytes of dynamic shared memory) and ``arguments``: ``{"buffer": i}``, ``{"index": size}`` or ``{"map":
     {buffer, dtype, sizes, box}}`` for a tensor map. A size is a number, ``["dim", buffer, axis]``, or ``[operator,
     size, size]``. Temporaries have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``.
@@ -73,16 +73,24 @@ class _Plan:
             if argument.kind == "input":
                 self._add(argument.value, {"kind": "input", "index": inputs})
                 inputs += 1
-            elif argument.kind == "parameter":
-                self._add(argument.value, {"kind": "parameter", "name": argument.name})
+            elif argument.kind in ("parameter", "state"):
+                self._add(argument.value, {"kind": argument.kind, "name": argument.name})
             else:
                 raise self._refuse(f"an argument of kind '{argument.kind}'")
         for op in function.regions[0].blocks[0].operations:
             self._visit(op.operation)
+        marks = [state_name(mark) for mark in result_marks(function.opview)]
+        self.states = {name: number for name, number in zip(marks, self.results, strict=True) if name is not None}
+        self.results = [number for name, number in zip(marks, self.results, strict=True) if name is None]
 
     def as_data(self) -> dict[str, Any]:
         """The plan as JSON takes it."""
-        return {"buffers": self.buffers, "launches": self.launches, "results": self.results}
+        return {
+            "buffers": self.buffers,
+            "launches": self.launches,
+            "results": self.results,
+            "states": self.states,
+        }
 
     def _add(self, value: ir.Value | None, buffer: dict[str, Any]) -> None:
         assert value is not None

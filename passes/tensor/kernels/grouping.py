@@ -57,7 +57,7 @@ def group_operations(block: ir.Block) -> list[Group]:
             continue
         group = Group("points" if _has_elements(op) else "sequential", [op])
         if match_contraction(op) is not None:
-            group = Group("product", [op, *_epilogue(op)])
+            group = Group("product", [op, *_epilogue(op, taken)])
         taken.update(group.ops)
         groups.append(group)
     order = {op.operation: position for position, op in enumerate(block.operations)}
@@ -81,11 +81,14 @@ def is_fill(op: ir.Operation) -> bool:
     return len(body) == 1 and body[0].operands[0] == op.regions[0].blocks[0].arguments[0]
 
 
-def _epilogue(root: ir.Operation) -> list[ir.Operation]:
-    """Elementwise operations behind ``root``, each the only user of the one before and over the same elements."""
+def _epilogue(root: ir.Operation, taken: set[ir.Operation]) -> list[ir.Operation]:
+    """Elementwise operations behind ``root``, each the only user of the one before and over the same elements.
+
+    One that another kernel has ``taken``, whose product it uses as well, is none.
+    """
     found: list[ir.Operation] = []
     last = root
-    while (following := _next(last)) is not None:
+    while (following := _next(last)) is not None and following not in taken:
         found.append(following)
         last = following
     return found
