@@ -67,6 +67,7 @@ class _Plan:
         self.buffers: list[dict[str, Any]] = []
         self.launches: list[dict[str, Any]] = []
         self.results: list[int] = []
+        self.states: dict[str, int] = {}
         self.numbers: dict[ir.Value, int] = {}
         inputs = 0
         for argument in arguments(function.opview):
@@ -79,9 +80,9 @@ class _Plan:
                 raise self._refuse(f"an argument of kind '{argument.kind}'")
         for op in function.regions[0].blocks[0].operations:
             self._visit(op.operation)
-        marks = [state_name(mark) for mark in result_marks(function.opview)]
-        self.states = {name: number for name, number in zip(marks, self.results, strict=True) if name is not None}
-        self.results = [number for name, number in zip(marks, self.results, strict=True) if name is None]
+        # A state's new value is copied to its place when all has run.
+        outputs = [state_name(mark) is None for mark in result_marks(function.opview)]
+        self.results = [number for number, output in zip(self.results, outputs, strict=True) if output]
 
     def as_data(self) -> dict[str, Any]:
         """The plan as JSON takes it."""
@@ -108,10 +109,18 @@ class _Plan:
             self._add(op.results[0], self._view(op))
         elif op.name == "gpu.launch_func":
             self.launches.append(self._launch(op))
+        elif op.name == "memref.copy":
+            self._copy(op)
         elif op.name == "func.return":
             self.results = [self.numbers[value] for value in op.operands]
         elif op.name not in (*_ARITHMETIC, *_PARTS):
             raise self._refuse(op.name, describe_location(op.location))
+
+    def _copy(self, op: ir.Operation) -> None:
+        target = self.buffers[self.numbers[op.operands[1]]]
+        if target["kind"] != "state" or target["name"] in self.states:
+            raise self._refuse("a copy to anything but a state", describe_location(op.location))
+        self.states[target["name"]] = self.numbers[op.operands[0]]
 
     def _view(self, op: ir.Operation) -> dict[str, Any]:
         source, kind = op.operands[0], ir.MemRefType(op.results[0].type)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, func, gpu, memref
 
 from stepwell.backends.cuda.kernels import index as ix
 from stepwell.backends.cuda.kernels.launch import Launch, in_memory
-from stepwell.passes.buffer.entry import arguments
+from stepwell.passes.buffer.entry import arguments, result_marks, state_name
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
 
@@ -24,14 +24,14 @@ def to_host(entry: func.FuncOp, launches: Mapping[str, Launch], module: str) -> 
         assert argument.value is not None
         kind = in_memory(argument.type)
         kinds.append(kind)
-        if kind != argument.type:
-            host.values[argument.value] = block.add_argument(kind, argument.value.location)
-        else:
-            host.values[argument.value] = block.add_argument(kind, argument.value.location)
+        host.values[argument.value] = block.add_argument(kind, argument.value.location)
+    places = {argument.name: host.values[argument.value] for argument in arguments(entry) if argument.kind == "state"}
     with ir.InsertionPoint(old[-1]):
-        for op in old:
+        for op in old[:-1]:
             with op.location:
                 host.visit(op)
+        with old[-1].location:
+            host.finish(old[-1], [places.get(state_name(mark) or "") for mark in result_marks(entry)])
     results = [value.type for value in host.returned]
     for op in reversed(old):
         op.erase()
@@ -53,9 +53,6 @@ class _Host:
         operands = [self.values[operand] for operand in op.operands]
         if op.name == "func.call":
             self._launch(op, operands)
-        elif op.name == "func.return":
-            self.returned = operands
-            func.ReturnOp(operands)
         elif op.name == "tensor.empty":
             self.values[op.results[0]] = memref.AllocOp(in_memory(op.results[0].type), operands, []).result
         elif op.name == "tensor.dim":
@@ -75,6 +72,15 @@ class _Host:
                 where=describe_location(op.location),
                 hint="run outline-kernels first",
             )
+
+    def finish(self, op: ir.Operation, states: Sequence[ir.Value | None]) -> None:
+        """Return what ``op`` does, new values of ``states`` in the memory of the old ones."""
+        self.returned = [self.values[operand] for operand in op.operands]
+        for number, place in enumerate(states):
+            if place is not None and place != self.returned[number]:
+                memref.copy(self.returned[number], place)
+                self.returned[number] = place
+        func.ReturnOp(self.returned)
 
     def _launch(self, op: ir.Operation, operands: list[ir.Value]) -> None:
         first = len(operands) - len(op.results)
