@@ -20,12 +20,13 @@ def to_host(entry: func.FuncOp, launches: Mapping[str, Launch], module: str) -> 
     old = [op.operation for op in block.operations]
     host = _Host(launches, module)
     kinds = []
-    for argument in arguments(entry):
+    taken = arguments(entry)
+    for argument in taken:
         assert argument.value is not None
         kind = in_memory(argument.type)
         kinds.append(kind)
         host.values[argument.value] = block.add_argument(kind, argument.value.location)
-    places = {argument.name: host.values[argument.value] for argument in arguments(entry) if argument.kind == "state"}
+    places = {argument.name: host.values[argument.value] for argument in taken if argument.value is not None and argument.kind == "state"}
     with ir.InsertionPoint(old[-1]):
         for op in old[:-1]:
             with op.location:
