@@ -1,0 +1,52 @@
+"""How a group's work is laid over threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+VECTOR = 16
+"""Bytes of the widest access."""
+
+WARP = 32
+_SHARED = 200 * 1024
+
+
+@dataclass(frozen=True)
+class RowSchedule:
+    """How a group's work is laid over threads.
+
+    Attributes:
+        threads: of a block.
+        row: threads that share a row, a power of two; those of a block are a whole number of rows.
+        unroll: vectors of each operand that a thread has under way, where it does not hold its part of a row.
+        held: where rows are between two reductions: ``registers``, ``shared`` memory, or ``memory``, read again.
+    """
+
+    threads: int = 256
+    row: int = 32
+    unroll: int = 4
+    held: str = "registers"
+
+    def check(self) -> None:
+        """Raise ValueError where the parts do not fit each other."""
+        if self.threads % WARP or not WARP <= self.threads <= 1024:
+            raise ValueError("threads are a multiple of 32 up to 1024")
+        if self.row & (self.row - 1) or not 1 <= self.row <= self.threads or self.threads % self.row:
+            raise ValueError("the threads of a row are a power of two that divides those of the block")
+        if self.row > WARP and self.row != self.threads:
+            raise ValueError("a row of more than a warp has a block to itself")
+        if self.held not in ("registers", "shared", "memory"):
+            raise ValueError("rows are held in 'registers', 'shared' memory or 'memory'")
+        if self.unroll < 1:
+            raise ValueError("unroll is at least 1")
+
+
+def row_schedule(length: int, lanes: int, row_bytes: int) -> RowSchedule:
+    """For rows of ``length`` elements in vectors of ``lanes``, of which ``row_bytes`` would be kept in shared memory."""
+    row = 1
+    while row < 1024 and length > row * (lanes if row < WARP else 32):
+        row *= 2
+    if length <= row * 64:
+        return RowSchedule(max(row, 128), row)
+    held = "shared" if row_bytes <= _SHARED else "memory"
+    return RowSchedule(row, row, held=held)

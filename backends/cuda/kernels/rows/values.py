@@ -1,0 +1,225 @@
+"""What a thread computes: values of the group's operations at a place, loaded or computed when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from torch_mlir import ir
+from torch_mlir.dialects import arith, llvm
+
+from stepwell.backends.cuda.kernels.rows import access as access_
+from stepwell.backends.cuda.kernels.rows.access import Access, Term, terms
+from stepwell.backends.cuda.kernels.rows.body import constant, counting, emit
+from stepwell.backends.cuda.kernels.rows.group import Group, Node, Operand
+from stepwell.backends.cuda.kernels.rows.memory import Buffer
+from stepwell.backends.cuda.kernels.rows.sizes import ONE, Size, product
+from stepwell.backends.cuda.kernels.word import Word, word
+
+
+@dataclass(frozen=True)
+class Position:
+    """Neighbouring elements of an operation.
+
+    Attributes:
+        key: equal for equal positions.
+        place: the number of the first one, a multiple of ``lanes``: within the row, or of all elements without one.
+        lanes: how many.
+        row: the number of the row.
+    """
+
+    key: Hashable
+    place: Word
+    lanes: int
+    row: Word | None = None
+
+
+class Values:
+    """Evaluates a group in one thread.
+
+    Args:
+        buffers: of the function's arguments and results.
+        sizes: numbers of sizes that are known at run time only.
+        rows: how many rows there are, and how many elements a row has; None where there are no rows.
+    """
+
+    def __init__(
+        self, group: Group, buffers: Mapping[ir.Value, Buffer], sizes: Mapping[int, Word], rows: tuple[Size, Size] | None
+    ) -> None:
+        self.group, self.buffers, self.rows = group, buffers, rows
+        self.reduced: dict[ir.Value, ir.Value] = {}
+        self._sizes = sizes
+        self._memo: dict[Hashable, list[ir.Value]] = {}
+        self._accesses: dict[tuple[Operand, ir.Operation, bool], Access] = {}
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """What is computed inside, in a region, is not seen outside."""
+        outside = dict(self._memo)
+        yield
+        self._memo = outside
+
+    def known(self, size: Size) -> Word:
+        """A size as a number of the kernel."""
+        size = self.group.symbols.resolve(size)
+        total = word(size.factor)
+        for symbol in size.symbols:
+            total = total * self._sizes[symbol]
+        return total
+
+    def result(self, value: ir.Value, position: Position) -> ir.Value:
+        """Elements of an operation's result."""
+        node = self.group.producers[value]
+        return self._results(node, position)[list(node.op.results).index(value)]
+
+    def terms_of(self, node: Node, position: Position) -> list[ir.Value]:
+        """What a reduction joins."""
+        return self._emitted(node, position, skip=node.combiners)
+
+    def prefetch(self, node: Node, position: Position) -> None:
+        """Load what the operation, and those it needs, read from memory there."""
+        for operand in self._used(node):
+            if operand is None:
+                continue
+            access = self.access(node, operand, position)
+            producer = self.group.producers.get(operand.source)
+            if operand.source in self.buffers:
+                self._load(operand.source, access, position)
+            elif producer is not None and not producer.combiners and self._here(access, position):
+                self.prefetch(producer, position)
+
+    def access(self, node: Node, operand: Operand, position: Position) -> Access:
+        """Where the operand's elements are."""
+        key = (operand, node.op, position.row is not None)
+        if key not in self._accesses:
+            first = self._first_inner(node) if position.row is not None else 0
+            inner = terms(node.sizes[first:], operand.strides[first:])
+            self._accesses[key] = Access(terms(node.sizes[:first], operand.strides[:first]), inner)
+        return self._accesses[key]
+
+    def has_rows(self, node: Node) -> bool:
+        """Whether the operation works on all elements of all rows."""
+        return self._cut(node) is not None
+
+    # -- values -------------------------------------------------------------------------------------------------------
+
+    def _results(self, node: Node, position: Position) -> list[ir.Value]:
+        key = (node.op, position.key)
+        if key not in self._memo:
+            self._memo[key] = self._emitted(node, position)
+        return self._memo[key]
+
+    def _emitted(self, node: Node, position: Position, skip: tuple[ir.Operation, ...] = ()) -> list[ir.Value]:
+        arguments = [None if o is None else self._operand(node, o, position) for o in self._used(node)]
+        return emit(node.body, arguments, lambda loop: self._index(node, loop, position), position.lanes, skip)
+
+    def _used(self, node: Node) -> list[Operand | None]:
+        """The operands that the body looks at; what a reduction starts from joins at the end."""
+        used: list[Operand | None] = []
+        for number, (operand, held) in enumerate(zip(node.operands, node.body.arguments, strict=True)):
+            joined = node.combiners and number >= node.inputs
+            used.append(operand if not joined and list(held.uses) else None)
+        return used
+
+    def _operand(self, node: Node, operand: Operand, position: Position) -> ir.Value:
+        source = operand.source
+        if source in self.group.filled:
+            return constant(self.group.filled[source])
+        if source in self.buffers:
+            return self._load(source, self.access(node, operand, position), position)
+        if source not in self.group.producers:
+            if isinstance(source.type, ir.RankedTensorType):
+                raise self.group.refuse("an operand that nothing computes", node.op)
+            return constant(source)
+        access = self.access(node, operand, position)
+        if source in self.reduced:
+            if not self._same_row(access, position):
+                raise self.group.refuse("a row's result that other rows use", node.op)
+            return self.reduced[source]
+        if self._here(access, position):
+            return self.result(source, position)
+        return self._elsewhere(source, access, position)
+
+    def _elsewhere(self, source: ir.Value, access: Access, position: Position) -> ir.Value:
+        """A smaller result that this one repeats, computed where it is used."""
+        pattern = access.pattern(position.lanes)
+        lanes = position.lanes if pattern == "vector" else 1
+        count = position.lanes if pattern == "apart" else 1
+        found = []
+        for number in range(count):
+            offset = self._at(access, position, number)
+            key = (access, position.key, number, lanes)
+            found.append(self.result(source, Position(key, offset, lanes)))
+        return found[0] if count == 1 else _vector(found)
+
+    def _load(self, source: ir.Value, access: Access, position: Position) -> ir.Value:
+        key = (source, access, position.key)
+        if key not in self._memo:
+            buffer, pattern = self.buffers[source], access.pattern(position.lanes)
+            if pattern == "apart":
+                found = buffer.gather([self._at(access, position, number) for number in range(position.lanes)])
+            else:
+                found = buffer.load(self._at(access, position, 0), position.lanes if pattern == "vector" else 1)
+            self._memo[key] = [found]
+        return self._memo[key][0]
+
+    def _index(self, node: Node, loop: int, position: Position) -> ir.Value:
+        """The number of an operation's own loop."""
+        unit = Operand(node.op.results[0], tuple(ONE if own == loop else Size(0) for own in node.order))
+        access = self.access(node, unit, position)
+        count = position.lanes if access.pattern(position.lanes) == "apart" else 1
+        found = []
+        for number in range(count):
+            value = self._at(access, position, number).value
+            found.append(arith.index_castui(ir.IndexType.get(), value))
+        if count > 1:
+            return _vector(found)
+        return counting(found[0], position.lanes) if access.pattern(position.lanes) == "vector" else found[0]
+
+    def _at(self, access: Access, position: Position, number: int) -> Word:
+        place = position.place + number if number else position.place
+        return access_.at(access, position.row, place, self.known)
+
+    # -- rows ---------------------------------------------------------------------------------------------------------
+
+    def _here(self, access: Access, position: Position) -> bool:
+        """Whether the operand's elements have the same numbers as the operation's own."""
+        if position.row is None or self.rows is None:
+            return access.plain or not access.inner and not access.outer
+        count, length = self.rows
+        by_row = access.outer == (Term(ONE, None, length),) or count == ONE
+        return by_row and (access.plain or length == ONE)
+
+    def _same_row(self, access: Access, position: Position) -> bool:
+        assert self.rows is not None
+        if position.row is None:
+            return access.plain or self.rows[0] == ONE
+        return not access.inner and (access.outer == (Term(ONE, None, ONE),) or self.rows[0] == ONE)
+
+    def _first_inner(self, node: Node) -> int:
+        first = self._cut(node)
+        if first is None:
+            raise self.group.refuse("operations on different rows", node.op)
+        return first
+
+    def _cut(self, node: Node) -> int | None:
+        """The first loop that runs within a row."""
+        assert self.rows is not None
+        resolve = self.group.symbols.resolve
+        for first in range(len(node.sizes) + 1):
+            parts = resolve(product(node.sizes[:first])), resolve(product(node.sizes[first:]))
+            if parts == self.rows and (not node.combiners or node.reduced == tuple(i >= first for i in range(len(node.sizes)))):
+                return first
+        return None
+
+
+def _vector(found: list[ir.Value]) -> ir.Value:
+    kind = ir.VectorType.get([len(found)], found[0].type)
+    i32 = ir.IntegerType.get_signless(32)
+    made = llvm.mlir_undef(kind)
+    for number, value in enumerate(found):
+        made = llvm.insertelement(made, value, arith.ConstantOp(i32, ir.IntegerAttr.get(i32, number)).result)
+    return made
+
+
