@@ -24,16 +24,16 @@ class GpuEmitter(Emitter):
         return self.special("div.full.f32 $0, $1, $2;", a, b)
 
     def fma(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-        return llvm.intr_fma(a, b, c)
+        return intrinsic("llvm.fma", a, b, c)
 
     def floor(self, a: ir.Value) -> ir.Value:
-        return llvm.intr_floor(a)
+        return intrinsic("llvm.floor", a)
 
     def abs(self, a: ir.Value) -> ir.Value:
-        return llvm.intr_fabs(a)
+        return intrinsic("llvm.fabs", a)
 
     def copysign(self, magnitude: ir.Value, sign: ir.Value) -> ir.Value:
-        return llvm.intr_copysign(magnitude, sign)
+        return intrinsic("llvm.copysign", magnitude, sign)
 
     def at_most(self, x: ir.Value, limit: float) -> ir.Value:
         return arith.minimumf(x, self.real(limit))
@@ -45,6 +45,11 @@ class GpuEmitter(Emitter):
         """An instruction on f32, given as PTX, for each lane."""
         constraints = ",".join(["=f", *["f"] * len(operands)])
         return by_lane(lambda values: isa.ptx(text, constraints, values, result=self.element), operands, self.kind)
+
+
+def intrinsic(name: str, *operands: ir.Value) -> ir.Value:
+    """A function of LLVM that is an instruction here; its operations in the dialect would become calls of a library."""
+    return llvm.call_intrinsic(operands[0].type, name, operands, [], [])
 
 
 def by_lane(

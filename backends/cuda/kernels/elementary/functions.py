@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, llvm
+from torch_mlir.dialects import arith
 
-from stepwell.backends.cuda.kernels.elementary.emitter import GpuEmitter
+from stepwell.backends.cuda.kernels.elementary.emitter import GpuEmitter, intrinsic
 from stepwell.passes.buffer.math import exponential, logarithm, power, sigmoidal, trigonometric
 from stepwell.passes.buffer.math.bounds import BOUNDS as _CPU
 
@@ -111,15 +111,14 @@ BF16: dict[str, Function] = {
     "math.tanh": short_tanh,
 }
 
-EXACT: dict[str, Function] = {
-    "math.absf": llvm.intr_fabs,
-    "math.ceil": llvm.intr_ceil,
-    "math.copysign": llvm.intr_copysign,
-    "math.floor": llvm.intr_floor,
-    "math.fma": llvm.intr_fma,
-    "math.round": llvm.intr_round,
-    "math.roundeven": llvm.intr_rint,
-    "math.trunc": llvm.intr_trunc,
+EXACT: dict[str, str] = {
+    "math.absf": "llvm.fabs",
+    "math.ceil": "llvm.ceil",
+    "math.copysign": "llvm.copysign",
+    "math.floor": "llvm.floor",
+    "math.fma": "llvm.fma",
+    "math.roundeven": "llvm.roundeven",
+    "math.trunc": "llvm.trunc",
 }
 """Functions that are instructions, of every float type."""
 
@@ -129,7 +128,7 @@ def expand(name: str, operands: list[ir.Value]) -> ir.Value | None:
     kind = operands[0].type
     element = ir.VectorType(kind).element_type if isinstance(kind, ir.VectorType) else kind
     if name in EXACT and isinstance(element, ir.FloatType):
-        return EXACT[name](*operands)
+        return intrinsic(EXACT[name], *operands)
     if name not in F32 or not isinstance(element, (ir.F32Type, ir.F16Type, ir.BF16Type)):
         return None
     emitter = GpuEmitter(like(kind, ir.F32Type.get()))

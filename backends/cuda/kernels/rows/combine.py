@@ -38,14 +38,15 @@ def of_threads(value: ir.Value, threads: int, join: Join) -> ir.Value:
 
 
 def of_warps(value: ir.Value, warps: int, thread: Word, offset: int, join: Join) -> ir.Value:
-    """Over a block whose warps each have a value in all lanes, through shared memory at ``offset``."""
+    """Over each ``warps`` warps, which have a value in all lanes, through the block's shared memory at ``offset``."""
     base = isa.shared_pointer()
     place = llvm.GEPOp(base.type, base, [], [offset], ir.IntegerType.get_signless(8), 0).result
     held = Buffer(place, value.type)
     step = SLOT // held.bytes
     when((thread % WARP).is_equal(0), lambda: held.store(value, thread // WARP * step))
     isa.sync_block()
-    return of_threads(held.load(thread % warps * step, 1), warps, join)
+    first = thread // (warps * WARP) * warps
+    return of_threads(held.load((first + thread % warps) * step, 1), warps, join)
 
 
 def exchange(value: ir.Value, distance: int) -> ir.Value:

@@ -63,7 +63,7 @@ def build_reductions(group: Group, name: str, schedule: RowSchedule) -> Launch:
     """The kernel of a group that reduces the last loops of its operations."""
     rows = rows_of(group)
     warps = schedule.row // WARP
-    held = sum(len(node.combiners) for node in group.nodes) * warps * combine.SLOT if warps > 1 else 0
+    exchanged = sum(len(node.combiners) for node in group.nodes) * (schedule.threads // WARP) * combine.SLOT
 
     def body(buffers: dict[ir.Value, Buffer], stores: Stores, sizes: dict[int, Word]) -> None:
         values = Values(group, buffers, sizes, (group.symbols.resolve(rows.count), Size(rows.length)))
@@ -76,7 +76,7 @@ def build_reductions(group: Group, name: str, schedule: RowSchedule) -> Launch:
         blocks = arith.ceildivui(on_host(group, rows.count, memrefs), index(together_))
         return [blocks, index(1), index(1)]
 
-    return Launch(grid, schedule.threads, held)
+    return Launch(grid, schedule.threads, exchanged if warps > 1 else 0)
 
 
 class _Row:
@@ -172,8 +172,8 @@ class _Row:
 
         total = combine.of_threads(combine.of_lanes(total, both), min(s.row, WARP), both)
         if s.row > WARP:
-            warps = s.row // WARP
-            total = combine.of_warps(total, warps, self.thread, self.exchanged * warps * combine.SLOT, both)
+            offset = self.exchanged * (s.threads // WARP) * combine.SLOT
+            total = combine.of_warps(total, s.row // WARP, self.thread, offset, both)
             self.exchanged += 1
         start = node.operands[node.inputs + number].source
         if start not in self.group.filled:

@@ -33,8 +33,6 @@ class RowSchedule:
             raise ValueError("threads are a multiple of 32 up to 1024")
         if self.row & (self.row - 1) or not 1 <= self.row <= self.threads or self.threads % self.row:
             raise ValueError("the threads of a row are a power of two that divides those of the block")
-        if self.row > WARP and self.row != self.threads:
-            raise ValueError("a row of more than a warp has a block to itself")
         if self.held not in ("registers", "shared", "memory"):
             raise ValueError("rows are held in 'registers', 'shared' memory or 'memory'")
         if self.unroll < 1:
