@@ -12,7 +12,7 @@ from stepwell.passes.buffer.math.emitter import Emitter
 
 
 class GpuEmitter(Emitter):
-    """Operations on f32 or f64 values or vectors; those of f32 that round differently than IEEE asks say by how much."""
+    """Operations on f32 or f64 values, or vectors of them."""
 
     def __init__(self, kind: ir.Type) -> None:
         super().__init__(kind, fma=True)
@@ -52,9 +52,7 @@ def intrinsic(name: str, *operands: ir.Value) -> ir.Value:
     return llvm.call_intrinsic(operands[0].type, name, operands, [], [])
 
 
-def by_lane(
-    build: Callable[[Sequence[ir.Value]], ir.Value], operands: Sequence[ir.Value], kind: ir.Type
-) -> ir.Value:
+def by_lane(build: Callable[[Sequence[ir.Value]], ir.Value], operands: Sequence[ir.Value], kind: ir.Type) -> ir.Value:
     """A value of ``kind`` whose lanes are built from the lanes of ``operands``."""
     if not isinstance(kind, ir.VectorType):
         return build(operands)

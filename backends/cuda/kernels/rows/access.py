@@ -39,9 +39,9 @@ class Access:
         Returns:
             ``vector`` (aligned, next to each other), ``same`` (all one element) or ``apart``.
         """
-        *others, last = [*self.inner] or [None]
-        if last is None or all(_steady(term, lanes) for term in self.inner):
+        if all(_steady(term, lanes) for term in self.inner):
             return "same"
+        *others, last = self.inner
         along = last.divisor == ONE and last.stride == ONE
         whole = last.modulus is None or last.modulus.factor % lanes == 0
         aligned = all(term.stride.factor % lanes == 0 for term in (*others, *self.outer))

@@ -87,4 +87,4 @@ def counting(first: ir.Value, lanes: int) -> ir.Value:
 
 def _inside(value: ir.Value, block: ir.Block) -> bool:
     owner = value.owner
-    return (owner if isinstance(owner, ir.Block) else owner.operation.block) == block
+    return bool((owner if isinstance(owner, ir.Block) else owner.operation.block) == block)

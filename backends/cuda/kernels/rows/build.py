@@ -10,6 +10,7 @@ from stepwell.backends.cuda.kernels.rows.group import Group
 from stepwell.backends.cuda.kernels.rows.memory import element_bytes
 from stepwell.backends.cuda.kernels.rows.reductions import build_reductions, rows_of
 from stepwell.backends.cuda.kernels.rows.schedule import RowSchedule, row_schedule
+from stepwell.backends.cuda.kernels.rows.transposes import build_transposes, crossing_of
 
 
 def build_rows(function: ir.Operation, name: str, schedule: RowSchedule | None = None) -> Launch:
@@ -30,6 +31,9 @@ def build_rows(function: ir.Operation, name: str, schedule: RowSchedule | None =
     schedule.check()
     if any(node.combiners for node in group.nodes):
         return build_reductions(group, name, schedule)
+    crossing = crossing_of(group)
+    if crossing is not None:
+        return build_transposes(group, name, schedule, crossing)
     return build_elementwise(group, name, schedule)
 
 

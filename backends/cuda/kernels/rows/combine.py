@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, llvm
+from torch_mlir.dialects import arith
 
 from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels.control import when
 from stepwell.backends.cuda.kernels.elementary.emitter import lane
-from stepwell.backends.cuda.kernels.rows.memory import Buffer
+from stepwell.backends.cuda.kernels.rows.memory import shared_buffer
 from stepwell.backends.cuda.kernels.rows.schedule import WARP
 from stepwell.backends.cuda.kernels.word import Word
 from stepwell.passes.buffer.rows.combiners import by_pairs
@@ -39,9 +39,7 @@ def of_threads(value: ir.Value, threads: int, join: Join) -> ir.Value:
 
 def of_warps(value: ir.Value, warps: int, thread: Word, offset: int, join: Join) -> ir.Value:
     """Over each ``warps`` warps, which have a value in all lanes, through the block's shared memory at ``offset``."""
-    base = isa.shared_pointer()
-    place = llvm.GEPOp(base.type, base, [], [offset], ir.IntegerType.get_signless(8), 0).result
-    held = Buffer(place, value.type)
+    held = shared_buffer(offset, value.type)
     step = SLOT // held.bytes
     when((thread % WARP).is_equal(0), lambda: held.store(value, thread // WARP * step))
     isa.sync_block()

@@ -44,7 +44,7 @@ def build_elementwise(group: Group, name: str, schedule: RowSchedule) -> Launch:
                 for value in group.results:
                     values.prefetch(group.producers[value], position)
             for position, valid in zip(positions, inside, strict=True):
-                _store(values, stores, position, valid)
+                put(values, stores, position, valid)
 
         if whole:
             tile_of_vectors()
@@ -53,7 +53,7 @@ def build_elementwise(group: Group, name: str, schedule: RowSchedule) -> Launch:
         if total.factor % lanes:
             last = vectors * lanes + isa.thread()
             mine = arith.andi(last.is_less(count), isa.block().is_equal(0))
-            when(mine, lambda: _store(Values(group, buffers, sizes, None), stores, Position(-1, last, 1), None))
+            when(mine, lambda: put(Values(group, buffers, sizes, None), stores, Position(-1, last, 1), None))
 
     kernel(group, name, schedule.threads, body)
 
@@ -64,16 +64,15 @@ def build_elementwise(group: Group, name: str, schedule: RowSchedule) -> Launch:
     return Launch(grid, schedule.threads, 0)
 
 
-def _store(values: Values, stores: Stores, position: Position, valid: ir.Value | None) -> None:
+def put(values: Values, stores: Stores, position: Position, valid: ir.Value | None) -> None:
+    """Store all results there, where that is ``valid``."""
     found = [spread(values.result(value, position), position.lanes) for value, _ in stores]
 
-    def put() -> None:
+    def store() -> None:
         for value, (_, buffer) in zip(found, stores, strict=True):
             buffer.store(value, position.place)
 
     if valid is None:
-        put()
+        store()
     else:
-        when(valid, put)
-
-
+        when(valid, store)

@@ -152,10 +152,7 @@ class Group:
         count = len(op.results)
         sizes = self._loops(op, maps)
         order = self._order(op, maps[-count], len(kinds))
-        operands = [
-            self._operand(op, value, map_, order)
-            for value, map_ in zip(op.operands, maps, strict=True)
-        ]
+        operands = [self._operand(op, value, map_, order) for value, map_ in zip(op.operands, maps, strict=True)]
         results = []
         for result, map_ in zip(op.results, maps[-count:], strict=True):
             shape = [sizes[expr.position] if isinstance(expr, ir.AffineDimExpr) else ONE for expr in map_.results]
@@ -163,7 +160,9 @@ class Group:
             results.append(self._operand(op, result, map_, order))
         reduced = tuple("reduction" in kinds[loop] for loop in order)
         combiners = tuple(self._combiner(op, position) for position in range(count)) if any(reduced) else ()
-        node = Node(op, order, tuple(sizes[loop] for loop in order), reduced, tuple(operands), tuple(results), combiners)
+        node = Node(
+            op, order, tuple(sizes[loop] for loop in order), reduced, tuple(operands), tuple(results), combiners
+        )
         self.nodes.append(node)
 
     def _loops(self, op: ir.Operation, maps: Sequence[ir.AffineMap]) -> list[Size]:
@@ -220,5 +219,3 @@ class Group:
         if isinstance(joined, ir.Block) or joined.operation.name not in KINDS or uses != [joined.operation]:
             raise self.refuse("a reduction whose terms no single operation joins", op)
         return joined.operation
-
-

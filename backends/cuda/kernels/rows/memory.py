@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch_mlir import ir
 from torch_mlir.dialects import arith, llvm, memref
 
+from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels.word import Word
 
 
@@ -31,6 +32,11 @@ class Buffer:
         pointer = llvm.inttoptr(ir.Type.parse("!llvm.ptr<1>"), address)
         return Buffer(pointer, ir.MemRefType(argument.type).element_type)
 
+    @staticmethod
+    def bytes_of(tensor: ir.Value) -> int:
+        """Of an element of a tensor."""
+        return element_bytes(ir.RankedTensorType(tensor.type).element_type)
+
     def load(self, offset: Word, lanes: int) -> ir.Value:
         """``lanes`` elements from a multiple of ``lanes`` on."""
         kind = ir.VectorType.get([lanes], self.stored) if lanes > 1 else self.stored
@@ -42,6 +48,8 @@ class Buffer:
     def gather(self, offsets: Sequence[Word]) -> ir.Value:
         """Elements from anywhere."""
         found = [self.load(offset, 1) for offset in offsets]
+        if len(found) == 1:
+            return found[0]
         made = llvm.mlir_undef(ir.VectorType.get([len(found)], self.element))
         for number, value in enumerate(found):
             made = llvm.insertelement(made, value, _number(number))
@@ -61,20 +69,21 @@ class Buffer:
 
     def _at(self, offset: Word) -> ir.Value:
         dynamic = -(2**31)
-        return llvm.GEPOp(
-            self.pointer.type, self.pointer, [offset.wide()], [dynamic], self.stored, None
-        ).result
+        return llvm.GEPOp(self.pointer.type, self.pointer, [offset.wide()], [dynamic], self.stored, None).result
+
+
+def shared_buffer(offset: int, element: ir.Type) -> Buffer:
+    """The block's dynamic shared memory from ``offset`` bytes on."""
+    base = isa.shared_pointer()
+    return Buffer(llvm.GEPOp(base.type, base, [], [offset], ir.IntegerType.get_signless(8), 0).result, element)
 
 
 def element_bytes(kind: ir.Type) -> int:
     """Of one element in memory."""
-    if isinstance(kind, ir.IntegerType):
-        return max(1, kind.width // 8)
-    return ir.FloatType(kind).width // 8
+    width = kind.width if isinstance(kind, ir.IntegerType) else ir.FloatType(kind).width
+    return max(1, int(width) // 8)
 
 
 def _number(value: int) -> ir.Value:
     i32 = ir.IntegerType.get_signless(32)
     return arith.ConstantOp(i32, ir.IntegerAttr.get(i32, value)).result
-
-

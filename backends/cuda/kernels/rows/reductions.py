@@ -119,7 +119,10 @@ class _Row:
         return Position(key, first * lanes, lanes, self.row), valid
 
     def _each(
-        self, nodes: Sequence[Node], carried: list[ir.Value], use: Callable[[Position, ir.Value | None, list[ir.Value]], list[ir.Value]]
+        self,
+        nodes: Sequence[Node],
+        carried: list[ir.Value],
+        use: Callable[[Position, ir.Value | None, list[ir.Value]], list[ir.Value]],
     ) -> list[ir.Value]:
         """``use`` on every vector of the row that the thread has, the loads for ``nodes`` first."""
 
@@ -190,7 +193,9 @@ class _Row:
         if single:
             when(once, lambda: self._put(single, by_row, self.row))
         if whole:
-            self._each([self.group.producers[value] for value, _ in whole], [], lambda p, v, c: self._store(whole, p, v))
+            self._each(
+                [self.group.producers[value] for value, _ in whole], [], lambda p, v, c: self._store(whole, p, v)
+            )
 
     def _is_whole(self, value: ir.Value) -> bool:
         node = self.group.producers[value]
@@ -229,5 +234,3 @@ def _product(group: Group, sizes: list[Size]) -> Size:
     for size in sizes:
         total = total * group.symbols.resolve(size)
     return total
-
-

@@ -40,7 +40,7 @@ class RowSchedule:
 
 
 def row_schedule(length: int, lanes: int, row_bytes: int) -> RowSchedule:
-    """For rows of ``length`` elements in vectors of ``lanes``, of which ``row_bytes`` would be kept in shared memory."""
+    """For rows of ``length`` elements in vectors of ``lanes``, each ``row_bytes`` in shared memory."""
     row = 1
     while row < 1024 and length > row * (lanes if row < WARP else 32):
         row *= 2

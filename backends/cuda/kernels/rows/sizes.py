@@ -18,6 +18,13 @@ class Size:
         factor = self.factor * other.factor
         return Size(factor, tuple(sorted(self.symbols + other.symbols)) if factor else ())
 
+    def __floordiv__(self, other: Size) -> Size:
+        """The quotient by one of its factors."""
+        left = list(self.symbols)
+        for symbol in other.symbols:
+            left.remove(symbol)
+        return Size(self.factor // other.factor, tuple(left))
+
     @property
     def static(self) -> int | None:
         """The number, where it is known."""

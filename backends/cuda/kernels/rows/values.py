@@ -45,7 +45,11 @@ class Values:
     """
 
     def __init__(
-        self, group: Group, buffers: Mapping[ir.Value, Buffer], sizes: Mapping[int, Word], rows: tuple[Size, Size] | None
+        self,
+        group: Group,
+        buffers: Mapping[ir.Value, Buffer],
+        sizes: Mapping[int, Word],
+        rows: tuple[Size, Size] | None,
     ) -> None:
         self.group, self.buffers, self.rows = group, buffers, rows
         self.reduced: dict[ir.Value, ir.Value] = {}
@@ -88,6 +92,10 @@ class Values:
                 self._load(operand.source, access, position)
             elif producer is not None and not producer.combiners and self._here(access, position):
                 self.prefetch(producer, position)
+
+    def provide(self, source: ir.Value, access: Access, position: Position, value: ir.Value) -> None:
+        """Have ``value`` instead of a load."""
+        self._memo[(source, access, position.key)] = [value]
 
     def access(self, node: Node, operand: Operand, position: Position) -> Access:
         """Where the operand's elements are."""
@@ -186,7 +194,7 @@ class Values:
     def _here(self, access: Access, position: Position) -> bool:
         """Whether the operand's elements have the same numbers as the operation's own."""
         if position.row is None or self.rows is None:
-            return access.plain or not access.inner and not access.outer
+            return access.plain or not (access.inner or access.outer)
         count, length = self.rows
         by_row = access.outer == (Term(ONE, None, length),) or count == ONE
         return by_row and (access.plain or length == ONE)
@@ -209,7 +217,9 @@ class Values:
         resolve = self.group.symbols.resolve
         for first in range(len(node.sizes) + 1):
             parts = resolve(product(node.sizes[:first])), resolve(product(node.sizes[first:]))
-            if parts == self.rows and (not node.combiners or node.reduced == tuple(i >= first for i in range(len(node.sizes)))):
+            if parts == self.rows and (
+                not node.combiners or node.reduced == tuple(i >= first for i in range(len(node.sizes)))
+            ):
                 return first
         return None
 
@@ -221,5 +231,3 @@ def _vector(found: list[ir.Value]) -> ir.Value:
     for number, value in enumerate(found):
         made = llvm.insertelement(made, value, arith.ConstantOp(i32, ir.IntegerAttr.get(i32, number)).result)
     return made
-
-
