@@ -9,7 +9,7 @@ from torch_mlir.dialects import arith
 
 from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels.control import when
-from stepwell.backends.cuda.kernels.elementary.emitter import lane
+from stepwell.backends.cuda.kernels.elementary.emitter import by_lane, lane
 from stepwell.backends.cuda.kernels.rows.memory import shared_buffer
 from stepwell.backends.cuda.kernels.rows.schedule import WARP
 from stepwell.backends.cuda.kernels.word import Word
@@ -45,6 +45,11 @@ def of_warps(value: ir.Value, warps: int, thread: Word, offset: int, join: Join)
     isa.sync_block()
     first = thread // (warps * WARP) * warps
     return of_threads(held.load((first + thread % warps) * step, 1), warps, join)
+
+
+def exchange_lanes(value: ir.Value, distance: int) -> ir.Value:
+    """:func:`exchange` of every lane of a vector, or of a scalar."""
+    return by_lane(lambda lanes: exchange(lanes[0], distance), [value], value.type)
 
 
 def exchange(value: ir.Value, distance: int) -> ir.Value:

@@ -28,7 +28,7 @@ def build_elementwise(group: Group, name: str, schedule: RowSchedule) -> Launch:
     tile = schedule.threads * schedule.unroll * lanes
 
     def body(buffers: dict[ir.Value, Buffer], stores: Stores, sizes: dict[int, Word]) -> None:
-        values = Values(group, buffers, sizes, None)
+        values = Values(group, buffers, sizes)
         count = values.known(total)
         whole = total.factor % tile == 0
         vectors = count // lanes
@@ -53,7 +53,7 @@ def build_elementwise(group: Group, name: str, schedule: RowSchedule) -> Launch:
         if total.factor % lanes:
             last = vectors * lanes + isa.thread()
             mine = arith.andi(last.is_less(count), isa.block().is_equal(0))
-            when(mine, lambda: put(Values(group, buffers, sizes, None), stores, Position(-1, last, 1), None))
+            when(mine, lambda: put(Values(group, buffers, sizes), stores, Position(-1, last, 1), None))
 
     kernel(group, name, schedule.threads, body)
 

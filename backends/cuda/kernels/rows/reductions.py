@@ -12,15 +12,15 @@ from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels.control import loop, when
 from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.rows import combine
-from stepwell.backends.cuda.kernels.rows.body import apply, constant, spread
+from stepwell.backends.cuda.kernels.rows.body import apply, spread
 from stepwell.backends.cuda.kernels.rows.group import Group, Node
 from stepwell.backends.cuda.kernels.rows.kernel import Stores, index, kernel, lanes_of, on_host
 from stepwell.backends.cuda.kernels.rows.memory import Buffer
+from stepwell.backends.cuda.kernels.rows.rounds import neutral_of, rounds_of, start_of
 from stepwell.backends.cuda.kernels.rows.schedule import WARP, RowSchedule
-from stepwell.backends.cuda.kernels.rows.sizes import Size
+from stepwell.backends.cuda.kernels.rows.sizes import Size, product
 from stepwell.backends.cuda.kernels.rows.values import Position, Values
 from stepwell.backends.cuda.kernels.word import Word, word
-from stepwell.passes.buffer.rows.combiners import neutral
 
 
 @dataclass(frozen=True)
@@ -37,26 +37,13 @@ def rows_of(group: Group) -> Rows:
     reduction = next(node for node in group.nodes if node.combiners)
     inner = [size for size, reduced in zip(reduction.sizes, reduction.reduced, strict=True) if reduced]
     outer = [size for size, reduced in zip(reduction.sizes, reduction.reduced, strict=True) if not reduced]
-    count, length = _product(group, outer), _product(group, inner)
+    count, length = (group.symbols.resolve(product(sizes)) for sizes in (outer, inner))
     if length.static is None:
         raise group.refuse("rows whose length is known at run time only", reduction.op)
     lanes = lanes_of(group)
     while length.factor % lanes:
         lanes //= 2
     return Rows(count, length.factor, lanes)
-
-
-def rounds_of(group: Group) -> list[list[Node]]:
-    """The reductions, those together that need no result of each other."""
-    level: dict[ir.Value, int] = {}
-    rounds: list[list[Node]] = []
-    for node in group.nodes:
-        depth = max((level.get(operand.source, 0) for operand in node.operands), default=0)
-        if node.combiners:
-            rounds += [[]] * (depth + 1 - len(rounds))
-            rounds[depth] = [*rounds[depth], node]
-        level.update({result: depth + bool(node.combiners) for result in node.op.results})
-    return rounds
 
 
 def build_reductions(group: Group, name: str, schedule: RowSchedule) -> Launch:
@@ -149,7 +136,7 @@ class _Row:
     def _reduce(self, nodes: list[Node]) -> None:
         joins = [combiner for node in nodes for combiner in node.combiners]
         lanes = self.rows.lanes
-        starts = [_neutral(join) for join in joins]
+        starts = [neutral_of(join) for join in joins]
 
         def use(position: Position, valid: ir.Value | None, carried: list[ir.Value]) -> list[ir.Value]:
             terms = [term for node in nodes for term in self.values.terms_of(node, position)]
@@ -178,10 +165,7 @@ class _Row:
             offset = self.exchanged * (s.threads // WARP) * combine.SLOT
             total = combine.of_warps(total, s.row // WARP, self.thread, offset, both)
             self.exchanged += 1
-        start = node.operands[node.inputs + number].source
-        if start not in self.group.filled:
-            raise self.group.refuse("a reduction that starts from a tensor", node.op)
-        return both(total, constant(self.group.filled[start]))
+        return both(total, start_of(self.group, node, number))
 
     # -- results ------------------------------------------------------------------------------------------------------
 
@@ -202,8 +186,6 @@ class _Row:
         return not node.combiners and self.values.has_rows(node)
 
     def _of_row(self, value: ir.Value) -> ir.Value:
-        if value in self.values.reduced:
-            return self.values.reduced[value]
         if self.group.size(value) != self.group.symbols.resolve(self.rows.count):
             raise self.group.refuse("results of different rows", self.group.producers[value].op)
         return self.values.result(value, Position("row", self.row, 1))
@@ -222,15 +204,3 @@ class _Row:
     def _put(self, stores: Stores, values: list[ir.Value], offset: Word) -> None:
         for value, (_, buffer) in zip(values, stores, strict=True):
             buffer.store(value, offset)
-
-
-def _neutral(join: ir.Operation) -> ir.Value:
-    kind = join.results[0].type
-    return arith.ConstantOp(kind, neutral(join.name, kind)).result
-
-
-def _product(group: Group, sizes: list[Size]) -> Size:
-    total = Size(1)
-    for size in sizes:
-        total = total * group.symbols.resolve(size)
-    return total

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stepwell.backends.cuda.kernels.rows.sizes import Size
+
 VECTOR = 16
 """Bytes of the widest access."""
 
 WARP = 32
 _SHARED = 200 * 1024
+_BLOCKS = 264
+"""That keep a chip busy: two for each multiprocessor."""
 
 
 @dataclass(frozen=True)
@@ -48,3 +52,11 @@ def row_schedule(length: int, lanes: int, row_bytes: int) -> RowSchedule:
         return RowSchedule(max(row, 128), row)
     held = "shared" if row_bytes <= _SHARED else "memory"
     return RowSchedule(row, row, held=held)
+
+
+def column_schedule(results: Size, lanes: int) -> RowSchedule:
+    """For so many results of reductions across rows: strips as wide as leaves work for every multiprocessor."""
+    row = 8
+    while row > 2 and results.static is not None and results.factor < row * lanes * _BLOCKS:
+        row //= 2
+    return RowSchedule(row=row)

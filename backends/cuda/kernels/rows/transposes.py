@@ -47,7 +47,7 @@ class Crossing:
 
 def crossing_of(group: Group) -> Crossing | None:
     """What crosses in an elementwise group; None for nothing, or nothing that one kind of tile would straighten."""
-    values = Values(group, {}, {}, None)
+    values = Values(group, {}, {})
     lanes = lanes_of(group)
     total = group.size(group.results[0])
     found: dict[tuple[Size, Size, Size], list[tuple[Node, Operand]]] = {}
@@ -76,7 +76,7 @@ def build_transposes(group: Group, name: str, schedule: RowSchedule, crossing: C
     widths = [Buffer.bytes_of(operand.source) for _, operand in crossing.crossed]
 
     def body(buffers: dict[ir.Value, Buffer], stores: Stores, sizes: dict[int, Word]) -> None:
-        _Tile(group, crossing, schedule, Values(group, buffers, sizes, None), stores).build()
+        _Tile(group, crossing, schedule, Values(group, buffers, sizes), stores).build()
 
     kernel(group, name, schedule.threads, body)
 

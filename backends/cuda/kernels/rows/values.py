@@ -14,7 +14,7 @@ from stepwell.backends.cuda.kernels.rows.access import Access, Term, terms
 from stepwell.backends.cuda.kernels.rows.body import constant, counting, emit
 from stepwell.backends.cuda.kernels.rows.group import Group, Node, Operand
 from stepwell.backends.cuda.kernels.rows.memory import Buffer
-from stepwell.backends.cuda.kernels.rows.sizes import ONE, Size, product
+from stepwell.backends.cuda.kernels.rows.sizes import ONE, ZERO, Size, product
 from stepwell.backends.cuda.kernels.word import Word, word
 
 
@@ -35,13 +35,27 @@ class Position:
     row: Word | None = None
 
 
+@dataclass(frozen=True)
+class Planes:
+    """Elements that are reduced along the middle one of three sizes."""
+
+    count: Size
+    rows: Size
+    columns: Size
+
+    @property
+    def total(self) -> Size:
+        return self.count * self.rows * self.columns
+
+
 class Values:
     """Evaluates a group in one thread.
 
     Args:
         buffers: of the function's arguments and results.
         sizes: numbers of sizes that are known at run time only.
-        rows: how many rows there are, and how many elements a row has; None where there are no rows.
+        rows: how many rows there are that are reduced, and how many elements a row has.
+        planes: what is reduced instead.
     """
 
     def __init__(
@@ -49,9 +63,10 @@ class Values:
         group: Group,
         buffers: Mapping[ir.Value, Buffer],
         sizes: Mapping[int, Word],
-        rows: tuple[Size, Size] | None,
+        rows: tuple[Size, Size] | None = None,
+        planes: Planes | None = None,
     ) -> None:
-        self.group, self.buffers, self.rows = group, buffers, rows
+        self.group, self.buffers, self.rows, self.planes = group, buffers, rows, planes
         self.reduced: dict[ir.Value, ir.Value] = {}
         self._sizes = sizes
         self._memo: dict[Hashable, list[ir.Value]] = {}
@@ -73,7 +88,9 @@ class Values:
         return total
 
     def result(self, value: ir.Value, position: Position) -> ir.Value:
-        """Elements of an operation's result."""
+        """Elements of an operation's result; a reduction's where it is known."""
+        if value in self.reduced:
+            return self.reduced[value]
         node = self.group.producers[value]
         return self._results(node, position)[list(node.op.results).index(value)]
 
@@ -142,8 +159,8 @@ class Values:
             return constant(source)
         access = self.access(node, operand, position)
         if source in self.reduced:
-            if not self._same_row(access, position):
-                raise self.group.refuse("a row's result that other rows use", node.op)
+            if not self._own(access, position):
+                raise self.group.refuse("a reduction's result that what it does not depend on uses", node.op)
             return self.reduced[source]
         if self._here(access, position):
             return self.result(source, position)
@@ -174,7 +191,7 @@ class Values:
 
     def _index(self, node: Node, loop: int, position: Position) -> ir.Value:
         """The number of an operation's own loop."""
-        unit = Operand(node.op.results[0], tuple(ONE if own == loop else Size(0) for own in node.order))
+        unit = Operand(node.op.results[0], tuple(ONE if own == loop else ZERO for own in node.order))
         access = self.access(node, unit, position)
         count = position.lanes if access.pattern(position.lanes) == "apart" else 1
         found = []
@@ -199,7 +216,11 @@ class Values:
         by_row = access.outer == (Term(ONE, None, length),) or count == ONE
         return by_row and (access.plain or length == ONE)
 
-    def _same_row(self, access: Access, position: Position) -> bool:
+    def _own(self, access: Access, position: Position) -> bool:
+        """Whether a reduction's result is that of the elements' own row or column."""
+        if self.planes is not None:
+            sizes = (self.planes.count, self.planes.rows, self.planes.columns)
+            return access.plain or access.inner == terms(sizes, (self.planes.columns, ZERO, ONE))
         assert self.rows is not None
         if position.row is None:
             return access.plain or self.rows[0] == ONE
