@@ -30,7 +30,7 @@ _ERF = (
 
 BOUNDS: dict[str, float] = {
     **_CPU,
-    "exp": 4.0,
+    "exp": 5.0,
     "exp2": 2.0,
     "tanh": 5.0,
     "erf": 4.0,

@@ -14,6 +14,7 @@ from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.rows import combine
 from stepwell.backends.cuda.kernels.rows.body import apply, spread
 from stepwell.backends.cuda.kernels.rows.group import Group, Node
+from stepwell.backends.cuda.kernels.rows.kept import Kept
 from stepwell.backends.cuda.kernels.rows.kernel import Stores, index, kernel, lanes_of, on_host
 from stepwell.backends.cuda.kernels.rows.memory import Buffer
 from stepwell.backends.cuda.kernels.rows.rounds import neutral_of, rounds_of, start_of
@@ -52,8 +53,13 @@ def build_reductions(group: Group, name: str, schedule: RowSchedule) -> Launch:
     warps = schedule.row // WARP
     exchanged = sum(len(node.combiners) for node in group.nodes) * (schedule.threads // WARP) * combine.SLOT
 
+    exchanged = exchanged if warps > 1 else 0
+    slots = -(-rows.length // (schedule.row * rows.lanes * schedule.unroll)) * schedule.unroll
+    kept = Kept(exchanged, slots * schedule.threads * rows.lanes)
+
     def body(buffers: dict[ir.Value, Buffer], stores: Stores, sizes: dict[int, Word]) -> None:
         values = Values(group, buffers, sizes, (group.symbols.resolve(rows.count), Size(rows.length)))
+        values.kept = kept if schedule.held == "shared" else None
         _Row(group, rows, schedule, values, stores).build()
 
     kernel(group, name, schedule.threads, body)
@@ -63,7 +69,7 @@ def build_reductions(group: Group, name: str, schedule: RowSchedule) -> Launch:
         blocks = arith.ceildivui(on_host(group, rows.count, memrefs), index(together_))
         return [blocks, index(1), index(1)]
 
-    return Launch(grid, schedule.threads, exchanged if warps > 1 else 0)
+    return Launch(grid, schedule.threads, kept.end)
 
 
 class _Row:
@@ -88,6 +94,8 @@ class _Row:
         self.row = row
         for nodes in rounds_of(self.group):
             self._reduce(nodes)
+            if self.values.kept is not None:
+                self.values.kept.recording = False
         self._finish()
 
     # -- places -------------------------------------------------------------------------------------------------------
@@ -103,7 +111,8 @@ class _Row:
             valid = first.is_less(vectors)
             first = first.minimum(vectors - 1)
         key = slot if isinstance(slot, int) else slot.value
-        return Position(key, first * lanes, lanes, self.row), valid
+        own = (word(slot) * s.threads + self.thread) * lanes
+        return Position(key, first * lanes, lanes, self.row, own), valid
 
     def _each(
         self,

@@ -11,6 +11,8 @@ VECTOR = 16
 
 WARP = 32
 _SHARED = 200 * 1024
+_HELD = 32
+"""Elements of a row that a thread holds in registers at most."""
 _BLOCKS = 264
 """That keep a chip busy: two for each multiprocessor."""
 
@@ -28,7 +30,7 @@ class RowSchedule:
 
     threads: int = 256
     row: int = 32
-    unroll: int = 4
+    unroll: int = 2
     held: str = "registers"
 
     def check(self) -> None:
@@ -46,9 +48,9 @@ class RowSchedule:
 def row_schedule(length: int, lanes: int, row_bytes: int) -> RowSchedule:
     """For rows of ``length`` elements in vectors of ``lanes``, each ``row_bytes`` in shared memory."""
     row = 1
-    while row < 1024 and length > row * (lanes if row < WARP else 32):
+    while row < 1024 and length > row * (lanes if row < WARP else 16 if row < 256 else _HELD):
         row *= 2
-    if length <= row * 64:
+    if length <= row * _HELD:
         return RowSchedule(max(row, 128), row)
     held = "shared" if row_bytes <= _SHARED else "memory"
     return RowSchedule(row, row, held=held)

@@ -13,6 +13,7 @@ from stepwell.backends.cuda.kernels.rows import access as access_
 from stepwell.backends.cuda.kernels.rows.access import Access, Term, terms
 from stepwell.backends.cuda.kernels.rows.body import constant, counting, emit
 from stepwell.backends.cuda.kernels.rows.group import Group, Node, Operand
+from stepwell.backends.cuda.kernels.rows.kept import Kept
 from stepwell.backends.cuda.kernels.rows.memory import Buffer
 from stepwell.backends.cuda.kernels.rows.sizes import ONE, ZERO, Size, product
 from stepwell.backends.cuda.kernels.word import Word, word
@@ -27,12 +28,14 @@ class Position:
         place: the number of the first one, a multiple of ``lanes``: within the row, or of all elements without one.
         lanes: how many.
         row: the number of the row.
+        own: where the thread keeps its part of the row.
     """
 
     key: Hashable
     place: Word
     lanes: int
     row: Word | None = None
+    own: Word | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Values:
     ) -> None:
         self.group, self.buffers, self.rows, self.planes = group, buffers, rows, planes
         self.reduced: dict[ir.Value, ir.Value] = {}
+        self.kept: Kept | None = None
         self._sizes = sizes
         self._memo: dict[Hashable, list[ir.Value]] = {}
         self._accesses: dict[tuple[Operand, ir.Operation, bool], Access] = {}
@@ -181,13 +185,25 @@ class Values:
     def _load(self, source: ir.Value, access: Access, position: Position) -> ir.Value:
         key = (source, access, position.key)
         if key not in self._memo:
-            buffer, pattern = self.buffers[source], access.pattern(position.lanes)
-            if pattern == "apart":
-                found = buffer.gather([self._at(access, position, number) for number in range(position.lanes)])
-            else:
-                found = buffer.load(self._at(access, position, 0), position.lanes if pattern == "vector" else 1)
-            self._memo[key] = [found]
+            keeps = self.kept is not None and position.own is not None and self._here(access, position)
+            load = self._load_kept if keeps else self._load_global
+            self._memo[key] = [load(source, access, position)]
         return self._memo[key][0]
+
+    def _load_kept(self, source: ir.Value, access: Access, position: Position) -> ir.Value:
+        assert self.kept is not None
+        assert position.own is not None
+        found = self.kept.load(source, position.own, position.lanes)
+        if found is None:
+            found = self._load_global(source, access, position)
+            self.kept.store(source, position.own, found)
+        return found
+
+    def _load_global(self, source: ir.Value, access: Access, position: Position) -> ir.Value:
+        buffer, pattern = self.buffers[source], access.pattern(position.lanes)
+        if pattern == "apart":
+            return buffer.gather([self._at(access, position, number) for number in range(position.lanes)])
+        return buffer.load(self._at(access, position, 0), position.lanes if pattern == "vector" else 1)
 
     def _index(self, node: Node, loop: int, position: Position) -> ir.Value:
         """The number of an operation's own loop."""
@@ -238,9 +254,9 @@ class Values:
         resolve = self.group.symbols.resolve
         for first in range(len(node.sizes) + 1):
             parts = resolve(product(node.sizes[:first])), resolve(product(node.sizes[first:]))
-            if parts == self.rows and (
-                not node.combiners or node.reduced == tuple(i >= first for i in range(len(node.sizes)))
-            ):
+            loops = enumerate(zip(node.sizes, node.reduced, strict=True))
+            fits = all(size == ONE or reduced == (loop >= first) for loop, (size, reduced) in loops)
+            if parts == self.rows and (fits or not node.combiners):
                 return first
         return None
 
