@@ -57,6 +57,19 @@ def shared_memory() -> Word:
     return (Word(llvm.ptrtoint(_i32(), place)) + 1023) & 0xFFFFFC00
 
 
+def shared_pointer() -> ir.Value:
+    """Where the block's dynamic shared memory begins, a multiple of 16."""
+    return llvm.AddressOfOp(ir.Type.parse("!llvm.ptr<3>"), _SHARED).result
+
+
+def shuffle_xor(value: ir.Value, distance: int) -> ir.Value:
+    """The 32-bit ``value`` of the lane whose number differs in the bits of ``distance``."""
+    f32 = isinstance(value.type, ir.F32Type)
+    kind = "f" if f32 else "r"
+    text = f"shfl.sync.bfly.b32 $0, $1, {distance}, 0x1f, 0xffffffff;"
+    return ptx(text, f"={kind},{kind}", [value], result=value.type, effects=True)
+
+
 def ptx(
     text: str,
     constraints: str = "",
