@@ -12,7 +12,7 @@ from torch_mlir.dialects import func, tensor
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import entries, return_op
 from stepwell.passes.tensor.build import sizes_of
-from stepwell.passes.tensor.kernels.grouping import Group, group_operations, is_fill
+from stepwell.passes.tensor.kernels.grouping import Group, group_operations, is_fill, makers
 from stepwell.passes.tensor.structured import input_count, is_structured
 from stepwell.support.walk import outer_first
 
@@ -33,11 +33,36 @@ class OutlineKernels(Pass):
         families: dict[str, int] = {}
         for entry in entries(op):
             return_op(entry)
-            for group in group_operations(entry.operation.regions[0].blocks[0]):
+            block = entry.operation.regions[0].blocks[0]
+            groups = group_operations(block)
+            _sort(block, groups)
+            for group in groups:
                 number = sum(families.values())
                 _outline(group, f"{group.family}_{number}", op)
                 families[group.family] = families.get(group.family, 0) + 1
         context.note(self.name, **families)
+
+
+def _sort(block: ir.Block, groups: Sequence[Group]) -> None:
+    """Put the operations of ``block`` in an order in which those of a group stand together."""
+    owner = {op: group for group in groups for op in group.ops}
+    ops = [view.operation for view in block.operations]
+    done: set[ir.Operation] = set()
+
+    def place(op: ir.Operation) -> None:
+        if op in done:
+            return
+        members = owner[op].ops if op in owner else [op]
+        done.update(members)
+        for member in members:
+            for before in makers(member):
+                if owner.get(before) is not owner.get(op) or op not in owner:
+                    place(before)
+        for member in members:
+            member.move_before(ops[-1])
+
+    for op in ops[:-1]:
+        place(op)
 
 
 def _outline(group: Group, name: str, module: ir.Operation) -> None:
@@ -100,7 +125,12 @@ def _is_start(op: ir.Operation) -> bool:
     if op.name in ("tensor.expand_shape", "tensor.collapse_shape"):
         maker = op.operands[0].owner
         return not isinstance(maker, ir.Block) and _is_start(maker.operation)
-    return op.name in ("arith.constant", "tensor.empty") or is_fill(op)
+    return op.name in ("arith.constant", "tensor.empty", "tensor.dim") or is_fill(op) or _is_index(op)
+
+
+def _is_index(op: ir.Operation) -> bool:
+    """Whether ``op`` computes with sizes."""
+    return op.name.startswith("arith.") and all(isinstance(value.type, ir.IndexType) for value in op.results)
 
 
 def _captured(ops: Sequence[ir.Operation]) -> list[ir.Value]:

@@ -119,8 +119,11 @@ class Group:
         )
 
     def _read(self, op: ir.Operation) -> None:
-        if op.name in _RESHAPES:
-            self._tensors[op.results[0]] = self._reshaped(op)
+        if op.name in _RESHAPES and op.operands[0] in self.filled:
+            self.filled[op.results[0]] = self.filled[op.operands[0]]
+        elif op.name in _RESHAPES:
+            if op.operands[0] in self._tensors:  # else an empty tensor
+                self._tensors[op.results[0]] = self._reshaped(op)
         elif op.name == "linalg.fill":
             self.filled[op.results[0]] = op.operands[0]
         elif op.name == "linalg.generic":
