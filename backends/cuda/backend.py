@@ -69,7 +69,8 @@ class CudaBackend(Backend):
             for buffer in plan["buffers"]
             if buffer["kind"] == "parameter"
         }
-        names |= {f"state:{state.name}": None for signature in lowered.signatures.values() for state in signature.states}
+        states = [state.name for signature in lowered.signatures.values() for state in signature.states]
+        names |= {f"state:{name}": None for name in states}
         return Code(files, {"arch": arch, "launches": plans}, aligned_layout(lowered.parameters, names))
 
     def code_form(self, code: Code, form: str) -> bytes:

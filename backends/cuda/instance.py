@@ -41,7 +41,7 @@ class Instance:
         self._moving: dict[int, list[_Reference]] = {}
 
     def run(self, stream: int, external: Mapping[int, int]) -> None:
-        """Run with inputs and results at ``external`` addresses (by number of the buffer), in the order of ``stream``."""
+        """Run in the order of ``stream``, with inputs and results (by number of the buffer) at ``external`` addresses."""
         moved = {number for number, address in external.items() if self._placed.get(number) != address}
         if self._graph is None:
             self._addresses |= external
@@ -118,8 +118,6 @@ class Instance:
 class _Reference:
     """A place where a kernel is told where a buffer lies: a word of its parameters, or a tensor map."""
 
-    def __init__(
-        self, buffer: int, kernel: int, word: int, tensor_map: TensorMap | None = None, slot: int = 0
-    ) -> None:
+    def __init__(self, buffer: int, kernel: int, word: int, tensor_map: TensorMap | None = None, slot: int = 0) -> None:
         self.buffer, self.kernel, self.word = buffer, kernel, word
         self.tensor_map, self.slot = tensor_map, slot

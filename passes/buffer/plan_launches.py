@@ -42,10 +42,11 @@ class PlanLaunches(Pass):
     """Take the host functions out and keep what they did in the module attribute ``stepwell.launches`` (JSON text).
 
     For each entry: ``buffers`` (in order; ``kind`` is input, parameter, state, temporary or view), ``results`` (indices
-    of buffers), ``states`` (the buffer that holds the new value of each) and ``launches`` in program order, each with its ``kernel``, ``grid`` and ``block`` (three sizes),
-    ``shared`` (bytes of dynamic shared memory) and ``arguments``: ``{"buffer": i}``, ``{"index": size}`` or ``{"map":
-    {buffer, dtype, sizes, box}}`` for a tensor map. A size is a number, ``["dim", buffer, axis]``, or ``[operator,
-    size, size]``. Temporaries have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``.
+    of buffers), ``states`` (the buffer that holds the new value of each) and ``launches`` in program order, each with
+    its ``kernel``, ``grid`` and ``block`` (three sizes), ``shared`` (bytes of dynamic shared memory) and ``arguments``:
+    ``{"buffer": i}``, ``{"index": size}`` or ``{"map": {buffer, dtype, sizes, box}}`` for a tensor map. A size is a
+    number, ``["dim", buffer, axis]``, or ``[operator, size, size]``. Temporaries have a ``dtype`` and ``sizes``; a
+    view has ``of`` and ``sizes``.
     """
 
     name: ClassVar[str] = "plan-launches"

@@ -19,7 +19,7 @@ from stepwell.support.walk import outer_first
 
 @dataclass
 class OutlineKernels(Pass):
-    """Move what one kernel computes into a private function, marked ``stepwell.kernel = "<family>"``; the entry calls it.
+    """Move what one kernel computes into a private function marked ``stepwell.kernel = "<family>"``, and call that.
 
     A function takes what its operations read, then a destination for each result, which it only takes the shape of.
     Entries keep calls, shapes and views. Numbers that fill a tensor are set where a kernel starts from them.

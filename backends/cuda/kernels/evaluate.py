@@ -37,7 +37,8 @@ class Elements:
         if tensor in self._values:
             return memref.load(self._values[tensor], [ix.value(index) for index in indices])
         if not isinstance(tensor, ir.OpResult):
-            raise PassError("a GPU kernel can't read a tensor that a loop carries", where=describe_location(tensor.location))
+            where = describe_location(tensor.location)
+            raise PassError("a GPU kernel can't read a tensor that a loop carries", where=where)
         op = tensor.owner.operation
         build = _ELEMENTS.get(op.name)
         if build is not None:
@@ -101,7 +102,8 @@ class Elements:
     ) -> None:
         if op.name != "scf.if":
             raise PassError(f"a GPU kernel has no way to run '{op.name}'", where=describe_location(op.location))
-        made = scf.IfOp(get(op.operands[0]), [result.type for result in op.results], has_else=len(op.regions[1].blocks) > 0)
+        kinds = [result.type for result in op.results]
+        made = scf.IfOp(get(op.operands[0]), kinds, has_else=len(op.regions[1].blocks) > 0)
         for old, new in zip(op.regions, made.operation.regions, strict=True):
             for block in old.blocks:
                 with ir.InsertionPoint(new.blocks[0]):
@@ -372,9 +374,7 @@ def _mixed(
 ) -> list[Index]:
     rest = iter(dynamic)
     marker = ir.ShapedType.get_dynamic_size()
-    return [
-        scalar(next(rest)) if size == marker else int(size) for size in ir.DenseI64ArrayAttr(op.attributes[name])
-    ]
+    return [scalar(next(rest)) if size == marker else int(size) for size in ir.DenseI64ArrayAttr(op.attributes[name])]
 
 
 _ELEMENTS: dict[str, Callable[[Elements, ir.Operation, Sequence[Index]], ir.Value]] = {

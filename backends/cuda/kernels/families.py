@@ -30,7 +30,7 @@ def build_kernel(function: ir.Operation, arch: str, threads: int) -> tuple[str, 
 
 def _build_rows(function: ir.Operation, name: str) -> Launch | None:
     """A kernel of family ``rows``, None where the function holds what that family leaves to others."""
-    module, bare = _without_destinations(function)
+    _kept, bare = _without_destinations(function)
     if any(not isinstance(argument.type, ir.RankedTensorType) for argument in bare.regions[0].blocks[0].arguments):
         return None
     block = ir.InsertionPoint.current.block

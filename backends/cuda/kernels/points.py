@@ -14,7 +14,7 @@ from stepwell.passes.buffer.entry import return_op
 
 
 def build_points(function: ir.Operation, name: str, threads: int) -> Launch:
-    """The kernel ``name`` at the insertion point, from a function whose last arguments are its results' destinations."""
+    """The kernel ``name`` at the insertion point, from a function that takes its results' destinations last."""
     block = function.regions[0].blocks[0]
     results = list(return_op(function.opview).operands)
     kinds = [in_memory(argument.type) for argument in block.arguments]
@@ -64,5 +64,3 @@ def _store_all(
         for number, target in made:
             memref.store(number, target, [ix.value(index) for index in indices])
         scf.YieldOp([])
-
-

@@ -1,4 +1,4 @@
-"""One thread for everything: loops that carry whole tensors (scans, sorts, scatters), in memory as the CPU runs them."""
+"""One thread for everything: loops that carry whole tensors (scans, sorts, scatters), as the CPU runs them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TO_MEMORY = (
 
 
 def build_sequential(function: ir.Operation, name: str) -> Launch:
-    """The kernel ``name`` at the insertion point, from a function whose last arguments are its results' destinations."""
+    """The kernel ``name`` at the insertion point, from a function that takes its results' destinations last."""
     where = describe_location(function.location)
     module = _in_buffers(function)
     lowered = entries(module.operation)[0].operation

@@ -26,7 +26,7 @@ def to_host(entry: func.FuncOp, launches: Mapping[str, Launch], module: str) -> 
         kind = in_memory(argument.type)
         kinds.append(kind)
         host.values[argument.value] = block.add_argument(kind, argument.value.location)
-    places = {argument.name: host.values[argument.value] for argument in taken if argument.value is not None and argument.kind == "state"}
+    places = {a.name: host.values[a.value] for a in taken if a.value is not None and a.kind == "state"}
     with ir.InsertionPoint(old[-1]):
         for op in old[:-1]:
             with op.location:

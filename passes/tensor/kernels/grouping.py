@@ -206,4 +206,4 @@ def _next(op: ir.Operation) -> ir.Operation | None:
 
 
 def _is_identity(map_: ir.AffineMap) -> bool:
-    return map_ == ir.AffineMap.get_identity(map_.n_dims)
+    return bool(map_ == ir.AffineMap.get_identity(map_.n_dims))

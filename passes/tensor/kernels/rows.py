@@ -62,4 +62,4 @@ def _is_foreign(op: ir.Operation) -> bool:
 def _is_plain(expression: ir.AffineExpr) -> bool:
     if isinstance(expression, ir.AffineDimExpr):
         return True
-    return isinstance(expression, ir.AffineConstantExpr) and expression.value == 0
+    return isinstance(expression, ir.AffineConstantExpr) and bool(expression.value == 0)
