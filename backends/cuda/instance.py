@@ -41,7 +41,7 @@ class Instance:
         self._moving: dict[int, list[_Reference]] = {}
 
     def run(self, stream: int, external: Mapping[int, int]) -> None:
-        """Run in the order of ``stream``, with inputs and results (by number of the buffer) at ``external`` addresses."""
+        """Run in the order of ``stream``; inputs and results lie at ``external`` addresses, by number of the buffer."""
         moved = {number for number, address in external.items() if self._placed.get(number) != address}
         if self._graph is None:
             self._addresses |= external

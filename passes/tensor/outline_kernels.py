@@ -12,9 +12,14 @@ from torch_mlir.dialects import func, tensor
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import entries, return_op
 from stepwell.passes.tensor.build import sizes_of
-from stepwell.passes.tensor.kernels.grouping import Group, group_operations, is_fill, makers
+from stepwell.passes.tensor.kernels.fills import is_fill
+from stepwell.passes.tensor.kernels.grouping import Group, group_operations, makers
 from stepwell.passes.tensor.structured import input_count, is_structured
 from stepwell.support.walk import outer_first
+
+
+_RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
+_STARTS = ("arith.constant", "tensor.empty", "tensor.dim")
 
 
 @dataclass
@@ -66,7 +71,7 @@ def _sort(block: ir.Block, groups: Sequence[Group]) -> None:
 
 
 def _outline(group: Group, name: str, module: ir.Operation) -> None:
-    ops = _with_starts(group.ops)
+    ops = _with_starts(group)
     captured = _captured(ops)
     results = [result for op in group.ops for result in op.results if _escapes(result, group.ops)]
     last = group.ops[-1]
@@ -100,8 +105,11 @@ def _copy(op: ir.Operation, values: dict[ir.Value, ir.Value]) -> None:
     values.update(zip(op.results, copy.results, strict=True))
 
 
-def _with_starts(ops: Sequence[ir.Operation]) -> list[ir.Operation]:
-    """``ops`` with the constants, fills and empty tensors that they start from in front of them."""
+def _with_starts(group: Group) -> list[ir.Operation]:
+    """The operations with the constants, fills and empty tensors that they start from in front of them.
+
+    Rows are read through reshapes, so that a tensor that is seen in several shapes is read once.
+    """
     found: list[ir.Operation] = []
 
     def add(op: ir.Operation) -> None:
@@ -111,21 +119,21 @@ def _with_starts(ops: Sequence[ir.Operation]) -> list[ir.Operation]:
             owner = value.owner
             if isinstance(owner, ir.Block):
                 continue
-            if _is_start(owner.operation):
+            if (group.family == "rows" and owner.operation.name in _RESHAPES) or _is_start(owner.operation):
                 add(owner.operation)
         found.append(op)
 
-    for op in ops:
+    for op in group.ops:
         add(op)
     return found
 
 
 def _is_start(op: ir.Operation) -> bool:
     """Whether a kernel makes what ``op`` does by itself: it reads no memory."""
-    if op.name in ("tensor.expand_shape", "tensor.collapse_shape"):
+    if op.name in _RESHAPES:
         maker = op.operands[0].owner
         return not isinstance(maker, ir.Block) and _is_start(maker.operation)
-    return op.name in ("arith.constant", "tensor.empty", "tensor.dim") or is_fill(op) or _is_index(op)
+    return op.name in _STARTS or is_fill(op) or _is_index(op)
 
 
 def _is_index(op: ir.Operation) -> bool:

@@ -13,18 +13,19 @@ from stepwell.passes.buffer.entry import return_op
 from stepwell.support.errors import PassError
 
 
-def build_kernel(function: ir.Operation, arch: str, threads: int) -> tuple[str, Launch]:
-    """Build the kernel of ``function`` at the insertion point; gives what kind it is and how it is launched."""
+def build_kernel(function: ir.Operation, arch: str, threads: int, *, plain: bool = False) -> tuple[str, Launch]:
+    """Build the kernel of ``function`` at the insertion point; gives what kind it is and how it is launched.
+
+    ``plain`` ones are those that loops over blocks and threads can stand for.
+    """
     family = ir.StringAttr(function.attributes["stepwell.kernel"]).value
     name = ir.StringAttr(function.attributes["sym_name"]).value
-    if family == "product":
-        built = build_product(function, name, arch)
-        if built is not None:
-            return built
-    if family == "rows" and (launch := _build_rows(function, name)) is not None:
-        return "rows", launch
     if family == "sequential":
         return "sequential", build_sequential(function, name)
+    if family == "product" and not plain and (built := build_product(function, name, arch)) is not None:
+        return built
+    if family == "rows" and not plain and (launch := _build_rows(function, name)) is not None:
+        return "rows", launch
     return "points", build_points(function, name, threads)
 
 

@@ -209,7 +209,7 @@ def copies_wait_read(pending: int) -> None:
 
 
 def store_matrices(address: Word, parts: Sequence[ir.Value]) -> None:
-    """``stmatrix.x4``: four 8x8 matrices of 16 bits; the lanes of matrix i (8 i to 8 i + 7) give its rows' addresses."""
+    """``stmatrix.x4``: four 8x8 matrices of 16 bits; lanes 8 i to 8 i + 7 give their addresses."""
     ptx(
         "stmatrix.sync.aligned.m8n8.x4.shared.b16 [$0], {$1, $2, $3, $4};",
         "r,r,r,r,r,~{memory}",

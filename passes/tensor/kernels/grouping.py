@@ -9,6 +9,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import linalg
 
 from stepwell.passes.tensor.kernels.contraction import match_contraction
+from stepwell.passes.tensor.kernels.fills import is_fill
 from stepwell.passes.tensor.kernels.rows import Rows, joined, rows_of
 from stepwell.passes.tensor.structured import input_count, is_structured, loops_of
 from stepwell.support.walk import inside, outer_first
@@ -60,16 +61,6 @@ def group_operations(block: ir.Block) -> list[Group]:
     for op in grouping.ops:
         grouping.visit(op)
     return grouping.in_order()
-
-
-def is_fill(op: ir.Operation) -> bool:
-    """Whether ``op`` sets all elements of a tensor to one number, which a kernel does by itself where it starts."""
-    if op.name == "linalg.fill":
-        return True
-    if op.name != "linalg.generic" or input_count(op) != 1 or isinstance(op.operands[0].type, ir.ShapedType):
-        return False
-    body = list(op.regions[0].blocks[0].operations)
-    return len(body) == 1 and body[0].operands[0] == op.regions[0].blocks[0].arguments[0]
 
 
 class _Grouping:

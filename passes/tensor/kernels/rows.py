@@ -42,7 +42,7 @@ def rows_of(op: ir.Operation) -> Rows | None:
     if not any(reduced):
         return Rows(tuple(loop.size for loop in kept), None)
     behind = sum(reduced)
-    in_front = reduced != sorted(reduced)
+    in_front: bool = reduced != sorted(reduced)
     return Rows(tuple(loop.size for loop in kept), -1 if in_front else behind)
 
 

@@ -9,6 +9,7 @@ from torch_mlir import ir
 
 from stepwell.backends.cuda.kernels.rows.sizes import ONE, ZERO, Size, Source, Symbols, product
 from stepwell.passes.buffer.rows.combiners import KINDS
+from stepwell.passes.tensor.kernels.fills import is_fill
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
 
@@ -124,7 +125,7 @@ class Group:
         elif op.name in _RESHAPES:
             if op.operands[0] in self._tensors:  # else an empty tensor
                 self._tensors[op.results[0]] = self._reshaped(op)
-        elif op.name == "linalg.fill":
+        elif is_fill(op):
             self.filled[op.results[0]] = op.operands[0]
         elif op.name == "linalg.generic":
             self._generic(op)
