@@ -16,6 +16,7 @@ from torch_mlir.dialects import arith, gpu, nvvm
 from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels.control import loop, when
 from stepwell.backends.cuda.kernels.epilogue import Epilogue, MakeEpilogue, store_sums
+from stepwell.backends.cuda.kernels.raster import raster
 from stepwell.backends.cuda.kernels.wgmma_product import StageProduct
 from stepwell.backends.cuda.kernels.wgmma_schedule import ROW_BYTES, WARPGROUP, WgmmaProblem, WgmmaSchedule
 from stepwell.backends.cuda.kernels.wgmma_store import SumStore, Tile
@@ -77,6 +78,7 @@ class _Gemm:
         self.thread = isa.thread()
         self.group = isa.uniform(self.thread // WARPGROUP)
         self.rank = isa.block_in_cluster() if s.blocks > 1 else word(0)
+        self.below = self.rank if s.cluster > 1 else word(0)
         self._share_depth()
         self._set_up_barriers()
         when(self.group.is_equal(s.consumers), self._produce, self._consume)
@@ -130,26 +132,19 @@ class _Gemm:
         high = s.rows * s.cluster
         down = (self.m + (high - 1)) // high
         across = (self.n + (s.columns - 1)) // s.columns
-        plane = down * across
 
         def tile(t: Word, values: Sequence[ir.Value]) -> Sequence[ir.Value]:
-            batch = t // plane
-            rest = t % plane
-            band = rest // (across * s.group)
-            first = band * s.group
-            size = (down - first).minimum(s.group)
-            rest = rest - first * across
-            row = ((first + rest % size) * s.cluster + below) * s.rows
-            return body(Tile(batch, row, (rest // size) * s.columns), values)
+            batch, vertical, horizontal = raster(t, down, across, s.group)
+            row = (vertical * s.cluster + self.below) * s.rows
+            return body(Tile(batch, row, horizontal * s.columns), values)
 
-        below = self.rank if s.cluster > 1 else word(0)
         if s.split > 1:
             tile(isa.block() // s.split, carried)
             return
         start, step = isa.block(), isa.blocks()
         if s.cluster > 1:
             start, step = start // s.cluster, step // s.cluster
-        loop(start, plane * self.batch, step, carried, tile)
+        loop(start, down * across * self.batch, step, carried, tile)
 
     def _advance(self, stage: Word, parity: Word) -> tuple[Word, Word]:
         following = stage + 1
@@ -195,7 +190,7 @@ class _Gemm:
         s = self.schedule
         share = s.columns // s.cluster
         blocks = (1 << s.cluster) - 1 if s.cluster > 1 else None
-        first = self.rank * share
+        first = self.below * share
         place = self.base + (s.stages * s.left_bytes) + stage * s.right_bytes + first * ROW_BYTES
         column = at.column + first
         if self.problem.right_transposed:

@@ -28,7 +28,7 @@ def store_in_cluster(address: Word, values: Sequence[ir.Value]) -> None:
 
 
 def store_shared(address: Word, values: Sequence[ir.Value]) -> None:
-    """One, two or four values of 32 bits."""
+    """One, two or four values of 32 bits, or one or two of 64."""
     kind, letter = _kind(values[0].type)
     places = ", ".join(f"${1 + number}" for number in range(len(values)))
     vector = f".v{len(values)}" if len(values) > 1 else ""
@@ -39,24 +39,25 @@ def store_shared(address: Word, values: Sequence[ir.Value]) -> None:
     )
 
 
-def store_shared_half(address: Word, value: ir.Value) -> None:
-    """The lower 16 bits of an i32."""
-    ptx("{ .reg .b16 low; cvt.u16.u32 low, $1; st.shared.b16 [$0], low; }", "r,r,~{memory}", [address.value, value])
+def store_shared_part(address: Word, value: ir.Value, width: int) -> None:
+    """The lower 1 or 2 bytes of an i32."""
+    ptx(f"st.shared.u{8 * width} [$0], $1;", "r,r,~{memory}", [address.value, value])
 
 
 def load_shared(address: Word, count: int, kind: ir.Type) -> list[ir.Value]:
-    """Two or four values of 32 bits."""
+    """One, two or four values of 32 bits, or one or two of 64."""
     name, letter = _kind(kind)
     places = ", ".join(f"${number}" for number in range(count))
+    vector, places = (f".v{count}", f"{{{places}}}") if count > 1 else ("", places)
     found = ptx(
-        f"ld.shared.v{count}.{name} {{{places}}}, [${count}];",
+        f"ld.shared{vector}.{name} {places}, [${count}];",
         ",".join([*[f"={letter}"] * count, "r", "~{memory}"]),
         [address.value],
-        result=ir.Type.parse(f"!llvm.struct<({', '.join([str(kind)] * count)})>"),
+        result=kind if count == 1 else ir.Type.parse(f"!llvm.struct<({', '.join([str(kind)] * count)})>"),
         effects=True,
     )
-    return [llvm.extractvalue(kind, found, [number]) for number in range(count)]
+    return [found] if count == 1 else [llvm.extractvalue(kind, found, [number]) for number in range(count)]
 
 
 def _kind(kind: ir.Type) -> tuple[str, str]:
-    return ("f32", "f") if isinstance(kind, ir.F32Type) else ("b32", "r")
+    return {"f64": ("f64", "d"), "f32": ("f32", "f")}.get(str(kind), ("b32", "r"))

@@ -13,6 +13,8 @@ ROW_BYTES = 128
 OPERAND = 64
 """Rows of the left matrix in one ``wgmma``."""
 
+WGMMA_ELEMENTS = ("bf16", "f16", "tf32", "e4m3", "e5m2", "s8")
+
 _SHARED_LIMIT = 227 * 1024
 _CLUSTER_LIMIT = 8
 
@@ -22,7 +24,7 @@ class WgmmaProblem:
     """What is multiplied.
 
     Attributes:
-        element: of both matrices, a name of ``ELEMENTS``; ``tf32`` lies in memory as f32.
+        element: of both matrices, a name of ``WGMMA_ELEMENTS``; ``tf32`` lies in memory as f32.
         result: what is stored, a name of ``RESULT_BYTES``.
         left_transposed: whether the left matrix lies in memory column by column.
         right_transposed: whether the right one does (as weights of a linear layer do).
@@ -53,8 +55,8 @@ class WgmmaProblem:
 
     def check(self, *, epilogue: bool) -> None:
         """Raise ValueError where the tensor cores do not do this."""
-        if self.element not in ELEMENTS:
-            raise ValueError(f"elements are {', '.join(ELEMENTS)}, not {self.element}")
+        if self.element not in WGMMA_ELEMENTS:
+            raise ValueError(f"elements are {', '.join(WGMMA_ELEMENTS)}, not {self.element}")
         if self.kind.bytes != 2 and (self.left_transposed or not self.right_transposed):
             raise ValueError(f"rows of the left and columns of the right matrix of {self.element} must be contiguous")
         if self.promote and self.kind.integer:

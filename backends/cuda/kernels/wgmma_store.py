@@ -122,7 +122,9 @@ class SumStore:
         buffer = self.base + (
             self.group * (2 * OPERAND * ROW_BYTES) + (self.schedule.staging + number % 2 * OPERAND * ROW_BYTES)
         )
-        when(self.lane.is_equal(0), lambda: isa.copies_wait_read(1))
+        # The other buffer's copy may run on, but for the first part behind a tile that ended on this buffer.
+        pending = 0 if number == 0 and self.schedule.parts(self.problem) % 2 else 1
+        when(self.lane.is_equal(0), lambda: isa.copies_wait_read(pending))
         isa.sync_threads(self.group + 1, WARPGROUP)
         warp, inner = self.lane // 32, self.lane % 32
         own_row, own_column = warp * 16 + (inner >> 2), (inner & 3) * 2
@@ -156,7 +158,7 @@ class SumStore:
 
     def _write_bytes(self, buffer: Word, pairs: Sequence[Sequence[ir.Value]]) -> None:
         for place, pair in enumerate(pairs):
-            memory.store_shared_half(self._swizzled(buffer, place, 1), isa.pack_bytes(pair[0], pair[1]))
+            memory.store_shared_part(self._swizzled(buffer, place, 1), isa.pack_bytes(pair[0], pair[1]), 2)
 
     def _swizzled(self, buffer: Word, place: int, size: int) -> Word:
         """Where this lane's pair ``place`` of elements of ``size`` bytes lies."""
