@@ -13,7 +13,7 @@ Epilogue: TypeAlias = Callable[[Sequence[ir.Value], Word, Word, Word], Sequence[
 """From sums of (batch, row, column) and (batch, row, column + 1) to what is stored there; beyond an edge for nothing.
 
 Sums are f32, i32 of ``s8``, f64 of ``f64``; the answer is f32 where narrower floats are stored (the family rounds) and
-i32 where integers are (``s8`` saturates). Families may call it beyond the edges, so what it loads there must be clamped.
+i32 where integers are (``s8`` saturates). Families may call it beyond the edges: what it loads there must be clamped.
 """
 
 MakeEpilogue: TypeAlias = Callable[[Sequence[ir.Value]], Epilogue]

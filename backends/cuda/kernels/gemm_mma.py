@@ -46,11 +46,11 @@ class MmaSchedule:
     rows: int = 128
     columns: int = 128
     depth_bytes: int = 64
-    stages: int = 4
+    stages: int = 3
     down: int = 2
-    across: int = 4
+    across: int = 2
     group: int = 8
-    blocks: int = 1
+    blocks: int = 2
 
     @property
     def threads(self) -> int:
@@ -83,7 +83,9 @@ class MmaSchedule:
         if min(across_depth, default=128) * problem.kind.bytes < 128:
             raise ValueError("where the depth is not contiguous, rows and columns of a tile are at least 128 bytes")
         if self.stages < 2 or self.shared_bytes > _SHARED_LIMIT:
-            raise ValueError(f"{self.stages} stages take {self.shared_bytes} bytes; 2 and {_SHARED_LIMIT} are the limits")
+            raise ValueError(
+                f"{self.stages} stages take {self.shared_bytes} bytes; 2 and {_SHARED_LIMIT} are the limits"
+            )
 
 
 def build_gemm_mma(
@@ -110,7 +112,13 @@ class _Operand:
     """One of both matrices: its tiles in shared memory, and a warp's words of them."""
 
     def __init__(
-        self, problem: PointerProblem, schedule: MmaSchedule, matrix: Matrix, extent: int, along_depth: bool, start: Word
+        self,
+        problem: PointerProblem,
+        schedule: MmaSchedule,
+        matrix: Matrix,
+        extent: int,
+        along_depth: bool,
+        start: Word,
     ) -> None:
         self.element, self.size = problem.element, problem.kind.bytes
         self.along_depth, self.start = along_depth, start

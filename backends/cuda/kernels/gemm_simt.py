@@ -26,7 +26,8 @@ _ACROSS = 16
 _VECTOR = 16
 """Bytes of an access to shared memory."""
 
-_SHARED_LIMIT = 48 * 1024
+_SHARED_LIMIT = 99 * 1024
+"""Of sm_86 and sm_89, the least of all that run this."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class SimtSchedule:
 
     thread_rows: int = 8
     thread_columns: int = 8
-    depth: int = 16
+    depth: int = 8
     group: int = 8
     blocks: int = 2
 
@@ -110,18 +111,22 @@ def _unit(problem: PointerProblem) -> int:
 
 
 class _Operand:
-    """One of both matrices: from global memory through registers to shared memory, and into a thread's row of values."""
+    """One of both matrices: from global memory through registers to shared memory, into a thread's values."""
 
     def __init__(
-        self, problem: PointerProblem, schedule: SimtSchedule, matrix: Matrix, extent: int, along_depth: bool, start: Word
+        self,
+        problem: PointerProblem,
+        schedule: SimtSchedule,
+        matrix: Matrix,
+        extent: int,
+        along_depth: bool,
+        start: Word,
     ) -> None:
         self.size, self.kind = problem.kind.bytes, problem.kind.sum
         self.pitch = _pitch(extent, problem)
         self.along_depth, self.start = along_depth, start
         shape = (extent, schedule.depth) if along_depth else (schedule.depth, extent)
-        self.copy = TileCopy(
-            matrix, shape[0], shape[1] * self.size, _unit(problem), schedule.threads, isa.thread()
-        )
+        self.copy = TileCopy(matrix, shape[0], shape[1] * self.size, _unit(problem), schedule.threads, isa.thread())
 
     def load(self, depth: Word, where: ir.Value) -> list[list[ir.Value]]:
         """The tile at this depth, in registers."""
@@ -157,9 +162,7 @@ class _Simt:
         thread = isa.thread()
         warp, lane = thread // 32, thread % 32
         self.down, self.across = warp // 2 * 4 + lane // 8, warp % 2 * 8 + lane % 8
-        self.left = _Operand(
-            problem, schedule, product.left, schedule.rows, not problem.left_transposed, product.row
-        )
+        self.left = _Operand(problem, schedule, product.left, schedule.rows, not problem.left_transposed, product.row)
         self.right = _Operand(
             problem, schedule, product.right, schedule.columns, problem.right_transposed, product.column
         )
@@ -195,9 +198,16 @@ class _Simt:
     def _multiply(self, sums: Sequence[ir.Value], left: Word, right: Word) -> list[ir.Value]:
         s = self.schedule
         sums = list(sums)
-        for depth in range(s.depth):
+
+        def values(depth: int) -> tuple[list[ir.Value], list[ir.Value]]:
             rows = self.left.values(left, depth, s.thread_rows, self.down)
-            columns = self.right.values(right, depth, s.thread_columns, self.across)
+            return rows, self.right.values(right, depth, s.thread_columns, self.across)
+
+        following = values(0)
+        for depth in range(s.depth):
+            rows, columns = following
+            if depth + 1 < s.depth:  # ahead of the products that hide it
+                following = values(depth + 1)
             for i, row in enumerate(rows):
                 for j, column in enumerate(columns):
                     place = i * s.thread_columns + j

@@ -1,4 +1,4 @@
-"""Matrix products on Hopper's tensor cores: ``wgmma`` fed by the copy engine, one warpgroup loading for those that multiply.
+"""Matrix products on Hopper's tensor cores: ``wgmma``, fed by one warpgroup that has the copy engine load.
 
 Persistent blocks take tiles of the result in turn. The loading thread runs ahead through a ring of stages in shared
 memory, also into the next tile while the last one is stored. Blocks of a cluster lie below each other: each loads its
@@ -35,7 +35,7 @@ def build_gemm(
     epilogue: MakeEpilogue | None = None,
     extra: Sequence[ir.Type] = (),
 ) -> None:
-    """The kernel ``name(left map, right map, result map, M, N, K, batch, ...)`` at the insertion point, in a ``gpu.module``.
+    """The kernel ``name(left map, right map, result map, M, N, K, batch, ...)`` at the insertion point.
 
     The maps are tensor maps of three dimensions (innermost, outer, batch) in global memory, with boxes of 128 bytes
     by: rows of the block (64 where transposed) on the left, columns (64 where not transposed) by share of the cluster
@@ -257,9 +257,7 @@ class _Gemm:
         *sums, stage, parity = loop(0, self.steps, 1, [*self.product.zeros(), *ring], step)
         return sums, [stage, parity]
 
-    def _add_stage(
-        self, held: Sequence[ir.Value], stage: Word, parity: Word, *, fresh: bool = False
-    ) -> list[ir.Value]:
+    def _add_stage(self, held: Sequence[ir.Value], stage: Word, parity: Word, *, fresh: bool = False) -> list[ir.Value]:
         s = self.schedule
         isa.barrier_wait(self._full(stage), parity)
         left = self.base + stage * s.left_bytes + self.group * (s.rows // s.consumers * ROW_BYTES)

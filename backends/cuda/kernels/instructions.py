@@ -164,7 +164,7 @@ def copy_in(
     multicast, mask = "", ""
     constraints = "r,l,r" + ",r" * rank
     if blocks is not None:
-        multicast, mask = ".multicast::cluster", f", mask"
+        multicast, mask = ".multicast::cluster", ", mask"
         values.append(word(blocks).value)
         constraints += ",r"
     text = (

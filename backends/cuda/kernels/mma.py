@@ -28,7 +28,8 @@ def multiply(
     kind = sums[0].type
     letter = "f" if isinstance(kind, ir.F32Type) else "r"
     found = ptx(
-        f"mma.sync.aligned.{_SHAPES[element]} {{$0, $1, $2, $3}}, {{$4, $5, $6, $7}}, {{$8, $9}}, {{$10, $11, $12, $13}};",
+        f"mma.sync.aligned.{_SHAPES[element]} "
+        "{$0, $1, $2, $3}, {$4, $5, $6, $7}, {$8, $9}, {$10, $11, $12, $13};",
         ",".join([*[f"={letter}"] * 4, *["r"] * 6, "0", "1", "2", "3"]),
         [*left, *right, *sums],
         result=ir.Type.parse(f"!llvm.struct<({', '.join([str(kind)] * 4)})>"),
@@ -37,7 +38,7 @@ def multiply(
 
 
 def load_matrices(address: Word, *, transposed: bool = False) -> list[ir.Value]:
-    """``ldmatrix.x4``: four matrices of 8 rows of 16 bytes; lanes 8 i to 8 i + 7 give the addresses of matrix i's rows."""
+    """``ldmatrix.x4``: four matrices of 8 rows of 16 bytes; lanes 8 i to 8 i + 7 give where matrix i's rows are."""
     i32 = ir.IntegerType.get_signless(32)
     found = ptx(
         f"ldmatrix.sync.aligned.m8n8.x4{'.trans' if transposed else ''}.shared.b16 {{$0, $1, $2, $3}}, [$4];",

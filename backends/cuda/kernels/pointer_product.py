@@ -49,7 +49,7 @@ class PointerProblem:
         if self.element not in elements:
             raise ValueError(f"elements are {', '.join(elements)}, not {self.element}")
         if self.alignment not in (1, 2, 4, 8, 16) or self.alignment < self.kind.bytes:
-            raise ValueError(f"rows of {self.element} are aligned to {self.kind.bytes} to 16 bytes, not {self.alignment}")
+            raise ValueError(f"{self.element} is aligned to {self.kind.bytes} to 16 bytes, not {self.alignment}")
         check_result(self.element, self.result, epilogue=epilogue)
 
 

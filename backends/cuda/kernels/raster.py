@@ -6,7 +6,7 @@ from stepwell.backends.cuda.kernels.word import Word
 
 
 def raster(tile: Word, down: Word, across: Word, group: int) -> tuple[Word, Word, Word]:
-    """Plane, row and column of a tile: ``group`` below each other, then the next column, so that the L2 cache has both."""
+    """Plane, row and column of a tile: ``group`` below each other, then the next column, for the L2 cache."""
     plane = down * across
     rest = tile % plane
     first = rest // (across * group) * group

@@ -15,6 +15,11 @@ OPERAND = 64
 
 WGMMA_ELEMENTS = ("bf16", "f16", "tf32", "e4m3", "e5m2", "s8")
 
+_ATOM_ROWS = 8
+
+_SUMS = {1: 256, 2: 256, 3: 192}
+"""Columns of sums, 64 below each other, that registers have room for, by warpgroups that multiply."""
+
 _SHARED_LIMIT = 227 * 1024
 _CLUSTER_LIMIT = 8
 
@@ -121,7 +126,7 @@ class WgmmaSchedule:
         return self.barriers + 2 * 8 * self.stages + 1024
 
     def grid(self, rows: int, columns: int, batch: int, multiprocessors: int) -> int:
-        """Blocks for a result of this size: a cluster a tile where the depth is split, else as many as run at a time."""
+        """Blocks for a result of this size: a cluster for each tile where the depth is split, else as many as run."""
         tiles = -(-rows // (self.rows * self.cluster)) * -(-columns // self.columns) * batch
         if self.split > 1:
             return tiles * self.split
@@ -137,10 +142,14 @@ class WgmmaSchedule:
             raise ValueError(f"1, 2 or 3 warpgroups multiply, not {self.consumers}")
         if self.rows % (OPERAND * self.consumers) or self.columns % 64 or not 64 <= self.columns <= 256:
             raise ValueError("rows are a multiple of 64 a consumer, columns 64, 128, 192 or 256")
+        most = _SUMS[self.consumers] // (2 if problem.promote else 1)
+        if self.rows // self.consumers // OPERAND * self.columns > most:
+            raise ValueError(f"a warpgroup's sums are at most 64 by {most} here")
         if self.columns % problem.part:
             raise ValueError(f"{problem.result} is stored {problem.part} columns at a time")
-        if self.columns % (64 * self.cluster):
-            raise ValueError("the blocks of a cluster share the right matrix in parts of 64 columns")
+        share = _ATOM_ROWS if problem.right_transposed else 64
+        if self.columns % (share * self.cluster):
+            raise ValueError(f"the blocks of a cluster share the right matrix in parts of {share} columns")
         if self.cluster > 1 and self.split > 1:
             raise ValueError("the blocks of a cluster share the right matrix or split the depth, not both")
         if self.blocks > _CLUSTER_LIMIT:
