@@ -69,6 +69,16 @@ def test_split_depth(assemble: Assemble) -> None:
 
 
 @needs_ptxas
+@pytest.mark.parametrize(("alignment", "store"), [(2, "st.global.u16"), (8, "st.global.b32")])
+def test_odd_rows(alignment: int, store: str, assemble: Assemble) -> None:
+    problem = WgmmaProblem(right_transposed=True, alignment=alignment)
+    kernel = assemble(lambda: build_gemm("gemm", problem, WgmmaSchedule()), "sm_90a")
+    kernel.check(168)
+    assert store in kernel.ptx
+    assert "global.shared::cta.bulk_group" not in kernel.ptx
+
+
+@needs_ptxas
 def test_promoted_sums(assemble: Assemble) -> None:
     problem = WgmmaProblem("e4m3", right_transposed=True, promote=True)
     schedule = WgmmaSchedule(columns=128, stages=6)
@@ -104,6 +114,7 @@ def test_epilogue(assemble: Assemble, biased: MakeEpilogue) -> None:
         (WgmmaProblem("f64"), WgmmaSchedule(), "elements are bf16"),
         (WgmmaProblem("bf16", "s8"), WgmmaSchedule(), "by an epilogue only"),
         (WgmmaProblem("s8", "s32", right_transposed=True, promote=True), WgmmaSchedule(), "nothing to promote"),
+        (WgmmaProblem(alignment=1), WgmmaSchedule(), "are not aligned to 1 bytes"),
         (WgmmaProblem("bf16", promote=True), WgmmaSchedule(), "at most 64 by 128 here"),
     ],
 )

@@ -15,7 +15,9 @@ from torch_mlir.dialects import arith, gpu, nvvm
 
 from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels.control import loop, when
+from stepwell.backends.cuda.kernels.elements import RESULT_BYTES
 from stepwell.backends.cuda.kernels.epilogue import Epilogue, MakeEpilogue, store_sums
+from stepwell.backends.cuda.kernels.pair_store import PairStore, matrix
 from stepwell.backends.cuda.kernels.raster import raster
 from stepwell.backends.cuda.kernels.wgmma_product import StageProduct
 from stepwell.backends.cuda.kernels.wgmma_schedule import ROW_BYTES, WARPGROUP, WgmmaProblem, WgmmaSchedule
@@ -40,7 +42,9 @@ def build_gemm(
     The maps are tensor maps of three dimensions (innermost, outer, batch) in global memory, with boxes of 128 bytes
     by: rows of the block (64 where transposed) on the left, columns (64 where not transposed) by share of the cluster
     on the right, 64 rows of the result. Maps of ``tf32`` matrices round as they load if their type says so. Blocks
-    are as many as ``schedule.grid`` says: where the depth is split, each cluster takes one tile.
+    are as many as ``schedule.grid`` says: where the depth is split, each cluster takes one tile. Where the copy engine
+    cannot store the result, its address stands for its map, and elements from row to row (i32) and from matrix to
+    matrix (i64) follow the batch.
 
     Args:
         epilogue: makes the epilogue from the kernel's ``extra`` arguments.
@@ -49,7 +53,8 @@ def build_gemm(
     schedule.check(problem)
     pointer = ir.Type.parse("!llvm.ptr")
     i32 = ir.IntegerType.get_signless(32)
-    kind = ir.FunctionType.get([pointer] * 3 + [i32] * 4 + list(extra), [])
+    own = [pointer] * 3 + [i32] * 4 + ([i32, ir.IntegerType.get_signless(64)] if problem.direct else [])
+    kind = ir.FunctionType.get([*own, *extra], [])
     function = gpu.GPUFuncOp(kind, name, kernel=True, known_block_size=[schedule.threads, 1, 1])
     function.operation.attributes["nvvm.minctasm"] = ir.IntegerAttr.get(i32, 1)
     if schedule.blocks > 1:
@@ -57,8 +62,8 @@ def build_gemm(
     entry = function.add_entry_block()
     with ir.InsertionPoint(entry):
         arguments = list(entry.arguments)
-        made = store_sums if epilogue is None else epilogue(arguments[7:])
-        _Gemm(problem, schedule, made, arguments[:7]).build()
+        made = store_sums if epilogue is None else epilogue(arguments[len(own) :])
+        _Gemm(problem, schedule, made, arguments[: len(own)]).build()
         gpu.return_([])
 
 
@@ -70,7 +75,8 @@ class _Gemm:
     ) -> None:
         self.problem, self.schedule, self.epilogue = problem, schedule, epilogue
         self.left, self.right, self.result = arguments[:3]
-        self.m, self.n, self.k, self.batch = (Word(argument) for argument in arguments[3:])
+        self.m, self.n, self.k, self.batch = (Word(argument) for argument in arguments[3:7])
+        self.steps_of_result = arguments[7:]
 
     def build(self) -> None:
         s = self.schedule
@@ -112,7 +118,7 @@ class _Gemm:
             for stage in range(s.stages):
                 isa.barrier_init(self._full(word(stage)), 1)
                 isa.barrier_init(self._empty(word(stage)), s.consumers * s.cluster)
-            for tensor_map in (self.left, self.right, self.result):
+            for tensor_map in (self.left, self.right, *([] if self.problem.direct else [self.result])):
                 isa.prefetch_map(tensor_map)
             isa.fence_barrier_init()
 
@@ -208,7 +214,8 @@ class _Gemm:
             isa.registers(_REGISTERS[s.consumers][1], more=True)
         self.lane = self.thread % WARPGROUP
         self.product = StageProduct(p, s.rows // s.consumers, s.columns)
-        store = SumStore(p, s, self.epilogue, self.base, self.group, self.lane, self.rank, self.result)
+        direct = self._direct if p.direct else None
+        store = SumStore(p, s, self.epilogue, self.base, self.group, self.lane, self.rank, self.result, direct)
 
         def tile(at: Tile, ring: Sequence[ir.Value]) -> Sequence[ir.Value]:
             sums, ring = self._add_promoted(ring) if p.promote else self._add(ring)
@@ -220,6 +227,14 @@ class _Gemm:
 
         self._tiles([word(0).value, word(0).value], tile)
         store.finish()
+
+    def _direct(self, batch: Word) -> PairStore:
+        """What stores to matrix ``batch`` of the result without the copy engine."""
+        p, size = self.problem, RESULT_BYTES[self.problem.result]
+        pitch, plane = self.steps_of_result
+        base = matrix(self.result, batch, plane, size)
+        paired = p.alignment >= 2 * size
+        return PairStore(p.result, paired, self.epilogue, base, Word(pitch) * size, batch, self.m, self.n)
 
     def _add(self, ring: Sequence[ir.Value]) -> tuple[list[ir.Value], list[ir.Value]]:
         """The sums of a tile, and the ring after it; a stage is free when the products of the next one have begun."""

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, gpu, llvm
+from torch_mlir.dialects import gpu
 
-from stepwell.backends.cuda.kernels import global_memory as gm
 from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels.elements import ELEMENTS, RESULT_BYTES, Element, check_result
 from stepwell.backends.cuda.kernels.epilogue import Epilogue, MakeEpilogue, store_sums
+from stepwell.backends.cuda.kernels.pair_store import PairStore, matrix
 from stepwell.backends.cuda.kernels.raster import raster
 from stepwell.backends.cuda.kernels.tile_copy import Matrix
 from stepwell.backends.cuda.kernels.word import Word
@@ -122,59 +122,8 @@ def _product(
     ]
     matrices = []
     for number, (size, (outer, inner)) in enumerate(zip(sizes, shapes, strict=True)):
-        plane = arith.muli(arith.muli(batch.wide(), arguments[10 + number]), _i64(size))
-        base = arith.addi(llvm.ptrtoint(ir.IntegerType.get_signless(64), arguments[number]), plane)
+        base = matrix(arguments[number], batch, arguments[10 + number], size)
         matrices.append(Matrix(base, Word(arguments[7 + number]) * size, outer, inner * size))
     left, right, result = matrices
-    store = PairStore(problem, epilogue, result, batch, m, n)
+    store = PairStore(problem.result, problem.paired, epilogue, result.base, result.pitch, batch, m, n)
     return PointerProduct(left, right, k, vertical * rows, horizontal * columns, store)
-
-
-@dataclass(frozen=True)
-class PairStore:
-    """Stores sums of two columns at a time through the epilogue."""
-
-    problem: PointerProblem
-    epilogue: Epilogue
-    result: Matrix
-    batch: Word
-    m: Word
-    n: Word
-
-    def store(self, row: Word, column: Word, sums: Sequence[ir.Value]) -> None:
-        """Store the sums of (row, column) and (row, column + 1), as far as they lie in the result."""
-        size = RESULT_BYTES[self.problem.result]
-        first, second = self.epilogue(sums, self.batch, row, column)
-        below = row.is_less(self.m)
-        inside = [arith.andi(below, (column + step).is_less(self.n)) for step in range(2)]
-        address = gm.at(self.result.base, row, self.result.pitch, column * size)
-        if self.problem.paired:
-            gm.store_global(address, *self._together(first, second), inside[0])
-            return
-        for step, (value, kind) in enumerate(self._apart(first, second)):
-            gm.store_global(arith.addi(address, _i64(step * size)), [value], kind, inside[step])
-
-    def _together(self, first: ir.Value, second: ir.Value) -> tuple[list[ir.Value], ir.Type]:
-        """Both as stored, and the type of the store."""
-        i16, i32 = (ir.IntegerType.get_signless(width) for width in (16, 32))
-        if self.problem.result == "s8":
-            return [isa.pack_bytes(first, second)], i16
-        if self.problem.result in _HALVES:
-            return [isa.pack_halves(first, second, _HALVES[self.problem.result].get())], i32
-        return [first, second], first.type
-
-    def _apart(self, first: ir.Value, second: ir.Value) -> list[tuple[ir.Value, ir.Type]]:
-        values, kind = self._together(first, second)
-        if len(values) == 2:
-            return [(value, kind) for value in values]
-        bits = 8 * RESULT_BYTES[self.problem.result]
-        both = Word(values[0])
-        return [(part.value, ir.IntegerType.get_signless(bits)) for part in (both, both >> bits)]
-
-
-_HALVES = {"bf16": ir.BF16Type, "f16": ir.F16Type}
-
-
-def _i64(number: int) -> ir.Value:
-    kind = ir.IntegerType.get_signless(64)
-    return arith.ConstantOp(kind, ir.IntegerAttr.get(kind, number)).result

@@ -16,6 +16,7 @@ OPERAND = 64
 WGMMA_ELEMENTS = ("bf16", "f16", "tf32", "e4m3", "e5m2", "s8")
 
 _ATOM_ROWS = 8
+_ENGINE_ALIGNMENT = 16
 
 _SUMS = {1: 256, 2: 256, 3: 192}
 """Columns of sums, 64 below each other, that registers have room for, by warpgroups that multiply."""
@@ -35,6 +36,7 @@ class WgmmaProblem:
         right_transposed: whether the right one does (as weights of a linear layer do).
         promote: whether the sums of each 128 bytes of depth are added to those before in full f32: the tensor cores
             keep about 13 bits of a sum of fp8 products below its largest term.
+        alignment: bytes; rows of the result begin and end at multiples. Below 16, the copy engine cannot store them.
     """
 
     element: str = "bf16"
@@ -42,6 +44,7 @@ class WgmmaProblem:
     left_transposed: bool = False
     right_transposed: bool = False
     promote: bool = False
+    alignment: int = 16
 
     @property
     def kind(self) -> Element:
@@ -52,6 +55,11 @@ class WgmmaProblem:
     def depth(self) -> int:
         """Of a stage."""
         return ROW_BYTES // self.kind.bytes
+
+    @property
+    def direct(self) -> bool:
+        """Whether results go to global memory from registers."""
+        return self.alignment < _ENGINE_ALIGNMENT
 
     @property
     def part(self) -> int:
@@ -66,6 +74,8 @@ class WgmmaProblem:
             raise ValueError(f"rows of the left and columns of the right matrix of {self.element} must be contiguous")
         if self.promote and self.kind.integer:
             raise ValueError("sums of integers are exact: there is nothing to promote")
+        if self.alignment not in (1, 2, 4, 8, 16) or self.alignment < RESULT_BYTES.get(self.result, 1):
+            raise ValueError(f"rows of {self.result} are not aligned to {self.alignment} bytes")
         check_result(self.element, self.result, epilogue=epilogue)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch_mlir import ir
@@ -12,6 +12,7 @@ from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels import memory
 from stepwell.backends.cuda.kernels.control import when
 from stepwell.backends.cuda.kernels.epilogue import Epilogue
+from stepwell.backends.cuda.kernels.pair_store import PairStore
 from stepwell.backends.cuda.kernels.wgmma_schedule import OPERAND, ROW_BYTES, WARPGROUP, WgmmaProblem, WgmmaSchedule
 from stepwell.backends.cuda.kernels.word import Word, word
 
@@ -37,6 +38,7 @@ class SumStore:
         lane: the thread in it.
         rank: the block in its cluster.
         result: the tensor map.
+        direct: makes what stores to a matrix of the result, where the copy engine does not.
     """
 
     problem: WgmmaProblem
@@ -47,6 +49,7 @@ class SumStore:
     lane: Word
     rank: Word
     result: ir.Value
+    direct: Callable[[Word], PairStore] | None
 
     def store(self, at: Tile, sums: Sequence[ir.Value]) -> None:
         """Store a tile whose sums this block has alone."""
@@ -76,7 +79,8 @@ class SumStore:
 
     def finish(self) -> None:
         """Wait until the copy engine has read what it was given."""
-        when(self.lane.is_equal(0), lambda: isa.copies_wait_read(0))
+        if self.direct is None:
+            when(self.lane.is_equal(0), lambda: isa.copies_wait_read(0))
 
     def _row(self, at: Tile) -> Word:
         return at.row + self.group * (self.schedule.rows // self.schedule.consumers)
@@ -119,6 +123,14 @@ class SumStore:
 
     def _part(self, batch: Word, first: Word, column: Word, sums: Sequence[ir.Value], number: int) -> None:
         """Store a part whose upper left corner is (first, column)."""
+        warp, inner = self.lane // 32, self.lane % 32
+        own_row, own_column = first + warp * 16 + (inner >> 2), column + (inner & 3) * 2
+        places = [(own_row + place % 4 // 2 * 8, own_column + place // 4 * 8) for place in range(0, len(sums), 2)]
+        if self.direct is not None:
+            store = self.direct(batch)
+            for pair, (row, own) in enumerate(places):
+                store.store(row, own, sums[2 * pair : 2 * pair + 2])
+            return
         buffer = self.base + (
             self.group * (2 * OPERAND * ROW_BYTES) + (self.schedule.staging + number % 2 * OPERAND * ROW_BYTES)
         )
@@ -126,12 +138,9 @@ class SumStore:
         pending = 0 if number == 0 and self.schedule.parts(self.problem) % 2 else 1
         when(self.lane.is_equal(0), lambda: isa.copies_wait_read(pending))
         isa.sync_threads(self.group + 1, WARPGROUP)
-        warp, inner = self.lane // 32, self.lane % 32
-        own_row, own_column = warp * 16 + (inner >> 2), (inner & 3) * 2
-        pairs = []
-        for place in range(0, len(sums), 2):
-            row, eight = first + own_row + place % 4 // 2 * 8, column + own_column + place // 4 * 8
-            pairs.append(self.epilogue(sums[place : place + 2], batch, row, eight))
+        pairs = [
+            self.epilogue(sums[2 * pair : 2 * pair + 2], batch, row, own) for pair, (row, own) in enumerate(places)
+        ]
         {"bf16": self._write_halves, "f16": self._write_halves, "s8": self._write_bytes}.get(
             self.problem.result, self._write_words
         )(buffer, pairs)
