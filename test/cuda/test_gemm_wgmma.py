@@ -105,7 +105,7 @@ def test_epilogue(assemble: Assemble, biased: MakeEpilogue) -> None:
         (WgmmaProblem(), WgmmaSchedule(rows=100), "rows are a multiple of 64"),
         (WgmmaProblem(), WgmmaSchedule(consumers=4, rows=256), "1, 2 or 3 warpgroups"),
         (WgmmaProblem(), WgmmaSchedule(rows=192, consumers=3), "sums are at most 64 by 192 here"),
-        (WgmmaProblem(), WgmmaSchedule(columns=192), "in parts of 64 columns"),
+        (WgmmaProblem(), WgmmaSchedule(cluster=3), "3 blocks do not share the right matrix"),
         (WgmmaProblem(), WgmmaSchedule(split=2), "not both"),
         (WgmmaProblem(), WgmmaSchedule(cluster=1, split=16), "at most 8 blocks"),
         (WgmmaProblem(), WgmmaSchedule(columns=128, cluster=1, split=8), "do not fit the ring"),

@@ -39,9 +39,8 @@ def build_gemm(
 ) -> None:
     """The kernel ``name(left map, right map, result map, M, N, K, batch, ...)`` at the insertion point.
 
-    The maps are tensor maps of three dimensions (innermost, outer, batch) in global memory, with boxes of 128 bytes
-    by: rows of the block (64 where transposed) on the left, columns (64 where not transposed) by share of the cluster
-    on the right, 64 rows of the result. Maps of ``tf32`` matrices round as they load if their type says so. Blocks
+    The maps are tensor maps of three dimensions (innermost, outer, batch) in global memory, with boxes of 128 bytes by
+    ``schedule.boxes`` rows of the matrices and 64 of the result. Maps of ``tf32`` matrices round as they load if their type says so. Blocks
     are as many as ``schedule.grid`` says: where the depth is split, each cluster takes one tile. Where the copy engine
     cannot store the result, its address stands for its map, and elements from row to row (i32) and from matrix to
     matrix (i64) follow the batch.
@@ -194,16 +193,15 @@ class _Gemm:
 
     def _load_right(self, at: Tile, depth: Word, stage: Word, full: Word) -> None:
         s = self.schedule
-        share = s.columns // s.cluster
+        share = s.boxes(self.problem)[1]
         blocks = (1 << s.cluster) - 1 if s.cluster > 1 else None
         first = self.below * share
         place = self.base + (s.stages * s.left_bytes) + stage * s.right_bytes + first * ROW_BYTES
-        column = at.column + first
         if self.problem.right_transposed:
-            isa.copy_in(place, self.right, [depth, column, at.batch], full, blocks)
+            isa.copy_in(place, self.right, [depth, at.column + first, at.batch], full, blocks)
             return
-        for part in range(share // 64):
-            coordinates = [column + part * 64, depth, at.batch]
+        for part in range(s.columns // 64):
+            coordinates = [at.column + part * 64, depth + first, at.batch]
             isa.copy_in(place + part * 64 * ROW_BYTES, self.right, coordinates, full, blocks)
 
     # -- the warpgroups that multiply ---------------------------------------------------------------------------------

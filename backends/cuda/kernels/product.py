@@ -197,14 +197,10 @@ class _WgmmaHost:
         s, p = self.schedule, self.problem
         batch, rows, columns, depth = self._sizes(values)
         left, right, result = (values[place] for place in self.places)
+        left_box, right_box = s.boxes(p)
         maps = [
-            _tensor_map(left, batch, *((depth, rows) if p.left_transposed else (rows, depth)), 64 if p.left_transposed else s.rows),
-            _tensor_map(
-                right,
-                batch,
-                *((columns, depth) if p.right_transposed else (depth, columns)),
-                s.columns // s.cluster if p.right_transposed else 64,
-            ),
+            _tensor_map(left, batch, *((depth, rows) if p.left_transposed else (rows, depth)), left_box),
+            _tensor_map(right, batch, *((columns, depth) if p.right_transposed else (depth, columns)), right_box),
             _tensor_map(result, batch, rows, columns, 64),
         ]
         i32 = ir.IntegerType.get_signless(32)

@@ -142,6 +142,15 @@ class WgmmaSchedule:
             return tiles * self.split
         return min(tiles, multiprocessors // self.cluster) * self.cluster
 
+    def boxes(self, problem: WgmmaProblem) -> tuple[int, int]:
+        """Rows of memory, of the left and of the right matrix, that the copy engine takes at a time.
+
+        The blocks of a cluster share the columns of the right matrix, or the depth where that is not contiguous.
+        """
+        left = problem.depth if problem.left_transposed else self.rows
+        right = self.columns if problem.right_transposed else problem.depth
+        return left, right // self.cluster
+
     def parts(self, problem: WgmmaProblem) -> int:
         """Parts of the result, 64 rows by 128 bytes, that a consumer stores."""
         return self.rows // self.consumers // OPERAND * (self.columns // problem.part)
@@ -157,9 +166,8 @@ class WgmmaSchedule:
             raise ValueError(f"a warpgroup's sums are at most 64 by {most} here")
         if self.columns % problem.part:
             raise ValueError(f"{problem.result} is stored {problem.part} columns at a time")
-        share = _ATOM_ROWS if problem.right_transposed else 64
-        if self.columns % (share * self.cluster):
-            raise ValueError(f"the blocks of a cluster share the right matrix in parts of {share} columns")
+        if (self.columns if problem.right_transposed else problem.depth) % (_ATOM_ROWS * self.cluster):
+            raise ValueError(f"{self.cluster} blocks do not share the right matrix in parts of {_ATOM_ROWS} rows")
         if self.cluster > 1 and self.split > 1:
             raise ValueError("the blocks of a cluster share the right matrix or split the depth, not both")
         if self.blocks > _CLUSTER_LIMIT:
