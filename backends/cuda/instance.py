@@ -70,8 +70,11 @@ class Instance:
                     words.append(evaluate(argument["index"], self.shapes) & (1 << 64) - 1)
                 elif "buffer" in argument:
                     buffer = argument["buffer"]
-                    references.append(_Reference(self._plan.root(buffer), number, len(words)))
+                    references += [_Reference(self._plan.root(buffer), number, len(words) + i) for i in range(2)]
                     words += descriptor_words(self.address(buffer), self.shapes[buffer])
+                elif "address" in argument:
+                    references.append(_Reference(self._plan.root(argument["address"]), number, len(words)))
+                    words.append(self.address(argument["address"]))
                 else:
                     found = TensorMap(**argument["map"])
                     reference = _Reference(self._plan.root(found.buffer), number, len(words), found, slot)
@@ -91,8 +94,7 @@ class Instance:
         if reference.tensor_map is not None:
             self._encode(reference, stream)
             return set()
-        words = self._kernels[reference.kernel].words
-        words[reference.word] = words[reference.word + 1] = self._addresses[reference.buffer]
+        self._kernels[reference.kernel].words[reference.word] = self._addresses[reference.buffer]
         return {reference.kernel}
 
     def _encode(self, reference: _Reference, stream: int) -> None:

@@ -63,7 +63,11 @@ class TensorMap:
 
 @dataclass(frozen=True)
 class Launch:
-    """One launch; ``arguments`` are ``{"buffer": number}``, ``{"index": size}`` or ``{"map": {...}}``."""
+    """One launch.
+
+    Its ``arguments`` are ``{"buffer": number}`` (all words of a descriptor), ``{"address": number}``, ``{"index":
+    size}`` or ``{"map": {...}}``, see :class:`TensorMap`.
+    """
 
     kernel: str
     grid: tuple[Size, ...]
@@ -74,11 +78,11 @@ class Launch:
     @property
     def buffers(self) -> list[int]:
         """The numbers of the buffers that the kernel reads or writes."""
-        return [
-            argument["buffer"] if "buffer" in argument else argument["map"]["buffer"]
-            for argument in self.arguments
-            if "index" not in argument
-        ]
+        found: list[int] = []
+        for argument in self.arguments:
+            found += [argument[key] for key in ("buffer", "address") if key in argument]
+            found += [argument["map"]["buffer"]] if "map" in argument else []
+        return found
 
 
 @dataclass(frozen=True)

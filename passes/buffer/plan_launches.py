@@ -32,6 +32,8 @@ _PARTS = (
     "memref.dim",
     "memref.dealloc",
     "memref.reinterpret_cast",
+    "memref.extract_aligned_pointer_as_index",
+    "llvm.inttoptr",
     "nvgpu.tma.create.descriptor",
     "builtin.unrealized_conversion_cast",
 )
@@ -44,9 +46,9 @@ class PlanLaunches(Pass):
     For each entry: ``buffers`` (in order; ``kind`` is input, parameter, state, temporary or view), ``results`` (indices
     of buffers), ``states`` (the buffer that holds the new value of each) and ``launches`` in program order, each with
     its ``kernel``, ``grid`` and ``block`` (three sizes), ``shared`` (bytes of dynamic shared memory) and ``arguments``:
-    ``{"buffer": i}``, ``{"index": size}`` or ``{"map": {buffer, dtype, sizes, box}}`` for a tensor map. A size is a
-    number, ``["dim", buffer, axis]``, or ``[operator, size, size]``. Temporaries have a ``dtype`` and ``sizes``; a
-    view has ``of`` and ``sizes``.
+    ``{"buffer": i}`` for a whole descriptor, ``{"address": i}``, ``{"index": size}`` or ``{"map": {buffer, dtype,
+    sizes, box}}`` for a tensor map. A size is a number, ``["dim", buffer, axis]``, or ``[operator, size, size]``.
+    Temporaries have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``.
     """
 
     name: ClassVar[str] = "plan-launches"
@@ -154,13 +156,20 @@ class _Plan:
         if value in self.numbers:
             return {"buffer": self.numbers[value]}
         if str(value.type) == "!llvm.ptr":
-            return {"map": self._map(value)}
+            return self._pointer(value)
         return {"index": self._size(value)}
 
-    def _map(self, pointer: ir.Value) -> dict[str, Any]:
+    def _pointer(self, pointer: ir.Value) -> dict[str, Any]:
+        """An address, by way of an index and an integer, or a tensor map."""
         made = pointer.owner.operation.operands[0].owner.operation
-        if made.name != "nvgpu.tma.create.descriptor":
-            raise self._refuse(f"a pointer made by {made.name}")
+        if made.name == "nvgpu.tma.create.descriptor":
+            return {"map": self._map(made)}
+        source = made.operands[0].owner.operation
+        if source.name != "memref.extract_aligned_pointer_as_index":
+            raise self._refuse(f"a pointer made by {source.name}")
+        return {"address": self.numbers[source.operands[0]]}
+
+    def _map(self, made: ir.Operation) -> dict[str, Any]:
         matrices = made.operands[0].owner.operation.operands[0]
         view = matrices.owner.operation
         kind = ir.MemRefType(matrices.type)

@@ -17,7 +17,6 @@ from stepwell.passes.tensor.kernels.grouping import Group, group_operations, mak
 from stepwell.passes.tensor.structured import input_count, is_structured
 from stepwell.support.walk import outer_first
 
-
 _RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
 _STARTS = ("arith.constant", "tensor.empty", "tensor.dim")
 

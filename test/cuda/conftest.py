@@ -1,15 +1,24 @@
-"""Modules on their way to the GPU, and a stand-in for NVIDIA's driver."""
+"""Modules on their way to the GPU, kernels alone, and a stand-in for NVIDIA's driver."""
 
 import ctypes
+import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from torch_mlir import ir
+from torch_mlir.dialects import arith, memref
+from torch_mlir.passmanager import PassManager
 
 from stepwell.backends.cuda.driver import Driver
-from stepwell.backends.cuda.pipeline import kernel_stages
+from stepwell.backends.cuda.kernels.epilogue import Epilogue, MakeEpilogue
+from stepwell.backends.cuda.kernels.instructions import declare_shared
+from stepwell.backends.cuda.kernels.word import Word
+from stepwell.backends.cuda.pipeline import NVVM, kernel_stages
+from stepwell.backends.cuda.ptx import generate_ptx
+from stepwell.backends.cuda.toolkit import ptxas
 from stepwell.backends.llvm.toolchain import find_compiler
 from stepwell.dialects.context import make_context
 from stepwell.passes.pipeline import Pipeline, Stage, parse_element
@@ -44,6 +53,66 @@ def emulated() -> Callable[[str], ir.Module]:
         return module
 
     return lower
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A kernel's PTX, and what ``ptxas -v`` says of it."""
+
+    ptx: str
+    report: str
+
+    @property
+    def registers(self) -> int:
+        found = re.search(r"Used (\d+) registers", self.report)
+        assert found is not None, self.report
+        return int(found[1])
+
+    def check(self, most_registers: int) -> None:
+        """No spills, no notes (C7510 and its like), and no more registers than this."""
+        assert not re.search(r"[1-9]\d* bytes spill", self.report), self.report
+        assert not re.search(r"C7\d\d\d|warning", self.report), self.report
+        assert self.registers <= most_registers
+
+
+@pytest.fixture
+def assemble(tmp_path: Path) -> Callable[[Callable[[], None], str], Assembled]:
+    """Assembles the kernel that a function builds at the insertion point, for an architecture."""
+
+    def assemble(build: Callable[[], None], arch: str) -> Assembled:
+        with make_context(torch=False), ir.Location.unknown():
+            module = ir.Module.parse("module attributes {gpu.container_module} { gpu.module @kernels {} }")
+            inside = module.body.operations[0].regions[0].blocks
+            with ir.InsertionPoint(inside[0] if len(inside) else inside.append()):
+                declare_shared()
+                build()
+            assert module.operation.verify()
+            PassManager.parse(f"builtin.module({NVVM[-1]})").run(module.operation)
+            ptx = generate_ptx(module, arch)
+        (tmp_path / "kernel.ptx").write_text(ptx)
+        command = [str(ptxas()), "-v", f"-arch={arch}", "-o", "kernel.cubin", "kernel.ptx"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return Assembled(ptx, done.stderr)
+
+    return assemble
+
+
+@pytest.fixture
+def biased() -> MakeEpilogue:
+    """An epilogue that adds a bias of 64 f32 columns, repeated."""
+
+    def make(arguments: Sequence[ir.Value]) -> Epilogue:
+        def epilogue(sums: Sequence[ir.Value], batch: Word, row: Word, column: Word) -> Sequence[ir.Value]:
+            results = []
+            for step, total in enumerate(sums):
+                place = arith.index_castui(ir.IndexType.get(), ((column + step) % 64).value)
+                results.append(arith.addf(total, memref.load(arguments[0], [place])))
+            return results
+
+        return epilogue
+
+    return make
 
 
 class Mock:

@@ -53,9 +53,7 @@ def parameters(tmp_path: Path) -> Path:
     return tmp_path / "model.safetensors"
 
 
-def runnable(
-    parameters: Path, driver: Driver, plan: Any = None, signature: Signature = SIGNATURE
-) -> CudaRunnable:
+def runnable(parameters: Path, driver: Driver, plan: Any = None, signature: Signature = SIGNATURE) -> CudaRunnable:
     plans = {"main": Plan.from_data(plan or PLAN)}
     return CudaRunnable(b"code", "sm_90a", plans, {"main": signature}, parameters, driver)
 

@@ -6,7 +6,7 @@ from torch_mlir import ir
 
 from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.points import build_points
-from stepwell.backends.cuda.kernels.product import build_product
+from stepwell.backends.cuda.kernels.products.build import build_product
 from stepwell.backends.cuda.kernels.rows.build import build_rows
 from stepwell.backends.cuda.kernels.sequential import build_sequential
 from stepwell.passes.buffer.entry import return_op

@@ -144,6 +144,11 @@ def sync_cluster() -> None:
     ptx("barrier.cluster.arrive.release.aligned; barrier.cluster.wait.acquire.aligned;", "~{memory}")
 
 
+def meet_cluster() -> None:
+    """Wait for all threads of the cluster, also where those of a warp come one by one."""
+    ptx("barrier.cluster.arrive.release; barrier.cluster.wait.acquire;", "~{memory}")
+
+
 def registers(count: int, *, more: bool) -> None:
     """Change the registers of each thread of the warpgroup."""
     ptx(f"setmaxnreg.{'inc' if more else 'dec'}.sync.aligned.u32 {count};")
@@ -221,6 +226,11 @@ def pack_halves(first: ir.Value, second: ir.Value, kind: ir.Type) -> ir.Value:
     """Two f32 rounded to f16 or bf16, the first in the lower half of an ``i32``."""
     name = "bf16x2" if isinstance(kind, ir.BF16Type) else "f16x2"
     return ptx(f"cvt.rn.{name}.f32 $0, $2, $1;", "=r,f,f", [first, second], result=_i32())
+
+
+def pack_bytes(first: ir.Value, second: ir.Value) -> ir.Value:
+    """Two i32 saturated to 8 bits, the first in the lowest byte of an ``i32``."""
+    return ptx("cvt.pack.sat.s8.s32.b32 $0, $2, $1, 0;", "=r,r,r", [first, second], result=_i32())
 
 
 def _i32() -> ir.Type:

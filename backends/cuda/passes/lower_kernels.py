@@ -50,9 +50,7 @@ class LowerKernels(Pass):
             declare_shared()
             for function in made:
                 with function.operation.location:
-                    variant, launch = build_kernel(
-                        function.operation, self.arch, self.threads, plain=self.plain
-                    )
+                    variant, launch = build_kernel(function.operation, self.arch, self.threads, plain=self.plain)
                 launches[function.name.value] = launch
                 variants[variant] = variants.get(variant, 0) + 1
         for entry in entries(op):

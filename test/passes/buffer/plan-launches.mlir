@@ -5,11 +5,11 @@
 // CHECK-SAME: {\22kind\22: \22parameter\22, \22name\22: \22layer.bias\22}
 // CHECK-SAME: {\22kind\22: \22temporary\22, \22dtype\22: \22f32\22, \22sizes\22: {{\[\[}}\22dim\22, 0, 0], 8]}
 // CHECK-SAME: {\22kind\22: \22view\22, \22of\22: 2, \22sizes\22: {{\[\[}}\22mul\22, [\22dim\22, 2, 0], 8]]}
-// CHECK-SAME: \22kernel\22: \22kernels\22, \22grid\22: {{\[\[}}\22ceildiv\22, [\22mul\22, [\22dim\22, 0, 0], 8], 256], 1, 1], \22block\22: [256, 1, 1]
+// CHECK-SAME: \22kernel\22: \22kernel\22, \22grid\22: {{\[\[}}\22ceildiv\22, [\22mul\22, [\22dim\22, 0, 0], 8], 256], 1, 1], \22block\22: [256, 1, 1]
 // CHECK-SAME: \22arguments\22: [{\22index\22: [\22mul\22, [\22dim\22, 0, 0], 8]}, {\22buffer\22: 1}, {\22buffer\22: 2}]
 // CHECK-SAME: \22results\22: [3]
 // CHECK-NOT: func.func
-// CHECK: gpu.func @kernels(
+// CHECK: gpu.func @kernel(
 module attributes {gpu.container_module} {
   func.func @main(%x: memref<?x8xf32> {stepwell.input = "x"}, %b: memref<8xf32> {stepwell.parameter = "layer.bias"}) -> memref<?xf32> {
     %c0 = arith.constant 0 : index

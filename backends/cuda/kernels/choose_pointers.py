@@ -1,0 +1,31 @@
+"""Which schedules products by ``mma.sync`` and without tensor cores get: large tiles where there are enough of them."""
+
+from __future__ import annotations
+
+from stepwell.backends.cuda.kernels.gemm_mma import MmaSchedule
+from stepwell.backends.cuda.kernels.gemm_simt import SimtSchedule
+from stepwell.backends.cuda.kernels.pointer_product import PointerProblem
+
+
+def choose_mma(
+    problem: PointerProblem, rows: int, columns: int, batch: int = 1, multiprocessors: int = 132
+) -> MmaSchedule:
+    """The schedule; the shorter the pieces in which rows are copied, the more registers a thread needs for them."""
+    if problem.alignment == 1:
+        return MmaSchedule(rows=64, columns=64, depth_bytes=32)
+    large = MmaSchedule()
+    if problem.alignment < 8:
+        large = MmaSchedule(across=4, stages=4, blocks=1, depth_bytes=64 if problem.alignment == 4 else 32)
+    if large.grid(rows, columns, batch) >= multiprocessors:
+        return large
+    return MmaSchedule(rows=64, columns=64, stages=6)
+
+
+def choose_simt(
+    problem: PointerProblem, rows: int, columns: int, batch: int = 1, multiprocessors: int = 132
+) -> SimtSchedule:
+    """The schedule; copies of single elements take registers that two blocks have not got."""
+    large = SimtSchedule() if problem.alignment == 16 else SimtSchedule(thread_columns=16, blocks=1)
+    if problem.element == "f32" and large.grid(rows, columns, batch) >= multiprocessors:
+        return large
+    return SimtSchedule(thread_rows=4, thread_columns=4, depth=16)

@@ -1,0 +1,111 @@
+"""Which schedule a product on Hopper's tensor cores gets: the fastest of some by a model of the chip.
+
+A tile costs a time for each stage of its depth, the largest of what the tensor cores, the L2 cache and latency need,
+and some for its end. All tiles together take no less than the memory needs. Where two of these times are alike, their
+sum counts more than the larger: the fourth root of the sum of their fourth powers stands for it. The constants are
+fitted to measurements of all candidates on an H100, for results of 1 to 65536 rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from stepwell.backends.cuda.kernels.wgmma_schedule import ROW_BYTES, WgmmaProblem, WgmmaSchedule
+
+CANDIDATES = (
+    *(WgmmaSchedule(cluster=cluster) for cluster in (1, 2)),
+    *(WgmmaSchedule(rows=256, columns=128, cluster=cluster) for cluster in (1, 2)),
+    *(WgmmaSchedule(192, 192, stages=3, consumers=3, cluster=cluster) for cluster in (1, 2)),
+    *(WgmmaSchedule(192, 128, stages=4, consumers=3, cluster=cluster) for cluster in (1, 2)),
+    *(WgmmaSchedule(columns=192, cluster=cluster) for cluster in (1, 2)),
+    *(WgmmaSchedule(columns=128, stages=6, cluster=1, split=split) for split in (1, 2, 4)),
+    *(WgmmaSchedule(columns=64, stages=8, cluster=1, split=split) for split in (1, 2, 4)),
+    *(
+        WgmmaSchedule(64, columns, stages, consumers=1, cluster=1, split=split)
+        for columns, stages in ((64, 12), (128, 8), (256, 5))
+        for split in (1, 2, 4, 8)
+    ),
+    WgmmaSchedule(columns=128, stages=6),
+)
+"""Schedules of products."""
+
+
+@dataclass(frozen=True)
+class Chip:
+    """What the model knows of a chip; times are in microseconds, rates in bytes a microsecond.
+
+    Attributes:
+        clusters: how many clusters of some blocks run at a time, each block on a multiprocessor of its own.
+        launch: until the first blocks run.
+        cluster, reduce: more where there are clusters, and where they add up their sums.
+        wave: between a multiprocessor's tiles.
+        tile: of the last tile's end, for 128 rows by 256 columns.
+        product: of a stage on the tensor cores, for 128 rows by 256 columns.
+        narrow: by how much more that is for 64 columns; half as much for twice as many.
+        stage: the least that a stage takes.
+        cache: rate of the L2 cache.
+        astride: by how much more it reads where rows do not begin at multiples of 128 bytes.
+        memory: rate of the memory.
+    """
+
+    clusters: Mapping[int, int] = field(default_factory=lambda: {1: 132, 2: 66, 4: 30, 8: 15})
+    launch: float = 1.2
+    cluster: float = 1.2
+    reduce: float = 4.5
+    wave: float = 1.35
+    tile: float = 1.0
+    product: float = 0.61
+    narrow: float = 0.2
+    stage: float = 0.07
+    cache: float = 24e6
+    astride: float = 3.5
+    memory: float = 2.6e6
+
+
+H100 = Chip()
+
+
+def choose(
+    problem: WgmmaProblem, rows: int, columns: int, depth: int, batch: int = 1, chip: Chip = H100
+) -> WgmmaSchedule:
+    """The schedule that should be fastest."""
+    fitting = [schedule for schedule in CANDIDATES if _fits(schedule, problem)]
+    return min(fitting, key=lambda schedule: estimate(schedule, problem, rows, columns, depth, batch, chip))
+
+
+def estimate(
+    schedule: WgmmaSchedule, problem: WgmmaProblem, rows: int, columns: int, depth: int, batch: int, chip: Chip
+) -> float:
+    """About how many microseconds a product takes."""
+    s, size = schedule, problem.kind.bytes
+    down, across = -(-rows // s.rows), -(-columns // s.columns)
+    at_a_time = chip.clusters[s.blocks]
+    clusters = -(-down // s.cluster) * across * batch
+    waves = -(-clusters // at_a_time)
+    busy = min(down * across * batch * s.split, at_a_time * s.blocks)
+    stages = -(-depth // (problem.depth * s.split))
+    share = s.rows * s.columns / (128 * 256)
+    product = chip.product * share * (1 + chip.narrow * 64 / s.columns)
+    read = (min(rows, s.rows) + min(columns, s.columns) / s.cluster) * ROW_BYTES * busy / chip.cache
+    if depth * size % ROW_BYTES:
+        read *= chip.astride
+    tiles = waves * (stages * _together(product, read, chip.stage) + chip.wave) + chip.tile * share
+    if s.blocks > 1:
+        tiles += chip.cluster
+    if s.split > 1:
+        tiles += chip.reduce
+    moved = (rows * depth + depth * columns) * size + rows * columns * ROW_BYTES // problem.part
+    return chip.launch + _together(tiles, batch * moved / chip.memory + chip.wave)
+
+
+def _together(*times: float) -> float:
+    return float(sum(time**4 for time in times) ** 0.25)
+
+
+def _fits(schedule: WgmmaSchedule, problem: WgmmaProblem) -> bool:
+    try:
+        schedule.check(problem)
+    except ValueError:
+        return False
+    return True

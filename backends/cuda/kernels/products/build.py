@@ -1,0 +1,28 @@
+"""Which family of products takes a kernel's function."""
+
+from __future__ import annotations
+
+from torch_mlir import ir
+
+from stepwell.backends.cuda.kernels.launch import Launch
+from stepwell.backends.cuda.kernels.products.facts import Product
+from stepwell.backends.cuda.kernels.products.pointers import build_mma, build_simt
+from stepwell.backends.cuda.kernels.products.wgmma import build_wgmma
+
+_OLDEST_MMA = 80
+"""The architecture that brought ``cp.async`` and products of bf16."""
+
+
+def build_product(function: ir.Operation, name: str, arch: str) -> tuple[str, Launch] | None:
+    """Build the kernel at the insertion point; gives its family, or None where none takes the product."""
+    product = Product.read(function)
+    if product is None:
+        return None
+    number = int(arch.removeprefix("sm_").rstrip("a"))
+    if arch == "sm_90a" and (launch := build_wgmma(product, name)) is not None:
+        return f"wgmma_{product.element}", launch
+    if number >= _OLDEST_MMA and (launch := build_mma(product, name)) is not None:
+        return f"mma_{product.element}", launch
+    if number >= _OLDEST_MMA and (launch := build_simt(product, name)) is not None:
+        return f"simt_{product.element}", launch
+    return None

@@ -1,0 +1,64 @@
+"""What the host passes to kernels of products: tensor maps, addresses, sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch_mlir import ir
+from torch_mlir.dialects import arith, builtin, llvm, memref, nvgpu
+
+from stepwell.backends.cuda.kernels import index as ix
+from stepwell.backends.cuda.kernels.index import Index
+
+_ROW_BYTES = 128
+
+
+def narrow(size: Index) -> ir.Value:
+    """A size in 32 bits."""
+    return arith.index_cast(ir.IntegerType.get_signless(32), ix.value(size))
+
+
+def wide(size: Index) -> ir.Value:
+    """A size in 64 bits."""
+    return arith.index_cast(ir.IntegerType.get_signless(64), ix.value(size))
+
+
+def address(buffer: ir.Value) -> ir.Value:
+    """Where a buffer begins."""
+    number = memref.extract_aligned_pointer_as_index(buffer)
+    return llvm.inttoptr(ir.Type.parse("!llvm.ptr"), wide(number))
+
+
+def tensor_map(buffer: ir.Value, sizes: tuple[Index, Index, Index], height: int) -> ir.Value:
+    """The tensor map of a buffer as matrices of rows, with boxes of ``height`` rows by 128 bytes."""
+    element = ir.MemRefType(buffer.type).element_type
+    width = _ROW_BYTES * 8 // element.width
+    strides: list[Index] = [ix.multiply(sizes[1], sizes[2]), sizes[2], 1]
+    source = memref.cast(ir.UnrankedMemRefType.get(element, None), _reinterpret(buffer, sizes, strides))
+    kind = ir.Type.parse(
+        f"!nvgpu.tensormap.descriptor<tensor = memref<1x{height}x{width}x{element}, 3>, swizzle = swizzle_128b, "
+        "l2promo = l2promo_128b, oob = zero, interleave = none>"
+    )
+    box = [ix.value(size) for size in (1, height, width)]
+    made = nvgpu.TmaCreateDescriptorOp(kind, source, box).result
+    return builtin.unrealized_conversion_cast([ir.Type.parse("!llvm.ptr")], [made])
+
+
+def _reinterpret(buffer: ir.Value, sizes: Sequence[Index], strides: Sequence[Index]) -> ir.Value:
+    dynamic = ir.ShapedType.get_dynamic_size()
+
+    def static(values: Sequence[Index]) -> list[int]:
+        return [value if isinstance(value, int) else dynamic for value in values]
+
+    layout = ir.StridedLayoutAttr.get(0, static(strides))
+    kind = ir.MemRefType.get(static(sizes), ir.MemRefType(buffer.type).element_type, layout)
+    return memref.ReinterpretCastOp(
+        kind,
+        buffer,
+        [],
+        [size for size in sizes if not isinstance(size, int)],
+        [stride for stride in strides if not isinstance(stride, int)],
+        [0],
+        static(sizes),
+        static(strides),
+    ).result

@@ -1,0 +1,183 @@
+"""What products on Hopper's tensor cores may be, and how they are cut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stepwell.backends.cuda.kernels.elements import ELEMENTS, RESULT_BYTES, Element, check_result
+
+WARPGROUP = 128
+ROW_BYTES = 128
+"""Of a tile in shared memory: what the 128-byte swizzle works on, eight rows an atom."""
+
+OPERAND = 64
+"""Rows of the left matrix in one ``wgmma``."""
+
+WGMMA_ELEMENTS = ("bf16", "f16", "tf32", "e4m3", "e5m2", "s8")
+
+_ATOM_ROWS = 8
+_ENGINE_ALIGNMENT = 16
+
+_SUMS = {1: 256, 2: 256, 3: 192}
+"""Columns of sums, 64 below each other, that registers have room for, by warpgroups that multiply."""
+
+_SHARED_LIMIT = 227 * 1024
+_CLUSTER_LIMIT = 8
+
+
+@dataclass(frozen=True)
+class WgmmaProblem:
+    """What is multiplied.
+
+    Attributes:
+        element: of both matrices, a name of ``WGMMA_ELEMENTS``; ``tf32`` lies in memory as f32.
+        result: what is stored, a name of ``RESULT_BYTES``.
+        left_transposed: whether the left matrix lies in memory column by column.
+        right_transposed: whether the right one does (as weights of a linear layer do).
+        promote: whether the sums of each 128 bytes of depth are added to those before in full f32: the tensor cores
+            keep about 13 bits of a sum of fp8 products below its largest term.
+        alignment: bytes; rows of the result begin and end at multiples. Below 16, the copy engine cannot store them.
+    """
+
+    element: str = "bf16"
+    result: str = "bf16"
+    left_transposed: bool = False
+    right_transposed: bool = False
+    promote: bool = False
+    alignment: int = 16
+
+    @property
+    def kind(self) -> Element:
+        """The element type."""
+        return ELEMENTS[self.element]
+
+    @property
+    def depth(self) -> int:
+        """Of a stage."""
+        return ROW_BYTES // self.kind.bytes
+
+    @property
+    def direct(self) -> bool:
+        """Whether results go to global memory from registers."""
+        return self.alignment < _ENGINE_ALIGNMENT
+
+    @property
+    def part(self) -> int:
+        """Columns of 128 bytes of the result, which are stored at a time."""
+        return ROW_BYTES // RESULT_BYTES[self.result]
+
+    def check(self, *, epilogue: bool) -> None:
+        """Raise ValueError where the tensor cores do not do this."""
+        if self.element not in WGMMA_ELEMENTS:
+            raise ValueError(f"elements are {', '.join(WGMMA_ELEMENTS)}, not {self.element}")
+        if self.kind.bytes != 2 and (self.left_transposed or not self.right_transposed):
+            raise ValueError(f"rows of the left and columns of the right matrix of {self.element} must be contiguous")
+        if self.promote and self.kind.integer:
+            raise ValueError("sums of integers are exact: there is nothing to promote")
+        if self.alignment not in (1, 2, 4, 8, 16) or self.alignment < RESULT_BYTES.get(self.result, 1):
+            raise ValueError(f"rows of {self.result} are not aligned to {self.alignment} bytes")
+        check_result(self.element, self.result, epilogue=epilogue)
+
+
+@dataclass(frozen=True)
+class WgmmaSchedule:
+    """How a product is cut.
+
+    Attributes:
+        rows, columns: of the result, by a block at a time.
+        stages: of the ring in shared memory, each as deep as 128 bytes.
+        consumers: warpgroups that multiply; each has ``rows / consumers`` rows.
+        cluster: blocks below each other that share the right matrix.
+        group: clusters of tiles below each other that are worked on before the next column, for the L2 cache.
+        split: blocks of a cluster that each take a part of the depth of one tile and then add up their sums.
+    """
+
+    rows: int = 128
+    columns: int = 256
+    stages: int = 4
+    consumers: int = 2
+    cluster: int = 2
+    group: int = 8
+    split: int = 1
+
+    @property
+    def threads(self) -> int:
+        """Of a block."""
+        return WARPGROUP * (self.consumers + 1)
+
+    @property
+    def blocks(self) -> int:
+        """Of a cluster."""
+        return self.cluster * self.split
+
+    @property
+    def left_bytes(self) -> int:
+        """Of the left matrix in a stage."""
+        return self.rows * ROW_BYTES
+
+    @property
+    def right_bytes(self) -> int:
+        """Of the right matrix in a stage."""
+        return self.columns * ROW_BYTES
+
+    @property
+    def staging(self) -> int:
+        """Where the results' rows begin in shared memory: behind the ring; two buffers a consumer."""
+        return self.stages * (self.left_bytes + self.right_bytes)
+
+    @property
+    def barriers(self) -> int:
+        """Where the barriers begin in shared memory."""
+        return self.staging + 2 * self.consumers * OPERAND * ROW_BYTES
+
+    @property
+    def shared_bytes(self) -> int:
+        """Dynamic shared memory of a block, with what aligning it may take."""
+        return self.barriers + 2 * 8 * self.stages + 1024
+
+    def grid(self, rows: int, columns: int, batch: int, multiprocessors: int) -> int:
+        """Blocks for a result of this size: a cluster for each tile where the depth is split, else as many as run."""
+        tiles = -(-rows // (self.rows * self.cluster)) * -(-columns // self.columns) * batch
+        if self.split > 1:
+            return tiles * self.split
+        return min(tiles, multiprocessors // self.cluster) * self.cluster
+
+    def boxes(self, problem: WgmmaProblem) -> tuple[int, int]:
+        """Rows of memory, of the left and of the right matrix, that the copy engine takes at a time.
+
+        The blocks of a cluster share the columns of the right matrix, or the depth where that is not contiguous.
+        """
+        left = problem.depth if problem.left_transposed else self.rows
+        right = self.columns if problem.right_transposed else problem.depth
+        return left, right // self.cluster
+
+    def parts(self, problem: WgmmaProblem) -> int:
+        """Parts of the result, 64 rows by 128 bytes, that a consumer stores."""
+        return self.rows // self.consumers // OPERAND * (self.columns // problem.part)
+
+    def check(self, problem: WgmmaProblem) -> None:
+        """Raise ValueError where the parts do not fit each other, the problem or the chip."""
+        if self.consumers not in (1, 2, 3):
+            raise ValueError(f"1, 2 or 3 warpgroups multiply, not {self.consumers}")
+        if self.rows % (OPERAND * self.consumers) or self.columns % 64 or not 64 <= self.columns <= 256:
+            raise ValueError("rows are a multiple of 64 a consumer, columns 64, 128, 192 or 256")
+        most = _SUMS[self.consumers] // (2 if problem.promote else 1)
+        if self.rows // self.consumers // OPERAND * self.columns > most:
+            raise ValueError(f"a warpgroup's sums are at most 64 by {most} here")
+        if self.columns % problem.part:
+            raise ValueError(f"{problem.result} is stored {problem.part} columns at a time")
+        if (self.columns if problem.right_transposed else problem.depth) % (_ATOM_ROWS * self.cluster):
+            raise ValueError(f"{self.cluster} blocks do not share the right matrix in parts of {_ATOM_ROWS} rows")
+        if self.cluster > 1 and self.split > 1:
+            raise ValueError("the blocks of a cluster share the right matrix or split the depth, not both")
+        if self.blocks > _CLUSTER_LIMIT:
+            raise ValueError(f"a cluster has at most {_CLUSTER_LIMIT} blocks")
+        if self.split > 1 and self.reduction_bytes(problem) > self.staging:
+            raise ValueError(f"{self.reduction_bytes(problem)} bytes of sums do not fit the ring's {self.staging}")
+        if self.shared_bytes > _SHARED_LIMIT:
+            raise ValueError(f"{self.shared_bytes} bytes of shared memory are more than {_SHARED_LIMIT}")
+
+    def reduction_bytes(self, problem: WgmmaProblem) -> int:
+        """Of the sums that a block gets from all of its cluster, over the ring that was read to its end."""
+        share = -(-self.parts(problem) // self.split)
+        return share * self.split * self.consumers * OPERAND * problem.part * 4
