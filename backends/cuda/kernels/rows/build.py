@@ -8,10 +8,10 @@ from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.rows.columns import build_columns, columns_of
 from stepwell.backends.cuda.kernels.rows.elementwise import build_elementwise
 from stepwell.backends.cuda.kernels.rows.group import Group
-from stepwell.backends.cuda.kernels.rows.memory import element_bytes
+from stepwell.backends.cuda.kernels.rows.memory import Buffer
 from stepwell.backends.cuda.kernels.rows.reductions import build_reductions, rows_of
-from stepwell.backends.cuda.kernels.rows.schedule import RowSchedule, column_schedule, row_schedule
-from stepwell.backends.cuda.kernels.rows.sizes import ONE
+from stepwell.backends.cuda.kernels.rows.schedule import RowSchedule, column_schedule, element_schedule, row_schedule
+from stepwell.backends.cuda.kernels.rows.sizes import ONE, Size
 from stepwell.backends.cuda.kernels.rows.transposes import build_transposes, crossing_of
 
 
@@ -44,12 +44,13 @@ def build_rows(function: ir.Operation, name: str, schedule: RowSchedule | None =
 def default_schedule(group: Group) -> RowSchedule:
     """By the sizes of what is computed."""
     if not any(node.combiners for node in group.nodes):
-        return RowSchedule()
+        return element_schedule()
     if _reduces_columns(group):
         columns = columns_of(group)
         return column_schedule(columns.planes.count * columns.planes.columns, columns.lanes)
     rows = rows_of(group)
-    width = max(element_bytes(ir.RankedTensorType(argument.type).element_type) for argument in group.arguments)
+    whole = group.symbols.resolve(rows.count * Size(rows.length))
+    width = sum(Buffer.bytes_of(argument) for argument in group.arguments if group.size(argument) == whole)
     return row_schedule(rows.length, rows.lanes, rows.length * width)
 
 

@@ -18,7 +18,7 @@ from stepwell.backends.cuda.kernels.rows.kept import Kept
 from stepwell.backends.cuda.kernels.rows.kernel import Stores, index, kernel, lanes_of, on_host
 from stepwell.backends.cuda.kernels.rows.memory import Buffer
 from stepwell.backends.cuda.kernels.rows.rounds import neutral_of, rounds_of, start_of
-from stepwell.backends.cuda.kernels.rows.schedule import WARP, RowSchedule
+from stepwell.backends.cuda.kernels.rows.schedule import SHARED, WARP, RowSchedule
 from stepwell.backends.cuda.kernels.rows.sizes import Size, product
 from stepwell.backends.cuda.kernels.rows.values import Position, Values
 from stepwell.backends.cuda.kernels.word import Word, word
@@ -69,6 +69,8 @@ def build_reductions(group: Group, name: str, schedule: RowSchedule) -> Launch:
         blocks = arith.ceildivui(on_host(group, rows.count, memrefs), index(together_))
         return [blocks, index(1), index(1)]
 
+    if kept.end > SHARED:
+        raise group.refuse(f"rows that take {kept.end} of {SHARED} bytes of shared memory")
     return Launch(grid, schedule.threads, kept.end)
 
 
