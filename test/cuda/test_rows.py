@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -200,6 +199,47 @@ def summed(rows: int, columns: int) -> str:
     return %y : {y} }}"""
 
 
+def first_largest(rows: int, length: int) -> str:
+    """Where the largest element of each row is."""
+    x, values, places = f"tensor<{rows}x{length}xf32>", f"tensor<{rows}xf32>", f"tensor<{rows}xi64>"
+    row = "affine_map<(i, j) -> (i)>"
+    return f"""func.func private @f(%x: {x}) -> {places} {{ {CONSTANTS}
+    %first = arith.constant 0 : i64
+    %v = tensor.empty() : {values}
+    %p = tensor.empty() : {places}
+    %lows = linalg.fill ins(%low : f32) outs(%v : {values}) -> {values}
+    %firsts = linalg.fill ins(%first : i64) outs(%p : {places}) -> {places}
+    %y:2 = linalg.generic {{indexing_maps = [{FULL}, {row}, {row}], iterator_types = ["parallel", "reduction"]}}
+        ins(%x : {x}) outs(%lows, %firsts : {values}, {places}) {{
+    ^bb0(%a: f32, %best: f32, %place: i64):
+      %j = linalg.index 1 : index
+      %k = arith.index_cast %j : index to i64
+      %m = arith.maximumf %a, %best : f32
+      %beyond = arith.cmpf ugt, %a, %best : f32
+      %ordered = arith.cmpf ord, %best, %best : f32
+      %wins = arith.andi %beyond, %ordered : i1
+      %n = arith.select %wins, %k, %place : i64
+      linalg.yield %m, %n : f32, i64
+    }} -> ({values}, {places})
+    return %y#1 : {places} }}"""
+
+
+def pooled(planes: int, width: int) -> str:
+    """Largest elements of windows of two, at steps of two."""
+    x, y = f"tensor<{planes}x{width}xbf16>", f"tensor<{planes}x{width // 2}xbf16>"
+    maps = [f"affine_map<(p, w, k) -> ({at})>" for at in ("p, w * 2 + k", "k", "p, w")]
+    return f"""func.func private @f(%x: {x}) -> {y} {{
+    %low = arith.constant 0xFF80 : bf16
+    %window = tensor.empty() : tensor<2xbf16>
+    %out = tensor.empty() : {y}
+    %lows = linalg.fill ins(%low : bf16) outs(%out : {y}) -> {y}
+    %y = linalg.generic {{indexing_maps = [{", ".join(maps)}], iterator_types = ["parallel", "parallel", "reduction"]}}
+        ins(%x, %window : {x}, tensor<2xbf16>) outs(%lows : {y}) {{
+    ^bb0(%a: bf16, %w: bf16, %o: bf16): %m = arith.maximumf %a, %o : bf16 linalg.yield %m : bf16
+    }} -> {y}
+    return %y : {y} }}"""
+
+
 @pytest.mark.parametrize("arch", ["sm_80", "sm_90a"])
 @pytest.mark.parametrize(
     ("text", "most"),
@@ -213,8 +253,13 @@ def summed(rows: int, columns: int) -> str:
         (scaled(100, 777), 64),
         (transposed(1024, 2048, "bf16"), 48),
         (summed(8192, 4096), 64),
+        (first_largest(32, 32000), 64),
+        (pooled(64, 112), 32),
     ],
-    ids=["long", "warp", "part", "ragged", "shared", "elementwise", "elementwise-ragged", "transposed", "columns"],
+    ids=[
+        *("long", "warp", "part", "ragged", "shared", "elementwise", "elementwise-ragged", "transposed", "columns"),
+        *("extremum", "windows"),
+    ],
 )
 def test_kernels_assemble(text: str, most: int, arch: str, tmp_path: Path) -> None:
     built = build(text, arch=arch, at=tmp_path)
@@ -281,17 +326,22 @@ def test_wrong_schedules(schedule: RowSchedule, message: str) -> None:
         build(softmax("8", 64, "f32"), schedule)
 
 
-REFUSED: list[tuple[Callable[[str], str], str]] = [
-    (lambda text: text.replace("arith.addf %b, %o", "arith.subf %b, %o"), "no single operation joins"),
-    (lambda text: text.replace("outs(%zeros", "outs(%start"), "starts from a tensor"),
-]
+def test_two_reductions_of_different_kinds() -> None:
+    text = softmax("8", 64, "f32").replace("arith.addf %a, %o", "arith.subf %a, %o")
+    with pytest.raises(PassError, match="several reductions of which one has to go term by term"):
+        build(text)
 
 
-@pytest.mark.parametrize(("change", "message"), REFUSED)
-def test_refused(change: Callable[[str], str], message: str) -> None:
-    text = summed(8, 64).replace("%x: tensor", "%start: tensor<64xf32>, %x: tensor")
-    with pytest.raises(PassError, match=message):
-        build(change(text))
+def test_an_operand_that_is_not_walked_evenly() -> None:
+    text = scaled(8, 64).replace("affine_map<(i, j) -> (j)>", "affine_map<(i, j) -> (j floordiv 2)>")
+    with pytest.raises(PassError, match="an operand read by"):
+        build(text)
+
+
+def test_operations_of_other_kinds() -> None:
+    slice_ = "%p = tensor.extract_slice %y[0, 0] [1, 64] [1, 1] : tensor<8x64xbf16> to tensor<1x64xbf16>"
+    with pytest.raises(PassError, match=r"can't hold 'tensor\.extract_slice'"):
+        build(scaled(8, 64).replace("return %y", f"{slice_}\n return %y"))
 
 
 def test_more_shared_memory_than_there_is() -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch_mlir import ir
 
+from stepwell.backends.cuda.kernels.rows.joins import Join, joins_of
 from stepwell.backends.cuda.kernels.rows.sizes import ONE, ZERO, Size, Source, Symbols, product
-from stepwell.passes.buffer.rows.combiners import KINDS
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
 
@@ -40,7 +40,8 @@ class Node:
         reduced: which of them are reductions.
         operands: as many as the body has arguments; the last ones are what results start from.
         results: where the results' elements lie.
-        combiners: of a reduction, the operation of the body that joins, for each result.
+        plain: whether each axis of each operand is walked by one loop at most.
+        joins: of a reduction, how its results are joined; empty where it has to go term by term.
     """
 
     op: ir.Operation
@@ -49,11 +50,16 @@ class Node:
     reduced: tuple[bool, ...]
     operands: tuple[Operand, ...]
     results: tuple[Operand, ...]
-    combiners: tuple[ir.Operation, ...]
+    plain: bool
+    joins: tuple[Join, ...]
 
     @property
     def body(self) -> ir.Block:
         return self.op.regions[0].blocks[0]
+
+    @property
+    def reduces(self) -> bool:
+        return any(self.reduced)
 
     @property
     def inputs(self) -> int:
@@ -74,7 +80,7 @@ class Group:
         function: the function; its arguments are tensors.
         nodes: its operations, in order.
         results: what it returns, behind all reshapes.
-        filled: the scalars that constant tensors are full of.
+        filled: the scalars that constant tensors are full of, or their attributes.
         symbols: sizes that are known at run time only.
     """
 
@@ -82,7 +88,7 @@ class Group:
         self.function = function
         self.symbols = Symbols()
         self.nodes: list[Node] = []
-        self.filled: dict[ir.Value, ir.Value] = {}
+        self.filled: dict[ir.Value, ir.Value | ir.Attribute] = {}
         self._tensors: dict[ir.Value, _Tensor] = {}
         block = function.regions[0].blocks[0]
         self.arguments = list(block.arguments)
@@ -119,15 +125,20 @@ class Group:
         )
 
     def _read(self, op: ir.Operation) -> None:
-        if op.name in _RESHAPES:
+        if op.name in _RESHAPES and op.operands[0] in self.filled:
+            self.filled[op.results[0]] = self.filled[op.operands[0]]
+        elif op.name in _RESHAPES and op.operands[0] in self._tensors:
             self._tensors[op.results[0]] = self._reshaped(op)
         elif op.name == "linalg.fill":
             self.filled[op.results[0]] = op.operands[0]
         elif op.name == "linalg.generic":
             self._generic(op)
         elif op.name == "arith.constant" and isinstance(op.attributes["value"], ir.DenseElementsAttr):
-            raise self.refuse("a constant tensor", op)
-        elif op.name not in _IGNORED:
+            elements = ir.DenseElementsAttr(op.attributes["value"])
+            if not elements.is_splat:
+                raise self.refuse("a constant tensor whose elements differ", op)
+            self.filled[op.results[0]] = elements.get_splat_value()
+        elif op.name not in (*_IGNORED, *_RESHAPES):
             raise self.refuse(f"'{op.name}'", op)
 
     def _reshaped(self, op: ir.Operation) -> _Tensor:
@@ -159,11 +170,10 @@ class Group:
             self._tensors[result] = _Tensor(result, tuple(shape))
             results.append(self._operand(op, result, map_, order))
         reduced = tuple("reduction" in kinds[loop] for loop in order)
-        combiners = tuple(self._combiner(op, position) for position in range(count)) if any(reduced) else ()
-        node = Node(
-            op, order, tuple(sizes[loop] for loop in order), reduced, tuple(operands), tuple(results), combiners
-        )
-        self.nodes.append(node)
+        joins = joins_of(op, frozenset(loop for loop, kind in enumerate(kinds) if "reduction" in kind)) or ()
+        plain = all(isinstance(e, ir.AffineDimExpr | ir.AffineConstantExpr) for map_ in maps for e in map_.results)
+        ordered = tuple(sizes[loop] for loop in order)
+        self.nodes.append(Node(op, order, ordered, reduced, tuple(operands), tuple(results), plain, joins))
 
     def _loops(self, op: ir.Operation, maps: Sequence[ir.AffineMap]) -> list[Size]:
         sizes: list[Size | None] = [None] * maps[0].n_dims
@@ -200,22 +210,25 @@ class Group:
         strides: list[Size] = [ZERO] * map_.n_dims
         step = ONE
         for expr, size in zip(reversed(map_.results), reversed(tensor.sizes), strict=True):
-            if isinstance(expr, ir.AffineDimExpr):
-                loop = expr.position
-                if strides[loop] != ZERO:
-                    raise self.refuse("a diagonal", op)
-                strides[loop] = ZERO if size == ONE else step
-            elif not (isinstance(expr, ir.AffineConstantExpr) and expr.value == 0):
+            factors = _factors(expr)
+            if factors is None or any(strides[loop] != ZERO for loop in factors):
                 raise self.refuse(f"an operand read by {map_}", op)
+            for loop, factor in factors.items():
+                strides[loop] = ZERO if size == ONE else step * Size(factor)
             step = step * size
         return Operand(tensor.source, tuple(strides[loop] for loop in order))
 
-    def _combiner(self, op: ir.Operation, position: int) -> ir.Operation:
-        block = op.regions[0].blocks[0]
-        end = list(block.operations)[-1].operation
-        held = list(block.arguments)[len(op.operands) - len(op.results) + position]
-        joined = end.operands[position].owner
-        uses = [use.owner.operation for use in held.uses]
-        if isinstance(joined, ir.Block) or joined.operation.name not in KINDS or uses != [joined.operation]:
-            raise self.refuse("a reduction whose terms no single operation joins", op)
-        return joined.operation
+
+def _factors(expr: ir.AffineExpr) -> dict[int, int] | None:
+    """What each loop is multiplied with in a sum of loops; None for anything else."""
+    if isinstance(expr, ir.AffineConstantExpr):
+        return {} if expr.value == 0 else None
+    if isinstance(expr, ir.AffineDimExpr):
+        return {expr.position: 1}
+    if isinstance(expr, ir.AffineMulExpr) and isinstance(expr.rhs, ir.AffineConstantExpr):
+        inner = _factors(expr.lhs)
+        return None if inner is None else {loop: factor * expr.rhs.value for loop, factor in inner.items()}
+    if isinstance(expr, ir.AffineAddExpr):
+        left, right = _factors(expr.lhs), _factors(expr.rhs)
+        return None if left is None or right is None or left.keys() & right.keys() else {**left, **right}
+    return None

@@ -12,12 +12,13 @@ from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels.control import loop, when
 from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.rows import combine
-from stepwell.backends.cuda.kernels.rows.body import apply, spread
+from stepwell.backends.cuda.kernels.rows.body import spread
 from stepwell.backends.cuda.kernels.rows.group import Group, Node
+from stepwell.backends.cuda.kernels.rows.joins import Join, join_all
 from stepwell.backends.cuda.kernels.rows.kept import Kept
 from stepwell.backends.cuda.kernels.rows.kernel import Stores, index, kernel, lanes_of, on_host
 from stepwell.backends.cuda.kernels.rows.memory import Buffer
-from stepwell.backends.cuda.kernels.rows.rounds import neutral_of, rounds_of, start_of
+from stepwell.backends.cuda.kernels.rows.rounds import neutrals_of, rounds_of
 from stepwell.backends.cuda.kernels.rows.schedule import SHARED, WARP, RowSchedule
 from stepwell.backends.cuda.kernels.rows.sizes import Size, product
 from stepwell.backends.cuda.kernels.rows.values import Position, Values
@@ -35,7 +36,7 @@ class Rows:
 
 def rows_of(group: Group) -> Rows:
     """The rows that the group's reductions agree on."""
-    reduction = next(node for node in group.nodes if node.combiners)
+    reduction = next(node for node in group.nodes if node.reduces)
     inner = [size for size, reduced in zip(reduction.sizes, reduction.reduced, strict=True) if reduced]
     outer = [size for size, reduced in zip(reduction.sizes, reduction.reduced, strict=True) if not reduced]
     count, length = (group.symbols.resolve(product(sizes)) for sizes in (outer, inner))
@@ -51,7 +52,9 @@ def build_reductions(group: Group, name: str, schedule: RowSchedule) -> Launch:
     """The kernel of a group that reduces the last loops of its operations."""
     rows = rows_of(group)
     warps = schedule.row // WARP
-    exchanged = sum(len(node.combiners) for node in group.nodes) * (schedule.threads // WARP) * combine.SLOT
+    exchanged = (
+        sum(len(node.results) for node in group.nodes if node.reduces) * (schedule.threads // WARP) * combine.SLOT
+    )
 
     exchanged = exchanged if warps > 1 else 0
     slots = -(-rows.length // (schedule.row * rows.lanes * schedule.unroll)) * schedule.unroll
@@ -145,38 +148,32 @@ class _Row:
     # -- reductions ---------------------------------------------------------------------------------------------------
 
     def _reduce(self, nodes: list[Node]) -> None:
-        joins = [combiner for node in nodes for combiner in node.combiners]
-        lanes = self.rows.lanes
-        starts = [neutral_of(join) for join in joins]
+        joins = [join for node in nodes for join in node.joins]
+        starts = neutrals_of(joins, self.rows.lanes)
 
         def use(position: Position, valid: ir.Value | None, carried: list[ir.Value]) -> list[ir.Value]:
             terms = [term for node in nodes for term in self.values.terms_of(node, position)]
-            joined = []
-            for join, start, term, held in zip(joins, starts, terms, carried, strict=True):
-                term = spread(term, lanes)
-                if valid is not None:
-                    term = arith.select(valid, term, spread(start, lanes))
-                joined.append(apply(join, [held, term])[0])
-            return joined
+            terms = [spread(term, self.rows.lanes) for term in terms]
+            if valid is not None:
+                terms = [arith.select(valid, term, start) for term, start in zip(terms, starts, strict=True)]
+            return join_all(joins, carried, terms)
 
-        totals = self._each(nodes, [spread(start, lanes) for start in starts], use)
-        results = [(node, number) for node in nodes for number in range(len(node.combiners))]
-        for (node, number), join, total in zip(results, joins, totals, strict=True):
-            self.values.reduced[node.op.results[number]] = self._across(node, number, join, total)
+        totals = iter(self._each(nodes, starts, use))
+        for node in nodes:
+            found = [self._across(join, [next(totals) for _ in join.terms]) for join in node.joins]
+            flat = [value for values in found for value in values]
+            flat = join_all(node.joins, flat, self.values.starts_of(node, Position("row", self.row, 1)))
+            self.values.reduced.update(zip(node.op.results, flat, strict=True))
 
-    def _across(self, node: Node, number: int, join: ir.Operation, total: ir.Value) -> ir.Value:
-        """What the threads of a row have joined, with what the reduction starts from."""
+    def _across(self, join: Join, totals: list[ir.Value]) -> list[ir.Value]:
+        """What the threads of a row have joined."""
         s = self.schedule
-
-        def both(a: ir.Value, b: ir.Value) -> ir.Value:
-            return apply(join, [a, b])[0]
-
-        total = combine.of_threads(combine.of_lanes(total, both), min(s.row, WARP), both)
+        totals = combine.of_threads(combine.of_lanes(totals, join.both), min(s.row, WARP), join.both)
         if s.row > WARP:
             offset = self.exchanged * (s.threads // WARP) * combine.SLOT
-            total = combine.of_warps(total, s.row // WARP, self.thread, offset, both)
-            self.exchanged += 1
-        return both(total, start_of(self.group, node, number))
+            totals = combine.of_warps(totals, s.row // WARP, s.threads // WARP, self.thread, offset, join.both)
+            self.exchanged += len(totals)
+        return totals
 
     # -- results ------------------------------------------------------------------------------------------------------
 
@@ -194,7 +191,7 @@ class _Row:
 
     def _is_whole(self, value: ir.Value) -> bool:
         node = self.group.producers[value]
-        return not node.combiners and self.values.has_rows(node)
+        return not node.reduces and self.values.has_rows(node)
 
     def _of_row(self, value: ir.Value) -> ir.Value:
         if self.group.size(value) != self.group.symbols.resolve(self.rows.count):

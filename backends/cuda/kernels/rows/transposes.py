@@ -67,8 +67,10 @@ def crossing_of(group: Group) -> Crossing | None:
     return None if small else Crossing(step, down, along, tuple(crossed_))
 
 
-def build_transposes(group: Group, name: str, schedule: RowSchedule, crossing: Crossing) -> Launch:
-    """The kernel of an elementwise group that ``crossing`` was found in."""
+def build_transposes(group: Group, name: str, schedule: RowSchedule) -> Launch:
+    """The kernel of an elementwise group in which something crosses."""
+    crossing = crossing_of(group)
+    assert crossing is not None
     total = group.size(group.results[0])
     if any(group.size(value) != total for value in group.results):
         raise group.refuse("results of different sizes")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, llvm
 
+from stepwell.backends.cuda.kernels.elementary.functions import like
 from stepwell.backends.cuda.kernels.rows import access as access_
 from stepwell.backends.cuda.kernels.rows.access import Access, Term, terms
 from stepwell.backends.cuda.kernels.rows.body import constant, counting, emit
@@ -100,7 +101,19 @@ class Values:
 
     def terms_of(self, node: Node, position: Position) -> list[ir.Value]:
         """What a reduction joins."""
-        return self._emitted(node, position, skip=node.combiners)
+        arguments = [None if o is None else self._operand(node, o, position) for o in self._used(node)]
+        terms = [term for join in node.joins for term in join.terms]
+        steps = [step for join in node.joins for step in join.steps]
+        return self._emit(node, arguments, position, terms, steps)
+
+    def step_of(self, node: Node, position: Position, held: Sequence[ir.Value]) -> list[ir.Value]:
+        """A reduction's results after one more term."""
+        inputs = [None if o is None else self._operand(node, o, position) for o in self._used(node)[: node.inputs]]
+        return self._emit(node, [*inputs, *held], position)
+
+    def starts_of(self, node: Node, position: Position) -> list[ir.Value]:
+        """What a reduction's results at ``position`` start from."""
+        return [self._start(node, operand.source, position) for operand in node.operands[node.inputs :]]
 
     def prefetch(self, node: Node, position: Position) -> None:
         """Load what the operation, and those it needs, read from memory there."""
@@ -111,7 +124,7 @@ class Values:
             producer = self.group.producers.get(operand.source)
             if operand.source in self.buffers:
                 self._load(operand.source, access, position)
-            elif producer is not None and not producer.combiners and self._here(access, position):
+            elif producer is not None and not producer.reduces and self._here(access, position):
                 self.prefetch(producer, position)
 
     def provide(self, source: ir.Value, access: Access, position: Position, value: ir.Value) -> None:
@@ -136,18 +149,28 @@ class Values:
     def _results(self, node: Node, position: Position) -> list[ir.Value]:
         key = (node.op, position.key)
         if key not in self._memo:
-            self._memo[key] = self._emitted(node, position)
+            arguments = [None if o is None else self._operand(node, o, position) for o in self._used(node)]
+            self._memo[key] = self._emit(node, arguments, position)
         return self._memo[key]
 
-    def _emitted(self, node: Node, position: Position, skip: tuple[ir.Operation, ...] = ()) -> list[ir.Value]:
-        arguments = [None if o is None else self._operand(node, o, position) for o in self._used(node)]
-        return emit(node.body, arguments, lambda loop: self._index(node, loop, position), position.lanes, skip)
+    def _emit(
+        self,
+        node: Node,
+        arguments: Sequence[ir.Value | None],
+        position: Position,
+        wanted: Sequence[ir.Value] = (),
+        skip: Sequence[ir.Operation] = (),
+    ) -> list[ir.Value]:
+        def index(loop: int) -> ir.Value:
+            return self._index(node, loop, position)
+
+        return emit(node.body, arguments, index, position.lanes, wanted, skip)
 
     def _used(self, node: Node) -> list[Operand | None]:
         """The operands that the body looks at; what a reduction starts from joins at the end."""
         used: list[Operand | None] = []
         for number, (operand, held) in enumerate(zip(node.operands, node.body.arguments, strict=True)):
-            joined = node.combiners and number >= node.inputs
+            joined = node.reduces and number >= node.inputs
             used.append(operand if not joined and list(held.uses) else None)
         return used
 
@@ -169,6 +192,15 @@ class Values:
         if self._here(access, position):
             return self.result(source, position)
         return self._elsewhere(source, access, position)
+
+    def _start(self, node: Node, source: ir.Value, position: Position) -> ir.Value:
+        if source in self.group.filled:
+            return constant(self.group.filled[source])
+        if source in self.buffers:
+            return self.buffers[source].load(position.place, position.lanes)
+        if source in self.group.producers:
+            return self.result(source, position)
+        raise self.group.refuse("a reduction that starts from nothing", node.op)
 
     def _elsewhere(self, source: ir.Value, access: Access, position: Position) -> ir.Value:
         """A smaller result that this one repeats, computed where it is used."""
@@ -210,13 +242,11 @@ class Values:
         unit = Operand(node.op.results[0], tuple(ONE if own == loop else ZERO for own in node.order))
         access = self.access(node, unit, position)
         count = position.lanes if access.pattern(position.lanes) == "apart" else 1
-        found = []
-        for number in range(count):
-            value = self._at(access, position, number).value
-            found.append(arith.index_castui(ir.IndexType.get(), value))
-        if count > 1:
-            return _vector(found)
-        return counting(found[0], position.lanes) if access.pattern(position.lanes) == "vector" else found[0]
+        numbers = [self._at(access, position, number).value for number in range(count)]
+        first = numbers[0] if count == 1 else _vector(numbers)
+        if access.pattern(position.lanes) == "vector":
+            first = counting(first, position.lanes)
+        return arith.index_castui(like(first.type, ir.IndexType.get()), first)
 
     def _at(self, access: Access, position: Position, number: int) -> Word:
         place = position.place + number if number else position.place
@@ -256,7 +286,7 @@ class Values:
             parts = resolve(product(node.sizes[:first])), resolve(product(node.sizes[first:]))
             loops = enumerate(zip(node.sizes, node.reduced, strict=True))
             fits = all(size == ONE or reduced == (loop >= first) for loop, (size, reduced) in loops)
-            if parts == self.rows and (fits or not node.combiners):
+            if parts == self.rows and (fits or not node.reduces):
                 return first
         return None
 
