@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch_mlir import ir
 
@@ -90,6 +90,8 @@ class Group:
         self.nodes: list[Node] = []
         self.filled: dict[ir.Value, ir.Value | ir.Attribute] = {}
         self._tensors: dict[ir.Value, _Tensor] = {}
+        self._numbers: dict[ir.Value, Size] = {}
+        self._empty: dict[ir.Value, list[Size | None]] = {}
         block = function.regions[0].blocks[0]
         self.arguments = list(block.arguments)
         for number, argument in enumerate(self.arguments):
@@ -97,6 +99,7 @@ class Group:
         *operations, end = [view.operation for view in block.operations]
         for op in operations:
             self._read(op)
+        self.nodes = [self._resolved(node) for node in self.nodes]
         self.results = [self._tensors[value].source for value in end.operands]
         self.producers = {result: node for node in self.nodes for result in node.op.results}
         for value in self.results:
@@ -131,6 +134,13 @@ class Group:
             self._tensors[op.results[0]] = self._reshaped(op)
         elif op.name == "linalg.fill":
             self.filled[op.results[0]] = op.operands[0]
+            self._empty[op.results[0]] = self._empty.get(op.operands[1], [])
+        elif op.name == "tensor.empty":
+            self._empty[op.results[0]] = [self._numbers.get(size) for size in op.operands]
+        elif op.name == "tensor.dim" and op.operands[0] in self._tensors and op.operands[1] in self._numbers:
+            self._numbers[op.results[0]] = self._tensors[op.operands[0]].sizes[self._numbers[op.operands[1]].factor]
+        elif op.name == "arith.constant" and isinstance(op.results[0].type, ir.IndexType):
+            self._numbers[op.results[0]] = Size(ir.IntegerAttr(op.attributes["value"]).value)
         elif op.name == "linalg.generic":
             self._generic(op)
         elif op.name == "arith.constant" and isinstance(op.attributes["value"], ir.DenseElementsAttr):
@@ -140,6 +150,18 @@ class Group:
             self.filled[op.results[0]] = elements.get_splat_value()
         elif op.name not in (*_IGNORED, *_RESHAPES):
             raise self.refuse(f"'{op.name}'", op)
+
+    def _resolved(self, node: Node) -> Node:
+        """The operation, once all is known about the sizes of its operands."""
+
+        def known(sizes: tuple[Size, ...]) -> tuple[Size, ...]:
+            return tuple(map(self.symbols.resolve, sizes))
+
+        def operand(found: Operand) -> Operand:
+            return Operand(found.source, known(found.strides))
+
+        operands, results = tuple(map(operand, node.operands)), tuple(map(operand, node.results))
+        return replace(node, sizes=known(node.sizes), operands=operands, results=results)
 
     def _reshaped(self, op: ir.Operation) -> _Tensor:
         source, kind = self._tensors[op.operands[0]], ir.RankedTensorType(op.results[0].type)
@@ -178,23 +200,28 @@ class Group:
     def _loops(self, op: ir.Operation, maps: Sequence[ir.AffineMap]) -> list[Size]:
         sizes: list[Size | None] = [None] * maps[0].n_dims
         for value, map_ in zip(op.operands, maps, strict=True):
-            for axis, expr in enumerate(map_.results):
-                if value not in self._tensors or not isinstance(expr, ir.AffineDimExpr):
+            for expr, size in zip(map_.results, self._shape(value), strict=False):
+                if size is None or not isinstance(expr, ir.AffineDimExpr):
                     continue
-                loop, size = expr.position, self._tensors[value].sizes[axis]
-                known = sizes[loop]
+                known = sizes[expr.position]
                 if known is not None and not self.symbols.equate(known, size):
                     raise self.refuse("loops whose sizes are not seen to be equal", op)
-                sizes[loop] = size
-        for value, map_ in zip(op.operands, maps, strict=True):  # of tensor.empty and linalg.fill
-            for axis, expr in enumerate(map_.results):
-                if isinstance(expr, ir.AffineDimExpr) and sizes[expr.position] is None:
-                    kind = ir.RankedTensorType(value.type)
-                    if not kind.is_dynamic_dim(axis):
-                        sizes[expr.position] = Size(kind.shape[axis])
+                sizes[expr.position] = size
         if None in sizes:
             raise self.refuse("a loop whose size no operand gives", op)
         return [size for size in sizes if size is not None]
+
+    def _shape(self, value: ir.Value) -> Sequence[Size | None]:
+        """The sizes of an operand, as far as they are known; of a scalar none."""
+        if value in self._tensors:
+            return self._tensors[value].sizes
+        if not isinstance(value.type, ir.RankedTensorType):
+            return ()
+        kind = ir.RankedTensorType(value.type)
+        dynamic = iter(self._empty.get(value, ()))
+        return [
+            next(dynamic, None) if kind.is_dynamic_dim(axis) else Size(kind.shape[axis]) for axis in range(kind.rank)
+        ]
 
     def _order(self, op: ir.Operation, map_: ir.AffineMap, loops: int) -> tuple[int, ...]:
         """The result's loops as they lie in memory, then those that are reduced; where they were, if that fits."""
