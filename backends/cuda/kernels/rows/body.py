@@ -18,6 +18,7 @@ def emit(
     arguments: Sequence[ir.Value | None],
     index: Index,
     lanes: int,
+    outside: Callable[[ir.Value], ir.Value],
     wanted: Sequence[ir.Value] = (),
     skip: Sequence[ir.Operation] = (),
 ) -> list[ir.Value]:
@@ -26,6 +27,7 @@ def emit(
     Values are scalars where all that they are made of is, else vectors of ``lanes``.
 
     Args:
+        outside: makes a value from outside the body.
         arguments: of the body; None where nothing that is emitted uses it.
         skip: operations to leave out.
     """
@@ -34,7 +36,7 @@ def emit(
 
     def value_of(value: ir.Value) -> ir.Value:
         if value not in known:
-            known[value] = constant(value)
+            known[value] = outside(value)
         return known[value]
 
     for op in operations:
@@ -70,16 +72,6 @@ def spread(value: ir.Value, lanes: int) -> ir.Value:
     if lanes == 1 or isinstance(value.type, ir.VectorType):
         return value
     return vector.broadcast(ir.VectorType.get([lanes], value.type), value)
-
-
-def constant(value: ir.Value | ir.Attribute) -> ir.Value:
-    """A constant of the function, or what is made of constants, at the insertion point."""
-    if isinstance(value, ir.Attribute):
-        return arith.ConstantOp(value.type, value).result
-    op = value.owner.operation
-    operands = [constant(operand) for operand in op.operands]
-    attributes = {name: op.attributes[name] for name in op.attributes}
-    return ir.Operation.create(op.name, [value.type], operands, attributes, loc=op.location).results[0]
 
 
 def counting(first: ir.Value, lanes: int) -> ir.Value:

@@ -13,7 +13,6 @@ from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
 
 _RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.cast")
-_IGNORED = ("tensor.empty", "tensor.dim", "arith.constant", "func.return")
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,7 @@ class Group:
         nodes: its operations, in order.
         results: what it returns, behind all reshapes.
         filled: the scalars that constant tensors are full of, or their attributes.
+        numbers: sizes that the function names.
         symbols: sizes that are known at run time only.
     """
 
@@ -90,8 +90,8 @@ class Group:
         self.nodes: list[Node] = []
         self.filled: dict[ir.Value, ir.Value | ir.Attribute] = {}
         self._tensors: dict[ir.Value, _Tensor] = {}
-        self._numbers: dict[ir.Value, Size] = {}
-        self._empty: dict[ir.Value, list[Size | None]] = {}
+        self.numbers: dict[ir.Value, Size] = {}
+        self._shapes: dict[ir.Value, Sequence[Size | None]] = {}
         block = function.regions[0].blocks[0]
         self.arguments = list(block.arguments)
         for number, argument in enumerate(self.arguments):
@@ -128,28 +128,42 @@ class Group:
         )
 
     def _read(self, op: ir.Operation) -> None:
-        if op.name in _RESHAPES and op.operands[0] in self.filled:
-            self.filled[op.results[0]] = self.filled[op.operands[0]]
-        elif op.name in _RESHAPES and op.operands[0] in self._tensors:
-            self._tensors[op.results[0]] = self._reshaped(op)
+        if op.name in _RESHAPES:
+            self._reshape(op)
         elif op.name == "linalg.fill":
             self.filled[op.results[0]] = op.operands[0]
-            self._empty[op.results[0]] = self._empty.get(op.operands[1], [])
-        elif op.name == "tensor.empty":
-            self._empty[op.results[0]] = [self._numbers.get(size) for size in op.operands]
-        elif op.name == "tensor.dim" and op.operands[0] in self._tensors and op.operands[1] in self._numbers:
-            self._numbers[op.results[0]] = self._tensors[op.operands[0]].sizes[self._numbers[op.operands[1]].factor]
-        elif op.name == "arith.constant" and isinstance(op.results[0].type, ir.IndexType):
-            self._numbers[op.results[0]] = Size(ir.IntegerAttr(op.attributes["value"]).value)
+            self._shapes[op.results[0]] = self._shape(op.operands[1])
         elif op.name == "linalg.generic":
             self._generic(op)
-        elif op.name == "arith.constant" and isinstance(op.attributes["value"], ir.DenseElementsAttr):
-            elements = ir.DenseElementsAttr(op.attributes["value"])
-            if not elements.is_splat:
-                raise self.refuse("a constant tensor whose elements differ", op)
-            self.filled[op.results[0]] = elements.get_splat_value()
-        elif op.name not in (*_IGNORED, *_RESHAPES):
+        elif op.name == "tensor.empty":
+            self._shapes[op.results[0]] = self._empty(op)
+        elif op.name == "tensor.dim":
+            axis = self.numbers.get(op.operands[1])
+            size = None if axis is None else self._shape(op.operands[0])[axis.factor]
+            if size is None:
+                raise self.refuse("a size that no operand gives", op)
+            self.numbers[op.results[0]] = size
+        elif op.name == "arith.constant":
+            self._constant(op)
+        elif not op.name.startswith("arith.") or any(isinstance(v.type, ir.RankedTensorType) for v in op.results):
             raise self.refuse(f"'{op.name}'", op)
+
+    def _constant(self, op: ir.Operation) -> None:
+        value = op.attributes["value"]
+        if isinstance(value, ir.DenseElementsAttr):
+            if not value.is_splat:
+                raise self.refuse("a constant tensor whose elements differ", op)
+            self.filled[op.results[0]] = value.get_splat_value()
+        elif isinstance(op.results[0].type, ir.IndexType):
+            self.numbers[op.results[0]] = Size(ir.IntegerAttr(value).value)
+
+    def _empty(self, op: ir.Operation) -> tuple[Size | None, ...]:
+        kind = ir.RankedTensorType(op.results[0].type)
+        dynamic = iter(op.operands)
+        return tuple(
+            self.numbers.get(next(dynamic)) if kind.is_dynamic_dim(axis) else Size(kind.shape[axis])
+            for axis in range(kind.rank)
+        )
 
     def _resolved(self, node: Node) -> Node:
         """The operation, once all is known about the sizes of its operands."""
@@ -163,21 +177,31 @@ class Group:
         operands, results = tuple(map(operand, node.operands)), tuple(map(operand, node.results))
         return replace(node, sizes=known(node.sizes), operands=operands, results=results)
 
-    def _reshaped(self, op: ir.Operation) -> _Tensor:
-        source, kind = self._tensors[op.operands[0]], ir.RankedTensorType(op.results[0].type)
-        if op.name == "tensor.cast":
-            return source
+    def _reshape(self, op: ir.Operation) -> None:
+        source, result = op.operands[0], op.results[0]
+        sizes = self._shape(source)
+        if op.name != "tensor.cast":
+            sizes = self._reshaped(op, [size for size in sizes if size is not None])
+        if source in self.filled:
+            self.filled[result] = self.filled[source]
+        if source in self._tensors:
+            self._tensors[result] = _Tensor(self._tensors[source].source, tuple(size or ONE for size in sizes))
+        else:
+            self._shapes[result] = tuple(sizes)
+
+    def _reshaped(self, op: ir.Operation, sizes: list[Size]) -> list[Size]:
+        kind = ir.RankedTensorType(op.results[0].type)
         groups = [[int(axis.value) for axis in group] for group in op.attributes["reassociation"]]
         if op.name == "tensor.collapse_shape":
-            return _Tensor(source.source, tuple(product([source.sizes[a] for a in group]) for group in groups))
-        sizes: list[Size] = []
-        for whole, group in zip(source.sizes, groups, strict=True):
+            return [product([sizes[axis] for axis in group]) for group in groups]
+        found: list[Size] = []
+        for whole, group in zip(sizes, groups, strict=True):
             static = product([Size(kind.shape[axis]) for axis in group if not kind.is_dynamic_dim(axis)])
             rest = self.symbols.divided(whole, static.factor)
             if rest is None or sum(kind.is_dynamic_dim(axis) for axis in group) > 1:
                 raise self.refuse("a reshape into two sizes known at run time only", op)
-            sizes += [rest if kind.is_dynamic_dim(axis) else Size(kind.shape[axis]) for axis in group]
-        return _Tensor(source.source, tuple(sizes))
+            found += [rest if kind.is_dynamic_dim(axis) else Size(kind.shape[axis]) for axis in group]
+        return found
 
     def _generic(self, op: ir.Operation) -> None:
         maps = [attribute.value for attribute in op.attributes["indexing_maps"]]
@@ -217,11 +241,7 @@ class Group:
             return self._tensors[value].sizes
         if not isinstance(value.type, ir.RankedTensorType):
             return ()
-        kind = ir.RankedTensorType(value.type)
-        dynamic = iter(self._empty.get(value, ()))
-        return [
-            next(dynamic, None) if kind.is_dynamic_dim(axis) else Size(kind.shape[axis]) for axis in range(kind.rank)
-        ]
+        return self._shapes[value]
 
     def _order(self, op: ir.Operation, map_: ir.AffineMap, loops: int) -> tuple[int, ...]:
         """The result's loops as they lie in memory, then those that are reduced; where they were, if that fits."""

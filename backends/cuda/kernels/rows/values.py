@@ -12,7 +12,7 @@ from torch_mlir.dialects import arith, llvm
 from stepwell.backends.cuda.kernels.elementary.functions import like
 from stepwell.backends.cuda.kernels.rows import access as access_
 from stepwell.backends.cuda.kernels.rows.access import Access, Term, terms
-from stepwell.backends.cuda.kernels.rows.body import constant, counting, emit
+from stepwell.backends.cuda.kernels.rows.body import counting, emit
 from stepwell.backends.cuda.kernels.rows.group import Group, Node, Operand
 from stepwell.backends.cuda.kernels.rows.kept import Kept
 from stepwell.backends.cuda.kernels.rows.memory import Buffer
@@ -164,7 +164,7 @@ class Values:
         def index(loop: int) -> ir.Value:
             return self._index(node, loop, position)
 
-        return emit(node.body, arguments, index, position.lanes, wanted, skip)
+        return emit(node.body, arguments, index, position.lanes, self._outside, wanted, skip)
 
     def _used(self, node: Node) -> list[Operand | None]:
         """The operands that the body looks at; what a reduction starts from joins at the end."""
@@ -177,13 +177,13 @@ class Values:
     def _operand(self, node: Node, operand: Operand, position: Position) -> ir.Value:
         source = operand.source
         if source in self.group.filled:
-            return constant(self.group.filled[source])
+            return self._outside(self.group.filled[source])
         if source in self.buffers:
             return self._load(source, self.access(node, operand, position), position)
         if source not in self.group.producers:
             if isinstance(source.type, ir.RankedTensorType):
                 raise self.group.refuse("an operand that nothing computes", node.op)
-            return constant(source)
+            return self._outside(source)
         access = self.access(node, operand, position)
         if source in self.reduced:
             if not self._own(access, position):
@@ -193,9 +193,20 @@ class Values:
             return self.result(source, position)
         return self._elsewhere(source, access, position)
 
+    def _outside(self, value: ir.Value | ir.Attribute) -> ir.Value:
+        """A number of the function, at the insertion point."""
+        if isinstance(value, ir.Attribute):
+            return arith.ConstantOp(value.type, value).result
+        if value in self.group.numbers:
+            return arith.index_castui(ir.IndexType.get(), self.known(self.group.numbers[value]).value)
+        op = value.owner.operation
+        operands = [self._outside(operand) for operand in op.operands]
+        attributes = {name: op.attributes[name] for name in op.attributes}
+        return ir.Operation.create(op.name, [value.type], operands, attributes, loc=op.location).results[0]
+
     def _start(self, node: Node, source: ir.Value, position: Position) -> ir.Value:
         if source in self.group.filled:
-            return constant(self.group.filled[source])
+            return self._outside(self.group.filled[source])
         if source in self.buffers:
             return self.buffers[source].load(position.place, position.lanes)
         if source in self.group.producers:
