@@ -11,10 +11,10 @@ from stepwell.backends.cuda.kernels.rows.columns import build_columns, columns_o
 from stepwell.backends.cuda.kernels.rows.elementwise import build_elementwise
 from stepwell.backends.cuda.kernels.rows.group import Group, Node
 from stepwell.backends.cuda.kernels.rows.memory import Buffer
-from stepwell.backends.cuda.kernels.rows.reductions import build_reductions, rows_of
+from stepwell.backends.cuda.kernels.rows.reductions import build_reductions, cut_of
 from stepwell.backends.cuda.kernels.rows.schedule import RowSchedule, column_schedule, element_schedule, row_schedule
 from stepwell.backends.cuda.kernels.rows.serial import build_serial
-from stepwell.backends.cuda.kernels.rows.sizes import ONE, Size
+from stepwell.backends.cuda.kernels.rows.sizes import ONE
 from stepwell.backends.cuda.kernels.rows.transposes import build_transposes, crossing_of
 
 
@@ -63,10 +63,10 @@ def _apart(reduced: list[bool]) -> bool:
 
 
 def _row_schedule(group: Group) -> RowSchedule:
-    rows = rows_of(group)
-    whole = group.symbols.resolve(rows.count * Size(rows.length))
+    cut = cut_of(group)
+    whole = cut.rows.count * cut.rows.length
     width = sum(Buffer.bytes_of(argument) for argument in group.arguments if group.size(argument) == whole)
-    return row_schedule(rows.length, rows.lanes, rows.length * width)
+    return row_schedule(cut.length, cut.lanes, cut.length * width)
 
 
 def _column_schedule(group: Group) -> RowSchedule:

@@ -21,11 +21,12 @@ from stepwell.backends.cuda.kernels.rows.elementwise import put
 from stepwell.backends.cuda.kernels.rows.group import Group, Node
 from stepwell.backends.cuda.kernels.rows.joins import Join, join_all
 from stepwell.backends.cuda.kernels.rows.kernel import Stores, index, kernel, lanes_of, on_host
+from stepwell.backends.cuda.kernels.rows.layout import Planes
 from stepwell.backends.cuda.kernels.rows.memory import Buffer, shared_buffer
 from stepwell.backends.cuda.kernels.rows.rounds import neutrals_of, rounds_of
 from stepwell.backends.cuda.kernels.rows.schedule import WARP, RowSchedule
 from stepwell.backends.cuda.kernels.rows.sizes import product
-from stepwell.backends.cuda.kernels.rows.values import Planes, Position, Values
+from stepwell.backends.cuda.kernels.rows.values import Position, Values
 from stepwell.backends.cuda.kernels.word import Word
 
 _WIDEST = 8
@@ -67,7 +68,7 @@ def build_columns(group: Group, name: str, schedule: RowSchedule) -> Launch:
         raise group.refuse(f"a schedule of {schedule.row} threads a strip of columns; a warp is the most")
 
     def body(buffers: dict[ir.Value, Buffer], stores: Stores, sizes: dict[int, Word]) -> None:
-        _Strip(group, columns, schedule, Values(group, buffers, sizes, planes=planes), stores).build()
+        _Strip(group, columns, schedule, Values(group, buffers, sizes, planes), stores).build()
 
     kernel(group, name, schedule.threads, body)
 

@@ -81,6 +81,7 @@ class Group:
         results: what it returns, behind all reshapes.
         filled: the scalars that constant tensors are full of, or their attributes.
         numbers: sizes that the function names.
+        reduced: results that reductions have a part in.
         symbols: sizes that are known at run time only.
     """
 
@@ -101,6 +102,7 @@ class Group:
             self._read(op)
         self.nodes = [self._resolved(node) for node in self.nodes]
         self.results = [self._tensors[value].source for value in end.operands]
+        self.reduced = self._reduced()
         self.producers = {result: node for node in self.nodes for result in node.op.results}
         for value in self.results:
             if value not in self.producers:
@@ -117,6 +119,13 @@ class Group:
     def size(self, value: ir.Value) -> Size:
         """How many elements a tensor has."""
         return self.symbols.resolve(product([self.symbols.resolve(size) for size in self._tensors[value].sizes]))
+
+    def _reduced(self) -> set[ir.Value]:
+        found: set[ir.Value] = set()
+        for node in self.nodes:
+            if node.reduces or any(operand.source in found for operand in node.operands):
+                found.update(node.op.results)
+        return found
 
     # -- reading ------------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.rows.elementwise import put
 from stepwell.backends.cuda.kernels.rows.group import Group, Node, Operand
 from stepwell.backends.cuda.kernels.rows.kernel import Stores, index, kernel, on_host
+from stepwell.backends.cuda.kernels.rows.layout import Rows
 from stepwell.backends.cuda.kernels.rows.memory import Buffer
 from stepwell.backends.cuda.kernels.rows.schedule import RowSchedule
 from stepwell.backends.cuda.kernels.rows.sizes import product
@@ -38,7 +39,7 @@ def build_serial(group: Group, name: str, schedule: RowSchedule) -> Launch:
         raise group.refuse("results of different sizes")
 
     def body(buffers: dict[ir.Value, Buffer], stores: Stores, sizes: dict[int, Word]) -> None:
-        values = Values(group, buffers, sizes, (count, length))
+        values = Values(group, buffers, sizes, Rows(count, length))
         element = isa.block() * schedule.threads + isa.thread()
 
         def reduce() -> None:

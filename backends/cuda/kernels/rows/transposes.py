@@ -18,6 +18,7 @@ from stepwell.backends.cuda.kernels.rows.access import Access, at
 from stepwell.backends.cuda.kernels.rows.elementwise import put
 from stepwell.backends.cuda.kernels.rows.group import Group, Node, Operand
 from stepwell.backends.cuda.kernels.rows.kernel import Stores, index, kernel, lanes_of, on_host
+from stepwell.backends.cuda.kernels.rows.layout import Layout
 from stepwell.backends.cuda.kernels.rows.memory import Buffer, shared_buffer
 from stepwell.backends.cuda.kernels.rows.schedule import RowSchedule
 from stepwell.backends.cuda.kernels.rows.sizes import ONE, Size
@@ -47,7 +48,7 @@ class Crossing:
 
 def crossing_of(group: Group) -> Crossing | None:
     """What crosses in an elementwise group; None for nothing, or nothing that one kind of tile would straighten."""
-    values = Values(group, {}, {})
+    values = Values(group, {}, {}, Layout())
     lanes = lanes_of(group)
     total = group.size(group.results[0])
     found: dict[tuple[Size, Size, Size], list[tuple[Node, Operand]]] = {}
@@ -78,7 +79,7 @@ def build_transposes(group: Group, name: str, schedule: RowSchedule) -> Launch:
     widths = [Buffer.bytes_of(operand.source) for _, operand in crossing.crossed]
 
     def body(buffers: dict[ir.Value, Buffer], stores: Stores, sizes: dict[int, Word]) -> None:
-        _Tile(group, crossing, schedule, Values(group, buffers, sizes), stores).build()
+        _Tile(group, crossing, schedule, Values(group, buffers, sizes, Layout()), stores).build()
 
     kernel(group, name, schedule.threads, body)
 

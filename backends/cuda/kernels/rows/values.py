@@ -11,13 +11,16 @@ from torch_mlir.dialects import arith, llvm
 
 from stepwell.backends.cuda.kernels.elementary.functions import like
 from stepwell.backends.cuda.kernels.rows import access as access_
-from stepwell.backends.cuda.kernels.rows.access import Access, Term, terms
+from stepwell.backends.cuda.kernels.rows.access import Access, terms
 from stepwell.backends.cuda.kernels.rows.body import counting, emit
 from stepwell.backends.cuda.kernels.rows.group import Group, Node, Operand
 from stepwell.backends.cuda.kernels.rows.kept import Kept
+from stepwell.backends.cuda.kernels.rows.layout import Layout
 from stepwell.backends.cuda.kernels.rows.memory import Buffer
-from stepwell.backends.cuda.kernels.rows.sizes import ONE, ZERO, Size, product
+from stepwell.backends.cuda.kernels.rows.sizes import ONE, ZERO, Size
 from stepwell.backends.cuda.kernels.word import Word, word
+
+_ELSEWHERE = "a reduction's result that is used in other rows than its own"
 
 
 @dataclass(frozen=True)
@@ -39,27 +42,13 @@ class Position:
     own: Word | None = None
 
 
-@dataclass(frozen=True)
-class Planes:
-    """Elements that are reduced along the middle one of three sizes."""
-
-    count: Size
-    rows: Size
-    columns: Size
-
-    @property
-    def total(self) -> Size:
-        return self.count * self.rows * self.columns
-
-
 class Values:
     """Evaluates a group in one thread.
 
     Args:
         buffers: of the function's arguments and results.
         sizes: numbers of sizes that are known at run time only.
-        rows: how many rows there are that are reduced, and how many elements a row has.
-        planes: what is reduced instead.
+        layout: how the elements are numbered.
     """
 
     def __init__(
@@ -67,10 +56,9 @@ class Values:
         group: Group,
         buffers: Mapping[ir.Value, Buffer],
         sizes: Mapping[int, Word],
-        rows: tuple[Size, Size] | None = None,
-        planes: Planes | None = None,
+        layout: Layout,
     ) -> None:
-        self.group, self.buffers, self.rows, self.planes = group, buffers, rows, planes
+        self.group, self.buffers, self.layout = group, buffers, layout
         self.reduced: dict[ir.Value, ir.Value] = {}
         self.kept: Kept | None = None
         self._sizes = sizes
@@ -124,7 +112,7 @@ class Values:
             producer = self.group.producers.get(operand.source)
             if operand.source in self.buffers:
                 self._load(operand.source, access, position)
-            elif producer is not None and not producer.reduces and self._here(access, position):
+            elif producer is not None and not producer.reduces and self._same(access, position):
                 self.prefetch(producer, position)
 
     def provide(self, source: ir.Value, access: Access, position: Position, value: ir.Value) -> None:
@@ -135,14 +123,12 @@ class Values:
         """Where the operand's elements are."""
         key = (operand, node.op, position.row is not None)
         if key not in self._accesses:
-            first = self._first_inner(node) if position.row is not None else 0
+            first = 0 if position.row is None else self.layout.cut(node)
+            if first is None:
+                raise self.group.refuse("operations on different rows", node.op)
             inner = terms(node.sizes[first:], operand.strides[first:])
             self._accesses[key] = Access(terms(node.sizes[:first], operand.strides[:first]), inner)
         return self._accesses[key]
-
-    def has_rows(self, node: Node) -> bool:
-        """Whether the operation works on all elements of all rows."""
-        return self._cut(node) is not None
 
     # -- values -------------------------------------------------------------------------------------------------------
 
@@ -187,10 +173,12 @@ class Values:
         access = self.access(node, operand, position)
         if source in self.reduced:
             if not self._own(access, position):
-                raise self.group.refuse("a reduction's result that what it does not depend on uses", node.op)
+                raise self.group.refuse(_ELSEWHERE, node.op)
             return self.reduced[source]
-        if self._here(access, position):
+        if self._same(access, position):
             return self.result(source, position)
+        if source in self.group.reduced and not self._own(access, position):
+            raise self.group.refuse(_ELSEWHERE, node.op)
         return self._elsewhere(source, access, position)
 
     def _outside(self, value: ir.Value | ir.Attribute) -> ir.Value:
@@ -228,7 +216,7 @@ class Values:
     def _load(self, source: ir.Value, access: Access, position: Position) -> ir.Value:
         key = (source, access, position.key)
         if key not in self._memo:
-            keeps = self.kept is not None and position.own is not None and self._here(access, position)
+            keeps = self.kept is not None and position.own is not None and self._same(access, position)
             load = self._load_kept if keeps else self._load_global
             self._memo[key] = [load(source, access, position)]
         return self._memo[key][0]
@@ -259,47 +247,15 @@ class Values:
             first = counting(first, position.lanes)
         return arith.index_castui(like(first.type, ir.IndexType.get()), first)
 
+    def _same(self, access: Access, position: Position) -> bool:
+        return self.layout.same(access, in_row=position.row is not None)
+
+    def _own(self, access: Access, position: Position) -> bool:
+        return self.layout.own(access, in_row=position.row is not None)
+
     def _at(self, access: Access, position: Position, number: int) -> Word:
         place = position.place + number if number else position.place
         return access_.at(access, position.row, place, self.known)
-
-    # -- rows ---------------------------------------------------------------------------------------------------------
-
-    def _here(self, access: Access, position: Position) -> bool:
-        """Whether the operand's elements have the same numbers as the operation's own."""
-        if position.row is None or self.rows is None:
-            return access.plain or not (access.inner or access.outer)
-        count, length = self.rows
-        by_row = access.outer == (Term(ONE, None, length),) or count == ONE
-        return by_row and (access.plain or length == ONE)
-
-    def _own(self, access: Access, position: Position) -> bool:
-        """Whether a reduction's result is that of the elements' own row or column."""
-        if self.planes is not None:
-            sizes = (self.planes.count, self.planes.rows, self.planes.columns)
-            return access.plain or access.inner == terms(sizes, (self.planes.columns, ZERO, ONE))
-        assert self.rows is not None
-        if position.row is None:
-            return access.plain or self.rows[0] == ONE
-        return not access.inner and (access.outer == (Term(ONE, None, ONE),) or self.rows[0] == ONE)
-
-    def _first_inner(self, node: Node) -> int:
-        first = self._cut(node)
-        if first is None:
-            raise self.group.refuse("operations on different rows", node.op)
-        return first
-
-    def _cut(self, node: Node) -> int | None:
-        """The first loop that runs within a row."""
-        assert self.rows is not None
-        resolve = self.group.symbols.resolve
-        for first in range(len(node.sizes) + 1):
-            parts = resolve(product(node.sizes[:first])), resolve(product(node.sizes[first:]))
-            loops = enumerate(zip(node.sizes, node.reduced, strict=True))
-            fits = all(size == ONE or reduced == (loop >= first) for loop, (size, reduced) in loops)
-            if parts == self.rows and (fits or not node.reduces):
-                return first
-        return None
 
 
 def _vector(found: list[ir.Value]) -> ir.Value:
