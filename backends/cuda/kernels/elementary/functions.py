@@ -32,10 +32,11 @@ BOUNDS: dict[str, float] = {
     **_CPU,
     "exp": 5.0,
     "exp2": 2.0,
-    "tanh": 5.0,
-    "erf": 4.0,
+    "tanh": 4.0,
+    "erf": 1.5,
     "rsqrt": 2.0,
-    "sqrt": 2.0,
+    "sqrt": 1.5,
+    "divf": 2.5,
 }
 """Largest error of a function of f32 in units in the last place, where the result is 0 or a normal number."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch_mlir import ir
 
+from stepwell.backends.cuda.kernels.rows.access import Term, terms
 from stepwell.backends.cuda.kernels.rows.joins import Join, joins_of
 from stepwell.backends.cuda.kernels.rows.sizes import ONE, ZERO, Size, Source, Symbols, product
 from stepwell.support.errors import PassError
@@ -59,6 +60,13 @@ class Node:
     @property
     def reduces(self) -> bool:
         return any(self.reduced)
+
+    def lies_plainly(self, result: Operand) -> bool:
+        """Whether a result's elements lie in the order of the loops that are not reduced."""
+        loops = zip(self.sizes, result.strides, self.reduced, strict=True)
+        kept = [(size, stride) for size, stride, reduced in loops if not reduced]
+        found = terms([size for size, _ in kept], [stride for _, stride in kept])
+        return found in ((), (Term(ONE, None, ONE),))
 
     @property
     def inputs(self) -> int:
@@ -184,7 +192,10 @@ class Group:
             return Operand(found.source, known(found.strides))
 
         operands, results = tuple(map(operand, node.operands)), tuple(map(operand, node.results))
-        return replace(node, sizes=known(node.sizes), operands=operands, results=results)
+        found = replace(node, sizes=known(node.sizes), operands=operands, results=results)
+        if not all(found.lies_plainly(result) for result in results):
+            raise self.refuse("results that lie in different orders", node.op)
+        return found
 
     def _reshape(self, op: ir.Operation) -> None:
         source, result = op.operands[0], op.results[0]

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, llvm
+from torch_mlir.dialects import arith
 
+from stepwell.backends.cuda.kernels.elementary.emitter import from_lanes
 from stepwell.backends.cuda.kernels.elementary.functions import like
 from stepwell.backends.cuda.kernels.rows import access as access_
 from stepwell.backends.cuda.kernels.rows.access import Access, terms
@@ -211,7 +212,7 @@ class Values:
             offset = self._at(access, position, number)
             key = (access, position.key, number, lanes)
             found.append(self.result(source, Position(key, offset, lanes)))
-        return found[0] if count == 1 else _vector(found)
+        return from_lanes(found)
 
     def _load(self, source: ir.Value, access: Access, position: Position) -> ir.Value:
         key = (source, access, position.key)
@@ -242,7 +243,7 @@ class Values:
         access = self.access(node, unit, position)
         count = position.lanes if access.pattern(position.lanes) == "apart" else 1
         numbers = [self._at(access, position, number).value for number in range(count)]
-        first = numbers[0] if count == 1 else _vector(numbers)
+        first = from_lanes(numbers)
         if access.pattern(position.lanes) == "vector":
             first = counting(first, position.lanes)
         return arith.index_castui(like(first.type, ir.IndexType.get()), first)
@@ -256,12 +257,3 @@ class Values:
     def _at(self, access: Access, position: Position, number: int) -> Word:
         place = position.place + number if number else position.place
         return access_.at(access, position.row, place, self.known)
-
-
-def _vector(found: list[ir.Value]) -> ir.Value:
-    kind = ir.VectorType.get([len(found)], found[0].type)
-    i32 = ir.IntegerType.get_signless(32)
-    made = llvm.mlir_undef(kind)
-    for number, value in enumerate(found):
-        made = llvm.insertelement(made, value, arith.ConstantOp(i32, ir.IntegerAttr.get(i32, number)).result)
-    return made
