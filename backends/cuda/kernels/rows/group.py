@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch_mlir import ir
 
-from stepwell.backends.cuda.kernels.rows.access import Term, terms
+from stepwell.backends.cuda.kernels.rows.access import Term, factors, terms
 from stepwell.backends.cuda.kernels.rows.joins import Join, joins_of
 from stepwell.backends.cuda.kernels.rows.sizes import ONE, ZERO, Size, Source, Symbols, product
 from stepwell.support.errors import PassError
@@ -277,25 +277,10 @@ class Group:
         strides: list[Size] = [ZERO] * map_.n_dims
         step = ONE
         for expr, size in zip(reversed(map_.results), reversed(tensor.sizes), strict=True):
-            factors = _factors(expr)
-            if factors is None or any(strides[loop] != ZERO for loop in factors):
+            steps = factors(expr)
+            if steps is None or any(strides[loop] != ZERO for loop in steps):
                 raise self.refuse(f"an operand read by {map_}", op)
-            for loop, factor in factors.items():
+            for loop, factor in steps.items():
                 strides[loop] = ZERO if size == ONE else step * Size(factor)
             step = step * size
         return Operand(tensor.source, tuple(strides[loop] for loop in order))
-
-
-def _factors(expr: ir.AffineExpr) -> dict[int, int] | None:
-    """What each loop is multiplied with in a sum of loops; None for anything else."""
-    if isinstance(expr, ir.AffineConstantExpr):
-        return {} if expr.value == 0 else None
-    if isinstance(expr, ir.AffineDimExpr):
-        return {expr.position: 1}
-    if isinstance(expr, ir.AffineMulExpr) and isinstance(expr.rhs, ir.AffineConstantExpr):
-        inner = _factors(expr.lhs)
-        return None if inner is None else {loop: factor * expr.rhs.value for loop, factor in inner.items()}
-    if isinstance(expr, ir.AffineAddExpr):
-        left, right = _factors(expr.lhs), _factors(expr.rhs)
-        return None if left is None or right is None or left.keys() & right.keys() else {**left, **right}
-    return None
