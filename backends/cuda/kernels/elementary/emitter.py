@@ -56,14 +56,23 @@ def by_lane(build: Callable[[Sequence[ir.Value]], ir.Value], operands: Sequence[
     """A value of ``kind`` whose lanes are built from the lanes of ``operands``."""
     if not isinstance(kind, ir.VectorType):
         return build(operands)
-    made = llvm.mlir_undef(kind)
-    for lane in range(ir.VectorType(kind).shape[0]):
-        position = _lane(lane)
-        values = [
-            llvm.extractelement(operand, position) if isinstance(operand.type, ir.VectorType) else operand
-            for operand in operands
+    return from_lanes(
+        [
+            build(
+                [lane(operand, number) if isinstance(operand.type, ir.VectorType) else operand for operand in operands]
+            )
+            for number in range(ir.VectorType(kind).shape[0])
         ]
-        made = llvm.insertelement(made, build(values), position)
+    )
+
+
+def from_lanes(values: Sequence[ir.Value]) -> ir.Value:
+    """The vector of these lanes; one alone is none."""
+    if len(values) == 1:
+        return values[0]
+    made = llvm.mlir_undef(ir.VectorType.get([len(values)], values[0].type))
+    for number, value in enumerate(values):
+        made = llvm.insertelement(made, value, _lane(number))
     return made
 
 

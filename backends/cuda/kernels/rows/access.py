@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from torch_mlir import ir
+
 from stepwell.backends.cuda.kernels.rows.sizes import ONE, Size, product
 from stepwell.backends.cuda.kernels.word import Word, word
 
@@ -94,3 +96,18 @@ def at(access: Access, row: Word | None, place: Word, known: Callable[[Size], Wo
     if outer is None or inner is None:
         return inner or outer or word(0)
     return outer + inner
+
+
+def factors(expr: ir.AffineExpr) -> dict[int, int] | None:
+    """What each loop is multiplied with in a sum of loops; None for anything else."""
+    if isinstance(expr, ir.AffineConstantExpr):
+        return {} if expr.value == 0 else None
+    if isinstance(expr, ir.AffineDimExpr):
+        return {expr.position: 1}
+    if isinstance(expr, ir.AffineMulExpr) and isinstance(expr.rhs, ir.AffineConstantExpr):
+        inner = factors(expr.lhs)
+        return None if inner is None else {loop: factor * expr.rhs.value for loop, factor in inner.items()}
+    if isinstance(expr, ir.AffineAddExpr):
+        left, right = factors(expr.lhs), factors(expr.rhs)
+        return None if left is None or right is None or left.keys() & right.keys() else {**left, **right}
+    return None

@@ -14,34 +14,40 @@ Index = Callable[[int], ir.Value]
 
 
 def emit(
-    block: ir.Block, arguments: Sequence[ir.Value | None], index: Index, lanes: int, skip: Sequence[ir.Operation] = ()
+    block: ir.Block,
+    arguments: Sequence[ir.Value | None],
+    index: Index,
+    lanes: int,
+    outside: Callable[[ir.Value], ir.Value],
+    wanted: Sequence[ir.Value] = (),
+    skip: Sequence[ir.Operation] = (),
 ) -> list[ir.Value]:
-    """What the body yields, at the insertion point.
+    """What the body yields, or ``wanted`` values of it, at the insertion point.
 
     Values are scalars where all that they are made of is, else vectors of ``lanes``.
 
     Args:
+        outside: makes a value from outside the body.
         arguments: of the body; None where nothing that is emitted uses it.
-        skip: operations to leave out: a yielded result of one is its operand that is known.
+        skip: operations to leave out.
     """
     known = {held: value for held, value in zip(block.arguments, arguments, strict=True) if value is not None}
     *operations, end = [view.operation for view in block.operations]
 
     def value_of(value: ir.Value) -> ir.Value:
         if value not in known:
-            known[value] = constant(value)
+            known[value] = outside(value)
         return known[value]
 
     for op in operations:
         if op in skip:
-            terms = [operand for operand in op.operands if operand in known or not _inside(operand, block)]
-            known[op.results[0]] = value_of(terms[0])
-        elif op.name == "linalg.index":
+            continue
+        if op.name == "linalg.index":
             known[op.results[0]] = index(ir.IntegerAttr(op.attributes["dim"]).value)
         else:
             operands = together([value_of(operand) for operand in op.operands], lanes)
             known.update(zip(op.results, apply(op, operands), strict=True))
-    return [value_of(value) for value in end.operands]
+    return [value_of(value) for value in wanted or end.operands]
 
 
 def apply(op: ir.Operation, operands: list[ir.Value]) -> list[ir.Value]:
@@ -68,14 +74,6 @@ def spread(value: ir.Value, lanes: int) -> ir.Value:
     return vector.broadcast(ir.VectorType.get([lanes], value.type), value)
 
 
-def constant(value: ir.Value) -> ir.Value:
-    """A constant of the function, or what is made of constants, at the insertion point."""
-    op = value.owner.operation
-    operands = [constant(operand) for operand in op.operands]
-    attributes = {name: op.attributes[name] for name in op.attributes}
-    return ir.Operation.create(op.name, [value.type], operands, attributes, loc=op.location).results[0]
-
-
 def counting(first: ir.Value, lanes: int) -> ir.Value:
     """``first``, ``first + 1``, ... as a vector of that type; the number itself for one lane."""
     if lanes == 1:
@@ -83,8 +81,3 @@ def counting(first: ir.Value, lanes: int) -> ir.Value:
     kind = ir.VectorType.get([lanes], first.type)
     steps = ir.DenseElementsAttr.get([ir.IntegerAttr.get(first.type, lane) for lane in range(lanes)], kind)
     return arith.addi(spread(first, lanes), arith.ConstantOp(kind, steps).result)
-
-
-def _inside(value: ir.Value, block: ir.Block) -> bool:
-    owner = value.owner
-    return bool((owner if isinstance(owner, ir.Block) else owner.operation.block) == block)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch_mlir import ir
 
 from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.rows.columns import build_columns, columns_of
 from stepwell.backends.cuda.kernels.rows.elementwise import build_elementwise
-from stepwell.backends.cuda.kernels.rows.group import Group
-from stepwell.backends.cuda.kernels.rows.memory import element_bytes
-from stepwell.backends.cuda.kernels.rows.reductions import build_reductions, rows_of
-from stepwell.backends.cuda.kernels.rows.schedule import RowSchedule, column_schedule, row_schedule
+from stepwell.backends.cuda.kernels.rows.group import Group, Node
+from stepwell.backends.cuda.kernels.rows.memory import Buffer
+from stepwell.backends.cuda.kernels.rows.reductions import build_reductions, cut_of
+from stepwell.backends.cuda.kernels.rows.schedule import RowSchedule, column_schedule, element_schedule, row_schedule
+from stepwell.backends.cuda.kernels.rows.serial import build_serial
 from stepwell.backends.cuda.kernels.rows.sizes import ONE
 from stepwell.backends.cuda.kernels.rows.transposes import build_transposes, crossing_of
 
@@ -29,34 +32,52 @@ def build_rows(function: ir.Operation, name: str, schedule: RowSchedule | None =
         PassError: the function holds something else.
     """
     group = Group(function)
-    schedule = schedule or default_schedule(group)
+    kind = _kind(group)
+    schedule = schedule or _SCHEDULES[kind](group)
     schedule.check()
-    if _reduces_columns(group):
-        return build_columns(group, name, schedule)
-    if any(node.combiners for node in group.nodes):
-        return build_reductions(group, name, schedule)
-    crossing = crossing_of(group)
-    if crossing is not None:
-        return build_transposes(group, name, schedule, crossing)
-    return build_elementwise(group, name, schedule)
+    return kind(group, name, schedule)
 
 
-def default_schedule(group: Group) -> RowSchedule:
-    """By the sizes of what is computed."""
-    if not any(node.combiners for node in group.nodes):
-        return RowSchedule()
-    if _reduces_columns(group):
-        columns = columns_of(group)
-        return column_schedule(columns.planes.count * columns.planes.columns, columns.lanes)
-    rows = rows_of(group)
-    width = max(element_bytes(ir.RankedTensorType(argument.type).element_type) for argument in group.arguments)
-    return row_schedule(rows.length, rows.lanes, rows.length * width)
+def _kind(group: Group) -> Callable[[Group, str, RowSchedule], Launch]:
+    """What builds the kernel."""
+    reductions = [node for node in group.nodes if node.reduces]
+    if not reductions:
+        return build_elementwise if crossing_of(group) is None else build_transposes
+    if not all(node.joins and node.plain for node in reductions):
+        return build_serial
+    places = [_reduced(node) for node in reductions]
+    if all(reduced == sorted(reduced) for reduced in places):
+        return build_reductions
+    return build_serial if any(_apart(reduced) for reduced in places) else build_columns
 
 
-def _reduces_columns(group: Group) -> bool:
-    """Whether a loop with more than one iteration lies behind one that is reduced."""
-    for node in group.nodes:
-        loops = [reduced for reduced, size in zip(node.reduced, node.sizes, strict=True) if size != ONE]
-        if node.combiners and loops != sorted(loops):
-            return True
-    return False
+def _reduced(node: Node) -> list[bool]:
+    """Which of the loops with more than one iteration are reduced."""
+    return [reduced for reduced, size in zip(node.reduced, node.sizes, strict=True) if size != ONE]
+
+
+def _apart(reduced: list[bool]) -> bool:
+    """Whether others lie between loops that are reduced."""
+    first, count = reduced.index(True), sum(reduced)
+    return not all(reduced[first : first + count])
+
+
+def _row_schedule(group: Group) -> RowSchedule:
+    cut = cut_of(group)
+    whole = cut.rows.count * cut.rows.length
+    width = sum(Buffer.bytes_of(argument) for argument in group.arguments if group.size(argument) == whole)
+    return row_schedule(cut.length, cut.lanes, cut.length * width)
+
+
+def _column_schedule(group: Group) -> RowSchedule:
+    columns = columns_of(group)
+    return column_schedule(columns.planes.count * columns.planes.columns, columns.lanes)
+
+
+_SCHEDULES: dict[Callable[[Group, str, RowSchedule], Launch], Callable[[Group], RowSchedule]] = {
+    build_elementwise: lambda group: element_schedule(),
+    build_transposes: lambda group: element_schedule(),
+    build_serial: lambda group: element_schedule(),
+    build_reductions: _row_schedule,
+    build_columns: _column_schedule,
+}

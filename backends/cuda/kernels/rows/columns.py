@@ -16,15 +16,17 @@ from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels.control import loop, when
 from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.rows import combine
-from stepwell.backends.cuda.kernels.rows.body import apply, spread
+from stepwell.backends.cuda.kernels.rows.body import spread
 from stepwell.backends.cuda.kernels.rows.elementwise import put
 from stepwell.backends.cuda.kernels.rows.group import Group, Node
+from stepwell.backends.cuda.kernels.rows.joins import Join, join_all
 from stepwell.backends.cuda.kernels.rows.kernel import Stores, index, kernel, lanes_of, on_host
+from stepwell.backends.cuda.kernels.rows.layout import Planes
 from stepwell.backends.cuda.kernels.rows.memory import Buffer, shared_buffer
-from stepwell.backends.cuda.kernels.rows.rounds import neutral_of, rounds_of, start_of
+from stepwell.backends.cuda.kernels.rows.rounds import neutrals_of, rounds_of
 from stepwell.backends.cuda.kernels.rows.schedule import WARP, RowSchedule
 from stepwell.backends.cuda.kernels.rows.sizes import product
-from stepwell.backends.cuda.kernels.rows.values import Planes, Position, Values
+from stepwell.backends.cuda.kernels.rows.values import Position, Values
 from stepwell.backends.cuda.kernels.word import Word
 
 _WIDEST = 8
@@ -41,17 +43,21 @@ class Columns:
 
 def columns_of(group: Group) -> Columns:
     """The planes that the group's reductions agree on."""
-    node = next(node for node in group.nodes if node.combiners)
-    first = node.reduced.index(True)
-    last = first + sum(node.reduced)
-    if not all(node.reduced[first:last]):
-        raise group.refuse("a reduction along loops that lie apart", node.op)
-    parts = (node.sizes[:first], node.sizes[first:last], node.sizes[last:])
-    planes = Planes(*(group.symbols.resolve(product(part)) for part in parts))
+    found = {_planes(group, node) for node in group.nodes if node.reduces}
+    if len(found) != 1:
+        raise group.refuse("reductions of different rows")
+    planes = found.pop()
     lanes = lanes_of(group)
     while planes.columns.factor % lanes:
         lanes //= 2
     return Columns(planes, lanes)
+
+
+def _planes(group: Group, node: Node) -> Planes:
+    first = node.reduced.index(True)
+    last = len(node.reduced) - node.reduced[::-1].index(True)
+    parts = (node.sizes[:first], node.sizes[first:last], node.sizes[last:])
+    return Planes(*(group.symbols.resolve(product(part)) for part in parts))
 
 
 def build_columns(group: Group, name: str, schedule: RowSchedule) -> Launch:
@@ -62,7 +68,7 @@ def build_columns(group: Group, name: str, schedule: RowSchedule) -> Launch:
         raise group.refuse(f"a schedule of {schedule.row} threads a strip of columns; a warp is the most")
 
     def body(buffers: dict[ir.Value, Buffer], stores: Stores, sizes: dict[int, Word]) -> None:
-        _Strip(group, columns, schedule, Values(group, buffers, sizes, planes=planes), stores).build()
+        _Strip(group, columns, schedule, Values(group, buffers, sizes, planes), stores).build()
 
     kernel(group, name, schedule.threads, body)
 
@@ -70,7 +76,7 @@ def build_columns(group: Group, name: str, schedule: RowSchedule) -> Launch:
         across = arith.ceildivui(on_host(group, planes.columns, memrefs), index(strip))
         return [arith.muli(across, on_host(group, planes.count, memrefs)), index(1), index(1)]
 
-    reductions = sum(len(node.combiners) for node in group.nodes)
+    reductions = sum(len(node.results) for node in group.nodes if node.reduces)
     return Launch(grid, schedule.threads, reductions * schedule.threads // WARP * strip * _WIDEST)
 
 
@@ -92,6 +98,7 @@ class _Strip:
         self.column = vector.minimum(vectors - 1) * self.lanes
         self.plane = isa.block() // strips
         self.width, self.height = self.values.known(self.planes.columns), self.values.known(self.planes.rows)
+        self.position = Position("column", self.plane * self.width + self.column, self.lanes)
         for nodes in rounds_of(self.group):
             self._reduce(nodes)
         self._finish()
@@ -124,43 +131,46 @@ class _Strip:
         return loop(0, self.height, deep * s.unroll, carried, iteration)
 
     def _reduce(self, nodes: list[Node]) -> None:
-        joins = [combiner for node in nodes for combiner in node.combiners]
-        starts = [spread(neutral_of(join), self.lanes) for join in joins]
+        joins = [join for node in nodes for join in node.joins]
+        starts = neutrals_of(joins, self.lanes)
 
         def use(position: Position, valid: ir.Value, carried: list[ir.Value]) -> list[ir.Value]:
             terms = [term for node in nodes for term in self.values.terms_of(node, position)]
             masked = [
                 arith.select(valid, spread(term, self.lanes), start) for term, start in zip(terms, starts, strict=True)
             ]
-            return [apply(join, [held, term])[0] for join, held, term in zip(joins, carried, masked, strict=True)]
+            return join_all(joins, carried, masked)
 
         totals = iter(self._each(nodes, starts, use))
         for node in nodes:
-            for number, join in enumerate(node.combiners):
-                start = spread(start_of(self.group, node, number), self.lanes)
-                total = apply(join, [self._across(join, next(totals)), start])[0]
-                self.values.reduced[node.op.results[number]] = total
+            found = [self._across(join, [next(totals) for _ in join.terms]) for join in node.joins]
+            flat = [value for values in found for value in values]
+            begin = [spread(start, self.lanes) for start in self.values.starts_of(node, self.position)]
+            self.values.reduced.update(zip(node.op.results, join_all(node.joins, flat, begin), strict=True))
 
-    def _across(self, join: ir.Operation, total: ir.Value) -> ir.Value:
+    def _across(self, join: Join, totals: list[ir.Value]) -> list[ir.Value]:
         """What the threads of a column have joined."""
         s = self.schedule
-
-        def both(a: ir.Value, b: ir.Value) -> ir.Value:
-            return apply(join, [a, b])[0]
-
         distance = WARP // 2
         while distance >= s.row:
-            total = both(total, combine.exchange_lanes(total, distance))
+            totals = join.both(totals, [combine.exchange_lanes(total, distance) for total in totals])
             distance //= 2
         warps, lane, warp = s.threads // WARP, self.thread % WARP, self.thread // WARP
-        held = shared_buffer(self.exchanged * warps * s.row * self.lanes * _WIDEST, join.results[0].type)
-        self.exchanged += 1
-        place = lane % s.row * self.lanes
-        when(lane.is_less(s.row), lambda: held.store(total, warp * (s.row * self.lanes) + place))
+        place, strip = lane % s.row * self.lanes, s.row * self.lanes
+        held = []
+        for term in join.terms:
+            held.append(shared_buffer(self.exchanged * warps * strip * _WIDEST, term.type))
+            self.exchanged += 1
+
+        def store() -> None:
+            for buffer, total in zip(held, totals, strict=True):
+                buffer.store(total, warp * strip + place)
+
+        when(lane.is_less(s.row), store)
         isa.sync_block()
-        parts = [held.load(place + number * s.row * self.lanes, self.lanes) for number in range(warps)]
+        parts = [[buffer.load(place + number * strip, self.lanes) for buffer in held] for number in range(warps)]
         for part in parts[1:]:
-            parts[0] = both(parts[0], part)
+            parts[0] = join.both(parts[0], part)
         return parts[0]
 
     def _finish(self) -> None:
@@ -168,8 +178,7 @@ class _Strip:
         single = [(value, buffer) for value, buffer in self.stores if not self._is_whole(value)]
         if single:
             once = arith.andi(self.mine, self.thread.is_less(self.schedule.row))
-            position = Position("column", self.plane * self.width + self.column, self.lanes)
-            put(self.values, single, position, once)
+            put(self.values, single, self.position, once)
         if whole:
             nodes = [self.group.producers[value] for value, _ in whole]
 

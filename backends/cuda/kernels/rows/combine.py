@@ -13,38 +13,47 @@ from stepwell.backends.cuda.kernels.elementary.emitter import by_lane, lane
 from stepwell.backends.cuda.kernels.rows.memory import shared_buffer
 from stepwell.backends.cuda.kernels.rows.schedule import WARP
 from stepwell.backends.cuda.kernels.word import Word
-from stepwell.passes.buffer.rows.combiners import by_pairs
 
-Join = Callable[[ir.Value, ir.Value], ir.Value]
+Values = list[ir.Value]
+Both = Callable[[Values, Values], Values]
+"""Joins values that belong together, as an element and its index, with others."""
 
 SLOT = 8
-"""Bytes that the value of a warp takes in shared memory."""
+"""Bytes that a value of a warp takes in shared memory."""
 
 
-def of_lanes(value: ir.Value, join: Join) -> ir.Value:
-    """The lanes of a vector joined; a scalar as it is."""
-    if not isinstance(value.type, ir.VectorType):
-        return value
-    return by_pairs([lane(value, number) for number in range(ir.VectorType(value.type).shape[0])], join)
+def of_lanes(values: Values, both: Both) -> Values:
+    """The lanes of vectors joined; scalars as they are."""
+    if not isinstance(values[0].type, ir.VectorType):
+        return values
+    parts = [[lane(value, number) for value in values] for number in range(ir.VectorType(values[0].type).shape[0])]
+    while len(parts) > 1:
+        parts = [both(*parts[i : i + 2]) for i in range(0, len(parts), 2)]
+    return parts[0]
 
 
-def of_threads(value: ir.Value, threads: int, join: Join) -> ir.Value:
+def of_threads(values: Values, threads: int, both: Both) -> Values:
     """Over ``threads`` neighbours of a warp."""
     distance = threads // 2
     while distance:
-        value = join(value, exchange(value, distance))
+        values = both(values, [exchange(value, distance) for value in values])
         distance //= 2
-    return value
+    return values
 
 
-def of_warps(value: ir.Value, warps: int, thread: Word, offset: int, join: Join) -> ir.Value:
-    """Over each ``warps`` warps, which have a value in all lanes, through the block's shared memory at ``offset``."""
-    held = shared_buffer(offset, value.type)
-    step = SLOT // held.bytes
-    when((thread % WARP).is_equal(0), lambda: held.store(value, thread // WARP * step))
+def of_warps(values: Values, warps: int, all_warps: int, thread: Word, offset: int, both: Both) -> Values:
+    """Over each ``warps`` of all warps, which have values in all lanes, through shared memory at ``offset``."""
+    places = [offset + number * all_warps * SLOT for number in range(len(values))]
+    held = [shared_buffer(place, value.type) for place, value in zip(places, values, strict=True)]
+
+    def store() -> None:
+        for buffer, value in zip(held, values, strict=True):
+            buffer.store(value, thread // WARP * (SLOT // buffer.bytes))
+
+    when((thread % WARP).is_equal(0), store)
     isa.sync_block()
-    first = thread // (warps * WARP) * warps
-    return of_threads(held.load((first + thread % warps) * step, 1), warps, join)
+    place = thread // (warps * WARP) * warps + thread % warps
+    return of_threads([buffer.load(place * (SLOT // buffer.bytes), 1) for buffer in held], warps, both)
 
 
 def exchange_lanes(value: ir.Value, distance: int) -> ir.Value:

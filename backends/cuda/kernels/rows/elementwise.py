@@ -13,6 +13,7 @@ from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.rows.body import spread
 from stepwell.backends.cuda.kernels.rows.group import Group
 from stepwell.backends.cuda.kernels.rows.kernel import Stores, index, kernel, lanes_of, on_host
+from stepwell.backends.cuda.kernels.rows.layout import Layout
 from stepwell.backends.cuda.kernels.rows.memory import Buffer
 from stepwell.backends.cuda.kernels.rows.schedule import RowSchedule
 from stepwell.backends.cuda.kernels.rows.values import Position, Values
@@ -28,7 +29,7 @@ def build_elementwise(group: Group, name: str, schedule: RowSchedule) -> Launch:
     tile = schedule.threads * schedule.unroll * lanes
 
     def body(buffers: dict[ir.Value, Buffer], stores: Stores, sizes: dict[int, Word]) -> None:
-        values = Values(group, buffers, sizes)
+        values = Values(group, buffers, sizes, Layout())
         count = values.known(total)
         whole = total.factor % tile == 0
         vectors = count // lanes
@@ -53,7 +54,7 @@ def build_elementwise(group: Group, name: str, schedule: RowSchedule) -> Launch:
         if total.factor % lanes:
             last = vectors * lanes + isa.thread()
             mine = arith.andi(last.is_less(count), isa.block().is_equal(0))
-            when(mine, lambda: put(Values(group, buffers, sizes), stores, Position(-1, last, 1), None))
+            when(mine, lambda: put(Values(group, buffers, sizes, Layout()), stores, Position(-1, last, 1), None))
 
     kernel(group, name, schedule.threads, body)
 

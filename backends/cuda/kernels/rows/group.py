@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch_mlir import ir
 
+from stepwell.backends.cuda.kernels.rows.access import Term, factors, terms
+from stepwell.backends.cuda.kernels.rows.joins import Join, joins_of
 from stepwell.backends.cuda.kernels.rows.sizes import ONE, ZERO, Size, Source, Symbols, product
-from stepwell.passes.buffer.rows.combiners import KINDS
-from stepwell.passes.tensor.kernels.fills import is_fill
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
 
 _RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.cast")
-_IGNORED = ("tensor.empty", "tensor.dim", "arith.constant", "func.return")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,8 @@ class Node:
         reduced: which of them are reductions.
         operands: as many as the body has arguments; the last ones are what results start from.
         results: where the results' elements lie.
-        combiners: of a reduction, the operation of the body that joins, for each result.
+        plain: whether each axis of each operand is walked by one loop at most.
+        joins: of a reduction, how its results are joined; empty where it has to go term by term.
     """
 
     op: ir.Operation
@@ -50,11 +50,23 @@ class Node:
     reduced: tuple[bool, ...]
     operands: tuple[Operand, ...]
     results: tuple[Operand, ...]
-    combiners: tuple[ir.Operation, ...]
+    plain: bool
+    joins: tuple[Join, ...]
 
     @property
     def body(self) -> ir.Block:
         return self.op.regions[0].blocks[0]
+
+    @property
+    def reduces(self) -> bool:
+        return any(self.reduced)
+
+    def lies_plainly(self, result: Operand) -> bool:
+        """Whether a result's elements lie in the order of the loops that are not reduced."""
+        loops = zip(self.sizes, result.strides, self.reduced, strict=True)
+        kept = [(size, stride) for size, stride, reduced in loops if not reduced]
+        found = terms([size for size, _ in kept], [stride for _, stride in kept])
+        return found in ((), (Term(ONE, None, ONE),))
 
     @property
     def inputs(self) -> int:
@@ -75,7 +87,9 @@ class Group:
         function: the function; its arguments are tensors.
         nodes: its operations, in order.
         results: what it returns, behind all reshapes.
-        filled: the scalars that constant tensors are full of.
+        filled: the scalars that constant tensors are full of, or their attributes.
+        numbers: sizes that the function names.
+        reduced: results that reductions have a part in.
         symbols: sizes that are known at run time only.
     """
 
@@ -83,8 +97,10 @@ class Group:
         self.function = function
         self.symbols = Symbols()
         self.nodes: list[Node] = []
-        self.filled: dict[ir.Value, ir.Value] = {}
+        self.filled: dict[ir.Value, ir.Value | ir.Attribute] = {}
         self._tensors: dict[ir.Value, _Tensor] = {}
+        self.numbers: dict[ir.Value, Size] = {}
+        self._shapes: dict[ir.Value, Sequence[Size | None]] = {}
         block = function.regions[0].blocks[0]
         self.arguments = list(block.arguments)
         for number, argument in enumerate(self.arguments):
@@ -92,7 +108,9 @@ class Group:
         *operations, end = [view.operation for view in block.operations]
         for op in operations:
             self._read(op)
+        self.nodes = [self._resolved(node) for node in self.nodes]
         self.results = [self._tensors[value].source for value in end.operands]
+        self.reduced = self._reduced()
         self.producers = {result: node for node in self.nodes for result in node.op.results}
         for value in self.results:
             if value not in self.producers:
@@ -110,6 +128,13 @@ class Group:
         """How many elements a tensor has."""
         return self.symbols.resolve(product([self.symbols.resolve(size) for size in self._tensors[value].sizes]))
 
+    def _reduced(self) -> set[ir.Value]:
+        found: set[ir.Value] = set()
+        for node in self.nodes:
+            if node.reduces or any(operand.source in found for operand in node.operands):
+                found.update(node.op.results)
+        return found
+
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def _fresh(self, value: ir.Value, argument: int) -> tuple[Size, ...]:
@@ -120,35 +145,83 @@ class Group:
         )
 
     def _read(self, op: ir.Operation) -> None:
-        if op.name in _RESHAPES and op.operands[0] in self.filled:
-            self.filled[op.results[0]] = self.filled[op.operands[0]]
-        elif op.name in _RESHAPES:
-            if op.operands[0] in self._tensors:  # else an empty tensor
-                self._tensors[op.results[0]] = self._reshaped(op)
-        elif is_fill(op):
+        if op.name in _RESHAPES:
+            self._reshape(op)
+        elif op.name == "linalg.fill":
             self.filled[op.results[0]] = op.operands[0]
+            self._shapes[op.results[0]] = self._shape(op.operands[1])
         elif op.name == "linalg.generic":
             self._generic(op)
-        elif op.name == "arith.constant" and isinstance(op.attributes["value"], ir.DenseElementsAttr):
-            raise self.refuse("a constant tensor", op)
-        elif op.name not in _IGNORED:
+        elif op.name == "tensor.empty":
+            self._shapes[op.results[0]] = self._empty(op)
+        elif op.name == "tensor.dim":
+            axis = self.numbers.get(op.operands[1])
+            size = None if axis is None else self._shape(op.operands[0])[axis.factor]
+            if size is None:
+                raise self.refuse("a size that no operand gives", op)
+            self.numbers[op.results[0]] = size
+        elif op.name == "arith.constant":
+            self._constant(op)
+        elif not op.name.startswith("arith.") or any(isinstance(v.type, ir.RankedTensorType) for v in op.results):
             raise self.refuse(f"'{op.name}'", op)
 
-    def _reshaped(self, op: ir.Operation) -> _Tensor:
-        source, kind = self._tensors[op.operands[0]], ir.RankedTensorType(op.results[0].type)
-        if op.name == "tensor.cast":
-            return source
+    def _constant(self, op: ir.Operation) -> None:
+        value = op.attributes["value"]
+        if isinstance(value, ir.DenseElementsAttr):
+            if not value.is_splat:
+                raise self.refuse("a constant tensor whose elements differ", op)
+            self.filled[op.results[0]] = value.get_splat_value()
+        elif isinstance(op.results[0].type, ir.IndexType):
+            self.numbers[op.results[0]] = Size(ir.IntegerAttr(value).value)
+
+    def _empty(self, op: ir.Operation) -> tuple[Size | None, ...]:
+        kind = ir.RankedTensorType(op.results[0].type)
+        dynamic = iter(op.operands)
+        return tuple(
+            self.numbers.get(next(dynamic)) if kind.is_dynamic_dim(axis) else Size(kind.shape[axis])
+            for axis in range(kind.rank)
+        )
+
+    def _resolved(self, node: Node) -> Node:
+        """The operation, once all is known about the sizes of its operands."""
+
+        def known(sizes: tuple[Size, ...]) -> tuple[Size, ...]:
+            return tuple(map(self.symbols.resolve, sizes))
+
+        def operand(found: Operand) -> Operand:
+            return Operand(found.source, known(found.strides))
+
+        operands, results = tuple(map(operand, node.operands)), tuple(map(operand, node.results))
+        found = replace(node, sizes=known(node.sizes), operands=operands, results=results)
+        if not all(found.lies_plainly(result) for result in results):
+            raise self.refuse("results that lie in different orders", node.op)
+        return found
+
+    def _reshape(self, op: ir.Operation) -> None:
+        source, result = op.operands[0], op.results[0]
+        sizes = self._shape(source)
+        if op.name != "tensor.cast":
+            sizes = self._reshaped(op, [size for size in sizes if size is not None])
+        if source in self.filled:
+            self.filled[result] = self.filled[source]
+        if source in self._tensors:
+            self._tensors[result] = _Tensor(self._tensors[source].source, tuple(size or ONE for size in sizes))
+        else:
+            self._shapes[result] = tuple(sizes)
+
+    def _reshaped(self, op: ir.Operation, sizes: list[Size]) -> list[Size]:
+        kind = ir.RankedTensorType(op.results[0].type)
         groups = [[int(axis.value) for axis in group] for group in op.attributes["reassociation"]]
         if op.name == "tensor.collapse_shape":
-            return _Tensor(source.source, tuple(product([source.sizes[a] for a in group]) for group in groups))
-        sizes: list[Size] = []
-        for whole, group in zip(source.sizes, groups, strict=True):
+            return [product([sizes[axis] for axis in group]) for group in groups]
+        found: list[Size] = []
+        for whole, group in zip(sizes, groups, strict=True):
             static = product([Size(kind.shape[axis]) for axis in group if not kind.is_dynamic_dim(axis)])
             rest = self.symbols.divided(whole, static.factor)
             if rest is None or sum(kind.is_dynamic_dim(axis) for axis in group) > 1:
                 raise self.refuse("a reshape into two sizes known at run time only", op)
-            sizes += [rest if kind.is_dynamic_dim(axis) else Size(kind.shape[axis]) for axis in group]
-        return _Tensor(source.source, tuple(sizes))
+            found += [rest if kind.is_dynamic_dim(axis) else Size(kind.shape[axis]) for axis in group]
+        return found
 
     def _generic(self, op: ir.Operation) -> None:
         maps = [attribute.value for attribute in op.attributes["indexing_maps"]]
@@ -163,32 +236,32 @@ class Group:
             self._tensors[result] = _Tensor(result, tuple(shape))
             results.append(self._operand(op, result, map_, order))
         reduced = tuple("reduction" in kinds[loop] for loop in order)
-        combiners = tuple(self._combiner(op, position) for position in range(count)) if any(reduced) else ()
-        node = Node(
-            op, order, tuple(sizes[loop] for loop in order), reduced, tuple(operands), tuple(results), combiners
-        )
-        self.nodes.append(node)
+        joins = joins_of(op, frozenset(loop for loop, kind in enumerate(kinds) if "reduction" in kind)) or ()
+        plain = all(isinstance(e, ir.AffineDimExpr | ir.AffineConstantExpr) for map_ in maps for e in map_.results)
+        ordered = tuple(sizes[loop] for loop in order)
+        self.nodes.append(Node(op, order, ordered, reduced, tuple(operands), tuple(results), plain, joins))
 
     def _loops(self, op: ir.Operation, maps: Sequence[ir.AffineMap]) -> list[Size]:
         sizes: list[Size | None] = [None] * maps[0].n_dims
         for value, map_ in zip(op.operands, maps, strict=True):
-            for axis, expr in enumerate(map_.results):
-                if value not in self._tensors or not isinstance(expr, ir.AffineDimExpr):
+            for expr, size in zip(map_.results, self._shape(value), strict=False):
+                if size is None or not isinstance(expr, ir.AffineDimExpr):
                     continue
-                loop, size = expr.position, self._tensors[value].sizes[axis]
-                known = sizes[loop]
+                known = sizes[expr.position]
                 if known is not None and not self.symbols.equate(known, size):
                     raise self.refuse("loops whose sizes are not seen to be equal", op)
-                sizes[loop] = size
-        for value, map_ in zip(op.operands, maps, strict=True):  # of tensor.empty and linalg.fill
-            for axis, expr in enumerate(map_.results):
-                if isinstance(expr, ir.AffineDimExpr) and sizes[expr.position] is None:
-                    kind = ir.RankedTensorType(value.type)
-                    if not kind.is_dynamic_dim(axis):
-                        sizes[expr.position] = Size(kind.shape[axis])
+                sizes[expr.position] = size
         if None in sizes:
             raise self.refuse("a loop whose size no operand gives", op)
         return [size for size in sizes if size is not None]
+
+    def _shape(self, value: ir.Value) -> Sequence[Size | None]:
+        """The sizes of an operand, as far as they are known; of a scalar none."""
+        if value in self._tensors:
+            return self._tensors[value].sizes
+        if not isinstance(value.type, ir.RankedTensorType):
+            return ()
+        return self._shapes[value]
 
     def _order(self, op: ir.Operation, map_: ir.AffineMap, loops: int) -> tuple[int, ...]:
         """The result's loops as they lie in memory, then those that are reduced; where they were, if that fits."""
@@ -204,22 +277,10 @@ class Group:
         strides: list[Size] = [ZERO] * map_.n_dims
         step = ONE
         for expr, size in zip(reversed(map_.results), reversed(tensor.sizes), strict=True):
-            if isinstance(expr, ir.AffineDimExpr):
-                loop = expr.position
-                if strides[loop] != ZERO:
-                    raise self.refuse("a diagonal", op)
-                strides[loop] = ZERO if size == ONE else step
-            elif not (isinstance(expr, ir.AffineConstantExpr) and expr.value == 0):
+            steps = factors(expr)
+            if steps is None or any(strides[loop] != ZERO for loop in steps):
                 raise self.refuse(f"an operand read by {map_}", op)
+            for loop, factor in steps.items():
+                strides[loop] = ZERO if size == ONE else step * Size(factor)
             step = step * size
         return Operand(tensor.source, tuple(strides[loop] for loop in order))
-
-    def _combiner(self, op: ir.Operation, position: int) -> ir.Operation:
-        block = op.regions[0].blocks[0]
-        end = list(block.operations)[-1].operation
-        held = list(block.arguments)[len(op.operands) - len(op.results) + position]
-        joined = end.operands[position].owner
-        uses = [use.owner.operation for use in held.uses]
-        if isinstance(joined, ir.Block) or joined.operation.name not in KINDS or uses != [joined.operation]:
-            raise self.refuse("a reduction whose terms no single operation joins", op)
-        return joined.operation

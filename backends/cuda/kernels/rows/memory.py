@@ -8,6 +8,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, llvm, memref
 
 from stepwell.backends.cuda.kernels import instructions as isa
+from stepwell.backends.cuda.kernels.elementary.emitter import from_lanes
 from stepwell.backends.cuda.kernels.word import Word
 
 
@@ -47,13 +48,7 @@ class Buffer:
 
     def gather(self, offsets: Sequence[Word]) -> ir.Value:
         """Elements from anywhere."""
-        found = [self.load(offset, 1) for offset in offsets]
-        if len(found) == 1:
-            return found[0]
-        made = llvm.mlir_undef(ir.VectorType.get([len(found)], self.element))
-        for number, value in enumerate(found):
-            made = llvm.insertelement(made, value, _number(number))
-        return made
+        return from_lanes([self.load(offset, 1) for offset in offsets])
 
     def store(self, value: ir.Value, offset: Word) -> None:
         """A scalar, or a vector to a multiple of its length."""
@@ -82,8 +77,3 @@ def element_bytes(kind: ir.Type) -> int:
     """Of one element in memory."""
     width = kind.width if isinstance(kind, ir.IntegerType) else ir.FloatType(kind).width
     return max(1, int(width) // 8)
-
-
-def _number(value: int) -> ir.Value:
-    i32 = ir.IntegerType.get_signless(32)
-    return arith.ConstantOp(i32, ir.IntegerAttr.get(i32, value)).result

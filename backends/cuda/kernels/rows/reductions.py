@@ -12,30 +12,35 @@ from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels.control import loop, when
 from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.rows import combine
-from stepwell.backends.cuda.kernels.rows.body import apply, spread
+from stepwell.backends.cuda.kernels.rows.body import spread
 from stepwell.backends.cuda.kernels.rows.group import Group, Node
+from stepwell.backends.cuda.kernels.rows.joins import Join, join_all
 from stepwell.backends.cuda.kernels.rows.kept import Kept
 from stepwell.backends.cuda.kernels.rows.kernel import Stores, index, kernel, lanes_of, on_host
+from stepwell.backends.cuda.kernels.rows.layout import Rows
 from stepwell.backends.cuda.kernels.rows.memory import Buffer
-from stepwell.backends.cuda.kernels.rows.rounds import neutral_of, rounds_of, start_of
-from stepwell.backends.cuda.kernels.rows.schedule import WARP, RowSchedule
-from stepwell.backends.cuda.kernels.rows.sizes import Size, product
+from stepwell.backends.cuda.kernels.rows.rounds import neutrals_of, rounds_of
+from stepwell.backends.cuda.kernels.rows.schedule import SHARED, WARP, RowSchedule
+from stepwell.backends.cuda.kernels.rows.sizes import product
 from stepwell.backends.cuda.kernels.rows.values import Position, Values
 from stepwell.backends.cuda.kernels.word import Word, word
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows of a group: how many, of how many elements, in vectors of how many."""
+class Cut:
+    """The rows of a group, of a length that is known, in vectors of ``lanes`` elements."""
 
-    count: Size
-    length: int
+    rows: Rows
     lanes: int
 
+    @property
+    def length(self) -> int:
+        return self.rows.length.factor
 
-def rows_of(group: Group) -> Rows:
+
+def cut_of(group: Group) -> Cut:
     """The rows that the group's reductions agree on."""
-    reduction = next(node for node in group.nodes if node.combiners)
+    reduction = next(node for node in group.nodes if node.reduces)
     inner = [size for size, reduced in zip(reduction.sizes, reduction.reduced, strict=True) if reduced]
     outer = [size for size, reduced in zip(reduction.sizes, reduction.reduced, strict=True) if not reduced]
     count, length = (group.symbols.resolve(product(sizes)) for sizes in (outer, inner))
@@ -44,40 +49,39 @@ def rows_of(group: Group) -> Rows:
     lanes = lanes_of(group)
     while length.factor % lanes:
         lanes //= 2
-    return Rows(count, length.factor, lanes)
+    return Cut(Rows(count, length), lanes)
 
 
 def build_reductions(group: Group, name: str, schedule: RowSchedule) -> Launch:
     """The kernel of a group that reduces the last loops of its operations."""
-    rows = rows_of(group)
-    warps = schedule.row // WARP
-    exchanged = sum(len(node.combiners) for node in group.nodes) * (schedule.threads // WARP) * combine.SLOT
-
-    exchanged = exchanged if warps > 1 else 0
-    slots = -(-rows.length // (schedule.row * rows.lanes * schedule.unroll)) * schedule.unroll
-    kept = Kept(exchanged, slots * schedule.threads * rows.lanes)
+    cut = cut_of(group)
+    reduced = sum(len(node.results) for node in group.nodes if node.reduces)
+    exchanged = reduced * (schedule.threads // WARP) * combine.SLOT if schedule.row > WARP else 0
+    slots = -(-cut.length // (schedule.row * cut.lanes * schedule.unroll)) * schedule.unroll
+    kept = Kept(exchanged, slots * schedule.threads * cut.lanes)
 
     def body(buffers: dict[ir.Value, Buffer], stores: Stores, sizes: dict[int, Word]) -> None:
-        values = Values(group, buffers, sizes, (group.symbols.resolve(rows.count), Size(rows.length)))
+        values = Values(group, buffers, sizes, cut.rows)
         values.kept = kept if schedule.held == "shared" else None
-        _Row(group, rows, schedule, values, stores).build()
+        _Row(group, cut, schedule, values, stores).build()
 
     kernel(group, name, schedule.threads, body)
-    together_ = schedule.threads // schedule.row
 
     def grid(memrefs: Sequence[ir.Value]) -> Sequence[ir.Value]:
-        blocks = arith.ceildivui(on_host(group, rows.count, memrefs), index(together_))
+        blocks = arith.ceildivui(on_host(group, cut.rows.count, memrefs), index(schedule.threads // schedule.row))
         return [blocks, index(1), index(1)]
 
+    if kept.end > SHARED:
+        raise group.refuse(f"rows that take {kept.end} of {SHARED} bytes of shared memory")
     return Launch(grid, schedule.threads, kept.end)
 
 
 class _Row:
     """The builder of one kernel: what a thread does for its part of a row."""
 
-    def __init__(self, group: Group, rows: Rows, schedule: RowSchedule, values: Values, stores: Stores) -> None:
-        self.group, self.rows, self.schedule, self.values, self.stores = group, rows, schedule, values, stores
-        self.slots = -(-rows.length // (schedule.row * rows.lanes))
+    def __init__(self, group: Group, cut: Cut, schedule: RowSchedule, values: Values, stores: Stores) -> None:
+        self.group, self.cut, self.schedule, self.values, self.stores = group, cut, schedule, values, stores
+        self.slots = -(-cut.length // (schedule.row * cut.lanes))
         self.step = self.slots if schedule.held == "registers" else min(schedule.unroll, self.slots)
         self.exchanged = 0
 
@@ -86,9 +90,9 @@ class _Row:
         self.thread = isa.thread()
         self.lane = self.thread % s.row
         row = isa.block() * (s.threads // s.row) + self.thread // s.row
-        count = self.values.known(self.rows.count)
+        count = self.values.known(self.cut.rows.count)
         self.mine: ir.Value | None = None
-        if self.rows.count.factor % (s.threads // s.row):
+        if self.cut.rows.count.factor % (s.threads // s.row):
             self.mine = row.is_less(count)
             row = row.minimum(count - 1)
         self.row = row
@@ -102,8 +106,8 @@ class _Row:
 
     def _place(self, slot: Word | int) -> tuple[Position, ir.Value | None]:
         """A vector of the row, and whether it is within; one that is not is the last one instead."""
-        s, lanes = self.schedule, self.rows.lanes
-        vectors = self.rows.length // lanes
+        s, lanes = self.schedule, self.cut.lanes
+        vectors = self.cut.length // lanes
         first = word(slot) * s.row + self.lane
         valid = None
         certain = isinstance(slot, int) and (slot + 1) * s.row <= vectors
@@ -143,38 +147,32 @@ class _Row:
     # -- reductions ---------------------------------------------------------------------------------------------------
 
     def _reduce(self, nodes: list[Node]) -> None:
-        joins = [combiner for node in nodes for combiner in node.combiners]
-        lanes = self.rows.lanes
-        starts = [neutral_of(join) for join in joins]
+        joins = [join for node in nodes for join in node.joins]
+        starts = neutrals_of(joins, self.cut.lanes)
 
         def use(position: Position, valid: ir.Value | None, carried: list[ir.Value]) -> list[ir.Value]:
             terms = [term for node in nodes for term in self.values.terms_of(node, position)]
-            joined = []
-            for join, start, term, held in zip(joins, starts, terms, carried, strict=True):
-                term = spread(term, lanes)
-                if valid is not None:
-                    term = arith.select(valid, term, spread(start, lanes))
-                joined.append(apply(join, [held, term])[0])
-            return joined
+            terms = [spread(term, self.cut.lanes) for term in terms]
+            if valid is not None:
+                terms = [arith.select(valid, term, start) for term, start in zip(terms, starts, strict=True)]
+            return join_all(joins, carried, terms)
 
-        totals = self._each(nodes, [spread(start, lanes) for start in starts], use)
-        results = [(node, number) for node in nodes for number in range(len(node.combiners))]
-        for (node, number), join, total in zip(results, joins, totals, strict=True):
-            self.values.reduced[node.op.results[number]] = self._across(node, number, join, total)
+        totals = iter(self._each(nodes, starts, use))
+        for node in nodes:
+            found = [self._across(join, [next(totals) for _ in join.terms]) for join in node.joins]
+            flat = [value for values in found for value in values]
+            flat = join_all(node.joins, flat, self.values.starts_of(node, Position("row", self.row, 1)))
+            self.values.reduced.update(zip(node.op.results, flat, strict=True))
 
-    def _across(self, node: Node, number: int, join: ir.Operation, total: ir.Value) -> ir.Value:
-        """What the threads of a row have joined, with what the reduction starts from."""
+    def _across(self, join: Join, totals: list[ir.Value]) -> list[ir.Value]:
+        """What the threads of a row have joined."""
         s = self.schedule
-
-        def both(a: ir.Value, b: ir.Value) -> ir.Value:
-            return apply(join, [a, b])[0]
-
-        total = combine.of_threads(combine.of_lanes(total, both), min(s.row, WARP), both)
+        totals = combine.of_threads(combine.of_lanes(totals, join.both), min(s.row, WARP), join.both)
         if s.row > WARP:
             offset = self.exchanged * (s.threads // WARP) * combine.SLOT
-            total = combine.of_warps(total, s.row // WARP, self.thread, offset, both)
-            self.exchanged += 1
-        return both(total, start_of(self.group, node, number))
+            totals = combine.of_warps(totals, s.row // WARP, s.threads // WARP, self.thread, offset, join.both)
+            self.exchanged += len(totals)
+        return totals
 
     # -- results ------------------------------------------------------------------------------------------------------
 
@@ -192,16 +190,16 @@ class _Row:
 
     def _is_whole(self, value: ir.Value) -> bool:
         node = self.group.producers[value]
-        return not node.combiners and self.values.has_rows(node)
+        return not node.reduces and self.cut.rows.cut(node) is not None
 
     def _of_row(self, value: ir.Value) -> ir.Value:
-        if self.group.size(value) != self.group.symbols.resolve(self.rows.count):
+        if self.group.size(value) != self.cut.rows.count:
             raise self.group.refuse("results of different rows", self.group.producers[value].op)
         return self.values.result(value, Position("row", self.row, 1))
 
     def _store(self, whole: Stores, position: Position, valid: ir.Value | None) -> list[ir.Value]:
         found = [spread(self.values.result(value, position), position.lanes) for value, _ in whole]
-        offset = self.row * self.rows.length + position.place
+        offset = self.row * self.cut.length + position.place
         conditions = [condition for condition in (valid, self.mine) if condition is not None]
         if not conditions:
             self._put(whole, found, offset)

@@ -10,7 +10,12 @@ VECTOR = 16
 """Bytes of the widest access."""
 
 WARP = 32
-_SHARED = 200 * 1024
+SHARED = 227 * 1024
+"""Bytes of shared memory that a block can have."""
+
+_KEPT = 200 * 1024
+"""Bytes of rows that it keeps there at most."""
+
 _HELD = 32
 """Elements of a row that a thread holds in registers at most."""
 _BLOCKS = 264
@@ -30,7 +35,7 @@ class RowSchedule:
 
     threads: int = 256
     row: int = 32
-    unroll: int = 2
+    unroll: int = 4
     held: str = "registers"
 
     def check(self) -> None:
@@ -45,20 +50,31 @@ class RowSchedule:
             raise ValueError("unroll is at least 1")
 
 
+def element_schedule() -> RowSchedule:
+    """For elementwise work: one access of each operand in every thread, many threads."""
+    return RowSchedule(unroll=1)
+
+
 def row_schedule(length: int, lanes: int, row_bytes: int) -> RowSchedule:
     """For rows of ``length`` elements in vectors of ``lanes``, each ``row_bytes`` in shared memory."""
     row = 1
-    while row < 1024 and length > row * (lanes if row < WARP else 16 if row < 256 else _HELD):
+    while row < 1024 and length > row * _part(row, lanes):
         row *= 2
     if length <= row * _HELD:
         return RowSchedule(max(row, 128), row)
-    held = "shared" if row_bytes <= _SHARED else "memory"
+    held = "shared" if row_bytes <= _KEPT else "memory"
     return RowSchedule(row, row, held=held)
 
 
 def column_schedule(results: Size, lanes: int) -> RowSchedule:
-    """For so many results of reductions across rows: strips as wide as leaves work for every multiprocessor."""
+    """For so many results of reductions across rows: more rows at once where there are few strips."""
     row = 8
-    while row > 2 and results.static is not None and results.factor < row * lanes * _BLOCKS:
-        row //= 2
-    return RowSchedule(row=row)
+    few = results.static is not None and results.factor < row * lanes * _BLOCKS
+    return RowSchedule(threads=512 if few else 256, row=row)
+
+
+def _part(row: int, lanes: int) -> int:
+    """How much of a row a thread has before more threads share it: a vector in a part of a warp."""
+    if row < WARP:
+        return lanes
+    return 16 if WARP < row < 256 else _HELD

@@ -18,6 +18,7 @@ from stepwell.backends.cuda.kernels.rows.access import Access, at
 from stepwell.backends.cuda.kernels.rows.elementwise import put
 from stepwell.backends.cuda.kernels.rows.group import Group, Node, Operand
 from stepwell.backends.cuda.kernels.rows.kernel import Stores, index, kernel, lanes_of, on_host
+from stepwell.backends.cuda.kernels.rows.layout import Layout
 from stepwell.backends.cuda.kernels.rows.memory import Buffer, shared_buffer
 from stepwell.backends.cuda.kernels.rows.schedule import RowSchedule
 from stepwell.backends.cuda.kernels.rows.sizes import ONE, Size
@@ -47,7 +48,7 @@ class Crossing:
 
 def crossing_of(group: Group) -> Crossing | None:
     """What crosses in an elementwise group; None for nothing, or nothing that one kind of tile would straighten."""
-    values = Values(group, {}, {})
+    values = Values(group, {}, {}, Layout())
     lanes = lanes_of(group)
     total = group.size(group.results[0])
     found: dict[tuple[Size, Size, Size], list[tuple[Node, Operand]]] = {}
@@ -67,8 +68,10 @@ def crossing_of(group: Group) -> Crossing | None:
     return None if small else Crossing(step, down, along, tuple(crossed_))
 
 
-def build_transposes(group: Group, name: str, schedule: RowSchedule, crossing: Crossing) -> Launch:
-    """The kernel of an elementwise group that ``crossing`` was found in."""
+def build_transposes(group: Group, name: str, schedule: RowSchedule) -> Launch:
+    """The kernel of an elementwise group in which something crosses."""
+    crossing = crossing_of(group)
+    assert crossing is not None
     total = group.size(group.results[0])
     if any(group.size(value) != total for value in group.results):
         raise group.refuse("results of different sizes")
@@ -76,7 +79,7 @@ def build_transposes(group: Group, name: str, schedule: RowSchedule, crossing: C
     widths = [Buffer.bytes_of(operand.source) for _, operand in crossing.crossed]
 
     def body(buffers: dict[ir.Value, Buffer], stores: Stores, sizes: dict[int, Word]) -> None:
-        _Tile(group, crossing, schedule, Values(group, buffers, sizes), stores).build()
+        _Tile(group, crossing, schedule, Values(group, buffers, sizes, Layout()), stores).build()
 
     kernel(group, name, schedule.threads, body)
 
