@@ -114,11 +114,11 @@ class _Gemm:
         s = self.schedule
 
         def set_up() -> None:
+            for tensor_map in (self.left, self.right, *([] if self.problem.direct else [self.result])):
+                isa.prefetch_map(tensor_map)
             for stage in range(s.stages):
                 isa.barrier_init(self._full(word(stage)), 1)
                 isa.barrier_init(self._empty(word(stage)), s.consumers * s.cluster)
-            for tensor_map in (self.left, self.right, *([] if self.problem.direct else [self.result])):
-                isa.prefetch_map(tensor_map)
             isa.fence_barrier_init()
 
         when(self.thread.is_equal(0), set_up)
