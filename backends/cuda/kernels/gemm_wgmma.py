@@ -40,10 +40,11 @@ def build_gemm(
     """The kernel ``name(left map, right map, result map, M, N, K, batch, ...)`` at the insertion point.
 
     The maps are tensor maps of three dimensions (innermost, outer, batch) in global memory, with boxes of 128 bytes by
-    ``schedule.boxes`` rows of the matrices and 64 of the result. Maps of ``tf32`` matrices round as they load if their type says so. Blocks
-    are as many as ``schedule.grid`` says: where the depth is split, each cluster takes one tile. Where the copy engine
-    cannot store the result, its address stands for its map, and elements from row to row (i32) and from matrix to
-    matrix (i64) follow the batch.
+    ``schedule.boxes`` rows of the matrices and 64 of the result. Maps of ``tf32`` matrices round as they load if their
+    type says so. Blocks are as many as ``schedule.grid`` says: where the depth is split, each cluster takes one tile.
+
+    Where the copy engine cannot store the result, its address stands for its map, and elements from row to row (i32)
+    and from matrix to matrix (i64) follow the batch.
 
     Args:
         epilogue: makes the epilogue from the kernel's ``extra`` arguments.
