@@ -127,6 +127,8 @@ def test_choice() -> None:
     problem = WgmmaProblem(right_transposed=True)
     large = choose(problem, 8192, 8192, 8192)
     assert (large.rows, large.columns, large.split) == (128, 256, 1)
+    promoted = WgmmaProblem("e4m3", right_transposed=True, promote=True)
+    assert choose(promoted, 8192, 8192, 8192).cluster == 1
     few = choose(problem, 256, 256, 16384)
     assert few.split > 1
     skinny = choose(problem, 1, 50264, 4096)

@@ -24,8 +24,8 @@ def choose_mma(
 def choose_simt(
     problem: PointerProblem, rows: int, columns: int, batch: int = 1, multiprocessors: int = 132
 ) -> SimtSchedule:
-    """The schedule; copies of single elements take registers that two blocks have not got."""
-    large = SimtSchedule() if problem.alignment == 16 else SimtSchedule(thread_columns=16, blocks=1)
+    """The schedule; a left matrix that is copied as it lies leaves registers for a deeper tile."""
+    large = SimtSchedule(depth=16 if problem.left_transposed and problem.alignment == 16 else 8)
     if problem.element == "f32" and large.grid(rows, columns, batch) >= multiprocessors:
         return large
-    return SimtSchedule(thread_rows=4, thread_columns=4, depth=16)
+    return SimtSchedule(thread_rows=4, thread_columns=4, across=16, depth=16)

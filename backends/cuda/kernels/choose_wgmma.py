@@ -87,9 +87,9 @@ def estimate(
     stages = -(-depth // (problem.depth * s.split))
     share = s.rows * s.columns / (128 * 256)
     product = chip.product * share * (1 + chip.narrow * 64 / s.columns)
-    read = (min(rows, s.rows) + min(columns, s.columns) / s.cluster) * ROW_BYTES * busy / chip.cache
-    if depth * size % ROW_BYTES:
-        read *= chip.astride
+    left = min(rows, s.rows) * _astride(rows if problem.left_transposed else depth, size, chip)
+    right = min(columns, s.columns) / s.cluster * _astride(depth if problem.right_transposed else columns, size, chip)
+    read = (left + right) * ROW_BYTES * busy / chip.cache
     tiles = waves * (stages * _together(product, read, chip.stage) + chip.wave) + chip.tile * share
     if s.blocks > 1:
         tiles += chip.cluster
@@ -99,11 +99,17 @@ def estimate(
     return chip.launch + _together(tiles, batch * moved / chip.memory + chip.wave)
 
 
+def _astride(length: int, size: int, chip: Chip) -> float:
+    return chip.astride if length * size % ROW_BYTES else 1.0
+
+
 def _together(*times: float) -> float:
     return float(sum(time**4 for time in times) ** 0.25)
 
 
 def _fits(schedule: WgmmaSchedule, problem: WgmmaProblem) -> bool:
+    if problem.promote and schedule.cluster > 1:  # blocks would wait for each other's additions: 5 % slower at 8192
+        return False
     try:
         schedule.check(problem)
     except ValueError:

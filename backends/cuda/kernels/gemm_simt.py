@@ -20,8 +20,8 @@ from stepwell.backends.cuda.kernels.pointer_product import PointerProblem, Point
 from stepwell.backends.cuda.kernels.tile_copy import Matrix, TileCopy
 from stepwell.backends.cuda.kernels.word import Word, word
 
-_ACROSS = 16
-"""Threads of a block in each direction; those of a warp are 4 below and 8 beside each other."""
+_DOWN = 16
+"""Threads of a block below each other; those of a warp are 4 below and 8 beside each other."""
 
 _VECTOR = 16
 """Bytes of an access to shared memory."""
@@ -36,13 +36,15 @@ class SimtSchedule:
 
     Attributes:
         thread_rows, thread_columns: of sums, in a thread.
+        across: threads of a block beside each other, 8 or 16.
         depth: of a tile.
         group: tiles below each other that are worked on before the next column, for the L2 cache.
         blocks: that share a multiprocessor.
     """
 
     thread_rows: int = 8
-    thread_columns: int = 8
+    thread_columns: int = 16
+    across: int = 8
     depth: int = 8
     group: int = 8
     blocks: int = 2
@@ -50,17 +52,17 @@ class SimtSchedule:
     @property
     def rows(self) -> int:
         """Of a tile."""
-        return _ACROSS * self.thread_rows
+        return _DOWN * self.thread_rows
 
     @property
     def columns(self) -> int:
         """Of a tile."""
-        return _ACROSS * self.thread_columns
+        return self.across * self.thread_columns
 
     @property
     def threads(self) -> int:
         """Of a block."""
-        return _ACROSS * _ACROSS
+        return _DOWN * self.across
 
     def shared_bytes(self, problem: PointerProblem) -> int:
         """Dynamic shared memory of a block, with what aligning it may take."""
@@ -72,6 +74,8 @@ class SimtSchedule:
 
     def check(self, problem: PointerProblem) -> None:
         """Raise ValueError where the parts do not fit each other, the problem or the chip."""
+        if self.across not in (8, 16):
+            raise ValueError(f"8 or 16 threads are beside each other, not {self.across}")
         vector = _VECTOR // problem.kind.bytes
         if self.thread_rows % vector or self.thread_columns % vector:
             raise ValueError(f"rows and columns of a thread are multiples of {vector}")
@@ -143,10 +147,10 @@ class _Operand:
             for number, value in enumerate(values):
                 memory.store_shared(first + number * self.pitch, [value])
 
-    def values(self, place: Word, depth: int, count: int, number: Word) -> list[ir.Value]:
-        """Those of thread ``number``: a vector from each of ``count`` values' parts of the tile."""
+    def values(self, place: Word, depth: int, count: int, number: Word, threads: int) -> list[ir.Value]:
+        """``count`` values of thread ``number``: a vector from each part of the tile that all ``threads`` share."""
         vector = _VECTOR // self.size
-        apart = _ACROSS * _VECTOR
+        apart = threads * _VECTOR
         first = place + number * _VECTOR + depth * self.pitch
         found: list[ir.Value] = []
         for part in range(count // vector):
@@ -160,8 +164,8 @@ class _Simt:
     def __init__(self, problem: PointerProblem, schedule: SimtSchedule, product: PointerProduct) -> None:
         self.problem, self.schedule, self.product = problem, schedule, product
         thread = isa.thread()
-        warp, lane = thread // 32, thread % 32
-        self.down, self.across = warp // 2 * 4 + lane // 8, warp % 2 * 8 + lane % 8
+        warp, lane, beside = thread // 32, thread % 32, schedule.across // 8
+        self.down, self.across = warp // beside * 4 + lane // 8, warp % beside * 8 + lane % 8
         self.left = _Operand(problem, schedule, product.left, schedule.rows, not problem.left_transposed, product.row)
         self.right = _Operand(
             problem, schedule, product.right, schedule.columns, problem.right_transposed, product.column
@@ -200,8 +204,8 @@ class _Simt:
         sums = list(sums)
 
         def values(depth: int) -> tuple[list[ir.Value], list[ir.Value]]:
-            rows = self.left.values(left, depth, s.thread_rows, self.down)
-            return rows, self.right.values(right, depth, s.thread_columns, self.across)
+            rows = self.left.values(left, depth, s.thread_rows, self.down, _DOWN)
+            return rows, self.right.values(right, depth, s.thread_columns, self.across, s.across)
 
         following = values(0)
         for depth in range(s.depth):
@@ -218,8 +222,8 @@ class _Simt:
         s, p = self.schedule, self.product
         vector = _VECTOR // self.problem.kind.bytes
         for i in range(s.thread_rows):
-            row = p.row + self.down * vector + (i // vector * _ACROSS * vector + i % vector)
+            row = p.row + self.down * vector + (i // vector * _DOWN * vector + i % vector)
             for j in range(0, s.thread_columns, 2):
-                column = p.column + self.across * vector + (j // vector * _ACROSS * vector + j % vector)
+                column = p.column + self.across * vector + (j // vector * s.across * vector + j % vector)
                 place = i * s.thread_columns + j
                 p.result.store(row, column, sums[place : place + 2])

@@ -40,10 +40,11 @@ def build_gemm(
     """The kernel ``name(left map, right map, result map, M, N, K, batch, ...)`` at the insertion point.
 
     The maps are tensor maps of three dimensions (innermost, outer, batch) in global memory, with boxes of 128 bytes by
-    ``schedule.boxes`` rows of the matrices and 64 of the result. Maps of ``tf32`` matrices round as they load if their type says so. Blocks
-    are as many as ``schedule.grid`` says: where the depth is split, each cluster takes one tile. Where the copy engine
-    cannot store the result, its address stands for its map, and elements from row to row (i32) and from matrix to
-    matrix (i64) follow the batch.
+    ``schedule.boxes`` rows of the matrices and 64 of the result. Maps of ``tf32`` matrices round as they load if their
+    type says so. Blocks are as many as ``schedule.grid`` says: where the depth is split, each cluster takes one tile.
+
+    Where the copy engine cannot store the result, its address stands for its map, and elements from row to row (i32)
+    and from matrix to matrix (i64) follow the batch.
 
     Args:
         epilogue: makes the epilogue from the kernel's ``extra`` arguments.
@@ -114,11 +115,11 @@ class _Gemm:
         s = self.schedule
 
         def set_up() -> None:
+            for tensor_map in (self.left, self.right, *([] if self.problem.direct else [self.result])):
+                isa.prefetch_map(tensor_map)
             for stage in range(s.stages):
                 isa.barrier_init(self._full(word(stage)), 1)
                 isa.barrier_init(self._empty(word(stage)), s.consumers * s.cluster)
-            for tensor_map in (self.left, self.right, *([] if self.problem.direct else [self.result])):
-                isa.prefetch_map(tensor_map)
             isa.fence_barrier_init()
 
         when(self.thread.is_equal(0), set_up)
