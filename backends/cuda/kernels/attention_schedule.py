@@ -1,0 +1,142 @@
+"""What an attention kernel computes, how it is cut, and where its parts lie in shared memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stepwell.backends.cuda.kernels.tensor_cores import DEPTH, ROW_BYTES, ROWS
+
+WARPGROUP = 128
+PART = ROW_BYTES // 2
+"""Of a head, in one box of a tensor map."""
+
+_ALIGNMENT = 1024
+_SHARED_LIMIT = 227 * 1024
+_HEAD_LIMIT = 256
+_REGISTERS = {1: (24, 240), 2: (24, 240), 3: (32, 160)}
+
+
+@dataclass(frozen=True)
+class AttentionProblem:
+    """What is computed.
+
+    Attributes:
+        head: the size of a head.
+        element: of queries, keys, values and results, ``bf16`` or ``f16``.
+        causal: whether query i sees keys up to i plus the kernel's ``diagonal`` only.
+    """
+
+    head: int
+    element: str = "bf16"
+    causal: bool = False
+
+    @property
+    def parts(self) -> int:
+        """Boxes that a head's numbers are copied in; what is beyond the head is zero."""
+        return -(-self.head // PART)
+
+    @property
+    def steps(self) -> int:
+        """Products that a score takes."""
+        return -(-self.head // DEPTH)
+
+    def check(self) -> None:
+        """Raise ValueError where no kernel can be built."""
+        if self.head % 8 or not 8 <= self.head <= _HEAD_LIMIT:
+            raise ValueError(f"a head has a multiple of 8 numbers, up to {_HEAD_LIMIT}, not {self.head}")
+        if self.element not in ("bf16", "f16"):
+            raise ValueError(f"attention is computed in bf16 and f16, not {self.element}")
+
+
+@dataclass(frozen=True)
+class AttentionSchedule:
+    """How attention is cut.
+
+    Attributes:
+        keys: whose scores are computed at a time.
+        consumers: warpgroups that multiply, each with 64 queries.
+        stages: of keys in shared memory, and as many of values.
+        turns: whether the warpgroups take turns on the tensor cores, so that one's softmax meets another's products.
+    """
+
+    keys: int = 128
+    consumers: int = 2
+    stages: int = 2
+    turns: bool = True
+
+    @property
+    def queries(self) -> int:
+        """Of a block at a time."""
+        return ROWS * self.consumers
+
+    @property
+    def threads(self) -> int:
+        """Of a block."""
+        return WARPGROUP * (self.consumers + 1)
+
+    @property
+    def registers(self) -> tuple[int, int]:
+        """Of a thread that loads and of one that multiplies."""
+        return _REGISTERS[self.consumers]
+
+    def check(self, problem: AttentionProblem) -> None:
+        """Raise ValueError where the parts do not fit each other or the chip."""
+        problem.check()
+        if self.keys % DEPTH or not DEPTH <= self.keys <= 256:
+            raise ValueError(f"keys at a time are a multiple of {DEPTH} up to 256, not {self.keys}")
+        if self.consumers not in _REGISTERS:
+            raise ValueError(f"1 to {max(_REGISTERS)} warpgroups multiply, not {self.consumers}")
+        if self.stages < 2:
+            raise ValueError("the next keys are multiplied before the last values: two stages are the least")
+        numbers = self.keys * 3 // 4 + problem.head // 2
+        if numbers + 16 > self.registers[1]:
+            raise ValueError(
+                f"scores, weights and results take {numbers} of a thread's {self.registers[1]} registers: "
+                "take fewer keys at a time or fewer warpgroups"
+            )
+        size = Layout(problem, self).size
+        if size > _SHARED_LIMIT:
+            raise ValueError(f"{size} bytes of shared memory are more than {_SHARED_LIMIT}")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things are in shared memory, in bytes from its start; tiles are parts of 128 bytes a row below each other."""
+
+    problem: AttentionProblem
+    schedule: AttentionSchedule
+
+    @property
+    def query_bytes(self) -> int:
+        """Of the queries of a block, which are first."""
+        return self.problem.parts * self.schedule.queries * ROW_BYTES
+
+    @property
+    def tile_bytes(self) -> int:
+        """Of the keys in a stage, and of the values."""
+        return self.problem.parts * self.schedule.keys * ROW_BYTES
+
+    @property
+    def keys(self) -> int:
+        """The first stage of keys."""
+        return self.query_bytes
+
+    @property
+    def values(self) -> int:
+        """The first stage of values."""
+        return self.keys + self.schedule.stages * self.tile_bytes
+
+    @property
+    def results(self) -> int:
+        """Results on their way out."""
+        return self.values + self.schedule.stages * self.tile_bytes
+
+    @property
+    def barriers(self) -> int:
+        """Where the barriers begin: two of the queries, four a stage."""
+        return self.results + self.query_bytes
+
+    @property
+    def size(self) -> int:
+        """Dynamic shared memory of a block, with what aligning it may take."""
+        return self.barriers + 8 * (2 + 4 * self.schedule.stages) + _ALIGNMENT
