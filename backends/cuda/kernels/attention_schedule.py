@@ -56,12 +56,14 @@ class AttentionSchedule:
         keys: whose scores are computed at a time.
         consumers: warpgroups that multiply, each with 64 queries.
         stages: of keys in shared memory, and as many of values.
+        query_stages: of queries in shared memory; with two the next ones come early.
         turns: whether the warpgroups take turns on the tensor cores, so that one's softmax meets another's products.
     """
 
     keys: int = 128
     consumers: int = 2
     stages: int = 2
+    query_stages: int = 2
     turns: bool = True
 
     @property
@@ -108,7 +110,7 @@ class Layout:
 
     @property
     def query_bytes(self) -> int:
-        """Of the queries of a block, which are first."""
+        """Of the queries of a block in a stage; these are first."""
         return self.problem.parts * self.schedule.queries * ROW_BYTES
 
     @property
@@ -119,7 +121,7 @@ class Layout:
     @property
     def keys(self) -> int:
         """The first stage of keys."""
-        return self.query_bytes
+        return self.schedule.query_stages * self.query_bytes
 
     @property
     def values(self) -> int:
@@ -133,10 +135,10 @@ class Layout:
 
     @property
     def barriers(self) -> int:
-        """Where the barriers begin: two of the queries, four a stage."""
+        """Where the barriers begin: two a stage of queries, four a stage of keys."""
         return self.results + self.query_bytes
 
     @property
     def size(self) -> int:
         """Dynamic shared memory of a block, with what aligning it may take."""
-        return self.barriers + 8 * (2 + 4 * self.schedule.stages) + _ALIGNMENT
+        return self.barriers + 8 * (2 * self.schedule.query_stages + 4 * self.schedule.stages) + _ALIGNMENT

@@ -98,26 +98,32 @@ class _Attention:
 
     # -- shared memory ------------------------------------------------------------------------------------------------
 
-    def _barrier(self, number: int, stage: Word | int = 0) -> Word:
-        return self.base + (self.layout.barriers + number * 8) + word(stage) * 8
+    def _barrier(self, number: int, stage: Word) -> Word:
+        return self.base + (self.layout.barriers + number * 8) + stage * 8
 
-    def _queries_full(self) -> Word:
-        return self._barrier(0)
+    def _queries_full(self, stage: Word) -> Word:
+        return self._barrier(0, stage)
 
-    def _queries_empty(self) -> Word:
-        return self._barrier(1)
+    def _queries_empty(self, stage: Word) -> Word:
+        return self._barrier(self.schedule.query_stages, stage)
 
     def _keys_full(self, stage: Word) -> Word:
-        return self._barrier(2, stage)
+        return self._ring_barrier(0, stage)
 
     def _keys_empty(self, stage: Word) -> Word:
-        return self._barrier(2 + self.schedule.stages, stage)
+        return self._ring_barrier(1, stage)
 
     def _values_full(self, stage: Word) -> Word:
-        return self._barrier(2 + 2 * self.schedule.stages, stage)
+        return self._ring_barrier(2, stage)
 
     def _values_empty(self, stage: Word) -> Word:
-        return self._barrier(2 + 3 * self.schedule.stages, stage)
+        return self._ring_barrier(3, stage)
+
+    def _ring_barrier(self, kind: int, stage: Word) -> Word:
+        return self._barrier(2 * self.schedule.query_stages + kind * self.schedule.stages, stage)
+
+    def _query_tile(self, stage: Word) -> Word:
+        return self.base + stage * self.layout.query_bytes
 
     def _key_tile(self, stage: Word) -> Word:
         return self.base + self.layout.keys + stage * self.layout.tile_bytes
@@ -129,10 +135,12 @@ class _Attention:
         s = self.schedule
 
         def set_up() -> None:
-            isa.barrier_init(self._queries_full(), 1)
-            isa.barrier_init(self._queries_empty(), s.consumers)
-            for stage in map(word, range(s.stages)):
-                for full, empty in ((self._keys_full, self._keys_empty), (self._values_full, self._values_empty)):
+            for stages, full, empty in (
+                (s.query_stages, self._queries_full, self._queries_empty),
+                (s.stages, self._keys_full, self._keys_empty),
+                (s.stages, self._values_full, self._values_empty),
+            ):
+                for stage in map(word, range(stages)):
                     isa.barrier_init(full(stage), 1)
                     isa.barrier_init(empty(stage), s.consumers)
             for tensor_map in (self.query_map, self.key_map, self.value_map, self.result_map):
@@ -144,8 +152,8 @@ class _Attention:
 
     # -- tiles --------------------------------------------------------------------------------------------------------
 
-    def _tiles(self, carried: Values, body: Callable[[_Tile, Word, Values], Values]) -> None:
-        """A loop over the tiles of this block; ``body(tile, parity of its number, carried)``.
+    def _tiles(self, phase: int, body: Callable[[_Tile, _Place, _Place], _Place]) -> None:
+        """A loop over the tiles of this block; ``body`` gets where queries and keys are, and gives where keys go on.
 
         Blocks take them in turn to and fro, since later ones have fewer keys.
         """
@@ -157,10 +165,14 @@ class _Attention:
             return select((turn & 1).is_equal(0), block, blocks - 1 - block)
 
         def turn(number: Word, values: Values) -> Values:
-            return body(self._tile(number * blocks + place(number)), number & 1, values)
+            tile = self._tile(number * blocks + place(number))
+            queries, keys = _place(values[:2]), _place(values[2:])
+            keys = body(tile, queries, keys)
+            return [*self._next(queries, self.schedule.query_stages).values(), *keys.values()]
 
         count = whole + select(place(whole).is_less(rest), 1, 0)
-        loop(0, count, 1, carried, turn)
+        start = [word(0).value, word(phase).value]
+        loop(0, count, 1, start * 2, turn)
 
     def _tiles_of_plane(self) -> Word:
         return (self.queries + (self.schedule.queries - 1)) // self.schedule.queries
@@ -182,12 +194,9 @@ class _Attention:
         blocks = ((seen + (s.keys - 1)) // s.keys).between(1, 1 << 30)
         return _Tile(row, blocks, head, head // self.sharing, plane // self.heads)
 
-    def _first(self, phase: int) -> _Place:
-        return _Place(word(0), word(phase))
-
-    def _next(self, place: _Place) -> _Place:
+    def _next(self, place: _Place, stages: int | None = None) -> _Place:
         following = place.stage + 1
-        wrapped = following.is_equal(self.schedule.stages)
+        wrapped = following.is_equal(stages or self.schedule.stages)
         return _Place(select(wrapped, 0, following), select(wrapped, place.parity ^ 1, place.parity))
 
     # -- the warpgroup that loads -------------------------------------------------------------------------------------
@@ -195,11 +204,8 @@ class _Attention:
     def _produce(self) -> None:
         isa.registers(self.schedule.registers[0], more=False)
 
-        def tile(at: _Tile, parity: Word, values: Values) -> Values:
-            place = _place(values)
-            isa.barrier_wait(self._queries_empty(), parity ^ 1)
-            isa.barrier_expect(self._queries_full(), self.layout.query_bytes)
-            self._load(self.query_map, self.base, self.schedule.queries, at.row, at.head, at.batch, self._queries_full())
+        def tile(at: _Tile, queries: _Place, place: _Place) -> _Place:
+            self._load_queries(at, queries)
             self._load_keys(at, at.blocks - 1, place)
 
             def step(done: Word, values: Values) -> Values:
@@ -211,10 +217,17 @@ class _Attention:
 
             last = _place(loop(1, at.blocks, 1, place.values(), step))
             self._load_values(at, word(0), last)
-            return self._next(last).values()
+            return self._next(last)
 
         one = self.thread.is_equal(self.schedule.consumers * WARPGROUP)
-        when(one, lambda: self._tiles(self._first(1).values(), tile))
+        when(one, lambda: self._tiles(1, tile))
+
+    def _load_queries(self, at: _Tile, place: _Place) -> None:
+        isa.barrier_wait(self._queries_empty(place.stage), place.parity)
+        full = self._queries_full(place.stage)
+        isa.barrier_expect(full, self.layout.query_bytes)
+        target = self._query_tile(place.stage)
+        self._load(self.query_map, target, self.schedule.queries, at.row, at.head, at.batch, full)
 
     def _load_keys(self, at: _Tile, block: Word, place: _Place) -> None:
         isa.barrier_wait(self._keys_empty(place.stage), place.parity)
@@ -241,77 +254,101 @@ class _Attention:
 
     def _consume(self) -> None:
         isa.registers(self.schedule.registers[1], more=True)
-        if self.schedule.turns:
-            last = self.group.is_equal(self.schedule.consumers - 1)
-            when(last, self._end_turn)
+        when(self.group.is_equal(self.schedule.consumers - 1), self._end_turn)
 
-        def tile(at: _Tile, parity: Word, values: Values) -> Values:
+        def tile(at: _Tile, queries: _Place, place: _Place) -> _Place:
             row = at.row + self.group * cores.ROWS
-            isa.barrier_wait(self._queries_full(), parity)
-            results, rows, place = self._attend(at, row, _place(values))
+            seen = self._blocks_seen(at, row)
+            place = self._skip(at.blocks - seen, place)
+            isa.barrier_wait(self._queries_full(queries.stage), queries.parity)
+            results, rows, place = self._attend(row, seen, queries, place)
             self._store(at, row, results, rows)
-            return place.values()
+            return place
 
-        self._tiles(self._first(0).values(), tile)
+        self._tiles(0, tile)
         when(self.lane.is_equal(0), lambda: isa.copies_wait_read(0))
 
-    def _attend(self, at: _Tile, row: Word, place: _Place) -> tuple[Values, Rows, _Place]:
+    def _blocks_seen(self, at: _Tile, row: Word) -> Word:
+        """How many of the tile's blocks of keys this warpgroup multiplies: one where it has no queries."""
+        seen = at.blocks
+        if self.problem.causal:
+            end = (row + self.diagonal + cores.ROWS).between(0, self.keys)
+            seen = ((end + (self.schedule.keys - 1)) // self.schedule.keys).between(1, at.blocks)
+        return select(row.is_less(self.queries), seen, 1)
+
+    def _skip(self, count: Word, place: _Place) -> _Place:
+        """Let the last blocks of the tile pass."""
+
+        def step(_: Word, values: Values) -> Values:
+            place = _place(values)
+            isa.barrier_wait(self._keys_full(place.stage), place.parity)
+            self._release(self._keys_empty(place.stage))
+            self._await_turn()
+            self._end_turn()
+            isa.barrier_wait(self._values_full(place.stage), place.parity)
+            self._release(self._values_empty(place.stage))
+            return self._next(place).values()
+
+        return _place(loop(0, count, 1, place.values(), step))
+
+    def _attend(self, row: Word, seen: Word, queries: _Place, place: _Place) -> tuple[Values, Rows, _Place]:
         """Results of this warpgroup's queries before they are divided by the sums of their weights."""
+        left = cores.matrix(self._query_tile(queries.stage) + self.group * (cores.ROWS * ROW_BYTES))
         isa.barrier_wait(self._keys_full(place.stage), place.parity)
+        self._await_turn()
         cores.fence([])
-        scores = cores.wait(0, self._multiply_keys(place))
+        scores = self._multiply_keys(left, place)
+        self._end_turn()
+        scores = cores.wait(0, scores)
         self._release(self._keys_empty(place.stage))
-        weights, rows = softmax.first_part(reals(self._masked(scores, at.blocks - 1, row)), self.scale)
+        weights, rows = softmax.first_part(reals(self._masked(scores, seen - 1, row)), self.scale)
         words = _flat(softmax.packed(weights, self.element))
 
-        results = self._zeros()
-        state = [*results, *words, *rows.values(), *place.values()]
-        unmasked = at.blocks - 1
+        state = [*self._zeros(), *words, *rows.values(), *place.values()]
+        unmasked = seen - 1
         if self.problem.causal:
-            seen = (row + self.diagonal + 1).between(0, self.keys)
-            unmasked = (seen // self.schedule.keys).minimum(at.blocks - 1)
-            state = loop(1, at.blocks - unmasked, 1, state, lambda done, state: self._step(state, (at, row, done)))
-        *state, stage, parity = loop(0, unmasked, 1, state, lambda done, state: self._step(state, None))
-        place = _Place(Word(stage), Word(parity))
-        results, words, rows = self._split(state)
+            full = (row + self.diagonal + 1).between(0, self.keys) // self.schedule.keys
+            unmasked = full.minimum(unmasked)
 
-        when(self.lane.is_equal(0), lambda: isa.barrier_arrive(self._queries_empty()))
+            def masked(done: Word, state: Values) -> Values:
+                return self._step(state, left, lambda scores: self._masked(scores, seen - 1 - done, row))
+
+            state = loop(1, seen - unmasked, 1, state, masked)
+        state = loop(0, unmasked, 1, state, lambda _, state: self._step(state, left, lambda scores: scores))
+        results, words, rows, place = self._split(state)
+
+        self._release(self._queries_empty(queries.stage))
         isa.barrier_wait(self._values_full(place.stage), place.parity)
         results, words = self._fenced(results, words)
         results = cores.wait(0, self._multiply_values(results, words, place))
         self._release(self._values_empty(place.stage))
         return results, rows, self._next(place)
 
-    def _step(self, state: Values, mask: tuple[_Tile, Word, Word] | None) -> Values:
+    def _step(self, state: Values, left: ir.Value, mask: Callable[[Values], Values]) -> Values:
         """Scores of the next keys, results of the last weights, then weights of the scores."""
-        *held, stage, parity = state
-        last = _Place(Word(stage), Word(parity))
+        results, words, rows, last = self._split(state)
         place = self._next(last)
-        results, words, rows = self._split(held)
         isa.barrier_wait(self._keys_full(place.stage), place.parity)
-        if self.schedule.turns:
-            self._await_turn()
+        self._await_turn()
         results, words = self._fenced(results, words)
-        scores = self._multiply_keys(place)
+        scores = self._multiply_keys(left, place)
         isa.barrier_wait(self._values_full(last.stage), last.parity)
         results = self._multiply_values(results, words, last)
-        if self.schedule.turns:
-            self._end_turn()
+        self._end_turn()
         scores = cores.wait(1, scores)
         self._release(self._keys_empty(place.stage))
-        if mask is not None:
-            at, row, done = mask
-            scores = self._masked(scores, at.blocks - 1 - done, row)
-        step = softmax.next_part(reals(scores), rows, self.scale)
+        step = softmax.next_part(reals(mask(scores)), rows, self.scale)
         results = cores.wait(0, results)
         self._release(self._values_empty(last.stage))
         words = _flat(softmax.packed(step.weights, self.element))
-        results = _rescaled(results, step)
-        return [*results, *words, *step.rows.values(), *place.values()]
+        return [*_rescaled(results, step), *words, *step.rows.values(), *place.values()]
 
-    def _split(self, state: Values) -> tuple[Values, Values, Rows]:
+    def _split(self, state: Values) -> tuple[Values, Values, Rows, _Place]:
+        """Results, weights, rows and place of a loop over keys."""
         count, words = self.problem.head // 2, self.schedule.keys // 4
-        return state[:count], state[count : count + words], Rows.of(state[count + words :])
+        *state, stage, parity = state
+        rows = Rows.of(state[count + words :])
+        return state[:count], state[count : count + words], rows, _Place(Word(stage), Word(parity))
 
     def _fenced(self, results: Values, words: Values) -> tuple[Values, Values]:
         both = cores.fence([*results, *words])
@@ -321,22 +358,24 @@ class _Attention:
         return [real(0.0).value] * (self.problem.head // 2)
 
     def _release(self, barrier: Word) -> None:
-        when(self.lane.is_equal(0), lambda: isa.barrier_arrive(barrier))
+        isa.barrier_arrive_if(self.lane.is_equal(0), barrier)
 
     def _turn(self, group: Word) -> Word:
         return group + (1 + self.schedule.consumers)
 
     def _await_turn(self) -> None:
-        isa.sync_threads(self._turn(self.group), 2 * WARPGROUP)
+        if self.schedule.turns:
+            isa.sync_threads(self._turn(self.group), 2 * WARPGROUP)
 
     def _end_turn(self) -> None:
+        if not self.schedule.turns:
+            return
         following = self.group + 1
         following = select(following.is_equal(self.schedule.consumers), 0, following)
         isa.arrive_threads(self._turn(following), 2 * WARPGROUP)
 
-    def _multiply_keys(self, place: _Place) -> Values:
+    def _multiply_keys(self, left: ir.Value, place: _Place) -> Values:
         s = self.schedule
-        left = cores.matrix(self.base + self.group * (cores.ROWS * ROW_BYTES))
         right = cores.matrix(self._key_tile(place.stage))
         scores = cores.undefined(s.keys // 2)
         for step in range(self.problem.steps):

@@ -98,6 +98,12 @@ def barrier_arrive(barrier: Word) -> None:
     ptx("mbarrier.arrive.shared::cta.b64 _, [$0];", "r,~{memory}", [barrier.value])
 
 
+def barrier_arrive_if(condition: ir.Value, barrier: Word) -> None:
+    """Arrive at a barrier of this block, in threads where ``condition`` holds."""
+    text = "{ .reg .pred mine; setp.ne.b32 mine, $1, 0; @mine mbarrier.arrive.shared::cta.b64 _, [$0]; }"
+    ptx(text, "r,r,~{memory}", [barrier.value, arith.extui(_i32(), condition)])
+
+
 def barrier_arrive_at(barrier: Word, rank: Operand) -> None:
     """Arrive at the barrier at the same place in block ``rank`` of the cluster."""
     ptx(
