@@ -13,6 +13,9 @@ PART = ROW_BYTES // 2
 _ALIGNMENT = 1024
 _SHARED_LIMIT = 227 * 1024
 _HEAD_LIMIT = 256
+_OTHER_REGISTERS = 16
+"""Of a thread that multiplies, beside what it multiplies: the least."""
+
 _REGISTERS = {1: (24, 240), 2: (24, 240), 3: (32, 160)}
 
 
@@ -57,6 +60,7 @@ class AttentionSchedule:
         consumers: warpgroups that multiply, each with 64 queries.
         stages: of keys in shared memory, and as many of values.
         query_stages: of queries in shared memory; with two the next ones come early.
+        staging: whether results have memory of their own on their way out, or go where their queries were.
         turns: whether the warpgroups take turns on the tensor cores, so that one's softmax meets another's products.
     """
 
@@ -64,6 +68,7 @@ class AttentionSchedule:
     consumers: int = 2
     stages: int = 2
     query_stages: int = 2
+    staging: bool = True
     turns: bool = True
 
     @property
@@ -83,7 +88,6 @@ class AttentionSchedule:
 
     def check(self, problem: AttentionProblem) -> None:
         """Raise ValueError where the parts do not fit each other or the chip."""
-        problem.check()
         if self.keys % DEPTH or not DEPTH <= self.keys <= 256:
             raise ValueError(f"keys at a time are a multiple of {DEPTH} up to 256, not {self.keys}")
         if self.consumers not in _REGISTERS:
@@ -91,7 +95,7 @@ class AttentionSchedule:
         if self.stages < 2:
             raise ValueError("the next keys are multiplied before the last values: two stages are the least")
         numbers = self.keys * 3 // 4 + problem.head // 2
-        if numbers + 16 > self.registers[1]:
+        if numbers + _OTHER_REGISTERS > self.registers[1]:
             raise ValueError(
                 f"scores, weights and results take {numbers} of a thread's {self.registers[1]} registers: "
                 "take fewer keys at a time or fewer warpgroups"
@@ -101,9 +105,29 @@ class AttentionSchedule:
             raise ValueError(f"{size} bytes of shared memory are more than {_SHARED_LIMIT}")
 
 
+def choose_schedule(problem: AttentionProblem, *, adjusted: bool = False) -> AttentionSchedule:
+    """The schedule for a problem; measured for heads of 64 and 128.
+
+    Args:
+        adjusted: whether something adjusts the scores, which takes registers.
+    """
+    problem.check()
+    if problem.head <= PART:
+        return AttentionSchedule() if adjusted else AttentionSchedule(consumers=3, stages=3)
+    if problem.head <= 2 * PART:
+        return AttentionSchedule(keys=96) if adjusted else AttentionSchedule()
+    keys, fewer = (112, 64) if problem.head <= 3 * PART else (64, 32)
+    return AttentionSchedule(keys=fewer if adjusted else keys, query_stages=1, staging=False)
+
+
+def planes_together(problem: AttentionProblem, planes: int, multiprocessors: int) -> int:
+    """How many heads of a batch are worked on at a time: few enough for the L2 cache, enough for an even load."""
+    return min(planes, max(1, multiprocessors // 4)) if problem.causal else 1
+
+
 @dataclass(frozen=True)
 class Layout:
-    """Where things are in shared memory, in bytes from its start; tiles are parts of 128 bytes a row below each other."""
+    """Where things are in shared memory, in bytes from its start; a tile is a part of 128 bytes a row below the other."""
 
     problem: AttentionProblem
     schedule: AttentionSchedule
@@ -136,7 +160,7 @@ class Layout:
     @property
     def barriers(self) -> int:
         """Where the barriers begin: two a stage of queries, four a stage of keys."""
-        return self.results + self.query_bytes
+        return self.results + (self.query_bytes if self.schedule.staging else 0)
 
     @property
     def size(self) -> int:

@@ -44,7 +44,10 @@ def any_lane(conditions: Sequence[ir.Value]) -> ir.Value:
     mine = conditions[0]
     for condition in conditions[1:]:
         mine = arith.ori(mine, condition)
-    text = "{ .reg .pred mine, any; setp.ne.b32 mine, $1, 0; vote.sync.any.pred any, mine, 0xffffffff; selp.b32 $0, 1, 0, any; }"
+    text = (
+        "{ .reg .pred mine, any; setp.ne.b32 mine, $1, 0; "
+        "vote.sync.any.pred any, mine, 0xffffffff; selp.b32 $0, 1, 0, any; }"
+    )
     found = ptx(text, "=r,r", [arith.extui(_i32(), mine)], result=_i32(), effects=True)
     return Word(found).is_equal(1)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch_mlir import ir
+from torch_mlir.dialects import scf
 
 from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels.real import Real, choose
@@ -93,12 +94,9 @@ def next_part(scores: Sequence[Real], rows: Rows, scale: Real) -> Step:
     return Step(weights, Rows(tuple(maxima), sums), tuple(factors), isa.any_lane(grown))
 
 
-def packed(weights: Sequence[Real], kind: ir.Type) -> list[list[ir.Value]]:
-    """The weights as left matrices of products 16 deep, four words each."""
-    words = [
-        isa.pack_halves(weights[i].value, weights[i + 1].value, kind) for i in range(0, len(weights), 2)
-    ]
-    return [words[i : i + 4] for i in range(0, len(words), 4)]
+def packed(weights: Sequence[Real], kind: ir.Type) -> list[ir.Value]:
+    """Weights two a word, rounded: every four words are a left matrix of a product 16 deep."""
+    return [isa.pack_halves(weights[i].value, weights[i + 1].value, kind) for i in range(0, len(weights), 2)]
 
 
 def inverse(total: Real) -> Real:
@@ -109,6 +107,16 @@ def inverse(total: Real) -> Real:
 def scaled(results: Sequence[ir.Value], factors: Sequence[Real]) -> list[ir.Value]:
     """Each row of sums times its factor."""
     return [(Real(value) * factors[number % 4 // 2]).value for number, value in enumerate(results)]
+
+
+def rescaled(results: Sequence[ir.Value], step: Step) -> list[ir.Value]:
+    """Earlier results times the factors, where any row of the warp has one."""
+    made = scf.IfOp(step.needed, [value.type for value in results], has_else=True)
+    with ir.InsertionPoint(made.then_block):
+        scf.YieldOp(scaled(results, step.factors))
+    with ir.InsertionPoint(made.else_block):
+        scf.YieldOp(list(results))
+    return list(made.results)
 
 
 def _weights(scores: Sequence[Real], maxima: Sequence[Real], scale: Real) -> list[Real]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torch_mlir import ir
-from torch_mlir.dialects import llvm
+from torch_mlir.dialects import arith, llvm
 
 from stepwell.backends.cuda.kernels.instructions import ptx
 from stepwell.backends.cuda.kernels.word import Word
@@ -33,12 +33,16 @@ def matrix(address: Word, across: int = 0) -> ir.Value:
         across: bytes between parts of 64 along the contiguous dimension, where that is not the depth.
     """
     low = (address & 0x3FFFF) >> 4
-    return llvm.or_(low.wide(), _i64(((across >> 4) << 16) | ((_ATOM >> 4) << 32) | (1 << 62)))
+    return arith.ori(low.wide(), _i64(((across >> 4) << 16) | ((_ATOM >> 4) << 32) | (1 << 62)))
 
 
 def moved(descriptor: ir.Value, distance: int) -> ir.Value:
     """The descriptor of the matrix ``distance`` bytes further on."""
-    return llvm.add(descriptor, _i64(distance >> 4), ir.Attribute.parse("#llvm.overflow<none>")) if distance else descriptor
+    return (
+        llvm.add(descriptor, _i64(distance >> 4), ir.Attribute.parse("#llvm.overflow<none>"))
+        if distance
+        else descriptor
+    )
 
 
 def undefined(count: int) -> list[ir.Value]:
@@ -109,4 +113,5 @@ def _through(
 
 
 def _i64(number: int) -> ir.Value:
-    return llvm.mlir_constant(ir.IntegerAttr.get(ir.IntegerType.get_signless(64), number))
+    kind = ir.IntegerType.get_signless(64)
+    return arith.ConstantOp(kind, ir.IntegerAttr.get(kind, number)).result

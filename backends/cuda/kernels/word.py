@@ -51,6 +51,10 @@ class Word:
         """The smaller of both."""
         return self._apply(arith.minui, other)
 
+    def maximum(self, other: Operand) -> Word:
+        """The larger of both."""
+        return self._apply(arith.maxui, other)
+
     def is_equal(self, other: Operand) -> ir.Value:
         """Whether both are equal, as an ``i1``."""
         return self._compare(arith.CmpIPredicate.eq, other)
