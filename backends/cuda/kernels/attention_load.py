@@ -8,7 +8,7 @@ from torch_mlir import ir
 
 from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels.attention_schedule import PART, AttentionProblem, AttentionSchedule
-from stepwell.backends.cuda.kernels.attention_tiles import Arguments, Place, Ring, Rings, Tile, Tiles, Values
+from stepwell.backends.cuda.kernels.attention_tiles import Maps, Place, Ring, Rings, Tile, Tiles, Values
 from stepwell.backends.cuda.kernels.control import loop, when
 from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES
 from stepwell.backends.cuda.kernels.word import Word, word
@@ -20,7 +20,7 @@ class Loader:
 
     problem: AttentionProblem
     schedule: AttentionSchedule
-    arguments: Arguments
+    maps: Maps
     rings: Rings
     tiles: Tiles
 
@@ -31,8 +31,7 @@ class Loader:
 
     def _tile(self, at: Tile, queries: Place, place: Place) -> Place:
         """In the order in which it is read: keys are one block ahead of values, the last block comes first."""
-        a = self.arguments
-        self._load(self.rings.queries, queries, a.query_map, self.schedule.queries, at.row, at.head, at.batch)
+        self._load(self.rings.queries, queries, self.maps.queries, self.schedule.queries, at.row, at.head, at.batch)
         self._keys(at, at.blocks - 1, place)
 
         def step(done: Word, values: Values) -> Values:
@@ -48,11 +47,11 @@ class Loader:
 
     def _keys(self, at: Tile, block: Word, place: Place) -> None:
         size = self.schedule.keys
-        self._load(self.rings.keys, place, self.arguments.key_map, size, block * size, at.key_head, at.batch)
+        self._load(self.rings.keys, place, self.maps.keys, size, block * size, at.key_head, at.batch)
 
     def _values(self, at: Tile, block: Word, place: Place) -> None:
         size = self.schedule.keys
-        self._load(self.rings.values, place, self.arguments.value_map, size, block * size, at.key_head, at.batch)
+        self._load(self.rings.values, place, self.maps.values, size, block * size, at.key_head, at.batch)
 
     def _load(self, ring: Ring, place: Place, source: ir.Value, rows: int, row: Word, head: Word, batch: Word) -> None:
         ring.wait_empty(place)

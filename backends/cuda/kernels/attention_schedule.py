@@ -127,7 +127,7 @@ def planes_together(problem: AttentionProblem, planes: int, multiprocessors: int
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things are in shared memory, in bytes from its start; a tile is a part of 128 bytes a row below the other."""
+    """Where things are in shared memory, in bytes; a tile is a part of 128 bytes a row below the other."""
 
     problem: AttentionProblem
     schedule: AttentionSchedule

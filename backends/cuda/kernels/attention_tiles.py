@@ -17,13 +17,18 @@ Values = Sequence[ir.Value]
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """Of a kernel, as `build_attention` describes them."""
+class Sizes:
+    """What all attention kernels are told.
 
-    query_map: ir.Value
-    key_map: ir.Value
-    value_map: ir.Value
-    result_map: ir.Value
+    Attributes:
+        queries, keys: of a head.
+        heads: of queries.
+        sharing: how many of them have the same keys.
+        together: planes (heads of a batch) that are worked on at a time.
+        diagonal: query i sees keys up to i + diagonal (signed), if causal.
+        scale: of scores, positive.
+    """
+
     queries: Word
     keys: Word
     heads: Word
@@ -36,12 +41,47 @@ class Arguments:
     @staticmethod
     def types() -> list[ir.Type]:
         """Of the values that `of` takes."""
-        return [ir.Type.parse("!llvm.ptr")] * 4 + [ir.IntegerType.get_signless(32)] * 7 + [ir.F32Type.get()]
+        return [ir.IntegerType.get_signless(32)] * 7 + [ir.F32Type.get()]
 
     @staticmethod
-    def of(values: Values) -> Arguments:
-        """From the arguments of the kernel's function."""
-        return Arguments(*values[:4], *(Word(value) for value in values[4:11]), Real(values[11]))
+    def of(values: Values) -> Sizes:
+        """From arguments of the kernel's function."""
+        return Sizes(*(Word(value) for value in values[:7]), Real(values[7]))
+
+    def tiles_of_plane(self, queries: int) -> Word:
+        """How many tiles of ``queries`` a plane has."""
+        return (self.queries + (queries - 1)) // queries
+
+    def tile(self, number: Word, queries: int, keys: int, *, causal: bool) -> Tile:
+        """A tile of ``queries`` that sees blocks of ``keys``; those with most of them come first."""
+        down = self.tiles_of_plane(queries)
+        band = number // (down * self.together)
+        first = band * self.together
+        size = (self.heads * self.batch - first).minimum(self.together)
+        inner = number - first * down
+        plane = first + inner % size
+        row = (down - 1 - inner // size) * queries
+        seen = self.keys
+        if causal:
+            seen = (row + self.diagonal + queries).between(0, self.keys)
+        # Where no key is seen one block, all masked, makes the results zero.
+        blocks = ((seen + (keys - 1)) // keys).maximum(1)
+        head = plane % self.heads
+        return Tile(row, blocks, head, head // self.sharing, plane // self.heads)
+
+    def limit(self, query: Word, *, causal: bool) -> Word:
+        """How many keys a query sees."""
+        return (query + self.diagonal + 1).between(0, self.keys) if causal else self.keys
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Tensor maps of queries, keys, values and results."""
+
+    queries: ir.Value
+    keys: ir.Value
+    values: ir.Value
+    results: ir.Value
 
 
 @dataclass(frozen=True)
@@ -142,9 +182,8 @@ class Rings:
 class Tiles:
     """The walk of a block over its tiles: blocks take them in turn, to and fro, since later ones have fewer keys."""
 
-    def __init__(self, problem: AttentionProblem, schedule: AttentionSchedule, arguments: Arguments) -> None:
-        self.problem, self.schedule, self.arguments = problem, schedule, arguments
-        self._down = (arguments.queries + (schedule.queries - 1)) // schedule.queries
+    def __init__(self, problem: AttentionProblem, schedule: AttentionSchedule, sizes: Sizes) -> None:
+        self.problem, self.schedule, self.sizes = problem, schedule, sizes
 
     def walk(self, phase: int, body: Callable[[Tile, Place, Place], Place]) -> None:
         """A loop; ``body`` gets where queries and keys are, and gives where keys go on.
@@ -153,44 +192,30 @@ class Tiles:
             phase: the parity of the phase that barriers are in at first, for who waits at them.
         """
         blocks, block = isa.blocks(), isa.block()
-        total = self.arguments.heads * self.arguments.batch * self._down
+        s = self.schedule
+        total = self.sizes.heads * self.sizes.batch * self.sizes.tiles_of_plane(s.queries)
 
         def place(turn: Word) -> Word:
             return select((turn & 1).is_equal(0), block, blocks - 1 - block)
 
         def turn(number: Word, values: Values) -> Values:
             queries, keys = Place.of(values[:2]), Place.of(values[2:])
-            keys = body(self._tile(number * blocks + place(number)), queries, keys)
-            return [*queries.next(self.schedule.query_stages).values(), *keys.values()]
+            tile = number * blocks + place(number)
+            keys = body(self.sizes.tile(tile, s.queries, s.keys, causal=self.problem.causal), queries, keys)
+            return [*queries.next(s.query_stages).values(), *keys.values()]
 
         whole, rest = total // blocks, total % blocks
         count = whole + select(place(whole).is_less(rest), 1, 0)
         start = Place(word(0), word(phase)).values()
         loop(0, count, 1, [*start, *start], turn)
 
-    def _tile(self, number: Word) -> Tile:
-        s, a = self.schedule, self.arguments
-        band = number // (self._down * a.together)
-        first = band * a.together
-        size = (a.heads * a.batch - first).minimum(a.together)
-        inner = number - first * self._down
-        plane = first + inner % size
-        row = (self._down - 1 - inner // size) * s.queries
-        seen = a.keys
-        if self.problem.causal:
-            seen = (row + a.diagonal + s.queries).between(0, a.keys)
-        # Where no key is seen one block, all masked, makes the results zero.
-        blocks = ((seen + (s.keys - 1)) // s.keys).maximum(1)
-        head = plane % a.heads
-        return Tile(row, blocks, head, head // a.sharing, plane // a.heads)
 
-
-def set_up(rings: Rings, readers: int, maps: Values) -> None:
+def set_up(rings: Rings, readers: int, maps: Maps) -> None:
     """What a block does before its warpgroups part."""
 
     def first() -> None:
         rings.set_up(readers)
-        for tensor_map in maps:
+        for tensor_map in (maps.queries, maps.keys, maps.values, maps.results):
             isa.prefetch_map(tensor_map)
 
     when(isa.thread().is_equal(0), first)

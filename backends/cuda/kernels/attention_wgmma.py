@@ -24,7 +24,7 @@ from stepwell.backends.cuda.kernels.attention_schedule import (
     AttentionSchedule,
     Layout,
 )
-from stepwell.backends.cuda.kernels.attention_tiles import Arguments, Place, Ring, Rings, Tile, Tiles, Values, set_up
+from stepwell.backends.cuda.kernels.attention_tiles import Maps, Place, Ring, Rings, Sizes, Tile, Tiles, Values, set_up
 from stepwell.backends.cuda.kernels.control import loop, when
 from stepwell.backends.cuda.kernels.online_softmax import Rows
 from stepwell.backends.cuda.kernels.real import Real, real, reals
@@ -50,39 +50,38 @@ def build_attention(
     diagonal, scale, ...)`` at the insertion point, in a ``gpu.module``.
 
     The maps are tensor maps of four dimensions (head size, sequence, head, batch) in global memory, with boxes of 64
-    numbers by: the schedule's queries, its keys, its keys, 64 results. ``sharing`` heads of queries have the same keys;
-    ``together`` planes (heads of a batch) are worked on at a time (see `planes_together`); query i sees keys up to
-    i + ``diagonal`` (signed) if causal; scores count times ``scale`` (positive), an f32. Where no key counts, the
-    result is zero.
+    numbers by: the schedule's queries, its keys, its keys, 64 results; `Sizes` tells the rest, `planes_together` what
+    is good for ``together``. Where no key counts, the result is zero.
 
     Args:
         adjust: makes what adjusts the scores (a mask, a bias) from the kernel's ``extra`` arguments.
     """
     problem.check()
     schedule.check(problem)
-    kind = ir.FunctionType.get([*Arguments.types(), *extra], [])
+    fixed = [*[ir.Type.parse("!llvm.ptr")] * 4, *Sizes.types()]
+    kind = ir.FunctionType.get([*fixed, *extra], [])
     function = gpu.GPUFuncOp(kind, name, kernel=True, known_block_size=[schedule.threads, 1, 1])
     one = ir.IntegerAttr.get(ir.IntegerType.get_signless(32), 1)
     function.operation.attributes["nvvm.minctasm"] = one
     entry = function.add_entry_block()
     with ir.InsertionPoint(entry):
         values = list(entry.arguments)
-        arguments = Arguments.of(values)
-        made = None if adjust is None else adjust(values[len(Arguments.types()) :])
-        _build(problem, schedule, arguments, made)
+        made = None if adjust is None else adjust(values[len(fixed) :])
+        _build(problem, schedule, Maps(*values[:4]), Sizes.of(values[4 : len(fixed)]), made)
         gpu.return_([])
 
 
-def _build(problem: AttentionProblem, schedule: AttentionSchedule, arguments: Arguments, adjust: Adjust | None) -> None:
-    a = arguments
+def _build(
+    problem: AttentionProblem, schedule: AttentionSchedule, maps: Maps, sizes: Sizes, adjust: Adjust | None
+) -> None:
     base = isa.shared_memory()
     rings = Rings(base, Layout(problem, schedule))
-    tiles = Tiles(problem, schedule, arguments)
-    set_up(rings, schedule.consumers, (a.query_map, a.key_map, a.value_map, a.result_map))
+    tiles = Tiles(problem, schedule, sizes)
+    set_up(rings, schedule.consumers, maps)
     thread = isa.thread()
     group = isa.uniform(thread // WARPGROUP)
-    loader = Loader(problem, schedule, arguments, rings, tiles)
-    multiplier = _Multiplier(problem, schedule, arguments, rings, tiles, base, group, adjust)
+    loader = Loader(problem, schedule, maps, rings, tiles)
+    multiplier = _Multiplier(problem, schedule, maps, sizes, rings, tiles, base, group, adjust)
     first = schedule.consumers * WARPGROUP
     when(group.is_equal(schedule.consumers), lambda: loader.build(thread.is_equal(first)), multiplier.build)
 
@@ -117,20 +116,21 @@ class _Multiplier:
         self,
         problem: AttentionProblem,
         schedule: AttentionSchedule,
-        arguments: Arguments,
+        maps: Maps,
+        sizes: Sizes,
         rings: Rings,
         tiles: Tiles,
         base: Word,
         group: Word,
         adjust: Adjust | None,
     ) -> None:
-        self.problem, self.schedule, self.arguments = problem, schedule, arguments
+        self.problem, self.schedule, self.maps, self.sizes = problem, schedule, maps, sizes
         self.rings, self.tiles, self.base, self.group, self.adjust = rings, tiles, base, group, adjust
         self.layout = Layout(problem, schedule)
         self.lane = isa.thread() % WARPGROUP
         self.leads = self.lane.is_equal(0)
         self.element = {"bf16": ir.BF16Type, "f16": ir.F16Type}[problem.element].get()
-        self.power = real(_LOG2_E) if adjust is not None else arguments.scale * _LOG2_E
+        self.power = real(_LOG2_E) if adjust is not None else sizes.scale * _LOG2_E
 
     def build(self) -> None:
         """All of it."""
@@ -162,9 +162,9 @@ class _Multiplier:
         """How many of the tile's blocks of keys this warpgroup multiplies: one where it has no queries."""
         seen = at.blocks
         if self.problem.causal:
-            end = (row + self.arguments.diagonal + cores.ROWS).between(0, self.arguments.keys)
+            end = self.sizes.limit(row + (cores.ROWS - 1), causal=True)
             seen = ((end + (self.schedule.keys - 1)) // self.schedule.keys).between(1, at.blocks)
-        return select(row.is_less(self.arguments.queries), seen, 1)
+        return select(row.is_less(self.sizes.queries), seen, 1)
 
     def _skip(self, count: Word, place: Place) -> Place:
         """Let blocks pass that none of the queries sees."""
@@ -187,7 +187,7 @@ class _Multiplier:
         unmasked = work.blocks - 1
         state = first.values()
         if self.problem.causal:
-            full = (work.row + self.arguments.diagonal + 1).between(0, self.arguments.keys) // self.schedule.keys
+            full = self.sizes.limit(work.row, causal=True) // self.schedule.keys
             unmasked = full.minimum(unmasked)
 
             def at_edge(done: Word, values: Values) -> Values:
@@ -255,12 +255,7 @@ class _Multiplier:
             numbers = self._adjusted(self.adjust, work.tile, numbers, queries, key)
         if not edge:
             return numbers
-        limits = []
-        for query in queries:
-            limit = self.arguments.keys
-            if self.problem.causal:
-                limit = (query + self.arguments.diagonal + 1).between(0, self.arguments.keys)
-            limits.append(limit - key)
+        limits = [self.sizes.limit(query, causal=self.problem.causal) - key for query in queries]
         return softmax.masked(numbers, limits)
 
     def _adjusted(
@@ -268,7 +263,7 @@ class _Multiplier:
     ) -> list[Real]:
         adjusted: list[Real] = []
         for number in range(0, len(scores), 2):
-            pair = [score * self.arguments.scale for score in scores[number : number + 2]]
+            pair = [score * self.sizes.scale for score in scores[number : number + 2]]
             adjusted += adjust(pair, at.batch, at.head, queries[number % 4 // 2], key + number // 4 * 8)
         return adjusted
 
@@ -341,7 +336,7 @@ class _Multiplier:
         def send() -> None:
             for part in range(self.problem.parts):
                 place = [word(part * PART), work.row, work.tile.head, work.tile.batch]
-                isa.copy_out(self.arguments.result_map, place, mine + part * part_bytes)
+                isa.copy_out(self.maps.results, place, mine + part * part_bytes)
             isa.copies_commit()
 
         when(self.leads, send)
