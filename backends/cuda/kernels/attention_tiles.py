@@ -46,7 +46,9 @@ class Sizes:
     @staticmethod
     def of(values: Values) -> Sizes:
         """From arguments of the kernel's function."""
-        return Sizes(*(Word(value) for value in values[:7]), Real(values[7]))
+        *numbers, scale = values
+        queries, keys, heads, batch, sharing, together, diagonal = map(Word, numbers)
+        return Sizes(queries, keys, heads, batch, sharing, together, diagonal, Real(scale))
 
     def tiles_of_plane(self, queries: int) -> Word:
         """How many tiles of ``queries`` a plane has."""
