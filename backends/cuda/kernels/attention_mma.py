@@ -92,6 +92,10 @@ def choose_mma_schedule(problem: AttentionProblem) -> MmaSchedule:
     return MmaSchedule(strips=1, keys=32)
 
 
+_Matrices = Callable[[int, int, int], tuple[Word, int]]
+"""From a step of 16 columns, the tile's rows, and a row, to an address and what to add to it."""
+
+
 def build_mma_attention(name: str, problem: AttentionProblem, schedule: MmaSchedule, shared_limit: int) -> None:
     """The kernel ``name(queries, keys, values, results, strides, sizes)`` at the insertion point, in a ``gpu.module``.
 
@@ -103,6 +107,7 @@ def build_mma_attention(name: str, problem: AttentionProblem, schedule: MmaSched
     pointer, i32 = ir.Type.parse("!llvm.ptr"), ir.IntegerType.get_signless(32)
     kind = ir.FunctionType.get([*[pointer] * _STRIDED, *[i32] * (3 * _STRIDED), *Sizes.types()], [])
     function = gpu.GPUFuncOp(kind, name, kernel=True, known_block_size=[schedule.threads, 1, 1])
+    function.operation.attributes["nvvm.minctasm"] = ir.IntegerAttr.get(i32, 1)
     entry = function.add_entry_block()
     with ir.InsertionPoint(entry):
         values = list(entry.arguments)
@@ -144,7 +149,7 @@ class _Attention:
         self.base = isa.shared_memory()
         self.thread = isa.thread()
         self.lane = self.thread % WARP
-        self.strip = isa.uniform(self.thread // WARP) * (schedule.strips * _ROWS)
+        self.strip = (self.thread // WARP) * (schedule.strips * _ROWS)
 
     def build(self) -> None:
         """All of it."""
@@ -198,7 +203,6 @@ class _Attention:
         if self.problem.causal:
             first = self.sizes.limit(at.row + self.strip, causal=True)
             unmasked = (first // self.schedule.keys).minimum(unmasked)
-        unmasked = isa.uniform(unmasked)
 
         def at_edge(done: Word, values: Values) -> Values:
             return self._step(at, values, at.blocks - 1 - done, edge=True)
@@ -250,14 +254,14 @@ class _Attention:
     def _multiply_keys(self, stage: Word) -> list[list[ir.Value]]:
         """For each strip the scores of all keys."""
         s = self.schedule
-        left = [self._rows_first(self.base + (self.strip + strip * _ROWS) * ROW_BYTES) for strip in range(s.strips)]
+        left = self._rows_first(self.base + self.strip * ROW_BYTES)
         right = self._columns_first(self._key_tile(stage))
         zero = real(0.0).value
         scores = [[zero] * (s.keys // 2) for _ in range(s.strips)]
         for step in range(self.problem.steps):
-            lefts = [warps.load_matrices(place(step, s.queries, 0)) for place in left]
+            lefts = [warps.load_matrices(*left(step, s.queries, strip * _ROWS)) for strip in range(s.strips)]
             for sixteen in range(s.keys // DEPTH):
-                words = warps.load_matrices(right(step, s.keys, sixteen * DEPTH))
+                words = warps.load_matrices(*right(step, s.keys, sixteen * DEPTH))
                 self._add(scores, lefts, words, sixteen * 8)
         return scores
 
@@ -270,7 +274,7 @@ class _Attention:
         for sixteen in range(s.keys // DEPTH):
             lefts = [strip[4 * sixteen : 4 * sixteen + 4] for strip in weights]
             for step in range(self.problem.steps):
-                words = warps.load_matrices(right(step, s.keys, sixteen * DEPTH), transposed=True)
+                words = warps.load_matrices(*right(step, s.keys, sixteen * DEPTH), transposed=True)
                 self._add(sums, lefts, words, step * 8)
         return sums
 
@@ -283,21 +287,21 @@ class _Attention:
                 at = slice(place + half * 4, place + half * 4 + 4)
                 strip[at] = warps.multiply(strip[at], left, words[2 * half : 2 * half + 2], self.problem.element)
 
-    def _rows_first(self, tile: Word) -> Callable[[int, int, int], Word]:
-        """Addresses for matrices of 8 by 8, the second one 8 rows below the first: (step of 16, rows of tile, row)."""
+    def _rows_first(self, tile: Word) -> _Matrices:
+        """Addresses for matrices of 8 by 8, the second one 8 rows below the first."""
         return self._matrices(tile, (self.lane & 8) + (self.lane & 7), self.lane >> 4)
 
-    def _columns_first(self, tile: Word) -> Callable[[int, int, int], Word]:
+    def _columns_first(self, tile: Word) -> _Matrices:
         """The same, the second one 8 columns beside the first."""
         return self._matrices(tile, ((self.lane >> 4) << 3) + (self.lane & 7), (self.lane >> 3) & 1)
 
-    def _matrices(self, tile: Word, line: Word, chunk: Word) -> Callable[[int, int, int], Word]:
+    def _matrices(self, tile: Word, line: Word, chunk: Word) -> _Matrices:
         mine = tile + line * ROW_BYTES
         turned = [mine + (((chunk + 2 * step) ^ (line & 7)) << 4) for step in range(PART // DEPTH)]
 
-        def place(step: int, rows: int, row: int) -> Word:
+        def place(step: int, rows: int, row: int) -> tuple[Word, int]:
             part, inside = divmod(step, PART // DEPTH)
-            return turned[inside] + ((part * rows + row) * ROW_BYTES)
+            return turned[inside], (part * rows + row) * ROW_BYTES
 
         return place
 

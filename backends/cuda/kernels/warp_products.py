@@ -14,10 +14,14 @@ CHUNK = 16
 """Bytes of an access."""
 
 
-def load_matrices(address: Word, *, transposed: bool = False) -> list[ir.Value]:
-    """Four 8x8 matrices of 16 bits; the lanes of matrix i (8 i to 8 i + 7) give the addresses of its rows."""
+def load_matrices(address: Word, further: int, *, transposed: bool = False) -> list[ir.Value]:
+    """Four 8x8 matrices of 16 bits; the lanes of matrix i (8 i to 8 i + 7) give the addresses of its rows.
+
+    Args:
+        further: bytes to add to the address, by the instruction itself.
+    """
     turn = ".trans" if transposed else ""
-    text = f"ldmatrix.sync.aligned.m8n8.x4{turn}.shared.b16 {{$0, $1, $2, $3}}, [$4];"
+    text = f"ldmatrix.sync.aligned.m8n8.x4{turn}.shared.b16 {{$0, $1, $2, $3}}, [$4+{further}];"
     return _several(text, "=r,=r,=r,=r,r,~{memory}", [address.value], _i32(), effects=True)
 
 
