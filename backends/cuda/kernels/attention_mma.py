@@ -15,6 +15,7 @@ from torch_mlir.dialects import arith, gpu, llvm
 from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels import online_softmax as softmax
 from stepwell.backends.cuda.kernels import warp_products as warps
+from stepwell.backends.cuda.kernels.attention_mma_schedule import STRIP, WARP, MmaSchedule
 from stepwell.backends.cuda.kernels.attention_schedule import PART, AttentionProblem
 from stepwell.backends.cuda.kernels.attention_tiles import Sizes, Tile, Values
 from stepwell.backends.cuda.kernels.control import loop, when
@@ -23,73 +24,8 @@ from stepwell.backends.cuda.kernels.real import Real, real, reals
 from stepwell.backends.cuda.kernels.tensor_cores import DEPTH, ROW_BYTES
 from stepwell.backends.cuda.kernels.word import Word, word
 
-WARP = 32
-_ROWS = 16
-"""Of a product."""
-
-_LOG2_E = 1.4426950408889634
-_ALIGNMENT = 1024
-_STAGES = 2
 _STRIDED = 4
 """Tensors that come with strides: queries, keys, values, results."""
-
-
-@dataclass(frozen=True)
-class MmaSchedule:
-    """How attention is cut.
-
-    Attributes:
-        warps: of a block.
-        strips: of 16 queries, of a warp: values in shared memory are read once for all of them.
-        keys: whose scores are computed at a time.
-    """
-
-    warps: int = 4
-    strips: int = 2
-    keys: int = 64
-
-    @property
-    def queries(self) -> int:
-        """Of a block."""
-        return self.warps * self.strips * _ROWS
-
-    @property
-    def threads(self) -> int:
-        """Of a block."""
-        return self.warps * WARP
-
-    def query_bytes(self, problem: AttentionProblem) -> int:
-        """Of the queries in shared memory."""
-        return problem.parts * self.queries * ROW_BYTES
-
-    def tile_bytes(self, problem: AttentionProblem) -> int:
-        """Of a block of keys, and of its values."""
-        return problem.parts * self.keys * ROW_BYTES
-
-    def shared_bytes(self, problem: AttentionProblem) -> int:
-        """Dynamic shared memory of a block, with what aligning it may take."""
-        return self.query_bytes(problem) + 2 * _STAGES * self.tile_bytes(problem) + _ALIGNMENT
-
-    def check(self, problem: AttentionProblem, shared_limit: int) -> None:
-        """Raise ValueError where the parts do not fit each other or the chip."""
-        if self.warps not in (1, 2, 4, 8) or self.strips not in (1, 2):
-            raise ValueError(f"1, 2, 4 or 8 warps have 1 or 2 strips each, not {self.warps} and {self.strips}")
-        lines = self.threads // (ROW_BYTES // warps.CHUNK)
-        if self.keys % max(DEPTH, lines) or not 0 < self.keys <= 128:
-            raise ValueError(f"keys at a time are a multiple of {max(DEPTH, lines)} up to 128, not {self.keys}")
-        size = self.shared_bytes(problem)
-        if size > shared_limit:
-            raise ValueError(f"{size} bytes of shared memory are more than {shared_limit}")
-
-
-def choose_mma_schedule(problem: AttentionProblem) -> MmaSchedule:
-    """The schedule for a problem: what needs no more registers and shared memory than all of these chips have."""
-    problem.check()
-    if problem.head <= PART:
-        return MmaSchedule()
-    if problem.head <= 2 * PART:
-        return MmaSchedule(keys=32)
-    return MmaSchedule(strips=1, keys=32)
 
 
 _Matrices = Callable[[int, int, int], tuple[Word, int]]
@@ -144,12 +80,12 @@ class _Attention:
     ) -> None:
         self.problem, self.schedule, self.sizes = problem, schedule, sizes
         self.queries, self.keys, self.values, self.results = tensors
-        self.element = {"bf16": ir.BF16Type, "f16": ir.F16Type}[problem.element].get()
-        self.power = sizes.scale * _LOG2_E
+        self.element = problem.element_type()
+        self.power = sizes.scale * softmax.LOG2_E
         self.base = isa.shared_memory()
         self.thread = isa.thread()
         self.lane = self.thread % WARP
-        self.strip = (self.thread // WARP) * (schedule.strips * _ROWS)
+        self.strip = (self.thread // WARP) * (schedule.strips * STRIP)
 
     def build(self) -> None:
         """All of it."""
@@ -245,7 +181,7 @@ class _Attention:
     def _counting(self, at: Tile, strip: int, scores: Sequence[Real], block: Word) -> list[Real]:
         """The scores of keys that there are, and that are seen; no others count."""
         key = block * self.schedule.keys + (self.lane & 3) * 2
-        first = at.row + self.strip + (strip * _ROWS) + self.lane // 4
+        first = at.row + self.strip + (strip * STRIP) + self.lane // 4
         limits = [self.sizes.limit(first + half * 8, causal=self.problem.causal) - key for half in range(softmax.ROWS)]
         return softmax.masked(scores, limits)
 
@@ -259,7 +195,7 @@ class _Attention:
         zero = real(0.0).value
         scores = [[zero] * (s.keys // 2) for _ in range(s.strips)]
         for step in range(self.problem.steps):
-            lefts = [warps.load_matrices(*left(step, s.queries, strip * _ROWS)) for strip in range(s.strips)]
+            lefts = [warps.load_matrices(*left(step, s.queries, strip * STRIP)) for strip in range(s.strips)]
             for sixteen in range(s.keys // DEPTH):
                 words = warps.load_matrices(*right(step, s.keys, sixteen * DEPTH))
                 self._add(scores, lefts, words, sixteen * 8)
@@ -311,7 +247,7 @@ class _Attention:
         """Results by their sums of weights through the place of their queries to memory, 16 bytes a lane."""
         s, p = self.schedule, self.problem
         results = softmax.scaled(results, [softmax.inverse(total) for total in rows.totals()])
-        first = self.strip + strip * _ROWS
+        first = self.strip + strip * STRIP
         for number, value in enumerate(softmax.packed(reals(results), self.element)):
             part, eight = divmod(number // 2, ROW_BYTES // warps.CHUNK)
             line = self.lane // 4 + (number % 2) * 8
@@ -321,7 +257,7 @@ class _Attention:
         chunk = self.lane % 8
         for part in range(p.parts):
             column = chunk * 8 + part * PART
-            for four in range(0, _ROWS, WARP // 8):
+            for four in range(0, STRIP, WARP // 8):
                 line = self.lane // 8 + four
                 row = at.row + first + line
                 wanted = arith.andi(column.is_less(p.head), row.is_less(self.sizes.queries))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from torch_mlir import ir
+
 from stepwell.backends.cuda.kernels.tensor_cores import DEPTH, ROW_BYTES, ROWS
 
 WARPGROUP = 128
@@ -42,6 +44,10 @@ class AttentionProblem:
     def steps(self) -> int:
         """Products that a score takes."""
         return -(-self.head // DEPTH)
+
+    def element_type(self) -> ir.Type:
+        """The type of the elements."""
+        return {"bf16": ir.BF16Type, "f16": ir.F16Type}[self.element].get()
 
     def check(self) -> None:
         """Raise ValueError where no kernel can be built."""

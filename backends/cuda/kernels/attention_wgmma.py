@@ -24,14 +24,13 @@ from stepwell.backends.cuda.kernels.attention_schedule import (
     AttentionSchedule,
     Layout,
 )
+from stepwell.backends.cuda.kernels.attention_store import Store
 from stepwell.backends.cuda.kernels.attention_tiles import Maps, Place, Ring, Rings, Sizes, Tile, Tiles, Values, set_up
 from stepwell.backends.cuda.kernels.control import loop, when
 from stepwell.backends.cuda.kernels.online_softmax import Rows
 from stepwell.backends.cuda.kernels.real import Real, real, reals
 from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES
-from stepwell.backends.cuda.kernels.word import Word, select, word
-
-_LOG2_E = 1.4426950408889634
+from stepwell.backends.cuda.kernels.word import Word, select
 
 Adjust = Callable[[Sequence[Real], Word, Word, Word, Word], Sequence[Real]]
 """From scores of (batch, head, query, key) and (batch, head, query, key + 1), times the scale, to those that count.
@@ -74,14 +73,15 @@ def build_attention(
 def _build(
     problem: AttentionProblem, schedule: AttentionSchedule, maps: Maps, sizes: Sizes, adjust: Adjust | None
 ) -> None:
-    base = isa.shared_memory()
-    rings = Rings(base, Layout(problem, schedule))
+    base, layout = isa.shared_memory(), Layout(problem, schedule)
+    rings = Rings(base, layout)
     tiles = Tiles(problem, schedule, sizes)
     set_up(rings, schedule.consumers, maps)
     thread = isa.thread()
     group = isa.uniform(thread // WARPGROUP)
     loader = Loader(problem, schedule, maps, rings, tiles)
-    multiplier = _Multiplier(problem, schedule, maps, sizes, rings, tiles, base, group, adjust)
+    store = Store(layout, maps.results, rings, base, group, thread % WARPGROUP)
+    multiplier = _Multiplier(problem, schedule, sizes, rings, tiles, store, group, adjust)
     first = schedule.consumers * WARPGROUP
     when(group.is_equal(schedule.consumers), lambda: loader.build(thread.is_equal(first)), multiplier.build)
 
@@ -116,21 +116,19 @@ class _Multiplier:
         self,
         problem: AttentionProblem,
         schedule: AttentionSchedule,
-        maps: Maps,
         sizes: Sizes,
         rings: Rings,
         tiles: Tiles,
-        base: Word,
+        store: Store,
         group: Word,
         adjust: Adjust | None,
     ) -> None:
-        self.problem, self.schedule, self.maps, self.sizes = problem, schedule, maps, sizes
-        self.rings, self.tiles, self.base, self.group, self.adjust = rings, tiles, base, group, adjust
-        self.layout = Layout(problem, schedule)
+        self.problem, self.schedule, self.sizes = problem, schedule, sizes
+        self.rings, self.tiles, self.store, self.group, self.adjust = rings, tiles, store, group, adjust
         self.lane = isa.thread() % WARPGROUP
         self.leads = self.lane.is_equal(0)
-        self.element = {"bf16": ir.BF16Type, "f16": ir.F16Type}[problem.element].get()
-        self.power = real(_LOG2_E) if adjust is not None else sizes.scale * _LOG2_E
+        self.element = problem.element_type()
+        self.power = real(softmax.LOG2_E) if adjust is not None else sizes.scale * softmax.LOG2_E
 
     def build(self) -> None:
         """All of it."""
@@ -138,7 +136,7 @@ class _Multiplier:
         if self.schedule.turns:
             when(self.group.is_equal(self.schedule.consumers - 1), self._end_turn)
         self.tiles.walk(0, self._tile)
-        when(self.leads, lambda: isa.copies_wait_read(0))
+        self.store.wait()
 
     def _tile(self, at: Tile, queries: Place, place: Place) -> Place:
         row = at.row + self.group * cores.ROWS
@@ -150,9 +148,9 @@ class _Multiplier:
         if self.schedule.staging:
             self._release(self.rings.queries, queries)
         results = self._last_values(state)
-        self._store(work, queries, results, state.rows)
+        self.store.build(at, row, queries, results, state.rows)
         if not self.schedule.staging:
-            when(self.leads, lambda: isa.copies_wait_read(0))
+            self.store.wait()
             self._release(self.rings.queries, queries)
         return state.place.next(self.schedule.stages)
 
@@ -312,38 +310,3 @@ class _Multiplier:
             following = self.group + 1
             following = select(following.is_equal(self.schedule.consumers), 0, following)
             isa.arrive_threads(self._turn(following), 2 * WARPGROUP)
-
-    # -- results ------------------------------------------------------------------------------------------------------
-
-    def _store(self, work: _Work, queries: Place, results: Values, rows: Rows) -> None:
-        """Results by their sums of weights to shared memory, and from there by the copy engine."""
-        results = softmax.scaled(results, [softmax.inverse(total) for total in rows.totals()])
-        mine, part_bytes = self._staging(queries)
-        inner = self.lane % 32
-        line = (self.lane // 32) * 16 + (inner & 15)
-        address, chunk, turned = mine + line * ROW_BYTES, inner >> 4, line & 7
-        when(self.leads, lambda: isa.copies_wait_read(0))
-        isa.sync_threads(self.group + 1, WARPGROUP)
-        for step in range(self.problem.steps):
-            part, inside = divmod(step * cores.DEPTH, PART)
-            words = softmax.packed(reals(results[8 * step : 8 * step + 8]), self.element)
-            words += [word(0).value] * (4 - len(words))
-            place = address + part * part_bytes
-            isa.store_matrices(place + (((chunk + inside // 8) ^ turned) << 4), words)
-        isa.fence_async()
-        isa.sync_threads(self.group + 1, WARPGROUP)
-
-        def send() -> None:
-            for part in range(self.problem.parts):
-                place = [word(part * PART), work.row, work.tile.head, work.tile.batch]
-                isa.copy_out(self.maps.results, place, mine + part * part_bytes)
-            isa.copies_commit()
-
-        when(self.leads, send)
-
-    def _staging(self, queries: Place) -> tuple[Word, int]:
-        """Where this warpgroup's results go on their way out, and how far its parts of 64 numbers lie apart."""
-        size = cores.ROWS * ROW_BYTES
-        if self.schedule.staging:
-            return self.base + self.layout.results + self.group * (self.problem.parts * size), size
-        return self.rings.queries.tile(queries) + self.group * size, self.schedule.queries * ROW_BYTES

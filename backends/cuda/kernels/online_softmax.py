@@ -18,6 +18,9 @@ from stepwell.backends.cuda.kernels.word import Word
 ROWS = 2
 """Of a thread."""
 
+LOG2_E = 1.4426950408889634
+"""What scores are multiplied with, since weights are powers of two."""
+
 _CHAINS = 2
 """Independent chains of a reduction, which hide the latency of its instructions."""
 
