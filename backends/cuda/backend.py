@@ -33,6 +33,7 @@ class CudaBackend(Backend):
     options: ClassVar[Mapping[str, str]] = {
         "arch": f"the architecture: {', '.join(PTX_VERSIONS)} (default sm_90a)",
         "threads": "threads of a block, a multiple of 32 (default 256)",
+        "plain": "true for kernels of one thread an element, which verify can run without a GPU (default false)",
         "fp": "strict, contract (default: fused multiply-add) or fast",
     }
     code_forms: ClassVar[tuple[str, ...]] = ("ptx", "cubin")
@@ -44,13 +45,19 @@ class CudaBackend(Backend):
         threads = target.integer("threads", 256)
         if threads % 32 or not 32 <= threads <= _MOST_THREADS:
             raise UsageError(f"a block of {threads} threads is not possible", hint="take a multiple of 32 up to 1024")
-        return Target(self.name, arch=arch, fp=fp, threads=threads)
+        plain = target.choice("plain", ("false", "true"), "false")
+        return Target(self.name, arch=arch, fp=fp, threads=threads, plain=plain)
 
     def capabilities(self, target: Target) -> Capabilities:
-        return Capabilities(_DTYPES, states=False)
+        return Capabilities(_DTYPES)
 
     def pipeline(self, target: Target) -> Pipeline:
-        return cuda_pipeline(target.get("fp", "contract"), target.get("arch", "sm_90a"), target.integer("threads", 256))
+        return cuda_pipeline(
+            target.get("fp", "contract"),
+            target.get("arch", "sm_90a"),
+            target.integer("threads", 256),
+            plain=target.get("plain", "false") == "true",
+        )
 
     def emit(self, lowered: Lowered) -> Code:
         attributes = lowered.module.operation.attributes
@@ -69,6 +76,8 @@ class CudaBackend(Backend):
             for buffer in plan["buffers"]
             if buffer["kind"] == "parameter"
         }
+        states = [state.name for signature in lowered.signatures.values() for state in signature.states]
+        names |= {f"state:{name}": None for name in states}
         return Code(files, {"arch": arch, "launches": plans}, aligned_layout(lowered.parameters, names))
 
     def code_form(self, code: Code, form: str) -> bytes:

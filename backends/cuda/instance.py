@@ -10,14 +10,13 @@ from stepwell.backends.cuda.driver import Driver, Module
 from stepwell.backends.cuda.graph import Graph, Kernel
 from stepwell.backends.cuda.memory import place_temporaries
 from stepwell.backends.cuda.plan import Plan, Shape, TensorMap, descriptor_words, evaluate
-from stepwell.support.dtypes import byte_size
 
 
 class Instance:
     """Ready to run; inputs and results may lie elsewhere at every run.
 
     Args:
-        parameters: the device addresses of the weights by name.
+        parameters: the device addresses of weights and states by name.
         shapes: of all buffers of the plan.
     """
 
@@ -28,7 +27,7 @@ class Instance:
         self._module = module
         self._addresses: dict[int, int] = {}
         for number, buffer in enumerate(plan.buffers):
-            if buffer.kind == "parameter":
+            if buffer.kind in ("parameter", "state"):
                 self._addresses[number] = parameters[buffer.name]
         offsets, used = place_temporaries(plan, shapes)
         launches = [(launch, [evaluate(size, shapes) for size in launch.grid]) for launch in plan.launches]
@@ -42,7 +41,7 @@ class Instance:
         self._moving: dict[int, list[_Reference]] = {}
 
     def run(self, stream: int, external: Mapping[int, int]) -> None:
-        """Run with inputs and results at ``external`` addresses (by number of the buffer), in the order of ``stream``."""
+        """Run in the order of ``stream``; inputs and results lie at ``external`` addresses, by number of the buffer."""
         moved = {number for number, address in external.items() if self._placed.get(number) != address}
         if self._graph is None:
             self._addresses |= external
@@ -72,7 +71,7 @@ class Instance:
                 elif "buffer" in argument:
                     buffer = argument["buffer"]
                     references.append(_Reference(self._plan.root(buffer), number, len(words)))
-                    words += descriptor_words(self._address(buffer), self.shapes[buffer])
+                    words += descriptor_words(self.address(buffer), self.shapes[buffer])
                 else:
                     found = TensorMap(**argument["map"])
                     reference = _Reference(self._plan.root(found.buffer), number, len(words), found, slot)
@@ -100,15 +99,12 @@ class Instance:
         found = reference.tensor_map
         assert found is not None
         sizes = [evaluate(size, self.shapes) for size in found.sizes]
-        content = tensor_maps.encode(self._driver, self._address(found.buffer), found.dtype, sizes, found.box)
+        content = tensor_maps.encode(self._driver, self.address(found.buffer), found.dtype, sizes, found.box)
         self._driver.upload_on(stream, reference.slot, content)
 
-    def _address(self, buffer: int) -> int:
+    def address(self, buffer: int) -> int:
+        """Where a buffer lies on the device."""
         return self._addresses.get(self._plan.root(buffer), 0)
-
-    def size(self, buffer: int) -> int:
-        """Bytes of a result or temporary."""
-        return prod(self.shapes[buffer]) * byte_size(self._plan.buffers[self._plan.root(buffer)].dtype)
 
     def close(self) -> None:
         """Give the memory back."""
@@ -122,8 +118,6 @@ class Instance:
 class _Reference:
     """A place where a kernel is told where a buffer lies: a word of its parameters, or a tensor map."""
 
-    def __init__(
-        self, buffer: int, kernel: int, word: int, tensor_map: TensorMap | None = None, slot: int = 0
-    ) -> None:
+    def __init__(self, buffer: int, kernel: int, word: int, tensor_map: TensorMap | None = None, slot: int = 0) -> None:
         self.buffer, self.kernel, self.word = buffer, kernel, word
         self.tensor_map, self.slot = tensor_map, slot

@@ -19,13 +19,14 @@ NVVM = (
 )
 
 
-def cuda_pipeline(fp: str, arch: str, threads: int) -> Pipeline:
+def cuda_pipeline(fp: str, arch: str, threads: int, *, plain: bool = False) -> Pipeline:
     """All stages.
 
     Args:
         fp: numerics policy: ``strict``, ``contract`` or ``fast``.
         arch: the architecture that kernels are built for.
         threads: threads of a block, where a kernel has no number of its own.
+        plain: whether all kernels are to be such as loops can emulate.
     """
     graph = graph_stage()
     if fp != "strict":
@@ -36,17 +37,18 @@ def cuda_pipeline(fp: str, arch: str, threads: int) -> Pipeline:
             graph,
             tensor_stage(),
             _stage("prepare", "tensor", "narrow-products", "split-prepare", "detach-prepare"),
-            *kernel_stages(fp, arch, threads),
+            *kernel_stages(fp, arch, threads, plain=plain),
         ]
     )
 
 
-def kernel_stages(fp: str, arch: str, threads: int) -> list[Stage]:
-    """The stages from the tensor level down."""
+def kernel_stages(fp: str, arch: str, threads: int, *, plain: bool = False) -> list[Stage]:
+    """The stages from the tensor level down; ``plain`` kernels are those that loops can emulate."""
+    build = f"lower-kernels{{arch={arch} threads={threads}{' plain=true' if plain else ''}}}"
     return [
         _stage("fuse", "tensor", *FUSE),
         _stage("group", "tensor", "outline-kernels", "canonicalize", "cse"),
-        _stage("kernels", "kernel", f"lower-kernels{{arch={arch} threads={threads}}}", f"set-fp-policy{{policy={fp}}}"),
+        _stage("kernels", "kernel", build, f"set-fp-policy{{policy={fp}}}"),
         _stage("nvvm", "backend", *NVVM),
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -30,7 +30,8 @@ class Buffer:
     """One buffer of an entry.
 
     Attributes:
-        kind: ``input`` (number ``index``), ``parameter`` (called ``name``), ``temporary`` or ``view`` (of ``of``).
+        kind: ``input`` (number ``index``), ``parameter`` or ``state`` (called ``name``), ``temporary`` or ``view`` (of
+            ``of``).
         dtype: element type of a temporary.
         sizes: of a temporary or a view.
     """
@@ -82,11 +83,12 @@ class Launch:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do for one entry."""
+    """What to do for one entry; ``states`` are the buffers with the new values of states by name."""
 
     buffers: tuple[Buffer, ...]
     launches: tuple[Launch, ...]
     results: tuple[int, ...]
+    states: Mapping[str, int] = field(default_factory=dict)
 
     @staticmethod
     def from_data(data: Mapping[str, Any]) -> Plan:
@@ -110,17 +112,18 @@ class Plan:
                     for entry in data["launches"]
                 ),
                 tuple(data["results"]),
+                dict(data.get("states", {})),
             )
         except (KeyError, TypeError) as failure:
             raise ArtifactError(f"the launch plan is damaged: {failure}", hint="compile the model again") from None
 
     def shapes(self, inputs: Sequence[Shape], parameters: Mapping[str, Shape]) -> list[Shape]:
-        """The shape of each buffer for inputs of these shapes."""
+        """The shape of each buffer for inputs of these shapes; ``parameters`` has those of weights and states."""
         shapes: list[Shape] = []
         for buffer in self.buffers:
             if buffer.kind == "input":
                 shapes.append(tuple(inputs[buffer.index]))
-            elif buffer.kind == "parameter":
+            elif buffer.kind in ("parameter", "state"):
                 shapes.append(tuple(parameters[buffer.name]))
             else:
                 shapes.append(tuple(evaluate(size, shapes) for size in buffer.sizes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -25,19 +26,27 @@ _MOST_INSTANCES = 16
 
 
 class CudaSession:
-    """What one user of a program has on the device: instances of its plans, by entry and shapes of the inputs."""
+    """What one user of a program has on the device.
+
+    Attributes:
+        instances: of the program's plans, by entry and shapes of the inputs.
+        states: where each state lies.
+        stream: the last one that something ran in.
+    """
 
     def __init__(self) -> None:
         self.instances: OrderedDict[tuple[str, tuple[Shape, ...]], Instance] = OrderedDict()
+        self.states: dict[str, int] = {}
         self.stream: int | None = None
-
-    def __deepcopy__(self, memo: Any) -> CudaSession:
-        return CudaSession()
+        self.driver: Driver | None = None
 
     def __del__(self) -> None:
         try:
             for instance in self.instances.values():
                 instance.close()
+            for address in self.states.values():
+                assert self.driver is not None
+                self.driver.free(address)
         except (ExecutionError, AttributeError):
             return  # the process is ending, and the driver with it
 
@@ -106,11 +115,38 @@ class CudaRunnable(Runnable):
                 results.append((result, address))
             instance.run(stream, external)
             for address, root, size in copies:
-                driver.copy_on(stream, address, self._address(plan, root, external), size)
+                driver.copy_on(stream, address, instance.address(root), size)
+            for name, number in plan.states.items():
+                driver.copy_on(stream, session.states[name], instance.address(number), self._state(name).nbytes)
             return place.finish(stream, results)
 
-    def _address(self, plan: Plan, root: int, external: Mapping[int, int]) -> int:
-        return external[root] if root in external else self._resident[plan.buffers[root].name]
+    def state(self, session: CudaSession, name: str) -> torch.Tensor:
+        if not any(spec.name == name for signature in self._signatures.values() for spec in signature.states):
+            return super().state(session, name)
+        spec, initial = self._parameters.spec(f"state:{name}"), self._state(name)
+        value = torch.empty(self._shape(f"state:{name}"), dtype=torch_dtype(spec.dtype))
+        if name in session.states:
+            driver, _ = self._open()
+            driver.synchronize(session.stream or 0)
+            driver.download(value.data_ptr(), session.states[name], initial.nbytes)
+        else:
+            ctypes.memmove(value.data_ptr(), initial.ctypes.data, initial.nbytes)
+        return value
+
+    def clone_session(self, session: CudaSession) -> CudaSession:
+        copy = CudaSession()
+        if session.states:
+            driver, _ = self._open()
+            copy.driver = driver
+            for name, address in session.states.items():
+                size = self._state(name).nbytes
+                copy.states[name] = driver.allocate(size)
+                driver.copy_on(session.stream or 0, copy.states[name], address, size)
+            driver.synchronize(session.stream or 0)
+        return copy
+
+    def _state(self, name: str) -> Any:
+        return self._parameters[f"state:{name}"]
 
     def _instance(
         self,
@@ -131,7 +167,12 @@ class CudaRunnable(Runnable):
             oldest.close()
         names = [buffer.name for buffer in plan.buffers if buffer.kind == "parameter"]
         addresses = {name: self._upload_parameter(driver, name) for name in names}
-        shapes = plan.shapes(key[1], self._parameter_shapes(names))
+        known = {name: self._shape(name) for name in names}
+        for buffer in plan.buffers:
+            if buffer.kind == "state":
+                known[buffer.name] = self._shape(f"state:{buffer.name}")
+                addresses[buffer.name] = self._place_state(driver, session, buffer.name)
+        shapes = plan.shapes(key[1], known)
         instance = Instance(driver, module, plan, addresses, shapes)
         session.instances[key] = instance
         return instance
@@ -150,8 +191,17 @@ class CudaRunnable(Runnable):
             self._driver = driver
         return driver, self._module
 
-    def _parameter_shapes(self, names: Sequence[str]) -> dict[str, Shape]:
-        return {name: tuple(int(str(size)) for size in self._parameters.spec(name).shape) for name in names}
+    def _shape(self, name: str) -> Shape:
+        return tuple(int(str(size)) for size in self._parameters.spec(name).shape)
+
+    def _place_state(self, driver: Driver, session: CudaSession, name: str) -> int:
+        """A state starts with its initial value and stays on the device as long as its session."""
+        if name not in session.states:
+            initial = self._state(name)
+            session.driver = driver
+            session.states[name] = driver.allocate(initial.nbytes)
+            driver.upload(session.states[name], initial.ctypes.data, initial.nbytes)
+        return session.states[name]
 
     def _upload_parameter(self, driver: Driver, name: str) -> int:
         """Weights are copied to the device once and stay there."""

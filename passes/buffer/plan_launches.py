@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.buffer.entry import arguments, entries, functions
+from stepwell.passes.buffer.entry import arguments, entries, functions, result_marks, state_name
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
 
@@ -41,11 +41,12 @@ _PARTS = (
 class PlanLaunches(Pass):
     """Take the host functions out and keep what they did in the module attribute ``stepwell.launches`` (JSON text).
 
-    For each entry: ``buffers`` (in order; ``kind`` is input, parameter, temporary or view), ``results`` (indices of
-    buffers) and ``launches`` in program order, each with its ``kernel``, ``grid`` and ``block`` (three sizes),
-    ``shared`` (bytes of dynamic shared memory) and ``arguments``: ``{"buffer": i}``, ``{"index": size}`` or ``{"map":
-    {buffer, dtype, sizes, box}}`` for a tensor map. A size is a number, ``["dim", buffer, axis]``, or ``[operator,
-    size, size]``. Temporaries have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``.
+    For each entry: ``buffers`` (in order; ``kind`` is input, parameter, state, temporary or view), ``results`` (indices
+    of buffers), ``states`` (the buffer that holds the new value of each) and ``launches`` in program order, each with
+    its ``kernel``, ``grid`` and ``block`` (three sizes), ``shared`` (bytes of dynamic shared memory) and ``arguments``:
+    ``{"buffer": i}``, ``{"index": size}`` or ``{"map": {buffer, dtype, sizes, box}}`` for a tensor map. A size is a
+    number, ``["dim", buffer, axis]``, or ``[operator, size, size]``. Temporaries have a ``dtype`` and ``sizes``; a
+    view has ``of`` and ``sizes``.
     """
 
     name: ClassVar[str] = "plan-launches"
@@ -67,22 +68,31 @@ class _Plan:
         self.buffers: list[dict[str, Any]] = []
         self.launches: list[dict[str, Any]] = []
         self.results: list[int] = []
+        self.states: dict[str, int] = {}
         self.numbers: dict[ir.Value, int] = {}
         inputs = 0
         for argument in arguments(function.opview):
             if argument.kind == "input":
                 self._add(argument.value, {"kind": "input", "index": inputs})
                 inputs += 1
-            elif argument.kind == "parameter":
-                self._add(argument.value, {"kind": "parameter", "name": argument.name})
+            elif argument.kind in ("parameter", "state"):
+                self._add(argument.value, {"kind": argument.kind, "name": argument.name})
             else:
                 raise self._refuse(f"an argument of kind '{argument.kind}'")
         for op in function.regions[0].blocks[0].operations:
             self._visit(op.operation)
+        # A state's new value is copied to its place when all has run.
+        outputs = [state_name(mark) is None for mark in result_marks(function.opview)]
+        self.results = [number for number, output in zip(self.results, outputs, strict=True) if output]
 
     def as_data(self) -> dict[str, Any]:
         """The plan as JSON takes it."""
-        return {"buffers": self.buffers, "launches": self.launches, "results": self.results}
+        return {
+            "buffers": self.buffers,
+            "launches": self.launches,
+            "results": self.results,
+            "states": self.states,
+        }
 
     def _add(self, value: ir.Value | None, buffer: dict[str, Any]) -> None:
         assert value is not None
@@ -100,10 +110,18 @@ class _Plan:
             self._add(op.results[0], self._view(op))
         elif op.name == "gpu.launch_func":
             self.launches.append(self._launch(op))
+        elif op.name == "memref.copy":
+            self._copy(op)
         elif op.name == "func.return":
             self.results = [self.numbers[value] for value in op.operands]
         elif op.name not in (*_ARITHMETIC, *_PARTS):
             raise self._refuse(op.name, describe_location(op.location))
+
+    def _copy(self, op: ir.Operation) -> None:
+        target = self.buffers[self.numbers[op.operands[1]]]
+        if target["kind"] != "state" or target["name"] in self.states:
+            raise self._refuse("a copy to anything but a state", describe_location(op.location))
+        self.states[target["name"]] = self.numbers[op.operands[0]]
 
     def _view(self, op: ir.Operation) -> dict[str, Any]:
         source, kind = op.operands[0], ir.MemRefType(op.results[0].type)

@@ -12,14 +12,19 @@ from torch_mlir.dialects import func, tensor
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import entries, return_op
 from stepwell.passes.tensor.build import sizes_of
-from stepwell.passes.tensor.kernels.grouping import Group, group_operations, is_fill
+from stepwell.passes.tensor.kernels.fills import is_fill
+from stepwell.passes.tensor.kernels.grouping import Group, group_operations, makers
 from stepwell.passes.tensor.structured import input_count, is_structured
 from stepwell.support.walk import outer_first
 
 
+_RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
+_STARTS = ("arith.constant", "tensor.empty", "tensor.dim")
+
+
 @dataclass
 class OutlineKernels(Pass):
-    """Move what one kernel computes into a private function, marked ``stepwell.kernel = "<family>"``; the entry calls it.
+    """Move what one kernel computes into a private function marked ``stepwell.kernel = "<family>"``, and call that.
 
     A function takes what its operations read, then a destination for each result, which it only takes the shape of.
     Entries keep calls, shapes and views. Numbers that fill a tensor are set where a kernel starts from them.
@@ -33,15 +38,40 @@ class OutlineKernels(Pass):
         families: dict[str, int] = {}
         for entry in entries(op):
             return_op(entry)
-            for group in group_operations(entry.operation.regions[0].blocks[0]):
+            block = entry.operation.regions[0].blocks[0]
+            groups = group_operations(block)
+            _sort(block, groups)
+            for group in groups:
                 number = sum(families.values())
                 _outline(group, f"{group.family}_{number}", op)
                 families[group.family] = families.get(group.family, 0) + 1
         context.note(self.name, **families)
 
 
+def _sort(block: ir.Block, groups: Sequence[Group]) -> None:
+    """Put the operations of ``block`` in an order in which those of a group stand together."""
+    owner = {op: group for group in groups for op in group.ops}
+    ops = [view.operation for view in block.operations]
+    done: set[ir.Operation] = set()
+
+    def place(op: ir.Operation) -> None:
+        if op in done:
+            return
+        members = owner[op].ops if op in owner else [op]
+        done.update(members)
+        for member in members:
+            for before in makers(member):
+                if owner.get(before) is not owner.get(op) or op not in owner:
+                    place(before)
+        for member in members:
+            member.move_before(ops[-1])
+
+    for op in ops[:-1]:
+        place(op)
+
+
 def _outline(group: Group, name: str, module: ir.Operation) -> None:
-    ops = _with_starts(group.ops)
+    ops = _with_starts(group)
     captured = _captured(ops)
     results = [result for op in group.ops for result in op.results if _escapes(result, group.ops)]
     last = group.ops[-1]
@@ -75,8 +105,11 @@ def _copy(op: ir.Operation, values: dict[ir.Value, ir.Value]) -> None:
     values.update(zip(op.results, copy.results, strict=True))
 
 
-def _with_starts(ops: Sequence[ir.Operation]) -> list[ir.Operation]:
-    """``ops`` with the constants, fills and empty tensors that they start from in front of them."""
+def _with_starts(group: Group) -> list[ir.Operation]:
+    """The operations with the constants, fills and empty tensors that they start from in front of them.
+
+    Rows are read through reshapes, so that a tensor that is seen in several shapes is read once.
+    """
     found: list[ir.Operation] = []
 
     def add(op: ir.Operation) -> None:
@@ -86,21 +119,26 @@ def _with_starts(ops: Sequence[ir.Operation]) -> list[ir.Operation]:
             owner = value.owner
             if isinstance(owner, ir.Block):
                 continue
-            if _is_start(owner.operation):
+            if (group.family == "rows" and owner.operation.name in _RESHAPES) or _is_start(owner.operation):
                 add(owner.operation)
         found.append(op)
 
-    for op in ops:
+    for op in group.ops:
         add(op)
     return found
 
 
 def _is_start(op: ir.Operation) -> bool:
     """Whether a kernel makes what ``op`` does by itself: it reads no memory."""
-    if op.name in ("tensor.expand_shape", "tensor.collapse_shape"):
+    if op.name in _RESHAPES:
         maker = op.operands[0].owner
         return not isinstance(maker, ir.Block) and _is_start(maker.operation)
-    return op.name in ("arith.constant", "tensor.empty") or is_fill(op)
+    return op.name in _STARTS or is_fill(op) or _is_index(op)
+
+
+def _is_index(op: ir.Operation) -> bool:
+    """Whether ``op`` computes with sizes."""
+    return op.name.startswith("arith.") and all(isinstance(value.type, ir.IndexType) for value in op.results)
 
 
 def _captured(ops: Sequence[ir.Operation]) -> list[ir.Value]:

@@ -25,9 +25,9 @@ def parse(text: str) -> ir.Module:
 def to_nvvm() -> Callable[[str], ir.Module]:
     """A tensor-level module at the last level of target ``cuda``."""
 
-    def lower(text: str) -> ir.Module:
+    def lower(text: str, arch: str = "sm_90a") -> ir.Module:
         module = parse(text)
-        run_pipeline(Pipeline(kernel_stages("contract", 256)), module)
+        run_pipeline(Pipeline(kernel_stages("contract", arch, 256)), module)
         return module
 
     return lower
@@ -40,7 +40,7 @@ def emulated() -> Callable[[str], ir.Module]:
     def lower(text: str, threads: int = 32) -> ir.Module:
         module = parse(text)
         loops = Stage("loops", "buffer", [parse_element("gpu-to-loops")])
-        run_pipeline(Pipeline([*kernel_stages("strict", threads)[:-1], loops]), module)
+        run_pipeline(Pipeline([*kernel_stages("strict", "sm_90a", threads, plain=True)[:-1], loops]), module)
         return module
 
     return lower
@@ -52,7 +52,7 @@ class Mock:
     def __init__(self, library: Path) -> None:
         self.driver = Driver(str(library))
         self._library = ctypes.CDLL(str(library))
-        for name in ("launches", "fail_alloc", "minor"):
+        for name in ("launches", "fail_alloc", "minor", "updates"):
             self.set(name, 0)
 
     def get(self, name: str) -> int:

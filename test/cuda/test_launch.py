@@ -1,5 +1,6 @@
 """Launch plans and the driver, on a stand-in for libcuda."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,11 @@ import pytest
 import torch
 
 from stepwell.backends.cuda.driver import Driver
+from stepwell.backends.cuda.memory import place_temporaries
 from stepwell.backends.cuda.plan import Plan, descriptor_words, evaluate
 from stepwell.backends.cuda.runnable import CudaRunnable, check_arch
 from stepwell.support import parameter_file
-from stepwell.support.errors import ArtifactError, ExecutionError
+from stepwell.support.errors import ArtifactError, ExecutionError, UsageError
 from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import Dim, Signature, SymbolRange, TensorSpec
 
@@ -20,6 +22,8 @@ SIGNATURE = Signature(
     results=(TensorSpec("0", "f32", (Dim("n"),)), TensorSpec("1", "f32", (1, Dim("n")))),
     symbols={"n": SymbolRange(0, None)},
 )
+
+ONE_RESULT = replace(SIGNATURE, results=SIGNATURE.results[:1])
 
 PLAN = {
     "buffers": [
@@ -49,9 +53,15 @@ def parameters(tmp_path: Path) -> Path:
     return tmp_path / "model.safetensors"
 
 
-def runnable(parameters: Path, driver: Driver, plan: Any = None) -> CudaRunnable:
+def runnable(
+    parameters: Path, driver: Driver, plan: Any = None, signature: Signature = SIGNATURE
+) -> CudaRunnable:
     plans = {"main": Plan.from_data(plan or PLAN)}
-    return CudaRunnable(b"code", "sm_90a", plans, {"main": SIGNATURE}, parameters, driver)
+    return CudaRunnable(b"code", "sm_90a", plans, {"main": signature}, parameters, driver)
+
+
+def _run(program: CudaRunnable) -> list[torch.Tensor]:
+    return program.run(program.new_session(), "main", [torch.ones(4)])
 
 
 @pytest.mark.parametrize("count", [0, 1, 100])
@@ -59,22 +69,118 @@ def test_a_run(mock: Any, parameters: Path, count: int) -> None:
     program = runnable(parameters, mock.driver)
     x = torch.arange(count, dtype=torch.float32)
     before = mock.get("allocated")
-    first, second = program.run(program.new_session(), "main", [x])
+    session = program.new_session()
+    first, second = program.run(session, "main", [x])
     torch.testing.assert_close(first, x + 2)
     torch.testing.assert_close(second, (x + 2)[None])
     assert mock.get("launches") == 2
     assert (mock.get("grid"), mock.get("block")) == (max(1, -(-count // 32)), 32)
-    program.run(None, "main", [x])
+    again, _ = program.run(session, "main", [x])
+    torch.testing.assert_close(again, x + 2)
+    assert mock.get("launches") == 4
     # Only the weight stays on the device, and goes with the program.
     assert mock.get("allocated") == before + 1
     del program
     assert mock.get("allocated") == before
 
 
+def test_kernels_run_as_one_graph_for_each_shape(mock: Any, parameters: Path) -> None:
+    program = runnable(parameters, mock.driver)
+    session = program.new_session()
+    graphs = mock.get("graphs")
+    for count in (3, 5, 3, 5):
+        x = torch.rand(count)
+        result, _ = program.run(session, "main", [x])
+        torch.testing.assert_close(result, x + 2)
+    assert mock.get("graphs") == graphs + 2
+    assert mock.get("updates") > 0, "inputs and results lie elsewhere at every run"
+    for count in range(1, 20):
+        program.run(session, "main", [torch.rand(count)])
+    assert mock.get("graphs") == graphs + 16
+    session = program.new_session()
+    assert mock.get("graphs") == graphs
+
+
+def test_temporaries_share_memory(mock: Any, parameters: Path) -> None:
+    temporary = {"kind": "temporary", "dtype": "f32", "sizes": [["dim", 0, 0]]}
+    plan = {
+        "buffers": [PLAN["buffers"][0], *[temporary] * 4],
+        "launches": [
+            {**PLAN["launches"][0], "arguments": [{"index": ["dim", 0, 0]}, {"buffer": n}, {"buffer": n + 1}]}  # type: ignore[dict-item]
+            for n in range(4)
+        ],
+        "results": [4],
+    }
+    offsets, size = place_temporaries(Plan.from_data(plan), [(1000,)] * 5)
+    assert offsets[1] == offsets[3] != offsets[2]
+    assert 2 * 4000 <= size < 3 * 4000
+    x = torch.rand(7)
+    program = runnable(parameters, mock.driver, plan, ONE_RESULT)
+    torch.testing.assert_close(program.run(program.new_session(), "main", [x])[0], x + 4)
+
+
+def test_tensor_maps_follow_their_buffers(mock: Any, parameters: Path) -> None:
+    mapped = {"map": {"buffer": 0, "dtype": "f32", "sizes": [1, 1, ["dim", 0, 0]], "box": [1, 64, 32]}}
+    plan = {
+        "buffers": [PLAN["buffers"][0], PLAN["buffers"][2]],
+        "launches": [
+            {
+                **PLAN["launches"][0],  # type: ignore[dict-item]
+                "kernel": "by_map",
+                "shared": 200000,
+                "arguments": [{"index": ["dim", 0, 0]}, mapped, {"buffer": 1}],
+            }
+        ],
+        "results": [1],
+    }
+    program = runnable(parameters, mock.driver, plan, ONE_RESULT)
+    session = program.new_session()
+    for _ in range(3):
+        x = torch.rand(9)
+        torch.testing.assert_close(program.run(session, "main", [x])[0], x + 1)
+    assert mock.get("shared") == 200000, "more than 48 KB are asked for"
+
+
+def test_a_state_stays_on_the_device(mock: Any, parameters: Path) -> None:
+    store = ParameterStore()
+    store.add("state:total", lambda: np.full(4, 5, np.float32))
+    parameter_file.write(parameters, store)
+    plan = {
+        "buffers": [{"kind": "state", "name": "total"}, {"kind": "temporary", "dtype": "f32", "sizes": [4]}],
+        "launches": [
+            {**PLAN["launches"][0], "grid": [1, 1, 1], "arguments": [{"index": 4}, {"buffer": 0}, {"buffer": 1}]}  # type: ignore[dict-item]
+        ],
+        "results": [1],
+        "states": {"total": 1},
+    }
+    signature = replace(ONE_RESULT, inputs=(), states=(TensorSpec("total", "f32", (4,)),), symbols={})
+    program = runnable(parameters, mock.driver, plan, signature)
+    session = program.new_session()
+    assert program.state(session, "total").tolist() == [5] * 4
+    for value in (6, 7):
+        assert program.run(session, "main", [])[0].tolist() == [value] * 4
+    assert program.state(session, "total").tolist() == [7] * 4
+    copy = program.clone_session(session)
+    assert program.run(copy, "main", [])[0].tolist() == [8] * 4
+    assert program.state(session, "total").tolist() == [7] * 4
+    assert program.run(program.new_session(), "main", [])[0].tolist() == [6] * 4
+    with pytest.raises(UsageError, match="no state called 'other'"):
+        program.state(session, "other")
+
+
+def test_an_input_that_is_returned_is_copied(mock: Any, parameters: Path) -> None:
+    plan = {"buffers": [PLAN["buffers"][0]], "launches": [], "results": [0]}
+    program = runnable(parameters, mock.driver, plan, ONE_RESULT)
+    x = torch.rand(6)
+    result = program.run(program.new_session(), "main", [x])[0]
+    torch.testing.assert_close(result, x)
+    assert result.data_ptr() != x.data_ptr()
+
+
 def test_out_of_memory(mock: Any, parameters: Path) -> None:
     mock.set("fail_alloc", 1)
     with pytest.raises(ExecutionError, match="out of memory") as failure:
-        runnable(parameters, mock.driver).run(None, "main", [torch.ones(4)])
+        _run(runnable(parameters, mock.driver))
     assert "use smaller inputs" in str(failure.value)
     assert mock.get("launches") == 0
 
@@ -82,13 +188,13 @@ def test_out_of_memory(mock: Any, parameters: Path) -> None:
 def test_an_unknown_kernel(mock: Any, parameters: Path) -> None:
     plan = {**PLAN, "launches": [{**PLAN["launches"][0], "kernel": "absent"}]}  # type: ignore[dict-item]
     with pytest.raises(ExecutionError, match="named symbol not found"):
-        runnable(parameters, mock.driver, plan).run(None, "main", [torch.ones(4)])
+        _run(runnable(parameters, mock.driver, plan))
 
 
 def test_another_architecture(mock: Any, parameters: Path) -> None:
     mock.set("minor", 1)
     with pytest.raises(ArtifactError, match=r"the code is for sm_90a, Mock GPU has compute capability 9\.1"):
-        runnable(parameters, mock.driver).run(None, "main", [torch.ones(4)])
+        _run(runnable(parameters, mock.driver))
     check_arch("sm_80", (9, 0), "GPU")
     check_arch("sm_90", (12, 0), "GPU")
     for arch, capability in (("sm_90a", (12, 0)), ("sm_90", (8, 9))):

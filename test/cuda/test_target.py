@@ -40,20 +40,28 @@ class Softmax(torch.nn.Module):
 def test_compile_without_a_gpu() -> None:
     args = (torch.randn(4, 8), torch.randn(8))
     program = api.compile(Gate(), args, target="cuda", dynamic_shapes=({0: Dim("batch")}, None))
-    assert program.target == Target("cuda", arch="sm_90a", fp="contract", threads=256)
+    assert program.target == Target("cuda", arch="sm_90a", fp="contract", threads=256, plain="false")
     assert ".target sm_90a" in program.code.files["model.ptx"].decode()
     assert program.code.files["model.cubin"].startswith(b"\x7fELF")
     plan = program.code.facts["launches"]["main"]
-    assert [launch["kernel"] for launch in plan["launches"]] == ["main_kernel", "main_kernel_0"]
+    assert [launch["kernel"] for launch in plan["launches"]] == ["rows_0", "rows_1"]
     assert program.code.layout == {"bias": 0}
     if not torch.cuda.is_available():
         with pytest.raises(ExecutionError, match="this machine has no NVIDIA driver"):
             program(*args)
 
 
-def test_what_is_no_elementwise_chain_is_refused() -> None:
-    with pytest.raises(UnsupportedError, match=r"aten\._softmax") as failure:
-        api.compile(Softmax(), (torch.randn(4, 8),), target="cuda")
+@needs_toolkit
+def test_softmax_is_one_kernel() -> None:
+    program = api.compile(Softmax(), (torch.randn(4, 8),), target="cuda")
+    assert len(program.code.facts["launches"]["main"]["launches"]) == 1
+    assert program.report is not None
+    assert program.report.notes["lower-kernels"] == {"rows": 1}
+
+
+def test_a_type_that_gpus_lack_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="complex<f32>") as failure:
+        api.compile(Softmax(), (torch.randn(4, 8, dtype=torch.complex64),), target="cuda")
     assert "nothing was lowered" in str(failure.value)
 
 
@@ -72,7 +80,7 @@ def test_wrong_options(target: str, message: str) -> None:
 
 
 def test_verify_emulates_the_kernels() -> None:
-    report = verify(Gate(), (torch.randn(4, 8), torch.randn(8)), target="cuda")
+    report = verify(Gate(), (torch.randn(4, 8), torch.randn(8)), target="cuda,plain=true")
     errors = {row.stage: row.error for row in report.rows}
     assert errors["kernels"] < 1e-6
     assert report.first_pass is None
@@ -94,9 +102,9 @@ class DropLast(Pass):
 
 
 def test_verify_names_a_wrong_kernel_pass() -> None:
-    pipeline = CudaBackend().pipeline(CudaBackend().resolve(Target("cuda")))
-    pipeline.insert_after("gpu-kernel-outlining", DropLast())
-    report = verify(Gate(), (torch.randn(4, 8), torch.randn(8)), target="cuda", pipeline=pipeline)
+    pipeline = CudaBackend().pipeline(CudaBackend().resolve(Target("cuda", plain="true")))
+    pipeline.insert_after("lower-kernels", DropLast())
+    report = verify(Gate(), (torch.randn(4, 8), torch.randn(8)), target="cuda,plain=true", pipeline=pipeline)
     assert report.first_pass == "drop-last"
 
 

@@ -27,7 +27,7 @@ class Case:
     until: str = ""
 
 
-CUDA, HLS, CPU = "cuda,arch=sm_90a", "hls,simulator=interpreter", "cpu"
+CUDA, HLS, CPU = "cuda,arch=sm_90a,plain=true", "hls,simulator=interpreter", "cpu"
 LOWERING = "torch-backend-to-linalg-on-tensors-backend-pipeline"
 TARGETS = {"chain": CUDA, "integer": HLS, "loops": f"{HLS},parallelism=2x2", "perceptron": f"{HLS},bits=8"}
 
@@ -90,9 +90,9 @@ CASES = [
     Case("fuse-rows", "rows", SUB),
     Case("vectorize-transposes", "dense", SUB),
     Case("vectorize-rows", "dense", swap("math.tanh", "math.exp")),
-    Case("flatten-elementwise", "chain", SUB),
-    Case("map-to-gpu", "chain", SUB),
-    Case("gpu-to-loops", "chain", SUB, insert=(("gpu-kernel-outlining", "gpu-to-loops"),), until="kernel"),
+    Case("outline-kernels", "chain", SUB),
+    Case("lower-kernels", "chain", SUB),
+    Case("gpu-to-loops", "chain", SUB, insert=(("lower-kernels", "gpu-to-loops"),), until="kernel"),
     Case("fold-views", "loops", INTEGER_SUB),
     Case("initialise-memories", "loops", INTEGER_SUB),
     Case("fuse-nests", "loops", INTEGER_SUB),

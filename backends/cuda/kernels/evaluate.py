@@ -36,6 +36,9 @@ class Elements:
             return self._known[tensor](indices)
         if tensor in self._values:
             return memref.load(self._values[tensor], [ix.value(index) for index in indices])
+        if not isinstance(tensor, ir.OpResult):
+            where = describe_location(tensor.location)
+            raise PassError("a GPU kernel can't read a tensor that a loop carries", where=where)
         op = tensor.owner.operation
         build = _ELEMENTS.get(op.name)
         if build is not None:
@@ -99,7 +102,8 @@ class Elements:
     ) -> None:
         if op.name != "scf.if":
             raise PassError(f"a GPU kernel has no way to run '{op.name}'", where=describe_location(op.location))
-        made = scf.IfOp(get(op.operands[0]), [result.type for result in op.results], has_else=len(op.regions[1].blocks) > 0)
+        kinds = [result.type for result in op.results]
+        made = scf.IfOp(get(op.operands[0]), kinds, has_else=len(op.regions[1].blocks) > 0)
         for old, new in zip(op.regions, made.operation.regions, strict=True):
             for block in old.blocks:
                 with ir.InsertionPoint(new.blocks[0]):
@@ -207,6 +211,8 @@ def _sizes(elements: Elements, op: ir.Operation, number: int) -> list[Index]:
         return [ix.product([sizes[axis] for axis in group]) for group in _groups(op)]
     if op.name == "tensor.cast":
         return elements.sizes(op.operands[0])
+    if op.name == "tensor.insert_slice":
+        return elements.sizes(op.operands[1])
     raise PassError(f"a GPU kernel does not know the sizes of '{op.name}'", where=describe_location(op.location))
 
 
@@ -270,11 +276,65 @@ def _pad(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.V
     filler = elements.scalar(list(end)[-1].operands[0])
     if inside is None:
         return elements.element(op.operands[0], places)
-    made = scf.IfOp(inside, [filler.type], has_else=True)
-    with ir.InsertionPoint(made.then_block):
-        scf.YieldOp([Elements(elements._values, elements._known).element(op.operands[0], places)])
-    with ir.InsertionPoint(made.else_block):
-        scf.YieldOp([filler])
+    return _either(
+        inside,
+        lambda: Elements(elements._values, elements._known).element(op.operands[0], places),
+        lambda: filler,
+        filler.type,
+    )
+
+
+def _concat(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    axis = ir.IntegerAttr(op.attributes["dim"]).value
+    parts = list(op.operands)
+
+    def choose(number: int, start: Index) -> ir.Value:
+        place = list(indices)
+        place[axis] = arith.subi(ix.value(indices[axis]), ix.value(start))
+        part = parts[number]
+        if number == len(parts) - 1:
+            return Elements(elements._values, elements._known).element(part, place)
+        end = ix.add(start, elements.sizes(part)[axis])
+        before = arith.cmpi(arith.CmpIPredicate.ult, ix.value(indices[axis]), ix.value(end))
+        return _either(
+            before,
+            lambda: Elements(elements._values, elements._known).element(part, place),
+            lambda: choose(number + 1, end),
+            ir.RankedTensorType(op.results[0].type).element_type,
+        )
+
+    return choose(0, 0)
+
+
+def _insert(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    source, into = op.operands[0], op.operands[1]
+    offsets, sizes, strides = slice_parameters(op, elements.scalar)
+    if any(stride != 1 for stride in strides):
+        raise PassError("a slice with steps is inserted", where=describe_location(op.location))
+    inside: ir.Value = arith.constant(ir.IntegerType.get_signless(1), 1)
+    places: list[Index] = []
+    kept = _kept_axes(list(ir.DenseI64ArrayAttr(op.attributes["static_sizes"])), source)
+    for axis, (index, offset, size) in enumerate(zip(indices, offsets, sizes, strict=True)):
+        place = arith.subi(ix.value(index), ix.value(offset))
+        inside = arith.andi(inside, arith.cmpi(arith.CmpIPredicate.ult, place, ix.value(size)))
+        if axis in kept:
+            places.append(place)
+    return _either(
+        inside,
+        lambda: Elements(elements._values, elements._known).element(source, places),
+        lambda: Elements(elements._values, elements._known).element(into, indices),
+        ir.RankedTensorType(source.type).element_type,
+    )
+
+
+def _either(
+    condition: ir.Value, true: Callable[[], ir.Value], false: Callable[[], ir.Value], kind: ir.Type
+) -> ir.Value:
+    """One of two numbers, of which only that is computed."""
+    made = scf.IfOp(condition, [kind], has_else=True)
+    for block, build in ((made.then_block, true), (made.else_block, false)):
+        with ir.InsertionPoint(block):
+            scf.YieldOp([build()])
     return made.results[0]
 
 
@@ -293,15 +353,20 @@ def slice_parameters(
 
 
 def dropped_axes(op: ir.Operation) -> set[int]:
-    """The axes of size 1 that an ``extract_slice`` of lower rank leaves out; which of several in a row is all one."""
-    kept = list(ir.RankedTensorType(op.results[0].type).shape)
-    dropped = set()
-    for axis, size in enumerate(ir.DenseI64ArrayAttr(op.attributes["static_sizes"])):
-        if kept and size == kept[0]:
-            kept.pop(0)
-        else:
-            dropped.add(axis)
-    return dropped
+    """The axes that an ``extract_slice`` of lower rank leaves out."""
+    sizes = list(ir.DenseI64ArrayAttr(op.attributes["static_sizes"]))
+    return set(range(len(sizes))) - _kept_axes(sizes, op.results[0])
+
+
+def _kept_axes(sizes: Sequence[int], slice_: ir.Value) -> set[int]:
+    """The axes of a slice of ``sizes`` that its tensor has too; which of several of size 1 in a row is all one."""
+    shape = list(ir.RankedTensorType(slice_.type).shape)
+    kept = set()
+    for axis, size in enumerate(sizes):
+        if shape and size == shape[0]:
+            shape.pop(0)
+            kept.add(axis)
+    return kept
 
 
 def _mixed(
@@ -309,9 +374,7 @@ def _mixed(
 ) -> list[Index]:
     rest = iter(dynamic)
     marker = ir.ShapedType.get_dynamic_size()
-    return [
-        scalar(next(rest)) if size == marker else int(size) for size in ir.DenseI64ArrayAttr(op.attributes[name])
-    ]
+    return [scalar(next(rest)) if size == marker else int(size) for size in ir.DenseI64ArrayAttr(op.attributes[name])]
 
 
 _ELEMENTS: dict[str, Callable[[Elements, ir.Operation, Sequence[Index]], ir.Value]] = {
@@ -322,4 +385,6 @@ _ELEMENTS: dict[str, Callable[[Elements, ir.Operation, Sequence[Index]], ir.Valu
     "tensor.cast": _cast,
     "tensor.extract_slice": _slice,
     "tensor.pad": _pad,
+    "tensor.concat": _concat,
+    "tensor.insert_slice": _insert,
 }

@@ -7,14 +7,51 @@ from torch_mlir import ir
 from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.points import build_points
 from stepwell.backends.cuda.kernels.product import build_product
+from stepwell.backends.cuda.kernels.rows.build import build_rows
+from stepwell.backends.cuda.kernels.sequential import build_sequential
+from stepwell.passes.buffer.entry import return_op
+from stepwell.support.errors import PassError
 
 
-def build_kernel(function: ir.Operation, arch: str, threads: int) -> tuple[str, Launch]:
-    """Build the kernel of ``function`` at the insertion point; gives what kind it is and how it is launched."""
+def build_kernel(function: ir.Operation, arch: str, threads: int, *, plain: bool = False) -> tuple[str, Launch]:
+    """Build the kernel of ``function`` at the insertion point; gives what kind it is and how it is launched.
+
+    ``plain`` ones are those that loops over blocks and threads can stand for.
+    """
     family = ir.StringAttr(function.attributes["stepwell.kernel"]).value
     name = ir.StringAttr(function.attributes["sym_name"]).value
-    if family == "product":
-        built = build_product(function, name, arch)
-        if built is not None:
-            return built
+    if family == "sequential":
+        return "sequential", build_sequential(function, name)
+    if family == "product" and not plain and (built := build_product(function, name, arch)) is not None:
+        return built
+    if family == "rows" and not plain and (launch := _build_rows(function, name)) is not None:
+        return "rows", launch
     return "points", build_points(function, name, threads)
+
+
+def _build_rows(function: ir.Operation, name: str) -> Launch | None:
+    """A kernel of family ``rows``, None where the function holds what that family leaves to others."""
+    _kept, bare = _without_destinations(function)
+    if any(not isinstance(argument.type, ir.RankedTensorType) for argument in bare.regions[0].blocks[0].arguments):
+        return None
+    block = ir.InsertionPoint.current.block
+    before = len(list(block.operations))
+    try:
+        return build_rows(bare, name)
+    except PassError:
+        for op in list(block.operations)[before:]:
+            op.operation.erase()
+        return None
+
+
+def _without_destinations(function: ir.Operation) -> tuple[ir.Module, ir.Operation]:
+    """A copy that takes inputs only, and the module that keeps it."""
+    module = ir.Module.create(function.location)
+    copy = function.clone(ir.InsertionPoint(module.body)).operation
+    block = copy.regions[0].blocks[0]
+    results = [value.type for value in return_op(copy.opview).operands]
+    for _ in results:
+        block.erase_argument(len(block.arguments) - 1)
+    kinds = [argument.type for argument in block.arguments]
+    copy.attributes["function_type"] = ir.TypeAttr.get(ir.FunctionType.get(kinds, results))
+    return module, copy

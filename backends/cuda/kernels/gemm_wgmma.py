@@ -1,4 +1,4 @@
-"""Matrix products on Hopper's tensor cores: ``wgmma`` fed by the copy engine, one warpgroup loading for those that multiply.
+"""Matrix products on Hopper's tensor cores: ``wgmma``, one warpgroup loading by the copy engine for those that multiply.
 
 Persistent blocks take tiles of the result in turn. The loading thread runs ahead through a ring of stages in shared
 memory, also into the next tile while the last one is stored. Blocks of a cluster lie below each other: each loads its

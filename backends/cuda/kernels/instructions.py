@@ -70,6 +70,19 @@ def shared_memory() -> Word:
     return (Word(llvm.ptrtoint(_i32(), place)) + 1023) & 0xFFFFFC00
 
 
+def shared_pointer() -> ir.Value:
+    """Where the block's dynamic shared memory begins, a multiple of 16."""
+    return llvm.AddressOfOp(ir.Type.parse("!llvm.ptr<3>"), _SHARED).result
+
+
+def shuffle_xor(value: ir.Value, distance: int) -> ir.Value:
+    """The 32-bit ``value`` of the lane whose number differs in the bits of ``distance``."""
+    f32 = isinstance(value.type, ir.F32Type)
+    kind = "f" if f32 else "r"
+    text = f"shfl.sync.bfly.b32 $0, $1, {distance}, 0x1f, 0xffffffff;"
+    return ptx(text, f"={kind},{kind}", [value], result=value.type, effects=True)
+
+
 def ptx(
     text: str,
     constraints: str = "",
@@ -183,7 +196,7 @@ def copy_in(
     multicast, mask = "", ""
     constraints = "r,l,r" + ",r" * rank
     if blocks is not None:
-        multicast, mask = ".multicast::cluster", f", mask"
+        multicast, mask = ".multicast::cluster", ", mask"
         values.append(word(blocks).value)
         constraints += ",r"
     text = (
@@ -220,7 +233,7 @@ def copies_wait_read(pending: int) -> None:
 
 
 def store_matrices(address: Word, parts: Sequence[ir.Value]) -> None:
-    """``stmatrix.x4``: four 8x8 matrices of 16 bits; the lanes of matrix i (8 i to 8 i + 7) give its rows' addresses."""
+    """``stmatrix.x4``: four 8x8 matrices of 16 bits; lanes 8 i to 8 i + 7 give their addresses."""
     ptx(
         "stmatrix.sync.aligned.m8n8.x4.shared.b16 [$0], {$1, $2, $3, $4};",
         "r,r,r,r,r,~{memory}",

@@ -30,3 +30,11 @@ class Launch:
     block: int
     shared: int = 0
     arguments: Callable[[Values], Values] = as_they_are
+
+
+def in_memory(kind: ir.Type) -> ir.Type:
+    """What stands for a tensor once it lies in memory, row by row; other types stay."""
+    if not isinstance(kind, ir.RankedTensorType):
+        return kind
+    tensor = ir.RankedTensorType(kind)
+    return ir.MemRefType.get(tensor.shape, tensor.element_type)

@@ -9,15 +9,15 @@ from torch_mlir.dialects import arith, gpu, memref, scf
 
 from stepwell.backends.cuda.kernels import index as ix
 from stepwell.backends.cuda.kernels.evaluate import Elements
-from stepwell.backends.cuda.kernels.launch import Launch, Values
+from stepwell.backends.cuda.kernels.launch import Launch, Values, in_memory
 from stepwell.passes.buffer.entry import return_op
 
 
 def build_points(function: ir.Operation, name: str, threads: int) -> Launch:
-    """The kernel ``name`` at the insertion point, from a function whose last arguments are its results' destinations."""
+    """The kernel ``name`` at the insertion point, from a function that takes its results' destinations last."""
     block = function.regions[0].blocks[0]
     results = list(return_op(function.opview).operands)
-    kinds = [_in_memory(argument.type) for argument in block.arguments]
+    kinds = [in_memory(argument.type) for argument in block.arguments]
     kernel = gpu.GPUFuncOp(ir.FunctionType.get(kinds, []), name, kernel=True, known_block_size=[threads, 1, 1])
     entry = kernel.add_entry_block()
     with ir.InsertionPoint(entry):
@@ -44,13 +44,6 @@ def build_points(function: ir.Operation, name: str, threads: int) -> Launch:
     return Launch(grid, threads)
 
 
-def _in_memory(kind: ir.Type) -> ir.Type:
-    if not isinstance(kind, ir.RankedTensorType):
-        return kind
-    tensor = ir.RankedTensorType(kind)
-    return ir.MemRefType.get(tensor.shape, tensor.element_type)
-
-
 def _position(threads: int) -> ir.Value:
     block, thread = gpu.block_id(gpu.Dimension.x), gpu.thread_id(gpu.Dimension.x)
     return arith.addi(arith.muli(block, ix.value(threads)), thread)
@@ -71,5 +64,3 @@ def _store_all(
         for number, target in made:
             memref.store(number, target, [ix.value(index) for index in indices])
         scf.YieldOp([])
-
-

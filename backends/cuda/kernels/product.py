@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, builtin, memref, nvgpu
@@ -12,22 +11,14 @@ from stepwell.backends.cuda.kernels import index as ix
 from stepwell.backends.cuda.kernels.evaluate import Elements
 from stepwell.backends.cuda.kernels.gemm_wgmma import Epilogue, WgmmaProblem, WgmmaSchedule, build_gemm
 from stepwell.backends.cuda.kernels.index import Index
-from stepwell.backends.cuda.kernels.launch import Launch, Values
-from stepwell.backends.cuda.kernels.word import Word, word
+from stepwell.backends.cuda.kernels.launch import Launch, Values, in_memory
+from stepwell.backends.cuda.kernels.word import Word
 from stepwell.passes.buffer.entry import return_op
 from stepwell.passes.tensor.kernels.contraction import Contraction, match_contraction
 from stepwell.support.walk import outer_first
 
 _MULTIPROCESSORS = 132
 """Of an H100 or H200 (SXM)."""
-
-
-@dataclass(frozen=True)
-class _Operand:
-    """A matrix as a tensor map sees it: ``axes`` are the batch's, the outer and the inner ones of the tensor."""
-
-    tensor: ir.Value
-    transposed: bool
 
 
 def build_product(function: ir.Operation, name: str, arch: str) -> tuple[str, Launch] | None:
@@ -42,7 +33,7 @@ def build_product(function: ir.Operation, name: str, arch: str) -> tuple[str, La
     schedule = _choose(contraction)
     root = contraction.op.results[0]
     used = _used_by_epilogue(block, contraction.op)
-    extra = [_in_memory(argument.type) for argument in used]
+    extra = [in_memory(argument.type) for argument in used]
 
     def epilogue(arguments: Sequence[ir.Value]) -> Epilogue:
         return _epilogue(contraction, final, dict(zip(used, arguments, strict=True)))
@@ -72,9 +63,11 @@ def _wgmma_problem(contraction: Contraction, final: ir.Value) -> WgmmaProblem | 
     left, right, out = contraction.maps
     if out != batch + row + column:
         return None
-    left_transposed, right_transposed = left == batch + depth + row, right == batch + column + depth
-    if not (left_transposed or left == batch + row + depth) or not (right_transposed or right == batch + depth + column):
+    if left not in (batch + row + depth, batch + depth + row):
         return None
+    if right not in (batch + depth + column, batch + column + depth):
+        return None
+    left_transposed, right_transposed = left == batch + depth + row, right == batch + column + depth
     lengths = [
         _length(operands[0], row if left_transposed else depth, left),
         _length(operands[1], depth if right_transposed else column, right),
@@ -138,23 +131,20 @@ def _epilogue(contraction: Contraction, final: ir.Value, values: dict[ir.Value, 
                 lengths = sizes(dims)
                 inside = number.minimum(ix.product(lengths) - 1) if all(size >= 0 for size in lengths) else number
                 indices += ix.split(arith.index_castui(ir.IndexType.get(), inside.value), lengths)
-            elements = Elements(values, {contraction.op.results[0]: lambda _, total=total: total})
+            elements = Elements(values, {contraction.op.results[0]: _always(total)})
             results.append(_as_f32(elements.element(final, indices)))
         return results
 
     return build
 
 
+def _always(number: ir.Value) -> Callable[[Sequence[Index]], ir.Value]:
+    return lambda indices: number
+
+
 def _as_f32(number: ir.Value) -> ir.Value:
     f32 = ir.F32Type.get()
     return number if number.type == f32 else arith.extf(f32, number)
-
-
-def _in_memory(kind: ir.Type) -> ir.Type:
-    if not isinstance(kind, ir.RankedTensorType):
-        return kind
-    tensor = ir.RankedTensorType(kind)
-    return ir.MemRefType.get(tensor.shape, tensor.element_type)
 
 
 class _WgmmaHost:
@@ -197,16 +187,17 @@ class _WgmmaHost:
         s, p = self.schedule, self.problem
         batch, rows, columns, depth = self._sizes(values)
         left, right, result = (values[place] for place in self.places)
-        maps = [
-            _tensor_map(left, batch, *((depth, rows) if p.left_transposed else (rows, depth)), 64 if p.left_transposed else s.rows),
-            _tensor_map(
-                right,
-                batch,
-                *((columns, depth) if p.right_transposed else (depth, columns)),
-                s.columns // s.cluster if p.right_transposed else 64,
-            ),
-            _tensor_map(result, batch, rows, columns, 64),
-        ]
+        left_map = (
+            _tensor_map(left, batch, depth, rows, 64)
+            if p.left_transposed
+            else _tensor_map(left, batch, rows, depth, s.rows)
+        )
+        right_map = (
+            _tensor_map(right, batch, columns, depth, s.columns // s.cluster)
+            if p.right_transposed
+            else _tensor_map(right, batch, depth, columns, 64)
+        )
+        maps = [left_map, right_map, _tensor_map(result, batch, rows, columns, 64)]
         i32 = ir.IntegerType.get_signless(32)
         sizes = [arith.index_cast(i32, ix.value(size)) for size in (rows, columns, depth, batch)]
         return [*maps, *sizes, *(values[place] for place in self.passed)]

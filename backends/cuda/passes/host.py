@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, func, gpu, memref
 
 from stepwell.backends.cuda.kernels import index as ix
-from stepwell.backends.cuda.kernels.launch import Launch
-from stepwell.passes.buffer.entry import arguments
+from stepwell.backends.cuda.kernels.launch import Launch, in_memory
+from stepwell.passes.buffer.entry import arguments, result_marks, state_name
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
 
@@ -20,31 +20,25 @@ def to_host(entry: func.FuncOp, launches: Mapping[str, Launch], module: str) -> 
     old = [op.operation for op in block.operations]
     host = _Host(launches, module)
     kinds = []
-    for argument in arguments(entry):
+    taken = arguments(entry)
+    for argument in taken:
         assert argument.value is not None
-        kind = _in_memory(argument.type)
+        kind = in_memory(argument.type)
         kinds.append(kind)
-        if kind != argument.type:
-            host.values[argument.value] = block.add_argument(kind, argument.value.location)
-        else:
-            host.values[argument.value] = block.add_argument(kind, argument.value.location)
+        host.values[argument.value] = block.add_argument(kind, argument.value.location)
+    places = {a.name: host.values[a.value] for a in taken if a.value is not None and a.kind == "state"}
     with ir.InsertionPoint(old[-1]):
-        for op in old:
+        for op in old[:-1]:
             with op.location:
                 host.visit(op)
+        with old[-1].location:
+            host.finish(old[-1], [places.get(state_name(mark) or "") for mark in result_marks(entry)])
     results = [value.type for value in host.returned]
     for op in reversed(old):
         op.erase()
     for _ in kinds:
         block.erase_argument(0)
     entry.operation.attributes["function_type"] = ir.TypeAttr.get(ir.FunctionType.get(kinds, results))
-
-
-def _in_memory(kind: ir.Type) -> ir.Type:
-    if not isinstance(kind, ir.RankedTensorType):
-        return kind
-    tensor = ir.RankedTensorType(kind)
-    return ir.MemRefType.get(tensor.shape, tensor.element_type)
 
 
 class _Host:
@@ -60,11 +54,8 @@ class _Host:
         operands = [self.values[operand] for operand in op.operands]
         if op.name == "func.call":
             self._launch(op, operands)
-        elif op.name == "func.return":
-            self.returned = operands
-            func.ReturnOp(operands)
         elif op.name == "tensor.empty":
-            self.values[op.results[0]] = memref.AllocOp(_in_memory(op.results[0].type), operands, []).result
+            self.values[op.results[0]] = memref.AllocOp(in_memory(op.results[0].type), operands, []).result
         elif op.name == "tensor.dim":
             self.values[op.results[0]] = memref.dim(*operands)
         elif op.name in _VIEWS:
@@ -82,6 +73,15 @@ class _Host:
                 where=describe_location(op.location),
                 hint="run outline-kernels first",
             )
+
+    def finish(self, op: ir.Operation, states: Sequence[ir.Value | None]) -> None:
+        """Return what ``op`` does, new values of ``states`` in the memory of the old ones."""
+        self.returned = [self.values[operand] for operand in op.operands]
+        for number, place in enumerate(states):
+            if place is not None and place != self.returned[number]:
+                memref.copy(self.returned[number], place)
+                self.returned[number] = place
+        func.ReturnOp(self.returned)
 
     def _launch(self, op: ir.Operation, operands: list[ir.Value]) -> None:
         first = len(operands) - len(op.results)
@@ -122,7 +122,7 @@ _VIEWS = {
 def _view(op: ir.Operation, operands: list[ir.Value]) -> ir.Value:
     attributes = {name: op.attributes[name] for name in op.attributes}
     made = ir.Operation.create(
-        _VIEWS[op.name], results=[_in_memory(op.results[0].type)], operands=operands, attributes=attributes
+        _VIEWS[op.name], results=[in_memory(op.results[0].type)], operands=operands, attributes=attributes
     )
     return made.results[0]
 

@@ -27,6 +27,7 @@ class LowerKernels(Pass):
     Options:
         arch: the architecture to build for.
         threads: of a block, where a family does not say.
+        plain: one thread an element for everything that can be computed so: kernels that loops can emulate.
     """
 
     name: ClassVar[str] = "lower-kernels"
@@ -35,6 +36,7 @@ class LowerKernels(Pass):
 
     arch: str = "sm_90a"
     threads: int = 256
+    plain: bool = False
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         made = [function for function in functions(op) if "stepwell.kernel" in function.operation.attributes]
@@ -48,7 +50,9 @@ class LowerKernels(Pass):
             declare_shared()
             for function in made:
                 with function.operation.location:
-                    variant, launch = build_kernel(function.operation, self.arch, self.threads)
+                    variant, launch = build_kernel(
+                        function.operation, self.arch, self.threads, plain=self.plain
+                    )
                 launches[function.name.value] = launch
                 variants[variant] = variants.get(variant, 0) + 1
         for entry in entries(op):

@@ -1,14 +1,18 @@
-"""Operations that become one kernel: a root, what it starts from, and what is done to its result at once."""
+"""Operations that become one kernel: a product with what is done to its result at once, or what shares rows."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from torch_mlir import ir
 from torch_mlir.dialects import linalg
 
 from stepwell.passes.tensor.kernels.contraction import match_contraction
+from stepwell.passes.tensor.kernels.fills import is_fill
+from stepwell.passes.tensor.kernels.rows import Rows, joined, rows_of
 from stepwell.passes.tensor.structured import input_count, is_structured, loops_of
+from stepwell.support.walk import inside, outer_first
 
 #: What the host does itself: shapes, and other views of the same memory.
 HOST = (
@@ -25,17 +29,25 @@ HOST = (
     "func.return",
 )
 
+_BY_ELEMENT = ("tensor.pad", "tensor.extract_slice", "tensor.insert_slice", "tensor.concat")
+_RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
+
 
 @dataclass
 class Group:
     """Operations of one kernel in program order.
 
     Attributes:
-        family: ``product`` for matrix products with what follows them at once, ``points`` for one value at a time.
+        family: ``product`` for matrix products with what follows them at once, ``rows`` for elementwise operations and
+            reductions that walk the same rows, ``points`` for what can be computed an element at a time,
+            ``sequential`` for loops that carry whole tensors.
+        ops: the operations.
+        rows: what the operations of family ``rows`` walk.
     """
 
     family: str
     ops: list[ir.Operation] = field(default_factory=list)
+    rows: Rows | None = None
 
     @property
     def root(self) -> ir.Operation:
@@ -44,36 +56,125 @@ class Group:
 
 
 def group_operations(block: ir.Block) -> list[Group]:
-    """The kernels of a block, each at the place of its last operation."""
-    groups: list[Group] = []
-    taken: set[ir.Operation] = set()
-    for op in [op.operation for op in block.operations]:
-        if op in taken or op.name.startswith(HOST) or is_fill(op):
-            continue
-        group = Group("points", [op])
+    """The kernels of a block, in an order in which they can run."""
+    grouping = _Grouping([view.operation for view in block.operations])
+    for op in grouping.ops:
+        grouping.visit(op)
+    return grouping.in_order()
+
+
+class _Grouping:
+    """Groups under construction; ``owner`` is the group of an operation, where it has one."""
+
+    def __init__(self, ops: Sequence[ir.Operation]) -> None:
+        self.ops = list(ops)
+        self.owner: dict[ir.Operation, Group] = {}
+
+    def visit(self, op: ir.Operation) -> None:
+        """Give ``op`` to a group, its own if need be."""
+        if op in self.owner or op.name.startswith(HOST) or is_fill(op):
+            return
         if match_contraction(op) is not None:
-            group = Group("product", [op, *_epilogue(op)])
-        taken.update(group.ops)
-        groups.append(group)
-    order = {op.operation: position for position, op in enumerate(block.operations)}
-    return sorted(groups, key=lambda group: order[group.ops[-1]])
+            self._give(Group("product"), [op, *_epilogue(op, self.owner)])
+            return
+        rows = rows_of(op)
+        if rows is None:
+            self._give(Group("points" if _has_elements(op) else "sequential"), [op])
+            return
+        for maker, reshapes in self._makers(op):
+            group = self.owner.get(maker)
+            if group is None or group.rows is None:
+                continue
+            common = joined(group.rows, rows)
+            if common is not None and not self._between(group, op, reshapes):
+                group.rows = common
+                self._give(group, [*reshapes, op])
+                return
+        self._give(Group("rows", rows=rows), [op])
 
+    def in_order(self) -> list[Group]:
+        """The groups, each behind what it reads."""
+        found: list[Group] = []
+        seen: set[int] = set()
 
-def is_fill(op: ir.Operation) -> bool:
-    """Whether ``op`` sets all elements of a tensor to one number, which a kernel does by itself where it starts."""
-    if op.name == "linalg.fill":
-        return True
-    if op.name != "linalg.generic" or input_count(op) != 1 or isinstance(op.operands[0].type, ir.ShapedType):
+        def add(op: ir.Operation) -> None:
+            group = self.owner.get(op)
+            if group is None:
+                for before in makers(op):
+                    add(before)
+            elif id(group) not in seen:
+                seen.add(id(group))
+                for member in group.ops:
+                    for before in makers(member):
+                        if self.owner.get(before) is not group:
+                            add(before)
+                found.append(group)
+
+        for op in self.ops:
+            if op in self.owner:
+                add(op)
+        return found
+
+    def _give(self, group: Group, ops: Sequence[ir.Operation]) -> None:
+        group.ops += [op for op in ops if op not in self.owner]
+        self.owner.update({op: group for op in ops if op not in self.owner})
+
+    def _makers(self, op: ir.Operation) -> list[tuple[ir.Operation, list[ir.Operation]]]:
+        """What makes the operands of ``op``, the last first, with the reshapes on the way."""
+        found = []
+        for value in list(op.operands)[: input_count(op)]:
+            reshapes: list[ir.Operation] = []
+            owner = value.owner
+            while not isinstance(owner, ir.Block) and owner.operation.name in _RESHAPES:
+                reshapes.insert(0, owner.operation)
+                owner = owner.operation.operands[0].owner
+            if not isinstance(owner, ir.Block) and isinstance(value.type, ir.RankedTensorType):
+                found.append((owner.operation, reshapes))
+        place = {op: position for position, op in enumerate(self.ops)}
+        return sorted(found, key=lambda one: -place.get(one[0], -1))
+
+    def _between(self, group: Group, op: ir.Operation, reshapes: Sequence[ir.Operation]) -> bool:
+        """Whether something outside ``group`` stands between it and ``op``: they can't be one kernel then."""
+        mine = {*group.ops, *reshapes}
+        seen: set[ir.Operation] = set()
+        rest = [before for before in makers(op) if before not in mine]
+        while rest:
+            one = rest.pop()
+            if one in seen:
+                continue
+            seen.add(one)
+            members = self.owner[one].ops if one in self.owner else [one]
+            seen.update(members)
+            for before in (before for member in members for before in makers(member)):
+                if self.owner.get(before) is group:
+                    return True
+                rest.append(before)
         return False
-    body = list(op.regions[0].blocks[0].operations)
-    return len(body) == 1 and body[0].operands[0] == op.regions[0].blocks[0].arguments[0]
 
 
-def _epilogue(root: ir.Operation) -> list[ir.Operation]:
-    """Elementwise operations behind ``root``, each the only user of the one before and over the same elements."""
+def makers(op: ir.Operation) -> list[ir.Operation]:
+    """The operations of the block that make what ``op`` and what is inside it use."""
+    block = op.block
+    owners = [value.owner for inner in outer_first(op) for value in inner.operands]
+    found = [owner.operation for owner in owners if not isinstance(owner, ir.Block)]
+    return [maker for maker in found if maker.block == block]
+
+
+def _has_elements(op: ir.Operation) -> bool:
+    """Whether each element of what ``op`` gives can be computed by itself."""
+    if not is_structured(op):
+        return op.name in _BY_ELEMENT
+    return not any(inner.name in ("scf.for", "scf.while") for inner in inside(op))
+
+
+def _epilogue(root: ir.Operation, taken: dict[ir.Operation, Group]) -> list[ir.Operation]:
+    """Elementwise operations behind ``root``, each the only user of the one before and over the same elements.
+
+    One that another kernel has ``taken``, whose product it uses as well, is none.
+    """
     found: list[ir.Operation] = []
     last = root
-    while (following := _next(last)) is not None:
+    while (following := _next(last)) is not None and following not in taken:
         found.append(following)
         last = following
     return found
@@ -96,4 +197,4 @@ def _next(op: ir.Operation) -> ir.Operation | None:
 
 
 def _is_identity(map_: ir.AffineMap) -> bool:
-    return map_ == ir.AffineMap.get_identity(map_.n_dims)
+    return bool(map_ == ir.AffineMap.get_identity(map_.n_dims))

@@ -1,0 +1,90 @@
+"""The body of an operation on neighbouring elements at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch_mlir import ir
+from torch_mlir.dialects import arith, vector
+
+from stepwell.backends.cuda.kernels.elementary.functions import expand, like
+
+Index = Callable[[int], ir.Value]
+"""The value of a loop of the operation, for one element or as a vector for all of them."""
+
+
+def emit(
+    block: ir.Block, arguments: Sequence[ir.Value | None], index: Index, lanes: int, skip: Sequence[ir.Operation] = ()
+) -> list[ir.Value]:
+    """What the body yields, at the insertion point.
+
+    Values are scalars where all that they are made of is, else vectors of ``lanes``.
+
+    Args:
+        arguments: of the body; None where nothing that is emitted uses it.
+        skip: operations to leave out: a yielded result of one is its operand that is known.
+    """
+    known = {held: value for held, value in zip(block.arguments, arguments, strict=True) if value is not None}
+    *operations, end = [view.operation for view in block.operations]
+
+    def value_of(value: ir.Value) -> ir.Value:
+        if value not in known:
+            known[value] = constant(value)
+        return known[value]
+
+    for op in operations:
+        if op in skip:
+            terms = [operand for operand in op.operands if operand in known or not _inside(operand, block)]
+            known[op.results[0]] = value_of(terms[0])
+        elif op.name == "linalg.index":
+            known[op.results[0]] = index(ir.IntegerAttr(op.attributes["dim"]).value)
+        else:
+            operands = together([value_of(operand) for operand in op.operands], lanes)
+            known.update(zip(op.results, apply(op, operands), strict=True))
+    return [value_of(value) for value in end.operands]
+
+
+def apply(op: ir.Operation, operands: list[ir.Value]) -> list[ir.Value]:
+    """``op`` on other operands, all scalars or all vectors."""
+    kinds = [like(operands[0].type, result.type) if operands else result.type for result in op.results]
+    function = expand(op.name, operands) if operands else None
+    if function is not None:
+        return [function]
+    attributes = {name: op.attributes[name] for name in op.attributes}
+    return list(ir.Operation.create(op.name, kinds, operands, attributes, loc=op.location).results)
+
+
+def together(values: list[ir.Value], lanes: int) -> list[ir.Value]:
+    """Vectors, if one of them is."""
+    if not any(isinstance(value.type, ir.VectorType) for value in values):
+        return values
+    return [spread(value, lanes) for value in values]
+
+
+def spread(value: ir.Value, lanes: int) -> ir.Value:
+    """A vector, of equal lanes where ``value`` is a scalar; one element is no vector."""
+    if lanes == 1 or isinstance(value.type, ir.VectorType):
+        return value
+    return vector.broadcast(ir.VectorType.get([lanes], value.type), value)
+
+
+def constant(value: ir.Value) -> ir.Value:
+    """A constant of the function, or what is made of constants, at the insertion point."""
+    op = value.owner.operation
+    operands = [constant(operand) for operand in op.operands]
+    attributes = {name: op.attributes[name] for name in op.attributes}
+    return ir.Operation.create(op.name, [value.type], operands, attributes, loc=op.location).results[0]
+
+
+def counting(first: ir.Value, lanes: int) -> ir.Value:
+    """``first``, ``first + 1``, ... as a vector of that type; the number itself for one lane."""
+    if lanes == 1:
+        return first
+    kind = ir.VectorType.get([lanes], first.type)
+    steps = ir.DenseElementsAttr.get([ir.IntegerAttr.get(first.type, lane) for lane in range(lanes)], kind)
+    return arith.addi(spread(first, lanes), arith.ConstantOp(kind, steps).result)
+
+
+def _inside(value: ir.Value, block: ir.Block) -> bool:
+    owner = value.owner
+    return bool((owner if isinstance(owner, ir.Block) else owner.operation.block) == block)
