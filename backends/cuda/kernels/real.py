@@ -53,8 +53,7 @@ class Real:
 
     def across(self, mask: int) -> Real:
         """That of the lane whose number differs in the bits of ``mask``."""
-        text = f"shfl.sync.bfly.b32 $0, $1, {mask}, 0x1f, 0xffffffff;"
-        return Real(isa.ptx(text, "=f,f", [self.value], result=ir.F32Type.get(), effects=True))
+        return Real(isa.shuffle_xor(self.value, mask))
 
     def _apply(self, build: Callable[[ir.Value, ir.Value], ir.Value], other: Number) -> Real:
         return Real(build(self.value, real(other).value))
