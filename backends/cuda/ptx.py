@@ -15,6 +15,9 @@ from stepwell.support.errors import CodegenError
 
 _TRIPLE = "nvptx64-nvidia-cuda"
 
+#: An instruction as text that has effects, up to the end of its operands.
+_EFFECTS = re.compile(r'(\basm sideeffect "[^"\n]*", "[^"\n]*"\(.*\))')
+
 #: The oldest PTX version that each architecture can be written in; newer drivers read all older versions.
 PTX_VERSIONS = {"sm_70": 60, "sm_75": 63, "sm_80": 70, "sm_86": 71, "sm_89": 78, "sm_90": 78, "sm_90a": 80}
 
@@ -74,7 +77,9 @@ def _kernel_texts(op: ir.Operation) -> list[str]:
             place = ir.InsertionPoint(alone.body)
             for inner in child.regions[0].blocks[0].operations:
                 inner.operation.clone(place)
-            texts.append(to_llvm22(llvm_dialect.translate_module_to_llvmir(alone.operation)))
+            text = to_llvm22(llvm_dialect.translate_module_to_llvmir(alone.operation))
+            # Threads wait for each other in such instructions: LLVM must not copy one into two branches.
+            texts.append(_EFFECTS.sub(r"\1 convergent", text))
     return texts
 
 

@@ -39,6 +39,19 @@ def uniform(value: Word) -> Word:
     )
 
 
+def any_lane(conditions: Sequence[ir.Value]) -> ir.Value:
+    """Whether any of the conditions holds in any lane of the warp, as an ``i1``."""
+    mine = conditions[0]
+    for condition in conditions[1:]:
+        mine = arith.ori(mine, condition)
+    text = (
+        "{ .reg .pred mine, any; setp.ne.b32 mine, $1, 0; "
+        "vote.sync.any.pred any, mine, 0xffffffff; selp.b32 $0, 1, 0, any; }"
+    )
+    found = ptx(text, "=r,r", [arith.extui(_i32(), mine)], result=_i32(), effects=True)
+    return Word(found).is_equal(1)
+
+
 def declare_shared() -> None:
     """Declare the dynamic shared memory of the kernels of a ``gpu.module``, whose size a launch gives."""
     bytes_ = ir.Type.parse("!llvm.array<0 x i8>")
@@ -101,6 +114,12 @@ def barrier_arrive(barrier: Word) -> None:
     ptx("mbarrier.arrive.shared::cta.b64 _, [$0];", "r,~{memory}", [barrier.value])
 
 
+def barrier_arrive_if(condition: ir.Value, barrier: Word) -> None:
+    """Arrive at a barrier of this block, in threads where ``condition`` holds."""
+    text = "{ .reg .pred mine; setp.ne.b32 mine, $1, 0; @mine mbarrier.arrive.shared::cta.b64 _, [$0]; }"
+    ptx(text, "r,r,~{memory}", [barrier.value, arith.extui(_i32(), condition)])
+
+
 def barrier_arrive_at(barrier: Word, rank: Operand) -> None:
     """Arrive at the barrier at the same place in block ``rank`` of the cluster."""
     ptx(
@@ -137,6 +156,11 @@ def sync_block() -> None:
 def sync_threads(name: Operand, count: int) -> None:
     """Wait for ``count`` threads that meet at barrier ``name`` (1 to 15)."""
     ptx("bar.sync $0, $1;", "r,n,~{memory}", [word(name).value, word(count).value])
+
+
+def arrive_threads(name: Operand, count: int) -> None:
+    """Be one of the ``count`` threads that meet at barrier ``name``, without waiting."""
+    ptx("bar.arrive $0, $1;", "r,n,~{memory}", [word(name).value, word(count).value])
 
 
 def sync_cluster() -> None:

@@ -63,6 +63,14 @@ class Word:
         """Whether this one is smaller, as an ``i1``."""
         return self._compare(arith.CmpIPredicate.ult, other)
 
+    def is_above(self, other: Operand) -> ir.Value:
+        """Whether this one is larger, both signed, as an ``i1``."""
+        return self._compare(arith.CmpIPredicate.sgt, other)
+
+    def between(self, low: Operand, high: Operand) -> Word:
+        """The nearest number from ``low`` to ``high``, all signed."""
+        return self._apply(arith.maxsi, low)._apply(arith.minsi, high)
+
     def wide(self) -> ir.Value:
         """The number as an ``i64``."""
         return arith.extui(ir.IntegerType.get_signless(64), self.value)
