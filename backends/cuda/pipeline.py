@@ -46,7 +46,7 @@ def kernel_stages(fp: str, arch: str, threads: int, *, plain: bool = False) -> l
     """The stages from the tensor level down; ``plain`` kernels are those that loops can emulate."""
     build = f"lower-kernels{{arch={arch} threads={threads}{' plain=true' if plain else ''}}}"
     return [
-        _stage("fuse", "tensor", *FUSE),
+        _stage("fuse", "tensor", *FUSE, *([] if fp == "strict" else ["split-reductions", "canonicalize", "cse"])),
         _stage("group", "tensor", "outline-kernels", "canonicalize", "cse"),
         _stage("kernels", "kernel", build, f"set-fp-policy{{policy={fp}}}"),
         _stage("nvvm", "backend", *NVVM),

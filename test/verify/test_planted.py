@@ -90,6 +90,7 @@ CASES = [
     Case("fuse-rows", "rows", SUB),
     Case("vectorize-transposes", "dense", SUB),
     Case("vectorize-rows", "dense", swap("math.tanh", "math.exp")),
+    Case("split-reductions", "chain", SUB),
     Case("outline-kernels", "chain", SUB),
     Case("lower-kernels", "chain", SUB),
     Case("gpu-to-loops", "chain", SUB, insert=(("lower-kernels", "gpu-to-loops"),), until="kernel"),

@@ -56,7 +56,7 @@ def joined(first: Rows, second: Rows) -> Rows | None:
 
 
 def _is_foreign(op: ir.Operation) -> bool:
-    return op.name.startswith(("tensor.", "scf.", "cf."))
+    return bool(op.name.startswith(("tensor.", "scf.", "cf.")))
 
 
 def _is_plain(expression: ir.AffineExpr) -> bool:
