@@ -10,6 +10,7 @@ from stepwell.backends.cuda.driver import Driver, Module
 from stepwell.backends.cuda.graph import Graph, Kernel
 from stepwell.backends.cuda.memory import place_temporaries
 from stepwell.backends.cuda.plan import Plan, Shape, TensorMap, descriptor_words, evaluate
+from stepwell.support.dtypes import byte_size
 
 
 class Instance:
@@ -101,7 +102,9 @@ class Instance:
         found = reference.tensor_map
         assert found is not None
         sizes = [evaluate(size, self.shapes) for size in found.sizes]
-        content = tensor_maps.encode(self._driver, self.address(found.buffer), found.dtype, sizes, found.box)
+        strides = [evaluate(stride, self.shapes) for stride in found.strides]
+        place = self.address(found.buffer) + found.offset * byte_size(found.dtype)
+        content = tensor_maps.encode(self._driver, place, found.dtype, sizes, strides, found.box)
         self._driver.upload_on(stream, reference.slot, content)
 
     def address(self, buffer: int) -> int:

@@ -44,10 +44,12 @@ def cuda_pipeline(fp: str, arch: str, threads: int, *, plain: bool = False) -> P
 
 def kernel_stages(fp: str, arch: str, threads: int, *, plain: bool = False) -> list[Stage]:
     """The stages from the tensor level down; ``plain`` kernels are those that loops can emulate."""
+    whole = arch == "sm_90a" and fp != "strict" and not plain
+    outline = "outline-kernels{attention=true}" if whole else "outline-kernels"
     build = f"lower-kernels{{arch={arch} threads={threads}{' plain=true' if plain else ''}}}"
     return [
         _stage("fuse", "tensor", *FUSE, *([] if fp == "strict" else ["split-reductions", "canonicalize", "cse"])),
-        _stage("group", "tensor", "outline-kernels", "canonicalize", "cse"),
+        _stage("group", "tensor", outline, "canonicalize", "cse"),
         _stage("kernels", "kernel", build, f"set-fp-policy{{policy={fp}}}"),
         _stage("nvvm", "backend", *NVVM),
     ]

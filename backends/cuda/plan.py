@@ -46,18 +46,21 @@ class Buffer:
 
 @dataclass(frozen=True)
 class TensorMap:
-    """What the copy engine sees of a buffer: dense matrices that it copies boxes of, with the 128-byte swizzle.
+    """What the copy engine sees of a buffer: a tensor that it copies boxes of, with the 128-byte swizzle.
 
     Attributes:
         buffer: its number.
         dtype: of its elements.
-        sizes: of the tensor, outermost first.
+        offset: of its first element in the buffer.
+        sizes, strides: of the tensor in elements, outermost first; the last stride is 1.
         box: elements of a box, likewise.
     """
 
     buffer: int
     dtype: str
+    offset: int
     sizes: tuple[Size, ...]
+    strides: tuple[Size, ...]
     box: tuple[int, ...]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from math import prod
 
 from stepwell.backends.cuda.driver import Driver
 from stepwell.support.dtypes import byte_size
@@ -18,8 +17,10 @@ _SWIZZLE_128B = 3
 _PROMOTE_128B = 2
 
 
-def encode(driver: Driver, address: int, dtype: str, sizes: Sequence[int], box: Sequence[int]) -> bytes:
-    """The map of a dense tensor; ``sizes`` and ``box`` outermost first.
+def encode(
+    driver: Driver, address: int, dtype: str, sizes: Sequence[int], strides: Sequence[int], box: Sequence[int]
+) -> bytes:
+    """The map of a tensor; ``sizes``, ``strides`` (in elements) and ``box`` outermost first.
 
     Raises:
         ExecutionError: the driver refuses it.
@@ -29,7 +30,7 @@ def encode(driver: Driver, address: int, dtype: str, sizes: Sequence[int], box: 
     place = ctypes.addressof(room) + -ctypes.addressof(room) % 64
     # An empty dimension is none that the engine can walk: nothing is copied there anyway.
     inner_first = [max(1, size) for size in reversed(sizes)]
-    strides = [byte_size(dtype) * prod(inner_first[:axis]) for axis in range(1, rank)]
+    steps = [byte_size(dtype) * stride for stride in reversed(strides[:-1])]
     driver.call(
         "cuTensorMapEncodeTiled",
         place,
@@ -37,7 +38,7 @@ def encode(driver: Driver, address: int, dtype: str, sizes: Sequence[int], box: 
         rank,
         address,
         (ctypes.c_uint64 * rank)(*inner_first),
-        (ctypes.c_uint64 * max(1, rank - 1))(*strides),
+        (ctypes.c_uint64 * max(1, rank - 1))(*steps),
         (ctypes.c_uint32 * rank)(*reversed(box)),
         (ctypes.c_uint32 * rank)(*[1] * rank),
         0,

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
@@ -174,10 +175,18 @@ class _Plan:
         view = matrices.owner.operation
         kind = ir.MemRefType(matrices.type)
         counts = list(ir.DenseI32ArrayAttr(view.attributes["operandSegmentSizes"]))
+        sizes = list(view.operands)[1 + counts[1] : 1 + counts[1] + counts[2]]
+        steps = iter(list(view.operands)[1 + counts[1] + counts[2] :])
+        marker = ir.ShapedType.get_dynamic_size()
         return {
             "buffer": self.numbers[view.operands[0]],
             "dtype": str(kind.element_type),
-            "sizes": self._sizes(kind, list(view.operands)[1 + counts[1] :]),
+            "offset": ir.DenseI64ArrayAttr(view.attributes["static_offsets"])[0],
+            "sizes": self._sizes(kind, sizes),
+            "strides": [
+                self._size(next(steps)) if step == marker else step
+                for step in ir.DenseI64ArrayAttr(view.attributes["static_strides"])
+            ],
             "box": [self._size(size) for size in list(made.operands)[1:]],
         }
 
@@ -190,6 +199,9 @@ class _Plan:
         op = None if isinstance(owner, ir.Block) else owner.operation
         if op is not None and op.name == "arith.constant" and isinstance(value.type, ir.IndexType | ir.IntegerType):
             return ir.IntegerAttr(op.attributes["value"]).value
+        if op is not None and op.name == "arith.constant" and isinstance(value.type, ir.F32Type):
+            # The word that a kernel reads it from.
+            return int(np.float32(ir.FloatAttr(op.attributes["value"]).value).view(np.int32))
         if op is not None and op.name == "arith.index_cast":
             return self._size(op.operands[0])
         if op is not None and op.name == "memref.dim":

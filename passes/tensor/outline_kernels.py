@@ -27,18 +27,23 @@ class OutlineKernels(Pass):
 
     A function takes what its operations read, then a destination for each result, which it only takes the shape of.
     Entries keep calls, shapes and views. Numbers that fill a tensor are set where a kernel starts from them.
+
+    Options:
+        attention: whether a softmax between two products of bf16 or f16 is one kernel.
     """
 
     name: ClassVar[str] = "outline-kernels"
     summary: ClassVar[str] = "move what one kernel computes into a function of its own"
     anchor: ClassVar[str] = "builtin.module"
 
+    attention: bool = False
+
     def run(self, op: ir.Operation, context: PassContext) -> None:
         families: dict[str, int] = {}
         for entry in entries(op):
             return_op(entry)
             block = entry.operation.regions[0].blocks[0]
-            groups = group_operations(block)
+            groups = group_operations(block, attention=self.attention)
             _sort(block, groups)
             for group in groups:
                 number = sum(families.values())
@@ -118,8 +123,10 @@ def _with_starts(group: Group) -> list[ir.Operation]:
             owner = value.owner
             if isinstance(owner, ir.Block):
                 continue
-            if (group.family == "rows" and owner.operation.name in _RESHAPES) or _is_start(owner.operation):
-                add(owner.operation)
+            maker = owner.operation
+            seen = group.family == "rows" and maker.name in _RESHAPES
+            if seen or maker in group.copied or _is_start(maker):
+                add(maker)
         found.append(op)
 
     for op in group.ops:

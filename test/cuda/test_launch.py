@@ -118,7 +118,16 @@ def test_temporaries_share_memory(mock: Any, parameters: Path) -> None:
 
 
 def test_tensor_maps_follow_their_buffers(mock: Any, parameters: Path) -> None:
-    mapped = {"map": {"buffer": 0, "dtype": "f32", "sizes": [1, 1, ["dim", 0, 0]], "box": [1, 64, 32]}}
+    mapped = {
+        "map": {
+            "buffer": 0,
+            "dtype": "f32",
+            "offset": 0,
+            "sizes": [1, ["dim", 0, 0]],
+            "strides": [8, 1],
+            "box": [1, 32],
+        }
+    }
     plan = {
         "buffers": [PLAN["buffers"][0], PLAN["buffers"][2]],
         "launches": [

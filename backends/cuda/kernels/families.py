@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch_mlir import ir
 
+from stepwell.backends.cuda.kernels.attention import build_heads
 from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.points import build_points
 from stepwell.backends.cuda.kernels.products.build import build_product
@@ -20,6 +21,8 @@ def build_kernel(function: ir.Operation, arch: str, threads: int, *, plain: bool
     """
     family = ir.StringAttr(function.attributes["stepwell.kernel"]).value
     name = ir.StringAttr(function.attributes["sym_name"]).value
+    if family == "attention":
+        return "attention", build_heads(function, name)
     if family == "sequential":
         return "sequential", build_sequential(function, name)
     if family == "product" and not plain and (built := build_product(function, name, arch)) is not None:

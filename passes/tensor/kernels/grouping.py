@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from torch_mlir import ir
 from torch_mlir.dialects import linalg
 
+from stepwell.passes.tensor.kernels.attention import is_dense, match_attention
 from stepwell.passes.tensor.kernels.contraction import match_contraction
 from stepwell.passes.tensor.kernels.fills import is_fill
 from stepwell.passes.tensor.kernels.rows import Rows, joined, rows_of
@@ -38,16 +39,18 @@ class Group:
     """Operations of one kernel in program order.
 
     Attributes:
-        family: ``product`` for matrix products with what follows them at once, ``rows`` for elementwise operations and
-            reductions that walk the same rows, ``points`` for what can be computed an element at a time,
-            ``sequential`` for loops that carry whole tensors.
+        family: ``attention`` for a softmax between two products, ``product`` for matrix products with what follows them
+            at once, ``rows`` for elementwise operations and reductions that walk the same rows, ``points`` for what can
+            be computed an element at a time, ``sequential`` for loops that carry whole tensors.
         ops: the operations.
         rows: what the operations of family ``rows`` walk.
+        copied: operations that the kernel does for itself, although others need them too.
     """
 
     family: str
     ops: list[ir.Operation] = field(default_factory=list)
     rows: Rows | None = None
+    copied: list[ir.Operation] = field(default_factory=list)
 
     @property
     def root(self) -> ir.Operation:
@@ -55,9 +58,12 @@ class Group:
         return self.ops[0]
 
 
-def group_operations(block: ir.Block) -> list[Group]:
-    """The kernels of a block, in an order in which they can run."""
+def group_operations(block: ir.Block, *, attention: bool = False) -> list[Group]:
+    """The kernels of a block, in an order in which they can run; with ``attention`` that is one of them."""
     grouping = _Grouping([view.operation for view in block.operations])
+    if attention:
+        for op in grouping.ops:
+            grouping.attend(op)
     for op in grouping.ops:
         grouping.visit(op)
     return grouping.in_order()
@@ -69,6 +75,17 @@ class _Grouping:
     def __init__(self, ops: Sequence[ir.Operation]) -> None:
         self.ops = list(ops)
         self.owner: dict[ir.Operation, Group] = {}
+
+    def attend(self, op: ir.Operation) -> None:
+        """Make a group of the attention that ends in the product ``op``, if it is one."""
+        found = match_attention(op)
+        if found is None or not is_dense(found) or any(one in self.owner for one in found.ops):
+            return
+        copied: set[ir.Operation] = set()
+        while others := {one for one in found.ops[:-1] if one not in copied and _is_shared(one, found.ops, copied)}:
+            copied |= others
+        group = Group("attention", copied=[one for one in found.ops if one in copied])
+        self._give(group, [one for one in found.ops if one not in copied])
 
     def visit(self, op: ir.Operation) -> None:
         """Give ``op`` to a group, its own if need be."""
@@ -150,6 +167,11 @@ class _Grouping:
                     return True
                 rest.append(before)
         return False
+
+
+def _is_shared(op: ir.Operation, ops: Sequence[ir.Operation], copied: set[ir.Operation]) -> bool:
+    users = [use.owner.operation for result in op.results for use in result.uses]
+    return any(user not in ops or user in copied for user in users)
 
 
 def makers(op: ir.Operation) -> list[ir.Operation]:
