@@ -124,10 +124,10 @@ def _behind(value: ir.Value) -> tuple[ir.Operation | None, list[ir.Operation]]:
 
 def _softmax(divide: ir.Operation | None) -> _Softmax | None:
     """The softmax that ends in ``divide``: exponentials over their sum, with the largest score taken off before."""
-    if not _is_elementwise(divide, 2) or _body(divide) != ["arith.divf", "linalg.yield"]:
+    if divide is None or not _is_elementwise(divide, 2) or _body(divide) != ["arith.divf", "linalg.yield"]:
         return None
     (power, first), (total, second) = (_behind(divide.operands[place]) for place in range(2))
-    if power is None or not _is_reduction(total, "arith.addf"):
+    if power is None or total is None or not _is_reduction(total, "arith.addf"):
         return None
     summed, third = _behind(total.operands[0])
     if summed != power or power.name != "linalg.generic" or len(power.results) != 1:
@@ -145,7 +145,7 @@ def _exponential(power: ir.Operation) -> _Softmax | None:
     made = [_behind(value) for value in inputs]
     if names == ["arith.subf", "math.exp", "linalg.yield"] and len(inputs) == 2:
         (scores, first), (largest, second) = made
-        if not _is_reduction(largest, "arith.maximumf"):
+        if largest is None or not _is_reduction(largest, "arith.maximumf"):
             return None
         compared, third = _behind(largest.operands[0])
         if scores is None or compared != scores:
@@ -288,18 +288,18 @@ def _result(op: ir.Operation, ending: list[ir.Operation], second: Contraction) -
         if moved is None:
             return None
         places, value = moved, step.results[0]
-    strides: dict[int, int] = {}
-    step_size = 1
+    steps: dict[int, int] = {}
+    stored = 1
     for dim, size in reversed([part for group in places for part in group]):
-        strides[dim] = step_size
-        step_size *= size
-    size = dict(zip(axes, sizes, strict=True))
+        steps[dim] = stored
+        stored *= size
     column, row = _walked(second, second.column), _walked(second, second.row)
-    if any(strides[dim] != 1 for dim in column):
+    if any(steps[dim] != 1 for dim in column):
         return None
-    planes = [strides[dim] for dim in _walked(second, second.batch)]
+    planes = [steps[dim] for dim in _walked(second, second.batch)]
     batch, heads = ([0] * (2 - len(planes))) + planes
-    return Heads(value, 0, size[row[0]] if row else 1, (batch, heads, strides[row[0]] if row else 0))
+    sequence = sizes[axes.index(row[0])] if row else 1
+    return Heads(value, 0, sequence, (batch, heads, steps[row[0]] if row else 0))
 
 
 def _permuted(op: ir.Operation, places: list[list[tuple[int, int]]]) -> list[list[tuple[int, int]]] | None:
