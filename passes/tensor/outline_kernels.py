@@ -45,8 +45,9 @@ class OutlineKernels(Pass):
             block = entry.operation.regions[0].blocks[0]
             groups = group_operations(block, attention=self.attention)
             _sort(block, groups)
-            for group in groups:
-                number = sum(families.values())
+            first = sum(families.values())
+            # What is copied must still be there, not a call of the kernel that others get it from.
+            for number, group in sorted(enumerate(groups, first), key=lambda one: not one[1].copied):
                 _outline(group, f"{group.family}_{number}", op)
                 families[group.family] = families.get(group.family, 0) + 1
         context.note(self.name, **families)
