@@ -39,6 +39,21 @@ class Kernel:
         )
 
 
+class Single:
+    """A kernel alone, which a graph would only make slower."""
+
+    def __init__(self, driver: Driver, kernel: Kernel) -> None:
+        self._driver, self._kernel = driver, kernel
+
+    def update(self, number: int) -> None:
+        """Nothing: its words are read at every launch."""
+
+    def launch(self, stream: int) -> None:
+        """Run the kernel in the order of ``stream``."""
+        p = self._kernel.params
+        self._driver.call("cuLaunchKernel", p.func, *p.grid, *p.block, p.shared, stream, p.params, None)
+
+
 class Graph:
     """Kernels one after another; copies their parameters when it is made and by :meth:`update`."""
 

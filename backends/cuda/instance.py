@@ -7,7 +7,7 @@ from math import prod
 
 from stepwell.backends.cuda import tensor_maps
 from stepwell.backends.cuda.driver import Driver, Module
-from stepwell.backends.cuda.graph import Graph, Kernel
+from stepwell.backends.cuda.graph import Graph, Kernel, Single
 from stepwell.backends.cuda.memory import place_temporaries
 from stepwell.backends.cuda.plan import Plan, Shape, TensorMap, descriptor_words, evaluate
 from stepwell.support.dtypes import byte_size
@@ -37,27 +37,32 @@ class Instance:
         self._arena = driver.allocate(used + maps * tensor_maps.BYTES) if used + maps else 0
         self._maps = self._arena + used
         self._addresses |= {number: self._arena + offset for number, offset in offsets.items()}
-        self._graph: Graph | None = None
+        self._recorded: Graph | Single | None = None
         self._placed: dict[int, int] = {}
         self._moving: dict[int, list[_Reference]] = {}
 
     def run(self, stream: int, external: Mapping[int, int]) -> None:
         """Run in the order of ``stream``; inputs and results lie at ``external`` addresses, by number of the buffer."""
-        moved = {number for number, address in external.items() if self._placed.get(number) != address}
-        if self._graph is None:
+        if self._recorded is None:
             self._addresses |= external
             self._record(stream, external)
-        elif moved:
-            self._addresses |= external
-            changed = set()
-            for number in moved:
+        elif external != self._placed:
+            self._move(stream, external)
+        self._placed = dict(external)
+        if self._recorded is not None:
+            self._recorded.launch(stream)
+
+    def _move(self, stream: int, external: Mapping[int, int]) -> None:
+        """Tell the kernels where inputs and results lie now."""
+        self._addresses |= external
+        changed = set()
+        for number, address in external.items():
+            if self._placed[number] != address:
                 for reference in self._moving.get(number, ()):
                     changed |= self._follow(reference, stream)
+        if self._recorded is not None:
             for kernel in sorted(changed):
-                self._graph.update(kernel)
-        self._placed = dict(external)
-        if self._graph is not None and self._launches:
-            self._graph.launch(stream)
+                self._recorded.update(kernel)
 
     def _record(self, stream: int, external: Mapping[int, int]) -> None:
         self._kernels: list[Kernel] = []
@@ -88,7 +93,10 @@ class Instance:
                     self._moving.setdefault(reference.buffer, []).append(reference)
             function = self._module.function(launch.kernel, launch.shared)
             self._kernels.append(Kernel(function, grid, block, launch.shared, words))
-        self._graph = Graph(self._driver, self._kernels) if self._kernels else None
+        if len(self._kernels) == 1:
+            self._recorded = Single(self._driver, self._kernels[0])
+        elif self._kernels:
+            self._recorded = Graph(self._driver, self._kernels)
 
     def _follow(self, reference: _Reference, stream: int) -> set[int]:
         """Let a kernel see the new place of a buffer; gives its number if its parameters changed."""
@@ -113,7 +121,7 @@ class Instance:
 
     def close(self) -> None:
         """Give the memory back."""
-        self._graph = None
+        self._recorded = None
         if self._arena:
             self._driver.attach()
             self._driver.free(self._arena)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from math import prod
@@ -13,9 +12,11 @@ from typing import Any
 import torch
 
 from stepwell.backends.base import Runnable
+from stepwell.backends.cuda.direct import Direct
 from stepwell.backends.cuda.driver import Driver, Module, default_driver
 from stepwell.backends.cuda.instance import Instance
 from stepwell.backends.cuda.plan import Plan, Shape
+from stepwell.backends.cuda.session import CudaSession
 from stepwell.support.dtypes import torch_dtype
 from stepwell.support.errors import ArtifactError, ExecutionError
 from stepwell.support.parameter_file import open_file
@@ -23,32 +24,6 @@ from stepwell.support.signature import Signature
 
 _MOST_INSTANCES = 16
 """Shapes that a session keeps ready; the one not used for longest goes first."""
-
-
-class CudaSession:
-    """What one user of a program has on the device.
-
-    Attributes:
-        instances: of the program's plans, by entry and shapes of the inputs.
-        states: where each state lies.
-        stream: the last one that something ran in.
-    """
-
-    def __init__(self) -> None:
-        self.instances: OrderedDict[tuple[str, tuple[Shape, ...]], Instance] = OrderedDict()
-        self.states: dict[str, int] = {}
-        self.stream: int | None = None
-        self.driver: Driver | None = None
-
-    def __del__(self) -> None:
-        try:
-            for instance in self.instances.values():
-                instance.close()
-            for address in self.states.values():
-                assert self.driver is not None
-                self.driver.free(address)
-        except (ExecutionError, AttributeError):
-            return  # the process is ending, and the driver with it
 
 
 class CudaRunnable(Runnable):
@@ -147,6 +122,12 @@ class CudaRunnable(Runnable):
 
     def _state(self, name: str) -> Any:
         return self._parameters[f"state:{name}"]
+
+    def direct(self, session: CudaSession, entry: str) -> Direct | None:
+        if entry not in session.short_ways:
+            session.short_ways[entry] = Direct(session, entry, self._plans[entry], self._signatures[entry])
+        found: Direct = session.short_ways[entry]
+        return found
 
     def _instance(
         self,

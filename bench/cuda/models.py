@@ -45,9 +45,7 @@ class Text(nn.Module):
         super().__init__()
         self.causal = causal
         self.tokens, self.places = nn.Embedding(vocabulary, width), nn.Embedding(length, width)
-        self.blocks = nn.Sequential(
-            *(Block(width, width // 64, causal=causal, before=causal) for _ in range(depth))
-        )
+        self.blocks = nn.Sequential(*(Block(width, width // 64, causal=causal, before=causal) for _ in range(depth)))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
@@ -88,7 +86,9 @@ class LlamaBlock(nn.Module):
         batch, length, width = x.shape
         parts = self.qkv(self.first(x)).view(batch, length, 3, self.heads, width // self.heads).unbind(2)
         q, k, v = (part.transpose(1, 2) for part in parts)
-        q, k = (y * cos + torch.cat([-y[..., y.shape[-1] // 2 :], y[..., : y.shape[-1] // 2]], -1) * sin for y in (q, k))
+        q, k = (
+            y * cos + torch.cat([-y[..., y.shape[-1] // 2 :], y[..., : y.shape[-1] // 2]], -1) * sin for y in (q, k)
+        )
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.out(y.transpose(1, 2).reshape(batch, length, width))
         z = self.second(x)

@@ -11,6 +11,8 @@ from torch_mlir.dialects import linalg
 
 from stepwell.passes.tensor.structured import input_count
 
+_CONVERSIONS = ("arith.truncf", "arith.extf")
+
 
 @dataclass(frozen=True)
 class View:
@@ -115,6 +117,8 @@ def _factor(block: ir.Block) -> float | None:
             return factor if op.operands[0] == current else None
         if op.name == "arith.extf" and op.operands[0] == current:
             current = op.results[0]
+        elif op.name in _CONVERSIONS and constant(op.results[0]) is not None:
+            continue
         elif op.name == "arith.mulf" and current in list(op.operands):
             other = op.operands[1 if op.operands[0] == current else 0]
             number = constant(other)
@@ -128,7 +132,12 @@ def _factor(block: ir.Block) -> float | None:
 
 def constant(value: ir.Value) -> float | None:
     """The floating-point number that ``value`` always is."""
-    if isinstance(value.owner, ir.Block) or value.owner.operation.name != "arith.constant":
+    if isinstance(value.owner, ir.Block):
         return None
-    attribute = value.owner.operation.attributes["value"]
+    op = value.owner.operation
+    if op.name in _CONVERSIONS:
+        return constant(op.operands[0])
+    if op.name != "arith.constant":
+        return None
+    attribute = op.attributes["value"]
     return float(ir.FloatAttr(attribute).value) if isinstance(attribute, ir.FloatAttr) else None

@@ -1,0 +1,117 @@
+"""What is measured: layers and models, each a module with its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from bench.cuda.models import MODELS
+
+
+@dataclass(frozen=True)
+class Case:
+    """A module, its inputs, and the work in it.
+
+    Attributes:
+        make: the module and its inputs on the CPU, in the types that are measured.
+        flops: floating-point operations of a call, 0 where memory is what counts.
+        bytes: that a call must read and write, 0 where arithmetic is what counts.
+        compared: whether torch.compile takes part.
+    """
+
+    make: Callable[[], tuple[nn.Module, tuple[torch.Tensor, ...]]]
+    flops: float = 0
+    bytes: float = 0
+    compared: bool = False
+
+
+class _Function(nn.Module):
+    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.function(*inputs)
+
+
+def _product(m: int, n: int, k: int, kind: torch.dtype) -> Case:
+    def make() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+        return nn.Linear(k, n, bias=False).to(kind), (torch.randn(m, k).to(kind),)
+
+    return Case(make, flops=2.0 * m * n * k)
+
+
+def _rows(function: Callable[..., torch.Tensor], rows: int, length: int, kind: torch.dtype, *more: int) -> Case:
+    def make() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+        inputs = [torch.randn(rows, length), *(torch.randn(length) for _ in more)]
+        return _Function(function), tuple(tensor.to(kind) for tensor in inputs)
+
+    return Case(make, bytes=2.0 * rows * length * kind.itemsize)
+
+
+def _attention(length: int, size: int, *, causal: bool) -> Case:
+    batch, heads = 16384 // length, 2048 // size
+
+    def make() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+        def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+            return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+
+        inputs = tuple(torch.randn(batch, heads, length, size).to(torch.bfloat16) for _ in range(3))
+        return _Function(attend), inputs
+
+    return Case(make, flops=4.0 * batch * heads * length * length * size / (2 if causal else 1))
+
+
+def _model(name: str, batch: int) -> Case:
+    def make() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+        torch.manual_seed(0)
+        model, inputs = MODELS[name].make().eval().to(torch.bfloat16), MODELS[name].inputs(batch)
+        return model, (inputs.to(torch.bfloat16) if inputs.is_floating_point() else inputs,)
+
+    return Case(make, compared=True)
+
+
+_BF16, _F16, _F32 = torch.bfloat16, torch.float16, torch.float32
+
+SECTIONS: dict[str, dict[str, Case]] = {
+    "products": {
+        **{
+            f"{kind} {n}^3": _product(n, n, n, t)
+            for kind, t in (("bf16", _BF16), ("f16", _F16))
+            for n in (2048, 4096, 8192)
+        },
+        **{
+            f"bf16 {m}x{n}x{k}": _product(m, n, k, _BF16)
+            for m, n, k in (
+                (1000, 776, 520),
+                (16, 4096, 4096),
+                (128, 11008, 4096),
+                (4096, 768, 3072),
+                (8192, 1024, 1024),
+            )
+        },
+        "f32 4096^3": _product(4096, 4096, 4096, _F32),
+    },
+    "rows": {
+        f"{name} {rows}x{length} {kind}": _rows(function, rows, length, t, *more)
+        for kind, t in (("bf16", _BF16), ("f32", _F32))
+        for rows, length in ((8192, 4096), (16384, 1024))
+        for name, function, more in (
+            ("softmax", lambda x: torch.softmax(x, -1), ()),
+            ("layer norm", lambda x, w, b: F.layer_norm(x, x.shape[-1:], w, b), (1, 1)),
+            ("RMS norm", lambda x, w: F.rms_norm(x, x.shape[-1:], w, 1e-5), (1,)),
+            ("gelu(x + b)", lambda x, b: F.gelu(x + b), (1,)),
+        )
+    },
+    "attention": {
+        f"{length} by {size}{', causal' if causal else ''}": _attention(length, size, causal=causal)
+        for size in (64, 128)
+        for length in (1024, 4096, 16384)
+        for causal in (False, True)
+    },
+    "models": {f"{name}, batch {batch}": _model(name, batch) for name in MODELS for batch in (1, 32)},
+}
