@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.cuda", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(SECTIONS)}; all by default")
     parser.add_argument("--rows", metavar="REGEX", default="", help="measure these rows only")
+    parser.add_argument("--eager", action="store_true", help="leave torch.compile out, which takes minutes a model")
     parser.add_argument("--seconds", type=float, default=0.1, help="of a contender in a round (default 0.1)")
     parser.add_argument("-o", "--output", type=Path, default=_PAGE)
     options = parser.parse_args(arguments)
@@ -51,20 +52,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ]
         for row, case in SECTIONS[name].items():
             if re.search(options.rows, row):
-                lines.append(_row(row, case, options.seconds))
+                lines.append(_row(row, case, options))
                 print(lines[-1], file=sys.stderr, flush=True)
         update(options.output, _HEAD, {name: "\n".join(lines)}, list(SECTIONS))
     return 0
 
 
-def _row(row: str, case: Case, seconds: float) -> str:
+def _row(row: str, case: Case, options: argparse.Namespace) -> str:
     try:
-        return _measured(row, case, seconds)
+        return _measured(row, case, options)
     except (stepwell.Error, RuntimeError) as failure:
         return f"| {row} | {str(failure).splitlines()[0][:120]} | - | - | - | - | - |"
 
 
-def _measured(row: str, case: Case, seconds: float) -> str:
+def _measured(row: str, case: Case, options: argparse.Namespace) -> str:
     torch.cuda.empty_cache()
     model, inputs = case.make()
     began = time.perf_counter()
@@ -72,19 +73,19 @@ def _measured(row: str, case: Case, seconds: float) -> str:
     took = f"{time.perf_counter() - began:.1f}"
     model, inputs = model.cuda(), tuple(tensor.cuda() for tensor in inputs)
     with torch.no_grad():
-        wide = [tensor.double() if tensor.is_floating_point() else tensor for tensor in inputs]
-        wanted = copy.deepcopy(model).double()(*wide)
+        wanted = _exact(model, inputs)
         errors = error(compiled(*inputs), wanted), error(model(*inputs), wanted)
-        del wide, wanted
+        del wanted
+        torch.cuda.empty_cache()
         calls: dict[str, Any] = {"ours": lambda: compiled(*inputs), "eager": lambda: model(*inputs)}
-        if case.compared:
+        if case.compared and not options.eager:
             began = time.perf_counter()
             fast = torch.compile(model, mode="max-autotune")
             fast(*inputs)
             torch.cuda.synchronize()
             took += f", {time.perf_counter() - began:.0f}"
             calls["compile"] = lambda: fast(*inputs)
-        times = milliseconds(calls, seconds=seconds)
+        times = milliseconds(calls, seconds=options.seconds)
     ours = times["ours"]
     rate = ""
     if case.flops:
@@ -92,7 +93,20 @@ def _measured(row: str, case: Case, seconds: float) -> str:
     elif case.bytes:
         rate = f"{case.bytes / ours / 1e6:.0f} GB/s"
     other = f"{times['compile'] / ours:.2f}" if "compile" in times else ""
-    return f"| {row} | {errors[0]:.1e}, {errors[1]:.1e} | {ours:.3f} | {times['eager'] / ours:.2f} | {other} | {rate} | {took} |"
+    eager = f"{times['eager'] / ours:.2f}"
+    return f"| {row} | {errors[0]:.1e}, {errors[1]:.1e} | {ours:.3f} | {eager} | {other} | {rate} | {took} |"
+
+
+def _exact(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The result in float64, or in float32 where memory does not hold that."""
+    for kind in (torch.float64, torch.float32):
+        wide = [tensor.to(kind) if tensor.is_floating_point() else tensor for tensor in inputs]
+        try:
+            result: torch.Tensor = copy.deepcopy(model).to(kind)(*wide)
+            return result
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+    raise RuntimeError("the GPU's memory does not hold this in float32")
 
 
 if __name__ == "__main__":
