@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 NATIVE_SOURCES := CMakeLists.txt $(shell find runtime -type f -not -name '*.md')
 
-.PHONY: all demo test test-all lit pytest lint bench bench-cpu bench-hls wheel lock setup native debian debian-test clean
+.PHONY: all demo test test-all lit pytest lint bench bench-cpu bench-cuda bench-hls wheel lock setup native debian debian-test clean
 all: setup
 
 demo: debian setup
@@ -43,6 +43,9 @@ bench: debian setup
 
 bench-cpu: debian setup $(VENV)/.bench-stamp
 	$(PY) -m bench.cpu $(BENCH_FLAGS)
+
+bench-cuda: setup
+	$(PY) -m bench.cuda $(BENCH_FLAGS)
 
 bench-hls: debian-test setup
 	$(PY) -m bench.hls $(BENCH_FLAGS)

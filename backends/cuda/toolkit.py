@@ -55,7 +55,7 @@ def assemble(ptx: str, arch: str) -> bytes | None:
             raise ToolError(
                 f"ptxas refused the kernel: {lines[0] if lines else f'exit status {done.returncode}'}",
                 where=str(tool),
-                hint=f"the toolkit may be too old for {arch}",
+                hint=f"the toolkit may be too old for {arch}, or too new",
             )
         return Path(folder, "kernels.cubin").read_bytes()
 

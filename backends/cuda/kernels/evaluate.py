@@ -54,6 +54,9 @@ class Elements:
         if outside in self._values:
             return self._values[outside]
         op = outside.owner.operation
+        if op.name == "tensor.dim":
+            axis = ir.IntegerAttr(op.operands[1].owner.attributes["value"]).value
+            return ix.value(self.sizes(op.operands[0])[axis])
         copy = _copy(op, [self.scalar(operand) for operand in op.operands])
         self._values[outside] = copy.results[0]
         return copy.results[0]

@@ -1,4 +1,5 @@
 // RUN: stepwell-opt %s --outline-kernels --canonicalize --cse --split-input-file | FileCheck %s
+// RUN: stepwell-opt %s --pass-pipeline='builtin.module(outline-kernels{attention=true},canonicalize,cse)' --split-input-file | FileCheck %s --check-prefix=WHOLE
 
 #rows = affine_map<(i, j) -> (i, j)>
 #column = affine_map<(i, j) -> (j)>
@@ -138,4 +139,108 @@ func.func @between(%x: tensor<8xf32>) -> tensor<8xf32> {
       linalg.yield %0 : f32
   } -> tensor<8xf32>
   return %r : tensor<8xf32>
+}
+
+// -----
+
+#map = affine_map<(h, q, d) -> (h, q, d)>
+#scale = affine_map<(h, q, d) -> (h, q, d)>
+#turned = affine_map<(h, q, d) -> (q, h, d)>
+#left = affine_map<(h, q, k, d) -> (h, q, d)>
+#right = affine_map<(h, q, k, d) -> (h, k, d)>
+#scores = affine_map<(h, q, k, d) -> (h, q, k)>
+#rows = affine_map<(h, q, k) -> (h, q, k)>
+#row = affine_map<(h, q, k) -> (h, q)>
+
+// Attention is one kernel where it is asked for, from what lies in memory to the order that the result is stored in.
+// CHECK-LABEL: func.func @attention
+// CHECK: call @product_
+// WHOLE-LABEL: func.func @attention
+// WHOLE-SAME: (%[[X:.*]]: tensor<128x3x4x64xbf16>)
+// WHOLE-NOT: linalg
+// WHOLE: %[[R:.*]] = call @attention_0(%[[X]], %{{.*}}) : (tensor<128x3x4x64xbf16>, tensor<128x4x64xbf16>) -> tensor<128x4x64xbf16>
+// WHOLE-NEXT: return %[[R]]
+func.func @attention(%x: tensor<128x3x4x64xbf16>) -> tensor<128x4x64xbf16> {
+  %zero = arith.constant 0.0 : f32
+  %low = arith.constant 0xFF800000 : f32
+  %eighth = arith.constant 0.125 : f32
+  %q = tensor.extract_slice %x[0, 0, 0, 0] [128, 1, 4, 64] [1, 1, 1, 1] : tensor<128x3x4x64xbf16> to tensor<128x1x4x64xbf16>
+  %k = tensor.extract_slice %x[0, 1, 0, 0] [128, 1, 4, 64] [1, 1, 1, 1] : tensor<128x3x4x64xbf16> to tensor<128x1x4x64xbf16>
+  %v = tensor.extract_slice %x[0, 2, 0, 0] [128, 1, 4, 64] [1, 1, 1, 1] : tensor<128x3x4x64xbf16> to tensor<128x1x4x64xbf16>
+  %q1 = tensor.collapse_shape %q [[0, 1], [2], [3]] : tensor<128x1x4x64xbf16> into tensor<128x4x64xbf16>
+  %k1 = tensor.collapse_shape %k [[0, 1], [2], [3]] : tensor<128x1x4x64xbf16> into tensor<128x4x64xbf16>
+  %v1 = tensor.collapse_shape %v [[0, 1], [2], [3]] : tensor<128x1x4x64xbf16> into tensor<128x4x64xbf16>
+  %wide = tensor.empty() : tensor<4x128x64xf32>
+  %q2 = linalg.generic {indexing_maps = [#turned, #map], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%q1 : tensor<128x4x64xbf16>) outs(%wide : tensor<4x128x64xf32>) {
+    ^bb0(%a: bf16, %o: f32):
+      %0 = arith.extf %a : bf16 to f32
+      %1 = arith.mulf %0, %eighth : f32
+      linalg.yield %1 : f32
+  } -> tensor<4x128x64xf32>
+  %k2 = linalg.generic {indexing_maps = [#turned, #map], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%k1 : tensor<128x4x64xbf16>) outs(%wide : tensor<4x128x64xf32>) {
+    ^bb0(%a: bf16, %o: f32):
+      %0 = arith.extf %a : bf16 to f32
+      linalg.yield %0 : f32
+  } -> tensor<4x128x64xf32>
+  %v2 = linalg.generic {indexing_maps = [#turned, #map], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%v1 : tensor<128x4x64xbf16>) outs(%wide : tensor<4x128x64xf32>) {
+    ^bb0(%a: bf16, %o: f32):
+      %0 = arith.extf %a : bf16 to f32
+      linalg.yield %0 : f32
+  } -> tensor<4x128x64xf32>
+  %se = tensor.empty() : tensor<4x128x128xf32>
+  %sf = linalg.fill ins(%zero : f32) outs(%se : tensor<4x128x128xf32>) -> tensor<4x128x128xf32>
+  %s = linalg.generic {indexing_maps = [#left, #right, #scores], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q2, %k2 : tensor<4x128x64xf32>, tensor<4x128x64xf32>) outs(%sf : tensor<4x128x128xf32>) {
+    ^bb0(%a: f32, %c: f32, %o: f32):
+      %0 = arith.mulf %a, %c : f32
+      %1 = arith.addf %o, %0 : f32
+      linalg.yield %1 : f32
+  } -> tensor<4x128x128xf32>
+  %me = tensor.empty() : tensor<4x128xf32>
+  %mf = linalg.fill ins(%low : f32) outs(%me : tensor<4x128xf32>) -> tensor<4x128xf32>
+  %m = linalg.generic {indexing_maps = [#rows, #row], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%s : tensor<4x128x128xf32>) outs(%mf : tensor<4x128xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %0 = arith.maximumf %a, %o : f32
+      linalg.yield %0 : f32
+  } -> tensor<4x128xf32>
+  %p = linalg.generic {indexing_maps = [#rows, #row, #rows], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%s, %m : tensor<4x128x128xf32>, tensor<4x128xf32>) outs(%se : tensor<4x128x128xf32>) {
+    ^bb0(%a: f32, %c: f32, %o: f32):
+      %0 = arith.subf %a, %c : f32
+      %1 = math.exp %0 : f32
+      linalg.yield %1 : f32
+  } -> tensor<4x128x128xf32>
+  %tf = linalg.fill ins(%zero : f32) outs(%me : tensor<4x128xf32>) -> tensor<4x128xf32>
+  %t = linalg.generic {indexing_maps = [#rows, #row], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%p : tensor<4x128x128xf32>) outs(%tf : tensor<4x128xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %0 = arith.addf %a, %o : f32
+      linalg.yield %0 : f32
+  } -> tensor<4x128xf32>
+  %w = linalg.generic {indexing_maps = [#rows, #row, #rows], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%p, %t : tensor<4x128x128xf32>, tensor<4x128xf32>) outs(%se : tensor<4x128x128xf32>) {
+    ^bb0(%a: f32, %c: f32, %o: f32):
+      %0 = arith.divf %a, %c : f32
+      linalg.yield %0 : f32
+  } -> tensor<4x128x128xf32>
+  %of = linalg.fill ins(%zero : f32) outs(%wide : tensor<4x128x64xf32>) -> tensor<4x128x64xf32>
+  %o = linalg.generic {indexing_maps = [affine_map<(h, q, d, k) -> (h, q, k)>, affine_map<(h, q, d, k) -> (h, k, d)>, affine_map<(h, q, d, k) -> (h, q, d)>], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%w, %v2 : tensor<4x128x128xf32>, tensor<4x128x64xf32>) outs(%of : tensor<4x128x64xf32>) {
+    ^bb0(%a: f32, %c: f32, %u: f32):
+      %0 = arith.mulf %a, %c : f32
+      %1 = arith.addf %u, %0 : f32
+      linalg.yield %1 : f32
+  } -> tensor<4x128x64xf32>
+  %re = tensor.empty() : tensor<128x4x64xbf16>
+  %r = linalg.generic {indexing_maps = [affine_map<(q, h, d) -> (h, q, d)>, affine_map<(q, h, d) -> (q, h, d)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%o : tensor<4x128x64xf32>) outs(%re : tensor<128x4x64xbf16>) {
+    ^bb0(%a: f32, %u: bf16):
+      %0 = arith.truncf %a : f32 to bf16
+      linalg.yield %0 : bf16
+  } -> tensor<128x4x64xbf16>
+  return %r : tensor<128x4x64xbf16>
 }

@@ -117,12 +117,12 @@ class Product:
 
     @cached_property
     def used(self) -> list[ir.Value]:
-        """The function's arguments that operations behind the product read."""
+        """The function's arguments that operations beside the product read, or take sizes from."""
         used: list[ir.Value] = []
         arguments = list(self.block.arguments)
-        ops = [op.operation for op in self.block.operations]
-        for op in ops[ops.index(self.contraction.op) + 1 : -1]:
-            for inner in outer_first(op):
+        ops = [op.operation for op in self.block.operations][:-1]
+        for op in ops:
+            for inner in outer_first(op) if op != self.contraction.op else ():
                 used += [value for value in inner.operands if value in arguments and value not in used]
         return used
 
