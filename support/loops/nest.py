@@ -32,6 +32,11 @@ class Affine:
                 found = {value + c * n for value in found for n in range(size)}
         return sorted(found)
 
+    def deepened(self, level: int, inner: int) -> Affine:
+        """The same index where the loop at ``level`` is two, the inner one of ``inner`` iterations."""
+        c = self.coefficients
+        return Affine((*c[:level], c[level] * inner, *c[level:]), self.constant)
+
     def plus(self, other: Affine, factor: int) -> Affine:
         """This and ``factor`` times another one."""
         pairs = zip(self.coefficients, other.coefficients, strict=True)
@@ -137,7 +142,9 @@ class Memory:
     def banks_of(self, indices: tuple[Affine, ...], sizes: tuple[int, ...]) -> list[int]:
         """The banks that an access can go to; all where its place is not affine."""
         place = self.place(indices, sizes)
-        return list(range(self.banks)) if place is None else place[0].values(sizes)
+        if place is None:
+            return list(range(self.banks))
+        return [bank for bank in place[0].values(sizes) if 0 <= bank < self.banks]  # guarded ones go elsewhere, too
 
 
 @dataclass(frozen=True)
@@ -153,14 +160,17 @@ class Operation:
     """One operation of a body; operands are positions in the body.
 
     Attributes:
-        kind: ``load``, ``store`` (of its operand), ``constant``, ``index`` (the value of ``indices[0]``), ``carry``, or
-            an operation of MLIR's ``arith`` on integers (or ``math.absi``) by its name there.
+        kind: ``load``, ``store`` (of its operand), ``constant``, ``index`` (the value of ``indices[0]``), ``guard``
+            (whether none of ``guards`` is negative), ``carry``, or an operation of MLIR's ``arith`` on integers (or
+            ``math.absi``) by its name there.
         bits: width of its result, signed; it wraps around.
         cycle: when it starts, counted from the start of its iteration.
         memory, indices: where a load or store goes.
         when: a store happens in these iterations only; a ``carry`` is its first operand in these, and in others what
             its second operand, a later position, was in the iteration before.
+        guards: a load or store only counts where none of these is negative.
         number: of a constant; the predicate of a comparison.
+        chained: its result has no register: who reads it computes it in the same cycle.
     """
 
     kind: str
@@ -170,8 +180,18 @@ class Operation:
     memory: str = ""
     indices: tuple[Affine, ...] = ()
     when: When | None = None
+    guards: tuple[Affine, ...] = ()
     number: int = 0
+    chained: bool = False
     location: str = ""
+
+
+@dataclass(frozen=True)
+class Round:
+    """A loop around several nests, by its number; ``levels``: of the loops of a nest those up to this one."""
+
+    loop: int
+    levels: int
 
 
 @dataclass(frozen=True)
@@ -179,6 +199,7 @@ class Nest:
     """A perfect nest: loops of ``sizes`` iterations, outermost first, around ``operations``.
 
     Attributes:
+        rounds: outer loops whose every iteration runs other nests, too: this one then stands still.
         interval: cycles from the start of an iteration to the start of the next.
         reason: what keeps it from being shorter; empty at 1.
     """
@@ -188,6 +209,7 @@ class Nest:
     interval: int = 1
     reason: str = ""
     location: str = ""
+    rounds: tuple[Round, ...] = ()
 
     @property
     def iterations(self) -> int:
@@ -195,8 +217,18 @@ class Nest:
         return prod(self.sizes)
 
     @property
+    def shared(self) -> int:
+        """Its outermost loops that go around other nests, too."""
+        return self.rounds[-1].levels if self.rounds else 0
+
+    @property
+    def at_once(self) -> int:
+        """Iterations until another nest has its turn."""
+        return prod(self.sizes[self.shared :])
+
+    @property
     def cycles(self) -> int:
-        """From the start of the first iteration to where another could start behind the last."""
+        """From the start of the first iteration to where another could start behind the last, without pauses."""
         return self.iterations * self.interval
 
     @property
@@ -226,13 +258,16 @@ class Program:
         return Program(tuple(map(_memory, data["memories"])), tuple(map(_nest, data["nests"])))
 
 
-FREE = frozenset({"constant", "carry", "extsi", "extui", "trunci", "index"})
+FREE = frozenset({"constant", "carry", "extsi", "extui", "trunci", "index", "guard"})
 """Operations that are wires, or made anew where they are read."""
+
+CHAINED = frozenset({"addi", "subi", "andi", "ori", "xori", "maxsi", "minsi", "maxui", "minui"})
+"""Operations that a choice behind them can be made with in one cycle."""
 
 
 def latency(nest: Nest, op: Operation) -> int:
     """Cycles from the start of ``op`` to where its result can be read."""
-    if op.kind in FREE or is_fixed_shift(nest, op):
+    if op.kind in FREE or op.chained or is_fixed_shift(nest, op):
         return 0
     return 2 if op.kind == "muli" else 1
 
@@ -250,12 +285,16 @@ def _memory(data: dict[str, Any]) -> Memory:
 
 def _nest(data: dict[str, Any]) -> Nest:
     operations = tuple(map(_operation, data["operations"]))
-    return Nest(**{**data, "sizes": tuple(data["sizes"]), "operations": operations})
+    rounds = tuple(Round(**entry) for entry in data["rounds"])
+    return Nest(**{**data, "sizes": tuple(data["sizes"]), "operations": operations, "rounds": rounds})
 
 
 def _operation(data: dict[str, Any]) -> Operation:
     if set(data) != {f.name for f in fields(Operation)}:
         raise ValueError(f"an operation of a loop has fields {sorted(data)}")
-    indices = tuple(Affine(tuple(a["coefficients"]), a["constant"]) for a in data["indices"])
+    indices, guards = (
+        tuple(Affine(tuple(a["coefficients"]), a["constant"]) for a in data[which]) for which in ("indices", "guards")
+    )
     when = When(**data["when"]) if data["when"] else None
-    return Operation(**{**data, "operands": tuple(data["operands"]), "indices": indices, "when": when})
+    places = {"indices": indices, "guards": guards, "when": when}
+    return Operation(**{**data, "operands": tuple(data["operands"]), **places})

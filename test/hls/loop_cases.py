@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from loop_shapes import BAND, DEEP_SIBLINGS, HALVES, JOINED, LEAST, SIBLINGS, TRIANGLE
 from loop_texts import (
     BORDER,
     CONSTANTS,
@@ -121,6 +122,19 @@ def _convolution(x: Array, w: Array) -> Array:
     return np.einsum("chvij,fcij->fhv", windows, w)
 
 
+def _triangle(x: Array, v: Array) -> Array:
+    return np.array([sum(x[i, j] * v[i - j - 1] for j in range(i)) for i in range(7)])
+
+
+def _band(x: Array) -> Array:
+    distance = np.subtract.outer(np.arange(9), np.arange(9))
+    return np.where((distance <= 2) & (distance > -2), x, 3).T
+
+
+def _least(x: Array) -> Array:
+    return np.array([min([1000, *x[i + 1 :, i]]) for i in range(6)])
+
+
 CASES = {
     "matmul-8x8x8-one": Case(matmul(8, 8, 8), np.matmul),
     "matmul-8x8x8-by-4x2": Case(matmul(8, 8, 8), np.matmul, (4, 2)),
@@ -134,5 +148,16 @@ CASES = {
     "mixed": Case(MIXED, _mixed),
     "constants": Case(CONSTANTS, _constants),
     "border": Case(BORDER, _border, interval=2, reason="2 reads from bank 0 of"),
+    "siblings": Case(SIBLINGS, lambda x: (x * x.sum(1, keepdims=True), x.sum(1))),
+    "siblings-by-4x2": Case(SIBLINGS, lambda x: (x * x.sum(1, keepdims=True), x.sum(1)), (4, 2)),
+    "deep-siblings": Case(
+        DEEP_SIBLINGS, lambda x: x.cumsum(1)[:, ::-1], interval=3, reason="takes 3 cycles and is needed 1 iteration(s)"
+    ),
+    "triangle": Case(TRIANGLE, _triangle),
+    "band": Case(BAND, _band),
+    "least": Case(LEAST, _least),
+    "joined": Case(JOINED, lambda x: x.reshape(3, 8)),
+    "joined-by-6": Case(JOINED, lambda x: x.reshape(3, 8), (6, 1)),
+    "halves": Case(HALVES, lambda x: x.reshape(12, 2)),
     "scalar": Case(SCALAR, lambda x: x * x),
 }

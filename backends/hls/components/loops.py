@@ -88,7 +88,7 @@ class Loops(Component):
         given = dict(zip(inputs, frames, strict=True)) | {name: parameters[name] for name in self.parameters}
         results = run(self.program, given)
         outputs = zip(self.program.role("output"), self.outputs, strict=True)
-        return tuple(results[m.name].astype(Format(port.bits).dtype) for m, port in outputs)
+        return tuple(results[m.name].astype(Format(port.bits).dtype).reshape(port.shape) for m, port in outputs)
 
     def circuit(self) -> Circuit:
         return LoopsCircuit(self.name, self.program, [port.bits for port in self.outputs]).build()
