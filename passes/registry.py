@@ -49,6 +49,7 @@ PASSES: dict[str, str | type[Pass]] = {
     # hardware
     "affine-to-stream": "stepwell.passes.hardware.affine_to_stream:AffineToStream",
     "balance-sums": "stepwell.passes.hardware.balance_sums:BalanceSums",
+    "copy-memories": "stepwell.passes.hardware.copy_memories:CopyMemories",
     "bank-memories": "stepwell.passes.hardware.bank_memories:BankMemories",
     "bind-parameters": "stepwell.passes.hardware.bind_parameters:BindParameters",
     "fold-views": "stepwell.passes.hardware.fold_views:FoldViews",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from math import gcd
 
-from stepwell.support.loops.nest import Affine, Memory, Nest, Operation
+from stepwell.support.loops.affine import Affine
+from stepwell.support.loops.nest import Memory, Nest, Operation
 
 
 def split_for_banks(nest: Nest, memories: dict[str, Memory]) -> Nest:

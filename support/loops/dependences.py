@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from stepwell.support.loops.nest import Affine, Memory, Nest, Operation, When, latency
+from stepwell.support.loops.affine import Affine
+from stepwell.support.loops.nest import Memory, Nest, Operation, When, latency
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _ENUMERATED = 1 << 22

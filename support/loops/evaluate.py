@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from stepwell.support.loops.nest import Affine, Memory, Nest, Operation, Program, When
+from stepwell.support.loops.affine import Affine
+from stepwell.support.loops.nest import Memory, Nest, Operation, Program, When
 from stepwell.support.loops.rounds import turns
 
 Array = np.ndarray[Any, np.dtype[Any]]

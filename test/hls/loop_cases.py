@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from loop_shapes import BAND, DEEP_SIBLINGS, HALVES, JOINED, LEAST, SIBLINGS, TRIANGLE
+from loop_shapes import BAND, CROWD, DEEP_SIBLINGS, GRAM, HALVES, JOINED, LEAST, SIBLINGS, TRIANGLE
 from loop_texts import (
     BORDER,
     CONSTANTS,
@@ -144,10 +144,13 @@ CASES = {
     "convolution": Case(CONVOLUTION, _convolution),
     "convolution-by-3x4": Case(CONVOLUTION, _convolution, (3, 4)),
     "stencil": Case(STENCIL, _stencil, interval=3, reason="takes 3 cycles and is needed 1 iteration(s) later"),
-    "ports": Case(PORTS, lambda x: np.maximum(x[:3], x[1:7:2]) ^ x[8], interval=3, reason="3 reads from bank 0 of"),
+    "ports": Case(
+        PORTS,
+        lambda x: np.maximum(x[:3], x[1:7:2]) ^ x[8],
+    ),
     "mixed": Case(MIXED, _mixed),
     "constants": Case(CONSTANTS, _constants),
-    "border": Case(BORDER, _border, interval=2, reason="2 reads from bank 0 of"),
+    "border": Case(BORDER, _border),
     "siblings": Case(SIBLINGS, lambda x: (x * x.sum(1, keepdims=True), x.sum(1))),
     "siblings-by-4x2": Case(SIBLINGS, lambda x: (x * x.sum(1, keepdims=True), x.sum(1)), (4, 2)),
     "deep-siblings": Case(
@@ -159,5 +162,7 @@ CASES = {
     "joined": Case(JOINED, lambda x: x.reshape(3, 8)),
     "joined-by-6": Case(JOINED, lambda x: x.reshape(3, 8), (6, 1)),
     "halves": Case(HALVES, lambda x: x.reshape(12, 2)),
+    "gram": Case(GRAM, lambda x: x @ x.T),
+    "crowd": Case(CROWD, lambda x: sum(x[k : k + 6] for k in range(6)), interval=2, reason="2 reads from bank 0 of"),
     "scalar": Case(SCALAR, lambda x: x * x),
 }

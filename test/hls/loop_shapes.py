@@ -1,4 +1,4 @@
-"""Functions as text whose nests are not perfect or whose indices divide: what :mod:`loop_cases` computes."""
+"""Functions with imperfect nests, indices that divide, many reads of a memory: what :mod:`loop_cases` computes."""
 
 from __future__ import annotations
 
@@ -115,6 +115,45 @@ func.func @main(%x: memref<4x6xi8>, %y: memref<12x2xi8>) {
   affine.for %i = 0 to 24 {
     %a = affine.load %x[%i floordiv 6, %i mod 6] : memref<4x6xi8>
     affine.store %a, %y[%i floordiv 2, %i mod 2] : memref<12x2xi8>
+  }
+  return
+}"""
+
+GRAM = """
+func.func @main(%x: memref<6x5xi8>, %y: memref<6x6xi32>) {
+  %zero = arith.constant 0 : i32
+  affine.for %i = 0 to 6 {
+    affine.for %j = 0 to 6 {
+      %r = affine.for %k = 0 to 5 iter_args(%s = %zero) -> i32 {
+        %a = affine.load %x[%i, %k] : memref<6x5xi8>
+        %b = affine.load %x[%j, %k] : memref<6x5xi8>
+        %ae = arith.extsi %a : i8 to i32
+        %be = arith.extsi %b : i8 to i32
+        %p = arith.muli %ae, %be : i32
+        %t = arith.addi %s, %p : i32
+        affine.yield %t : i32
+      }
+      affine.store %r, %y[%i, %j] : memref<6x6xi32>
+    }
+  }
+  return
+}"""
+
+CROWD = """
+func.func @main(%x: memref<11xi8>, %y: memref<6xi8>) {
+  affine.for %i = 0 to 6 {
+    %0 = affine.load %x[%i + 0] : memref<11xi8>
+    %1 = affine.load %x[%i + 1] : memref<11xi8>
+    %2 = affine.load %x[%i + 2] : memref<11xi8>
+    %3 = affine.load %x[%i + 3] : memref<11xi8>
+    %4 = affine.load %x[%i + 4] : memref<11xi8>
+    %5 = affine.load %x[%i + 5] : memref<11xi8>
+    %s1 = arith.addi %0, %1 : i8
+    %s2 = arith.addi %s1, %2 : i8
+    %s3 = arith.addi %s2, %3 : i8
+    %s4 = arith.addi %s3, %4 : i8
+    %s5 = arith.addi %s4, %5 : i8
+    affine.store %s5, %y[%i] : memref<6xi8>
   }
   return
 }"""

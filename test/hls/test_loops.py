@@ -27,6 +27,7 @@ BOUNDS = {
     "triangle": 42,
     "least": 30,
     "joined": 24,
+    "gram": 180,
     "joined-by-6": 4,
 }
 

@@ -102,6 +102,7 @@ CASES = [
     Case("balance-sums", "loops", INTEGER_SUB),
     Case("bank-memories", "loops", INTEGER_SUB),
     Case("narrow-loops", "loops", INTEGER_SUB),
+    Case("copy-memories", "loops", INTEGER_SUB),
     Case("schedule-loops", "loops", INTEGER_SUB),
     Case("affine-to-stream", "loops", INTEGER_SUB),
     Case("linalg-to-stream", "integer", change("stream.linear", "1 : i64", "shift")),

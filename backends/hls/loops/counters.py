@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.support.loops.nest import Affine
+from stepwell.support.loops.affine import Affine
 from stepwell.support.widths import signed_width
 
 

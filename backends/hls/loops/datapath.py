@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.loops.counters import Counters, address_width, follow
 from stepwell.backends.hls.loops.memory import ALTERNATING, Bank
+from stepwell.support.loops.affine import Affine
 from stepwell.support.loops.evaluate import COMPARISONS
-from stepwell.support.loops.nest import Affine, Nest, Operation, Program, When, is_fixed_shift, latency
+from stepwell.support.loops.nest import Nest, Operation, Program, When, is_fixed_shift, latency
 
 _COMB = {"addi": "add", "subi": "sub", "andi": "and", "ori": "or", "xori": "xor", "shli": "shl"}
 _EXTREMA = {"maxsi": "sgt", "minsi": "slt", "maxui": "ugt", "minui": "ult"}
@@ -60,7 +61,7 @@ class Datapath:
     def _load(self, op: Operation) -> Wire:
         """The word, one cycle later; where the bank changes, all are read and one is chosen."""
         place = self._place(op)
-        words = {n: bank.read(self._step(op.cycle), address) for n, (bank, address) in place.banks.items()}
+        words = {n: bank.read(self._step(op.cycle), address, op.copy) for n, (bank, address) in place.banks.items()}
         number, value = words.popitem()
         for number, word in words.items():
             value = self.c.choose(self._is(place.number, number, op.cycle + 1), word, value)

@@ -9,7 +9,8 @@ from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.loops.counters import Counters, follow
 from stepwell.backends.hls.loops.datapath import Datapath
 from stepwell.backends.hls.loops.memory import ALTERNATING, Bank
-from stepwell.support.loops.nest import Affine, Memory, Nest, Program
+from stepwell.support.loops.affine import Affine
+from stepwell.support.loops.nest import Memory, Nest, Program
 from stepwell.support.loops.rounds import begin_of, ends
 from stepwell.support.loops.sequence import gaps
 
@@ -212,7 +213,7 @@ class LoopsCircuit:
         ]
         words = []
         for n, bank in enumerate(self.banks[memory.name]):
-            word = c.read(bank.memory, bank.address(walk.half, walk.word))
+            word = c.read(bank.memories[0], bank.address(walk.half, walk.word))
             words.append(c.drive(c.register(f"{name}_{n}", memory.bits), word, advance, reset=False))
         groups = walk.groups(chosen)
         lanes = []

@@ -10,8 +10,8 @@ from torch_mlir import ir
 
 from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
+from stepwell.support.loops.affine import Affine
 from stepwell.support.loops.banks import cut_for
-from stepwell.support.loops.nest import Affine
 
 
 class NotAffineError(Exception):

@@ -10,7 +10,8 @@ from stepwell.passes.hardware.loops.affine_index import NotAffineError, affine_o
 from stepwell.passes.hardware.loops.memories import ReadMemories
 from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
-from stepwell.support.loops.nest import Affine, Operation, When
+from stepwell.support.loops.affine import Affine
+from stepwell.support.loops.nest import Operation, When
 from stepwell.support.widths import signed_width
 
 ARITHMETIC = frozenset(

@@ -10,7 +10,7 @@ from math import prod
 from torch_mlir import ir
 
 from stepwell.passes.hardware.loops.affine_index import add, scaled
-from stepwell.support.loops.nest import Affine
+from stepwell.support.loops.affine import Affine
 
 Quotient = tuple["_Form", int]
 

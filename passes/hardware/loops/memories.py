@@ -12,10 +12,12 @@ from stepwell.passes.hardware.loops.affine_index import NotAffineError, affine_o
 from stepwell.passes.hardware.loops.joined import joined_index
 from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
-from stepwell.support.loops.nest import Affine, Memory, Partition
+from stepwell.support.loops.affine import Affine
+from stepwell.support.loops.nest import Memory, Partition
 from stepwell.support.walk import named, outer_first
 
-BANKS, WIDTH, CONSTANT = "stepwell.banks", "stepwell.bits", "stepwell.constant"
+BANKS, WIDTH, CONSTANT, COPIES = "stepwell.banks", "stepwell.bits", "stepwell.constant", "stepwell.copies"
+_NOTES = (BANKS, WIDTH, CONSTANT, COPIES)
 _ALLOCATIONS = ("memref.alloc", "memref.alloca")
 
 
@@ -71,7 +73,8 @@ class ReadMemories:
         self.values.append(value)
         sign = -1 if kind.element_type.width == 1 else 1
         contents = tuple(sign * int(n) for n in ir.DenseIntElementsAttr(notes[CONSTANT])) if CONSTANT in notes else ()
-        self.all.append(Memory(name, role, bits, shape, partitions, contents))
+        copies = ir.IntegerAttr(notes[COPIES]).value if COPIES in notes else 1
+        self.all.append(Memory(name, role, bits, shape, partitions, contents, copies))
 
     def access(
         self, op: ir.Operation, index: Callable[[ir.Value], Affine], sizes: tuple[int, ...]
@@ -156,7 +159,7 @@ def notes_of(value: ir.Value) -> dict[str, ir.Attribute]:
     """What passes have noted on an argument of a function, or on an allocation."""
     if not isinstance(value, ir.BlockArgument):
         attributes = value.owner.attributes
-        found = {name: attributes[name] for name in (BANKS, WIDTH, CONSTANT) if name in attributes}
+        found = {name: attributes[name] for name in _NOTES if name in attributes}
         if value.owner.operation.name == "memref.get_global":
             found[CONSTANT] = _global(value.owner.operation).attributes["initial_value"]
         return found
@@ -164,7 +167,7 @@ def notes_of(value: ir.Value) -> dict[str, ir.Attribute]:
     if value.arg_number >= len(entries):
         return {}
     found = {entry.name: entry.attr for entry in ir.DictAttr(entries[value.arg_number])}
-    return {name: found[name] for name in (BANKS, WIDTH, CONSTANT) if name in found}
+    return {name: found[name] for name in _NOTES if name in found}
 
 
 def note(value: ir.Value, name: str, attribute: ir.Attribute) -> None:

@@ -15,8 +15,10 @@ from stepwell.passes.hardware.loops.memories import JoinError, ReadMemories, rea
 from stepwell.passes.hardware.loops.paths import Path, paths_of
 from stepwell.passes.hardware.loops.tools import LOOP, body_of, is_inside, terminator_of
 from stepwell.support.locations import describe_location
+from stepwell.support.loops.affine import Affine
 from stepwell.support.loops.banks import split_for_banks
-from stepwell.support.loops.nest import CHAINED, Affine, Nest, Operation, Program, Round, When
+from stepwell.support.loops.copies import assign
+from stepwell.support.loops.nest import CHAINED, Nest, Operation, Program, Round, When
 from stepwell.support.walk import named
 
 INTERVAL, REASON = "stepwell.interval", "stepwell.reason"
@@ -52,7 +54,8 @@ def _read(root: ir.Operation, memories: ReadMemories) -> Loops:
     nests, loops, bodies = [], [], []
     for path in paths_of(root):
         reader = _NestReader.of(path, memories, numbers)
-        nests.append(split_for_banks(reader.nest, {m.name: m for m in memories.all}))
+        known = {m.name: m for m in memories.all}
+        nests.append(assign(split_for_banks(reader.nest, known), known))
         loops.append(path[-1].loop)
         bodies.append(reader.origins)
     return Loops(Program(tuple(memories.all), tuple(nests)), memories, loops, bodies)

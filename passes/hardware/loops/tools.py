@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from torch_mlir import ir
 
 from stepwell.passes.hardware.loops.affine_index import NotAffineError, affine_of, trip
-from stepwell.support.loops.nest import Affine
+from stepwell.support.loops.affine import Affine
 from stepwell.support.walk import inside
 
 LOOP, LOAD, STORE = "affine.for", "affine.load", "affine.store"
