@@ -30,8 +30,10 @@ class _Counter:
     def drive(self, up: Wire, down: Wire) -> None:
         """One more and one less, maybe at once."""
         c = self.c
-        step = c.choose(up, c.constant(1, 2), c.constant(3, 2))
-        c.drive(self.value, c.add(self.value, step), c.binary("xor", up, down))
+        more, less = (
+            c.add(self.value, c.constant(step, 2)) for step in (1, 3)
+        )  # both before `up` is known: it is late
+        c.drive(self.value, c.choose(up, more, less), c.binary("xor", up, down))
 
     @property
     def any(self) -> Wire:
