@@ -22,6 +22,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "quantize": "stepwell.passes.graph.quantize:Quantize",
     "simplify": "stepwell.passes.graph.simplify:Simplify",
     "split-moments": "stepwell.passes.graph.split_moments:SplitMoments",
+    "split-products": "stepwell.passes.graph.split_products:SplitProducts",
     "widen-bytes": "stepwell.passes.graph.widen_bytes:WidenBytes",
     "lower-views": "stepwell.passes.graph.lower_views:LowerViews",
     # tensor
