@@ -102,17 +102,17 @@ def test_what_beats_can_be() -> None:
 
 
 class Parts(nn.Module):
-    """Rows without the first, both sides of them behind each other in another order, a row of the model before them."""
+    """Rows without the first, their sides in another order, a row of the model before them, and means and sums."""
 
     def __init__(self) -> None:
         super().__init__()
         self.linear = nn.Linear(8, 8)
         self.token = nn.Parameter(torch.linspace(-1, 1, 8))
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         low, high = torch.relu(self.linear(x))[1:].chunk(2, dim=-1)
         rows = torch.cat([self.token.expand(1, 8), x[1:]])
-        return torch.cat([high, low, x[:-1, :4]], dim=-1), rows.tanh()
+        return torch.cat([high, low, x[:-1, :4]], dim=-1), rows.tanh(), x.mean(0), rows.sum(1)
 
 
 def test_a_model_of_parts() -> None:
@@ -124,7 +124,7 @@ def test_a_model_of_parts() -> None:
     for got, sample in zip(hardware.run_all(samples), samples, strict=True):
         for value, same, wanted in zip(got, reference(*sample), model(*sample), strict=True):
             assert torch.equal(value, same)
-            assert float((value - wanted.detach()).abs().max()) < 0.03
+            assert float((value - wanted.detach()).abs().max()) < 0.05
 
 
 class Steps(nn.Module):
