@@ -26,6 +26,7 @@ __all__ = [
     "AddOp",
     "CastOp",
     "ClampOp",
+    "ConcatOp",
     "ConvolutionOp",
     "DequantizeOp",
     "DequantizeScaledOp",
@@ -41,6 +42,7 @@ __all__ = [
     "RequantizeOp",
     "ReshapeOp",
     "SignOp",
+    "SliceOp",
     "SoftmaxOp",
     "SumPoolOp",
     "TableOp",
@@ -223,6 +225,27 @@ class ReshapeOp(Numeric.Operation, name="reshape"):
     value: Operand[Any]
     output: Result[Any] = result()
     verify_invariants = staticmethod(verifier(layout_rules.reshape))
+
+
+class SliceOp(Numeric.Operation, name="slice"):
+    """The numbers from ``start`` up to ``stop`` along dimension ``axis``."""
+
+    value: Operand[Any]
+    axis: ir.IntegerAttr
+    start: ir.IntegerAttr
+    stop: ir.IntegerAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(layout_rules.take))
+
+
+class ConcatOp(Numeric.Operation, name="concat"):
+    """``right`` behind ``left`` along dimension ``axis``."""
+
+    left: Operand[Any]
+    right: Operand[Any]
+    axis: ir.IntegerAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(layout_rules.concat))
 
 
 class TransposeOp(Numeric.Operation, name="transpose"):

@@ -27,10 +27,11 @@ from stepwell.dialects.stream_types import (
     stream_type,
 )
 from stepwell.dialects.stream_windows import PoolOp, WindowOp
-from stepwell.dialects.stream_wiring import FifoOp, ForkOp, ReorderOp, ReshapeOp, ResizeOp, WeightOp
+from stepwell.dialects.stream_wiring import ConcatOp, FifoOp, ForkOp, ReorderOp, ReshapeOp, ResizeOp, SliceOp, WeightOp
 
 __all__ = [
     "AddOp",
+    "ConcatOp",
     "FifoOp",
     "FloatSinkOp",
     "FloatSourceOp",
@@ -51,6 +52,7 @@ __all__ = [
     "ScaledSourceOp",
     "SignOp",
     "SinkOp",
+    "SliceOp",
     "SoftmaxOp",
     "SourceOp",
     "Stream",

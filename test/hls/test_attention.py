@@ -38,6 +38,20 @@ class Attention(nn.Module):
         return x + self.narrow(functional.gelu(self.wide(self.second(x))))
 
 
+class Encoders(nn.Module):
+    """PyTorch's own encoder layers, in both orders and with both functions that they have."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        sizes = {"d_model": width, "nhead": heads, "dim_feedforward": 2 * width, "dropout": 0.0, "batch_first": True}
+        self.first = nn.TransformerEncoderLayer(**sizes, activation="gelu", norm_first=True)
+        self.second = nn.TransformerEncoderLayer(**sizes, activation="relu")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.second(self.first(x))
+        return result
+
+
 def compiled(model: nn.Module, shape: tuple[int, ...], target: str, spread: float = 1.0) -> tuple[Any, list[Any]]:
     torch.manual_seed(0)
     samples = [(spread * torch.randn(shape),) for _ in range(6)]
@@ -153,3 +167,14 @@ def test_softmax_along_another_dimension_is_refused() -> None:
 
     with pytest.raises(stepwell.Error, match=r"no hardware for: aten\._softmax"):
         compiled(Columns(), (4, 8), "hls")
+
+
+def test_encoder_layers_of_pytorch() -> None:
+    torch.manual_seed(2)
+    model = Encoders(8, 2)
+    hardware, samples = compiled(model, (1, 4, 8), "hls,bits=8,parallelism=4x4")
+    reference, _ = compiled(model, (1, 4, 8), "hls,bits=8,parallelism=4x4,simulator=interpreter")
+    with torch.no_grad():
+        assert max(error(reference(x), model(x)) for (x,) in samples) < 0.1
+    for got, sample in zip(hardware.run_all(samples[:3]), samples, strict=False):
+        assert torch.equal(got, reference(*sample))

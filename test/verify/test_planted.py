@@ -44,6 +44,13 @@ CASES = [
         insert=(("simplify", "quantised-to-numeric"),),
     ),
     Case("fold-batch-norm", "convolution", change("torch.constant.float", "0.5 : f64")),
+    Case(
+        "split-products",
+        "dense",
+        swap("torch.aten.tanh", "torch.aten.relu"),
+        insert=(("simplify", "split-products"),),
+    ),
+    Case("join-biases", "dense", swap("torch.aten.tanh", "torch.aten.relu"), insert=(("simplify", "join-biases"),)),
     Case("lower-views", "indexed", change("torch.constant.float", "2.0 : f64")),
     Case("drop-torch-attributes", "dense", swap("math.tanh", "math.exp")),
     Case("lower-tm-tensor", "indexed", swap("arith.addf", "arith.subf", 0)),

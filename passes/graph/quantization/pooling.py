@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from torch_mlir import ir
@@ -10,6 +11,7 @@ from stepwell.dialects import numeric
 from stepwell.dialects.stream import integer, integers
 from stepwell.passes.graph import torch_build as tb
 from stepwell.passes.graph.quantization.quantizer import Quantizer, Rule, fixed_format, fixed_tensor, like
+from stepwell.passes.graph.torch_values import definition, tensor_type
 from stepwell.support.fixed_point import smallest_format
 from stepwell.support.widths import dot_product_range
 from stepwell.support.windows import Windows
@@ -49,11 +51,13 @@ def averaged_windows(op: ir.Operation) -> Windows | None:
     return None if any(windows.padding) and tb.flag(counts_padding) is not True else windows
 
 
-def sum_of_sizes(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
-    """The sum over all sizes of an image, which stay as sizes of 1: one window."""
+def sums(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """The sum over all sizes of an image, which stay as sizes of 1: one window; or over dimensions side by side."""
     windows = whole_images(op)
-    value = _image(quantizer, op.operands[0]) if windows is not None else None
-    return window_sums(value, windows) if windows is not None and value is not None else None
+    if windows is None:
+        return _sums_along(quantizer, op)
+    value = _image(quantizer, op.operands[0])
+    return window_sums(value, windows) if value is not None else None
 
 
 def whole_images(op: ir.Operation) -> Windows | None:
@@ -74,19 +78,43 @@ def divide(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
     """The sum of windows by a positive whole number."""
     operand, divisor = op.operands
     count = tb.number(divisor)
-    sums = quantizer.exact.get(operand)
-    if sums is None or op.results[0] not in quantizer.ranges or sums.owner.operation.name != "numeric.sum_pool":
+    total = quantizer.exact.get(operand)
+    if total is None or op.results[0] not in quantizer.ranges:
         return None
-    if count is None or count < 1 or count != int(count):
+    view = total if total.owner.operation.name == "numeric.reshape" else None
+    pooled = total if view is None else view.owner.operation.operands[0]
+    made = definition(pooled)
+    if made is None or made.name != "numeric.sum_pool" or count is None or count < 1 or count != int(count):
         return None
-    return _divided(quantizer, sums, int(count), op.results[0])
+    average = _divided(quantizer, pooled, int(count), op.results[0])
+    return average if view is None else numeric.ReshapeOp(average, like(view, fixed_format(average))).output
 
 
 RULES: dict[str, Rule] = {
     "torch.aten.max_pool2d": max_pool,
     "torch.aten.avg_pool2d": average_pool,
-    "torch.aten.sum.dim_IntList": sum_of_sizes,
+    "torch.aten.sum.dim_IntList": sums,
 }
+
+
+def _sums_along(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """The sum over dimensions side by side: what lies within them are the channels of one window for all before."""
+    value, dims, _, dtype = op.operands
+    info, listed, wanted = tb.tensor_info(value), tb.numbers(dims), tensor_type(op.results[0])
+    if info is None or wanted is None or not info.is_static() or not listed or not tb.is_none(dtype):
+        return None
+    axes = sorted(int(dim) % len(info.shape) for dim in listed if dim is not None)
+    if axes != list(range(axes[0], axes[0] + len(listed))) or not quantizer.can_narrow(value):
+        return None
+    numbers = quantizer.narrowed(value)
+    kind, shape = fixed_format(numbers), ir.RankedTensorType(numbers.type).shape
+    outer, taps, inner = (
+        math.prod(part) for part in (shape[: axes[0]], shape[axes[0] : axes[-1] + 1], shape[axes[-1] + 1 :])
+    )
+    rows = numeric.ReshapeOp(numbers, fixed_tensor([outer, taps, inner], kind)).output
+    image = numeric.TransposeOp(rows, integers([0, 2, 1]), fixed_tensor([outer, inner, taps], kind)).output
+    pooled = window_sums(image, Windows((taps,), (taps,), (0,), (1,)))
+    return numeric.ReshapeOp(pooled, fixed_tensor(list(wanted.shape), fixed_format(pooled))).output
 
 
 def _image(quantizer: Quantizer, image: ir.Value) -> ir.Value | None:
