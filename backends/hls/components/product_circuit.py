@@ -44,8 +44,8 @@ class ProductCircuit(ABC):
         self.advance = self.c.either(self.out_ready, self.c.negate(self.out_valid))
 
     @abstractmethod
-    def available(self) -> Wire | None:
-        """Whether the matrix is there; None where it always is."""
+    def available(self, beat: Wire | None, group: Wire | None) -> Wire | None:
+        """Whether the matrix is there, as far as it is read now; None where it always is."""
 
     @abstractmethod
     def matrix(self, position: Position) -> Wire:
@@ -90,11 +90,12 @@ class ProductCircuit(ABC):
     def _position(self) -> tuple[Position, Wire | None]:
         """Where it stands, and whether the row comes from outside (None where it always does)."""
         spec, c = self.spec, self.c
-        there, step = self.available(), c.wire("step", 1)
+        step = c.wire("step", 1)
         beat, _, last = place(c, "beat", spec.row_beats, step)
         beats_end = c.both(step, last) if beat else step
         group, fresh, last = place(c, "group", spec.column_groups, beats_end)
         row_end = c.both(beats_end, last) if group else beats_end
+        there = self.available(beat, group)
         free = c.both(self.advance, there) if there else self.advance
         c.connect(self.rows.ready, c.both(free, fresh) if group else free)
         c.connect(step, c.both(free, c.either(self.rows.valid, c.negate(fresh)) if group else self.rows.valid))
