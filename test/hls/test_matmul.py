@@ -33,6 +33,7 @@ def matmul(
     rounding: str = "half-up",
     *,
     whole: bool = False,
+    registers: int = 0,
 ) -> Matmul:
     """``sizes``: of the batch, then rows, inner, columns; ``whole``: see ``right_beat``."""
     *batch, rows, inner, columns = sizes
@@ -44,7 +45,20 @@ def matmul(
     accumulator = signed_width(dot_product_range(inner, signed_range(bits[0]), signed_range(bits[1])))
     out = (Port("out", 8, unroll[1], (*batch, rows, columns)),)
     return Matmul(
-        "", (), "model.py:1:0", ports, out, inner, columns, unroll, accumulator, shift, rounding, (-128, 127), layout
+        "",
+        (),
+        "model.py:1:0",
+        ports,
+        out,
+        inner,
+        columns,
+        unroll,
+        accumulator,
+        shift,
+        rounding,
+        (-128, 127),
+        layout,
+        registers=registers,
     )
 
 
@@ -65,6 +79,8 @@ CASES: dict[str, Component] = {
     "matmul-all-at-once": matmul((3, 4, 5), (4, 5), "kn"),
     "matmul-whole-words": matmul((16, 16, 16), (4, 16), "kn", whole=True),
     "matmul-whole-words-transposed": matmul((2, 5, 6, 9), (6, 3), "nk", (16, 8), 12, whole=True),
+    "matmul-rounded": matmul((2, 8, 8, 8), (2, 8), "kn", registers=1),
+    "matmul-registers": matmul((2, 4, 8, 16), (8, 4), "kn", rounding="half-even", registers=3),
     "matmul-one-row": matmul((2, 1, 8, 8), (2, 8), "kn"),
     "reorder-heads": reorder((8, 4, 8), 4, (1, 0, 2)),
     "reorder-elements": reorder((4, 16), 1, (1, 0)),

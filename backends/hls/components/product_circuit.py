@@ -68,7 +68,7 @@ class ProductCircuit(ABC):
         # A flag that never changes costs nothing: constants stay constants.
         first = self._is(position.beat, 0) if position.beat else None
         last = self._is(position.beat, spec.row_beats - 1) if position.beat else None
-        for stage in range(1, spec.latency - 1):
+        for stage in range(1, spec.fetching + spec.taken("tree") + 3):
             if stage <= spec.fetching:
                 word = self._delay(f"matrix_{stage}", word, reset=False)
                 rows = self._delay(f"operands_{stage}", rows, reset=False)
@@ -79,10 +79,13 @@ class ProductCircuit(ABC):
         sums = [self._delay(f"sum_{o}", s, reset=False) for o, s in enumerate(self._products(rows, word))]
         totals = self._accumulate(sums, valid, first, column)
         done = self._delay("done", c.both(valid, last) if last else valid)
+        hold = partial(self._delay, reset=False) if spec.taken("rounding") else None
         results = [
-            self._delay(f"result_{o}", rescale.circuit(c, f"{o}", total), reset=False)
+            self._delay(f"result_{o}", rescale.circuit(c, f"{o}", total, hold), reset=False)
             for o, (total, rescale) in enumerate(totals)
         ]
+        if hold:
+            done = self._delay("rounded", done)
         c.drive(self.out_valid, done, self.advance)
         leave(c, self.entered, spec.output, c.concat(results), self.out_valid)
         return c
