@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from stepwell.backends.hls.components.base import Component
 
@@ -23,6 +24,10 @@ class Pipelined(Component):
     def taken(self, place: str) -> int:
         """How many registers are there."""
         return list(self.places[: self.registers]).count(place)
+
+    def spread(self, parallelism: tuple[int, ...]) -> Self:
+        cut = super().spread(parallelism)
+        return replace(cut, registers=min(cut.registers, cut.most_registers))
 
     @property
     def most_registers(self) -> int:
