@@ -82,3 +82,18 @@ def test_adder_trees_take_registers_behind_their_levels() -> None:
     wanted = slow.runnable.simulator.run(frames).outputs
     for traffic in (EAGER, Traffic(50, 50, 1), Traffic(90, 20, 2), Traffic(70, 70, 3, reset_at=30)):
         np.testing.assert_array_equal(fast.runnable.simulator.run(frames, traffic).outputs, wanted)
+
+
+def test_rows_take_registers_that_change_no_number() -> None:
+    torch.manual_seed(0)
+    network, x = nn.Sequential(nn.LayerNorm(16), nn.Softmax(-1)), torch.randn(3, 16)
+    slow, fast = (
+        stepwell.compile(network, (x,), target=f"hls,parallelism=4x4,clock={clock}", calibration=[(x,)])
+        for clock in (50, 105)
+    )
+    kinds = {c.kind: c for c in fast.runnable.design.computing if getattr(c, "registers", 0)}
+    assert kinds.keys() >= {"normalize", "softmax"}
+    assert all(path_of(component) <= 1000 / 105 for component in kinds.values())
+    assert fast.runnable.design.cycles == slow.runnable.design.cycles
+    assert torch.equal(slow(x), fast(x))
+    assert fast.runnable.layer_report(4, 0).data["cycles"] == fast.runnable.design.cycles
