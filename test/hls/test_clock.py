@@ -71,10 +71,10 @@ def test_adder_trees_take_registers_behind_their_levels() -> None:
     network, x = nn.Sequential(nn.Linear(112, 4), nn.ReLU(), nn.Linear(4, 3)), torch.randn(2, 112)
     slow, fast = (
         stepwell.compile(network, (x,), target=f"hls,multipliers=60,clock={clock}", calibration=[(x,)])
-        for clock in (50, 100)
+        for clock in (50, 95)
     )
     layers = [f.runnable.design.computing[0] for f in (slow, fast)]
-    assert path_of(layers[0]) > 1000 / 100 >= path_of(layers[1])
+    assert path_of(layers[0]) > 1000 / 95 >= path_of(layers[1])
     assert layers[1].latency == layers[0].latency + layers[1].registers
     assert fast.runnable.layer_report(4, 0).data["cycles"] == fast.runnable.design.cycles
     (port,) = fast.runnable.design.inputs
