@@ -21,8 +21,9 @@ class Stream(Dialect, name="stream"):
 class StreamType(Stream.Type, name="stream"):
     """``!stream.stream<element, beat, shape, order>``.
 
-    ``element``: signless integer, read as signed. ``beat``: elements that travel together; divides the innermost size.
-    ``shape``: of one frame. ``order``: in which the elements come: ``row-major``, or ``channels-last`` for images
+    ``element``: signless integer, read as signed. ``beat``: elements that travel together; divides the innermost size,
+    or is several of those. ``shape``: of one frame.
+    ``order``: in which the elements come: ``row-major``, or ``channels-last`` for images
     (N, C, sizes), pixel after pixel.
     """
 

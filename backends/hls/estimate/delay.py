@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from stepwell.backends.hls.estimate.operations import Operation, Operations
+from stepwell.backends.hls.estimate.area import estimate_area
+from stepwell.backends.hls.estimate.operations import MULTIPLY, Operation, Operations
 
 _CLOCK_TO_OUT = 1.2
 _SETUP = 0.3
@@ -21,6 +22,9 @@ _LOGIC = 0.9
 _CARRY, _PER_BIT = 1.4, 0.035
 _MULTIPLIER = 5.2
 _DISTRIBUTED_RAM = 1.6
+_APART, _TOGETHER = 0.048, 16
+"""For each multiplier beyond some: they stand in rows across the device, so that wires to and from them get longer."""
+
 _FANOUT = 0.22
 """For each doubling of what a wire drives."""
 
@@ -29,6 +33,7 @@ def longest_path(operations: Operations) -> float:
     """ns between two clock edges that the slowest path needs; from inputs and to outputs as from and to registers."""
     fanout = Counter(name for operation in operations.all.values() for name in operation.operands)
     arrival: dict[str, float] = {}
+    apart = _APART * max(0, estimate_area(operations, "ecp5").dsp - _TOGETHER)
 
     def at(name: str) -> float:
         """When the value is there."""
@@ -44,10 +49,13 @@ def longest_path(operations: Operations) -> float:
 
     def _register(name: str, operation: Operation | None) -> float:
         source = operations.all.get(operation.operands[0]) if operation is not None else None
-        return _BLOCK_RAM if source is not None and _is_block(operations, source) else _CLOCK_TO_OUT
+        if source is not None and _is_block(operations, source):
+            return _BLOCK_RAM
+        return _CLOCK_TO_OUT + apart * _is_product(operations, source)
 
     def _through(operation: Operation) -> float:
-        return max((at(name) for name in operation.operands), default=0.0) + _delay(operation, operations)
+        wires = apart * (operation.kind == MULTIPLY)
+        return max((at(name) for name in operation.operands), default=0.0) + _delay(operation, operations) + wires
 
     slowest = 0.0
     for operation in operations.all.values():
@@ -57,6 +65,13 @@ def longest_path(operations: Operations) -> float:
                 if source is None or not _is_block(operations, source):
                     slowest = max(slowest, at(name) + _SETUP)
     return slowest
+
+
+def _is_product(operations: Operations, operation: Operation | None) -> bool:
+    """Whether ``operation`` multiplies; what is cut off of a product makes no difference."""
+    while operation is not None and operation.kind == "comb.extract":
+        operation = operations.all.get(operation.operands[0])
+    return operation is not None and operation.kind == MULTIPLY
 
 
 def _is_block(operations: Operations, operation: Operation) -> bool:
