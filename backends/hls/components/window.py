@@ -10,14 +10,15 @@ from typing import ClassVar, Self
 import numpy as np
 
 from stepwell.backends.hls.circuit import Circuit
-from stepwell.backends.hls.components.base import Array, Component, divisors
+from stepwell.backends.hls.components.base import Array, divisors
+from stepwell.backends.hls.components.pipelined import Pipelined
 from stepwell.backends.hls.components.schedule import Schedule
-from stepwell.backends.hls.components.window_circuit import WindowCircuit
+from stepwell.backends.hls.components.window_registers import RegisterWindow
 from stepwell.support.windows import Windows
 
 
 @dataclass(frozen=True)
-class Window(Component):
+class Window(Pipelined):
     """Images, pixel after pixel, to windows; see ``stream.window``.
 
     The rows above the newest one wait in one memory, the window stands in registers. A pixel takes a cycle, and a
@@ -115,6 +116,10 @@ class Window(Component):
 
     @property
     def latency(self) -> int:
+        return 1 + self.registers
+
+    @property
+    def most_registers(self) -> int:
         return 1
 
     def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
@@ -126,7 +131,7 @@ class Window(Component):
         return (pixels[..., taps, channels].reshape(self.output.shape),)
 
     def circuit(self) -> Circuit:
-        return WindowCircuit(self).build()
+        return RegisterWindow(self).build()
 
     def _lists(self) -> Iterator[tuple[int, tuple[int, ...]]]:
         yield from ((1, self.kernel), (1, self.strides), (0, self.padding), (1, self.dilation))
