@@ -79,6 +79,16 @@ class WindowCircuit(ABC):
         """A register on the way out."""
         return self.c.drive(self.c.register(name, value.width), value, self.advance, reset=reset)
 
+    def joined(self, width: int) -> Wire:
+        """The last ``width`` bits that came in, those on the input included; the first stand in the lowest."""
+        c, rest = self.c, width - self.in_data.width
+        if not rest:
+            return self.in_data
+        parts = c.register("parts", rest)
+        kept = [c.bits(parts, self.in_data.width, rest - self.in_data.width)] if rest > self.in_data.width else []
+        c.drive(parts, c.concat([*kept, self.in_data]), self.taken, reset=False)
+        return c.concat([parts, self.in_data])
+
     def reached(self, axis: int) -> dict[int, int]:
         """Which taps of a row or column are ever inside of an image, and how far each is behind the newest pixel."""
         span, offsets = self.windows.dilation[axis], self._offsets(axis)

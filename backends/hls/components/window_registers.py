@@ -28,23 +28,12 @@ class RegisterWindow(WindowCircuit):
     def leaving(self, moves: Wire) -> tuple[Wire, Wire]:
         c = self.c
         self.beat.advance(moves)
-        elements = self._elements(self._shift(self._pixel()))
+        elements = self._elements(self._shift(self.joined(self.pixel_bits)))
         valid = self.keep("found_valid", self.hit, reset=True) if self.spec.registers else self.hit
         return self.keep("out_data_r", c.concat(elements)), valid
 
-    def _pixel(self) -> Wire:
-        """All channels of the pixel whose last part is on the input."""
-        c = self.c
-        rest = self.pixel_bits - self.in_data.width
-        if not rest:
-            return self.in_data
-        parts = c.register("parts", rest)
-        kept = [c.bits(parts, self.in_data.width, rest - self.in_data.width)] if rest > self.in_data.width else []
-        c.drive(parts, c.concat([*kept, self.in_data]), self.taken, reset=False)
-        return c.concat([parts, self.in_data])
-
     def _shift(self, pixel: Wire) -> dict[int, Wire]:
-        """The pixel of each tap that is ever inside of an image."""
+        """From all channels of the pixel that comes in to the pixel of each tap that is ever inside of an image."""
         c, bits = self.c, self.pixel_bits
         rows, columns = (self.reached(axis) for axis in (0, 1))
         if not rows or not columns:
