@@ -65,13 +65,18 @@ def _logic(operation: Operation, operations: Operations, family: str) -> Area:
 
 
 def _multiplier(operation: Operation, operations: Operations, family: str) -> Area:
+    parts = multiplier_parts(operation, operations, family)
+    return Area(dsp=parts, lut=max(0, parts - 1) * _MULTIPLIER[family][1] if family == "ecp5" else 0)
+
+
+def multiplier_parts(operation: Operation, operations: Operations, family: str) -> int:
+    """Multipliers of the device whose products are added up to a wider one; none for a shift."""
     sides = [operations.all.get(name) for name in operation.operands]
     if any(_is_power(side, operations) for side in sides):
-        return Area()  # a shift
+        return 0
     a, b = sorted((side.needed if side is not None else operation.width) for side in sides)
     narrow, wide = _MULTIPLIER[family]
-    parts = math.ceil(a / (narrow - (a > narrow))) * math.ceil(b / (wide - (b > wide)))
-    return Area(dsp=parts, lut=(parts - 1) * wide if family == "ecp5" else 0)
+    return math.ceil(a / (narrow - (a > narrow))) * math.ceil(b / (wide - (b > wide)))
 
 
 def _is_power(side: Operation | None, operations: Operations) -> bool:
@@ -86,7 +91,7 @@ def _register(operation: Operation, operations: Operations, family: str) -> Area
 
 
 def _memory(memory: MemoryBlock, family: str) -> Area:
-    if memory.block or memory.depth * memory.width > 8192:
+    if memory.is_block:
         count, shapes = _BLOCKS[family]
         return Area(bram=count * min(math.ceil(memory.width / w) * math.ceil(memory.depth / d) for w, d in shapes))
     words = _DISTRIBUTED[family]

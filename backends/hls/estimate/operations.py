@@ -43,6 +43,11 @@ class MemoryBlock:
     block: bool
     initialised: bool
 
+    @property
+    def is_block(self) -> bool:
+        """Whether it will be block RAM: it is asked for, or too many bits for look-up tables."""
+        return self.block or self.depth * self.width > 8192
+
 
 @dataclass
 class Operations:
