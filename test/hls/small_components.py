@@ -123,7 +123,7 @@ SMALL: dict[str, Callable[[str], Component]] = {
     "softmax": lambda name: _rows(Softmax, name, 5, 1, 6),
     "table": lambda name: _through(Table, name, 2, "tanh", (4, 1, 1), (4, 3, 1), "half-up"),
     "window": _window,
-    "window-memory": _memory_window,
+    "window_memory": _memory_window,
     "pool": _pool,
     "weight": lambda name: Weight(name, (), "", (), (_port("out", 2, 3, 4),), f"{name}.weight", (4,)),
 }
