@@ -42,6 +42,15 @@ def image_out() -> nn.Sequential:
     )  # fmt: skip
 
 
+def pools() -> nn.Sequential:
+    """A stem with a pool whose windows overlap, one whose taps are apart, rounding up that makes no difference, sums
+    divided by another number."""
+    return nn.Sequential(
+        nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2, 1, ceil_mode=False),
+        nn.MaxPool2d(2, 1, 1, dilation=2), nn.AvgPool2d(2, ceil_mode=True, divisor_override=3), nn.Conv2d(4, 2, 1),
+    )  # fmt: skip
+
+
 def line() -> nn.Sequential:
     return nn.Sequential(nn.Conv1d(2, 4, 5, padding=2), nn.ReLU(), nn.Conv1d(4, 4, 3, stride=2), nn.ReLU())
 
@@ -64,6 +73,7 @@ CASES: dict[str, tuple[Any, tuple[int, ...]]] = {
     "lenet": (lenet, (1, 1, 8, 8)),
     "mobile-block": (mobile_block, (2, 4, 8, 8)),
     "image-out": (image_out, (1, 4, 12, 10)),
+    "pools": (pools, (1, 2, 12, 12)),
     "line": (line, (1, 2, 16)),
     "residual": (Residual, (1, 4, 8, 8)),
 }

@@ -23,7 +23,7 @@ def pool(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) 
     frame = stream.read_stream(image.type)
     height, width = (1, *frame.shape[2:])[-2:]
     kernel, words = (1, *windows.kernel)[-2:], frame.shape[1] // frame.beat
-    if windows.kernel != windows.strides or any(windows.padding):
+    if windows.kernel != windows.strides or any(windows.padding) or set(windows.dilation) - {1}:
         fill = signed_range(frame.bits)[0] if function == "max" else 0
         image = window(image, windows, frame.shape[1], frame.beat, fill, 1)
         height, width, words, kernel = 1, windows.taps, 1, (1, windows.taps)
