@@ -115,6 +115,21 @@ def test_a_flattened_image_that_no_layer_reads_is_refused() -> None:
         stepwell.compile(model, (torch.rand(1, 1, 4, 4),), target="hls,bits=8", calibration=[(torch.rand(1, 1, 4, 4),)])
 
 
+REFUSED: dict[str, tuple[nn.Module, str]] = {
+    "over-the-end": (nn.MaxPool2d(3, 2, ceil_mode=True), "aten.max_pool2d"),
+    "padding-does-not-count": (nn.AvgPool2d(3, 2, 1, count_include_pad=False), "aten.avg_pool2d"),
+    "negative-divisor": (nn.AvgPool2d(2, divisor_override=-3), "aten.avg_pool2d"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_pools_without_hardware_are_named(name: str) -> None:
+    pool, operator = REFUSED[name]
+    model, x = nn.Sequential(nn.Conv2d(1, 2, 1), pool), torch.rand(1, 1, 8, 8)
+    with pytest.raises(stepwell.Error, match=rf"no hardware for: {operator} \(1, first at torch/nn/modules/pooling"):
+        stepwell.compile(model, (x,), target="hls,bits=8", calibration=[(x,)])
+
+
 _COMPUTED = """
 func.func @main(%x: !torch.vtensor<[2,2],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[2,2],f32>
     {stepwell.parameter = "w"}) -> !torch.vtensor<[2,2],f32> {
