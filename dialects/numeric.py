@@ -274,7 +274,10 @@ class ConvolutionOp(Numeric.Operation, name="convolution"):
 
 
 class MaxPoolOp(Numeric.Operation, name="max_pool"):
-    """The largest number of each window of (N, C, sizes); padding is never the largest."""
+    """The largest number of each window of (N, C, sizes); padding is never the largest.
+
+    An attribute ``dilation`` may say how far apart the numbers of a window are.
+    """
 
     image: Operand[Any]
     kernel: ir.ArrayAttr

@@ -57,6 +57,12 @@ def check_rescale(op: ir.Operation) -> None:
         raise Violation(f"has clamp {ends}; it is the lowest and the highest value")
 
 
+def check_registers(op: ir.Operation) -> None:
+    """How many registers there are beside the usual ones, if it says so: 1 at most."""
+    if "registers" in op.attributes:
+        check_number(op, "registers", 0, 1)
+
+
 def element_bits(kind: Format) -> int:
     """Bits of a stream's element that holds numbers of ``kind``: elements are signed."""
     return kind.width + (not kind.signed)

@@ -66,12 +66,17 @@ def _fork(name: str) -> Component:
 
 def _window(name: str) -> Component:
     image, rows = Port("in", 4, 1, (1, 2, 3, 3), None, CHANNELS_LAST), _port("out", 2, 4, 8)
-    return Window(name, ("in",), "", (image,), (rows,), (2, 2), (1, 1), (0, 0), (1, 1), 1, 1, 0)
+    return Window(name, ("in",), "", (image,), (rows,), (2, 2), (1, 1), (0, 0), (1, 1), 1, 1, 0, registers=1)
+
+
+def _memory_window(name: str) -> Component:
+    image, rows = Port("in", 4, 2, (1, 8, 3, 2), None, CHANNELS_LAST), _port("out", 2, 6, 72)
+    return Window(name, ("in",), "", (image,), (rows,), (3, 3), (1, 1), (1, 1), (1, 1), 1, 1, 0)
 
 
 def _pool(name: str) -> Component:
     image, result = (Port(port, 4, 2, (1, 2, *sizes), None, CHANNELS_LAST) for port, sizes in _POOLED)
-    return Pool(name, ("in",), "", (image,), (result,), "max", 4, 4, 1, (2, 2), 0, "floor", _NIBBLE)
+    return Pool(name, ("in",), "", (image,), (result,), "max", 4, 4, 1, (2, 2), 0, "floor", _NIBBLE, registers=1)
 
 
 def _through(cls: Any, name: str, beat: int, *details: Any) -> Component:
@@ -131,6 +136,7 @@ SMALL: dict[str, Callable[[str], Component]] = {
     "softmax": lambda name: _rows(Softmax, name, 5, 1, 6),
     "table": lambda name: _through(Table, name, 2, "tanh", (4, 1, 1), (4, 3, 1), "half-up"),
     "window": _window,
+    "window_memory": _memory_window,
     "pool": _pool,
     "weight": lambda name: Weight(name, (), "", (), (_port("out", 2, 3, 4),), f"{name}.weight", (4,)),
 }

@@ -37,10 +37,10 @@ def compiled(clock: int) -> tuple[Any, torch.Tensor]:
 
 
 def test_a_faster_clock_costs_latency_and_no_cycles() -> None:
-    (slow, x), (fast, _) = compiled(50), compiled(105)
+    (slow, x), (fast, _) = compiled(50), compiled(115)
     registers = [[getattr(c, "registers", 0) for c in f.runnable.design.computing] for f in (slow, fast)]
     assert sum(registers[0]) == 0 < sum(registers[1])
-    assert all(path_of(component) <= 1000 / 105 for component in fast.runnable.design.components)
+    assert all(path_of(component) <= 1000 / 115 for component in fast.runnable.design.components)
     assert "limit" not in fast.report.notes["pipeline-components"]
     assert torch.equal(slow(x), fast(x))
     assert fast.runnable.design.cycles == slow.runnable.design.cycles

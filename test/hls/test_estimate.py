@@ -45,6 +45,25 @@ def test_a_register_on_the_way_shortens_the_path() -> None:
     assert 0 < short < long
 
 
+def chain(gates: int) -> float:
+    """The path through so many gates of two inputs, one behind the other."""
+    c = Circuit("part")
+    value, go = c.input("in", 1), c.input("go", 1)
+    for number in range(gates):
+        value = c.both(value, c.input(f"other{number}", 1))
+    c.drive(c.register("out", 1), value, go)
+    return longest_path(read_operations(c.text()))
+
+
+def test_gates_share_look_up_tables() -> None:
+    assert chain(1) == chain(3) < chain(4) < chain(9)
+
+
+def test_products_of_several_multipliers_are_added_up() -> None:
+    narrow, wide = (longest_path(read_operations(circuit(w, registered=True).text())) for w in (18, 20))
+    assert wide > narrow + 2
+
+
 def test_memories_in_blocks_and_in_tables() -> None:
     c = Circuit("part")
     address, go = c.input("address", 10), c.input("go", 1)

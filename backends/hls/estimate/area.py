@@ -81,16 +81,21 @@ def _logic(operation: Operation, operations: Operations, family: str) -> Area:
 
 
 def _multiplier(operation: Operation, operations: Operations, family: str) -> Area:
+    parts = multiplier_parts(operation, operations, family)
+    return Area(dsp=parts, lut=max(0, parts - 1) * _MULTIPLIER[family][1] if family == "ecp5" else 0)
+
+
+def multiplier_parts(operation: Operation, operations: Operations, family: str) -> int:
+    """Multipliers of the device whose products are added up to a wider one; none for a shift."""
     sides = [operations.all.get(name) for name in operation.operands]
     if any(_is_power(side, operations) for side in sides):
-        return Area()  # a shift
+        return 0
     a, b = sorted((side.needed if side is not None else operation.width) for side in sides)
     unsigned = [_unsigned_bits(side, operations) for side in sides]
     if family == "ecp5" and all(unsigned):
         a, b = sorted(unsigned)
     narrow, wide = _MULTIPLIER[family]
-    parts = math.ceil(a / (narrow - (a > narrow))) * math.ceil(b / (wide - (b > wide)))
-    return Area(dsp=parts, lut=(parts - 1) * wide if family == "ecp5" else 0)
+    return math.ceil(a / (narrow - (a > narrow))) * math.ceil(b / (wide - (b > wide)))
 
 
 def _unsigned_bits(side: Operation | None, operations: Operations) -> int:
@@ -124,7 +129,7 @@ def _memory(memory: MemoryBlock, family: str, ports: int, *, registered: bool) -
     tables = math.ceil(memory.depth / words)
     cost = memory.width * (_TABLE_COST[family] * share * tables + (tables - 1) / 2)
     cheaper = registered and not (memory.initialised or memory.tables) and _BLOCK_COST * blocks < cost
-    if memory.block or memory.depth * memory.width > 8192 or cheaper:
+    if memory.is_block or cheaper:
         return Area(bram=count * blocks)
     if memory.initialised:
         # Each port has a copy, which is logic: what words have in common makes it smaller.

@@ -44,6 +44,11 @@ class MemoryBlock:
     tables: bool
     initialised: bool
 
+    @property
+    def is_block(self) -> bool:
+        """Whether it will be block RAM: it is asked for, or many words and too many bits for look-up tables."""
+        return self.block or (self.depth > 64 and self.depth * self.width > 8192)
+
 
 @dataclass
 class Operations:

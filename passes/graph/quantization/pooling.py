@@ -26,29 +26,36 @@ def max_pool(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
 def largest(op: ir.Operation, image: ir.Value) -> ir.Value | None:
     """``aten.max_pool2d`` on numbers; None where its settings are not constant."""
     _, kernel, strides, padding, dilation, ceiling = op.operands
-    windows = _windows(kernel, strides, padding)
-    if windows is None or tb.flag(ceiling) is not False or set(tb.numbers(dilation) or ()) - {1}:
+    windows = _windows(kernel, strides, padding, dilation)
+    if windows is None or not _are_whole(op, windows, ceiling):
         return None
     shape = _shape(image, windows)
-    return numeric.MaxPoolOp(image, **_listed(windows), output=fixed_tensor(shape, fixed_format(image))).output
+    pool = numeric.MaxPoolOp(image, **_listed(windows), output=fixed_tensor(shape, fixed_format(image)))
+    if set(windows.dilation) - {1}:
+        pool.operation.attributes["dilation"] = integers(windows.dilation)
+    return pool.output
 
 
 def average_pool(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
-    """The sum of each window by how many numbers it has; padding counts."""
-    windows = averaged_windows(op)
-    value = _image(quantizer, op.operands[0]) if windows is not None else None
-    if windows is None or value is None or op.results[0] not in quantizer.ranges:
+    """The sum of each window by one number; padding counts."""
+    averaged = averaged_windows(op)
+    value = _image(quantizer, op.operands[0]) if averaged is not None else None
+    if averaged is None or value is None or op.results[0] not in quantizer.ranges:
         return None
-    return _divided(quantizer, window_sums(value, windows), windows.taps, op.results[0])
+    windows, count = averaged
+    return _divided(quantizer, window_sums(value, windows), count, op.results[0])
 
 
-def averaged_windows(op: ir.Operation) -> Windows | None:
-    """The windows of ``aten.avg_pool2d`` where each has as many numbers as it has places."""
+def averaged_windows(op: ir.Operation) -> tuple[Windows, int] | None:
+    """The windows of ``aten.avg_pool2d``, and what their sums are divided by, where that is one number for all."""
     _, kernel, strides, padding, ceiling, counts_padding, divisor = op.operands
     windows = _windows(kernel, strides, padding)
-    if windows is None or tb.flag(ceiling) is not False or not tb.is_none(divisor):
+    if windows is None or not _are_whole(op, windows, ceiling):
         return None
-    return None if any(windows.padding) and tb.flag(counts_padding) is not True else windows
+    if not tb.is_none(divisor):
+        count = tb.number(divisor)
+        return (windows, int(count)) if count is not None and count >= 1 else None
+    return None if any(windows.padding) and tb.flag(counts_padding) is not True else (windows, windows.taps)
 
 
 def sums(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
@@ -149,14 +156,24 @@ def _divided(quantizer: Quantizer, sums: ir.Value, count: int, result: ir.Value)
     ).output
 
 
-def _windows(kernel: ir.Value, strides: ir.Value, padding: ir.Value) -> Windows | None:
-    """The windows of a pooling operator whose sizes are constant."""
-    lists = [tb.numbers(value) for value in (kernel, strides, padding)]
+def _windows(*settings: ir.Value) -> Windows | None:
+    """The windows of a pooling operator, if its settings are constant: kernel, strides, padding, perhaps dilation."""
+    lists = [tb.numbers(value) for value in settings]
     sizes = [tuple(size for size in values or () if isinstance(size, int)) for values in lists]
     sizes[1] = sizes[1] or sizes[0]
     if not sizes[0] or len({len(values) for values in sizes}) > 1:
         return None
-    return Windows(sizes[0], sizes[1], sizes[2], (1,) * len(sizes[0]))
+    return Windows(sizes[0], sizes[1], sizes[2], sizes[3] if len(sizes) > 3 else (1,) * len(sizes[0]))
+
+
+def _are_whole(op: ir.Operation, windows: Windows, ceiling: ir.Value) -> bool:
+    """Whether no window reaches over the end of its image, which with ``ceil_mode`` some may."""
+    if tb.flag(ceiling) is not True:
+        return tb.flag(ceiling) is False
+    image, result = tb.tensor_info(op.operands[0]), tb.tensor_info(op.results[0])
+    if image is None or result is None or None in image.shape[2:]:
+        return False
+    return windows.sizes([size for size in image.shape[2:] if size is not None]) == tuple(result.shape[2:])
 
 
 def _shape(image: ir.Value, windows: Windows) -> list[int]:
