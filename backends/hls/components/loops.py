@@ -34,8 +34,8 @@ class Loops(Pipelined):
     program: Program
 
     @property
-    def most_registers(self) -> int:
-        return 1
+    def places(self) -> Sequence[str]:
+        return ("counters",)
 
     @property
     def pipelined(self) -> Program:

@@ -67,8 +67,8 @@ class Pool(Pipelined):
         return 1 + self.in_planes + self.rescaled + self.registers
 
     @property
-    def most_registers(self) -> int:
-        return 1
+    def places(self) -> Sequence[str]:
+        return ("input",)
 
     def choices(self) -> Sequence[tuple[int, ...]]:
         return [(beat,) for beat in divisors(self.words * self.input.beat)]

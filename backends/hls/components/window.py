@@ -127,8 +127,8 @@ class Window(Pipelined):
         return 1 + self.registers + (self.words is not None and not self.words.finished)
 
     @property
-    def most_registers(self) -> int:
-        return 1
+    def places(self) -> Sequence[str]:
+        return ("choice",)
 
     def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         images = frames[0].reshape(*self.input.shape[:2], *self.sizes)

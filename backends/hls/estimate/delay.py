@@ -25,6 +25,9 @@ _INPUTS = 4
 _GATES = ("comb.and", "comb.or", "comb.xor", "comb.mux")
 
 _CARRY, _PER_BIT = 1.4, 0.035
+_CARRY_OUT = 1.8
+"""Of a comparison: a carry leaves its chain through a look-up table."""
+
 _MULTIPLIER = 5.2
 _DISTRIBUTED_RAM = 1.6
 _APART, _TOGETHER = 0.048, 16
@@ -122,7 +125,7 @@ def _delay(operation: Operation, operations: Operations) -> float:
         width = max((wire.width for wire in wires if wire is not None), default=1)
         if operation.detail in ("eq", "ne"):
             return _LOGIC * _levels(width)
-        return _CARRY + _PER_BIT * width
+        return _CARRY + _PER_BIT * width + _CARRY_OUT
     if kind == "comb.mul":
         several = multiplier_parts(operation, operations, "ecp5") > 1
         return _MULTIPLIER + several * (_CARRY + _PER_BIT * width)
