@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from loop_cases import CASES, hardware, side_by_side, wanted
+from side_by_side import check_hardware, random_frames
 from torch import nn
 
 import stepwell
@@ -66,26 +69,16 @@ def test_a_clock_is_positive() -> None:
         PipelineComponents(0)
 
 
-class Gram(nn.Module):
-    """What no component computes: loops."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        wide = x.to(torch.int32)
-        return wide @ wide.T
-
-
 def test_loops_take_a_register_behind_their_counters() -> None:
-    network, x = Gram(), torch.arange(-24, 24, dtype=torch.int8).view(6, 8)
-    slow = stepwell.compile(network, (x,), target="hls,clock=1")
-    (loops,) = slow.runnable.design.components
-    fast = stepwell.compile(network, (x,), target="hls,clock=400")
-    assert "limit" in fast.report.notes["pipeline-components"]
-    (faster,) = fast.runnable.design.components
-    assert (faster.registers, faster.cycles, faster.latency) == (1, loops.cycles, loops.latency + 1)
-    assert torch.equal(slow(x), network(x))
-    for _ in range(2):
-        assert torch.equal(fast(x), network(x))
-    assert fast.cycles == slow.cycles + 1
+    cases = {"convolution": CASES["convolution"]}
+    plain = side_by_side(cases)
+    held = replace(plain, components=tuple(replace(loops, registers=1) for loops in plain.components))
+    (before,), (after,) = plain.components, held.components
+    assert path_of(after) < path_of(before)
+    assert (after.cycles, after.latency) == (before.cycles, before.latency + 1)
+    frames = random_frames(held, 0, lambda name, low, high: (low, high))
+    names = [sink.port.name for sink in held.outputs]
+    check_hardware(hardware(held), frames, names, wanted(cases, held, frames), EAGER)
 
 
 def test_adder_trees_take_registers_behind_their_levels() -> None:
