@@ -26,6 +26,7 @@ __all__ = [
     "AddOp",
     "CastOp",
     "ClampOp",
+    "ConcatOp",
     "ConvolutionOp",
     "DequantizeOp",
     "DequantizeScaledOp",
@@ -41,6 +42,7 @@ __all__ = [
     "RequantizeOp",
     "ReshapeOp",
     "SignOp",
+    "SliceOp",
     "SoftmaxOp",
     "SumPoolOp",
     "TableOp",
@@ -225,6 +227,27 @@ class ReshapeOp(Numeric.Operation, name="reshape"):
     verify_invariants = staticmethod(verifier(layout_rules.reshape))
 
 
+class SliceOp(Numeric.Operation, name="slice"):
+    """The numbers from ``start`` up to ``stop`` along dimension ``axis``."""
+
+    value: Operand[Any]
+    axis: ir.IntegerAttr
+    start: ir.IntegerAttr
+    stop: ir.IntegerAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(layout_rules.take))
+
+
+class ConcatOp(Numeric.Operation, name="concat"):
+    """``right`` behind ``left`` along dimension ``axis``."""
+
+    left: Operand[Any]
+    right: Operand[Any]
+    axis: ir.IntegerAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(layout_rules.concat))
+
+
 class TransposeOp(Numeric.Operation, name="transpose"):
     """Dimensions in another order: dimension ``i`` of the result is ``permutation[i]`` of the operand."""
 
@@ -251,7 +274,10 @@ class ConvolutionOp(Numeric.Operation, name="convolution"):
 
 
 class MaxPoolOp(Numeric.Operation, name="max_pool"):
-    """The largest number of each window of (N, C, sizes); padding is never the largest."""
+    """The largest number of each window of (N, C, sizes); padding is never the largest.
+
+    An attribute ``dilation`` may say how far apart the numbers of a window are.
+    """
 
     image: Operand[Any]
     kernel: ir.ArrayAttr

@@ -8,17 +8,15 @@ from torch_mlir import ir
 
 from stepwell.dialects.numeric_rules import format_of, same_shape, tensor_of
 from stepwell.dialects.rules import Violation, check_number, check_word
+from stepwell.dialects.table_rules import check_function
 from stepwell.support.fixed_point import ROUNDINGS, Format
 from stepwell.support.fixed_rows import NORMS, PRECISIONS, Normalization, Softmax, variance_offset
-from stepwell.support.tables import FUNCTIONS, MAX_TABLE_BITS
+from stepwell.support.tables import MAX_TABLE_BITS
 
 
 def table(op: ir.Operation) -> None:
-    """A function that has a name, of numbers that count the entries of a table."""
-    kind, _ = _formats(op)
-    check_word(op, "function", tuple(FUNCTIONS))
-    if kind.width > MAX_TABLE_BITS:
-        raise Violation(f"has an operand of {kind.width} bits; tables have up to {MAX_TABLE_BITS}: cast first")
+    """A function that has a name, of numbers that choose an entry of a table, or a line."""
+    check_function(op, *_formats(op))
 
 
 def softmax(op: ir.Operation) -> None:

@@ -30,6 +30,33 @@ def transpose(op: ir.Operation) -> None:
         raise Violation("gives a tensor that has not the sizes of its operand in that order")
 
 
+def take(op: ir.Operation) -> None:
+    """A part that is there, of known size."""
+    before, after = _same_format(op)
+    axis, start, stop = (ir.IntegerAttr(op.attributes[name]).value for name in ("axis", "start", "stop"))
+    if not 0 <= axis < len(before):
+        raise Violation(f"has axis {axis}; its operand has {len(before)} dimensions")
+    if not 0 <= start < stop <= before[axis]:
+        raise Violation(f"takes {start} up to {stop} of {before[axis]}")
+    if after != [*before[:axis], stop - start, *before[axis + 1 :]]:
+        raise Violation("gives a tensor that has not the sizes of that part")
+
+
+def concat(op: ir.Operation) -> None:
+    """One format, and sizes alike but for the dimension."""
+    sides = [(op.operands[0], "left operand"), (op.operands[1], "right operand"), (op.results[0], "result")]
+    if len({format_of(value, role) for value, role in sides}) > 1:
+        raise Violation("joins tensors of different formats: it changes no number")
+    left, right, after = (list(tensor_of(value, role).shape) for value, role in sides)
+    axis = ir.IntegerAttr(op.attributes["axis"]).value
+    if not 0 <= axis < len(left):
+        raise Violation(f"has axis {axis}; its operands have {len(left)} dimensions")
+    if left[:axis] + left[axis + 1 :] != right[:axis] + right[axis + 1 :]:
+        raise Violation(f"joins {left} and {right}, which differ in more than dimension {axis}")
+    if after != [*left[:axis], left[axis] + right[axis], *left[axis + 1 :]]:
+        raise Violation("gives a tensor that has not the sizes of both behind each other")
+
+
 def _same_format(op: ir.Operation) -> tuple[list[int], list[int]]:
     """The shapes before and after."""
     sides = [(op.operands[0], "operand"), (op.results[0], "result")]

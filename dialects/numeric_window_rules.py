@@ -53,7 +53,8 @@ def max_pool(op: ir.Operation) -> None:
     if before != after:
         raise Violation(f"makes {after} of {before}: it changes no number")
     windows = read_windows(op)
-    if any(2 * p > k for p, k in zip(windows.padding, windows.kernel, strict=True)):
+    spans = [d * (k - 1) + 1 for k, d in zip(windows.kernel, windows.dilation, strict=True)]
+    if any(2 * p > span for p, span in zip(windows.padding, spans, strict=True)):
         raise Violation(f"has padding {list(windows.padding)}, which is more than half of its windows")
 
 

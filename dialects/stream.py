@@ -27,10 +27,11 @@ from stepwell.dialects.stream_types import (
     stream_type,
 )
 from stepwell.dialects.stream_windows import PoolOp, WindowOp
-from stepwell.dialects.stream_wiring import FifoOp, ForkOp, ReorderOp, ReshapeOp, ResizeOp, WeightOp
+from stepwell.dialects.stream_wiring import ConcatOp, FifoOp, ForkOp, ReorderOp, ReshapeOp, ResizeOp, SliceOp, WeightOp
 
 __all__ = [
     "AddOp",
+    "ConcatOp",
     "FifoOp",
     "FloatSinkOp",
     "FloatSourceOp",
@@ -51,6 +52,7 @@ __all__ = [
     "ScaledSourceOp",
     "SignOp",
     "SinkOp",
+    "SliceOp",
     "SoftmaxOp",
     "SourceOp",
     "Stream",
@@ -83,7 +85,7 @@ class LoopsOp(Stream.Operation, name="loops", traits=[ir.IsIsolatedFromAboveTrai
     The arguments of the body are memrefs: inputs and outputs in their order, and parameters, which ``arg_attrs`` tells
     apart; its attributes are those of functions (``stepwell.input``, ``stepwell.parameter``, ``stepwell.output``).
     Loops and operations carry their schedule: ``stepwell.interval``, ``stepwell.cycle``, ``stepwell.bits``; memories
-    ``stepwell.banks``.
+    ``stepwell.banks`` and ``stepwell.copies``. An attribute ``registers`` may be 1: ends of loops go through one then.
 
     One field for each stream: all of a variadic one would have to be of the same type.
     """

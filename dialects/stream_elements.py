@@ -9,14 +9,13 @@ from torch_mlir import ir
 from torch_mlir.dialects.ext import Operand, Result, result
 
 from stepwell.dialects.rules import Violation, check_number, verifier
-from stepwell.dialects.stream_types import Stream, check_rescale, read_stream
+from stepwell.dialects.stream_types import Stream, check_registers, check_rescale, read_stream
 
 
 def _pointwise(op: ir.Operation) -> None:
     """Streams whose elements come in step."""
     check_rescale(op)
-    if "registers" in op.attributes:
-        check_number(op, "registers", 0, 1)
+    check_registers(op)
     frames = [read_stream(value.type) for value in (*op.operands, *op.results)]
     if len({(frame.shape, frame.beat, frame.order) for frame in frames}) != 1:
         listed = ", ".join(f"{list(frame.shape)} by {frame.beat} ({frame.order})" for frame in frames)

@@ -10,9 +10,9 @@ from torch_mlir.dialects.ext import Operand, Result, result
 
 from stepwell.dialects.rules import Violation, check_number, check_word, verifier
 from stepwell.dialects.stream_types import Stream, check_rescale, read_integers, read_stream
-from stepwell.support.fixed_point import ROUNDINGS
+from stepwell.dialects.table_rules import check_function
+from stepwell.support.fixed_point import ROUNDINGS, Format
 from stepwell.support.fixed_rows import PRECISIONS
-from stepwell.support.tables import FUNCTIONS, MAX_TABLE_BITS
 
 
 def _same_frames(op: ir.Operation) -> None:
@@ -25,14 +25,13 @@ def _same_frames(op: ir.Operation) -> None:
 def _table(op: ir.Operation) -> None:
     """Formats of a table."""
     _same_frames(op)
-    check_word(op, "function", tuple(FUNCTIONS))
     check_word(op, "rounding", ROUNDINGS)
     for name, value in (("source", op.operands[0]), ("format", op.results[0])):
         kind, bits = read_integers(op.attributes[name]), read_stream(value.type).bits
         if len(kind) != 3 or kind[2] not in (0, 1) or kind[0] + 1 - kind[2] != bits:
             raise Violation(f"has {name} {kind} for elements of {bits} bits; it is width, fraction, and 1 with a sign")
-    if read_integers(op.attributes["source"])[0] > MAX_TABLE_BITS:
-        raise Violation(f"has a table of more than {MAX_TABLE_BITS} bits")
+    kinds = (read_integers(op.attributes[name]) for name in ("source", "format"))
+    check_function(op, *(Format(width, frac, bool(signed)) for width, frac, signed in kinds))
 
 
 def _softmax(op: ir.Operation) -> None:

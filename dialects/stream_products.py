@@ -10,6 +10,7 @@ from torch_mlir.dialects.ext import Operand, Result, result
 
 from stepwell.dialects.rules import Violation, check_word, verifier
 from stepwell.dialects.stream_types import Stream, check_rescale, read_integers, read_stream
+from stepwell.support.beats import right_beat
 
 
 def _matmul(op: ir.Operation) -> None:
@@ -26,8 +27,10 @@ def _matmul(op: ir.Operation) -> None:
     if (left.shape, right.shape, output.shape) != wanted:
         shapes = ", ".join(str(list(shape)) for shape in wanted)
         raise Violation(f"has frames that do not fit each other; with its attributes they are {shapes}")
-    beats = (by_input, by_input if transposed else by_output, by_output)
-    if (left.beat, right.beat, output.beat) != beats:
+    layout = "nk" if transposed else "kn"
+    part, whole = (right_beat(layout, inner, outer, (by_input, by_output), whole=w) for w in (False, True))
+    beats = (by_input, part, by_output)
+    if (left.beat, right.beat, output.beat) not in (beats, (by_input, whole, by_output)):
         raise Violation(f"has beats that do not fit its multipliers; they are {', '.join(map(str, beats))}")
 
 
@@ -70,6 +73,7 @@ class MatmulOp(Stream.Operation, name="matmul"):
     """Matrices (..., M, ``inner``) times as many (..., ``inner``, ``outer``); sums end as in ``linear``.
 
     ``layout``: ``kn``, or ``nk`` where the right ones come transposed. ``unroll``: multipliers by inner and outer size.
+    Beats of the right ones have as much of a row as is multiplied in a cycle; or, where that is a row, all of its rows.
     """
 
     left: Operand[Any]

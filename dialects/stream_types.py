@@ -21,8 +21,9 @@ class Stream(Dialect, name="stream"):
 class StreamType(Stream.Type, name="stream"):
     """``!stream.stream<element, beat, shape, order>``.
 
-    ``element``: signless integer, read as signed. ``beat``: elements that travel together; divides the innermost size.
-    ``shape``: of one frame. ``order``: in which the elements come: ``row-major``, or ``channels-last`` for images
+    ``element``: signless integer, read as signed. ``beat``: elements that travel together; divides the innermost size,
+    or is several of those. ``shape``: of one frame.
+    ``order``: in which the elements come: ``row-major``, or ``channels-last`` for images
     (N, C, sizes), pixel after pixel.
     """
 
@@ -54,6 +55,12 @@ def check_rescale(op: ir.Operation) -> None:
     ends = read_integers(op.attributes["clamp"])
     if len(ends) != 2 or ends[0] > ends[1]:
         raise Violation(f"has clamp {ends}; it is the lowest and the highest value")
+
+
+def check_registers(op: ir.Operation) -> None:
+    """How many registers there are beside the usual ones, if it says so: 1 at most."""
+    if "registers" in op.attributes:
+        check_number(op, "registers", 0, 1)
 
 
 def element_bits(kind: Format) -> int:

@@ -9,13 +9,14 @@ from torch_mlir import ir
 from torch_mlir.dialects.ext import Operand, Result, result
 
 from stepwell.dialects.rules import check_word, verifier
-from stepwell.dialects.stream_types import Stream, check_rescale
+from stepwell.dialects.stream_types import Stream, check_registers, check_rescale
 
 POOLS = ("max", "sum")
 
 
 def _pool(op: ir.Operation) -> None:
-    """A known function, and the elements that the sizes say."""
+    """A known function, and how results end."""
+    check_registers(op)
     check_word(op, "function", POOLS)
     check_rescale(op)
 
@@ -25,6 +26,9 @@ class WindowOp(Stream.Operation, name="window"):
 
     Windows are those of ``numeric.convolution``; ``fill`` stands in the padding. Channels are in ``groups``, each of
     which is a row of its own; ``lanes`` rows of a window travel side by side, beat by beat.
+
+    An attribute ``registers`` may say how many registers there are beside the usual ones: 1, behind what chooses the
+    elements of a beat.
     """
 
     image: Operand[Any]
@@ -36,6 +40,7 @@ class WindowOp(Stream.Operation, name="window"):
     lanes: ir.IntegerAttr
     fill: ir.IntegerAttr
     output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(check_registers))
 
 
 class PoolOp(Stream.Operation, name="pool"):
@@ -43,6 +48,8 @@ class PoolOp(Stream.Operation, name="pool"):
 
     What comes is planes of ``height`` by ``width`` pixels, each of ``words`` beats; a window's wide result for every
     element of a pixel ends as in ``linear``. Rows and columns that fill no window are left out.
+
+    An attribute ``registers`` may say how many registers there are beside the usual ones: 1, at the input.
     """
 
     image: Operand[Any]

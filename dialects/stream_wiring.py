@@ -12,6 +12,7 @@ from torch_mlir.dialects.ext import Operand, Result, result
 
 from stepwell.dialects.rules import Violation, check_number, verifier
 from stepwell.dialects.stream_types import Stream, read_integers, read_stream
+from stepwell.support.orders import ROW_MAJOR
 
 
 def _fork(op: ir.Operation) -> None:
@@ -59,6 +60,38 @@ def _reorder(op: ir.Operation) -> None:
         raise Violation("gives a stream that has not the sizes of its operand in that order")
     if before.beat > 1 and order[-1] != len(order) - 1:
         raise Violation(f"moves the last dimension in beats of {before.beat}; take beats of one element")
+
+
+def _slice(op: ir.Operation) -> None:
+    """Beats stay whole."""
+    before, after = read_stream(op.operands[0].type), read_stream(op.results[0].type)
+    axis, start, stop = (ir.IntegerAttr(op.attributes[name]).value for name in ("axis", "start", "stop"))
+    if not 0 <= axis < len(before.shape):
+        raise Violation(f"has axis {axis}; its stream has {len(before.shape)} dimensions")
+    if not 0 <= start < stop <= before.shape[axis]:
+        raise Violation(f"takes {start} up to {stop} of {before.shape[axis]}")
+    shape = (*before.shape[:axis], stop - start, *before.shape[axis + 1 :])
+    if (after.bits, after.beat, after.shape, after.order) != (before.bits, before.beat, shape, before.order):
+        raise Violation(f"gives a stream that is not the same one of {list(shape)}")
+    if after.order != ROW_MAJOR:
+        raise Violation("takes a part of images that come pixel after pixel")
+    if axis == len(shape) - 1 and (start % before.beat or stop % before.beat):
+        raise Violation(f"cuts beats of {before.beat} elements at {start} and {stop}")
+
+
+def _concat(op: ir.Operation) -> None:
+    """Both sides alike but for the dimension."""
+    left, right, after = (read_stream(value.type) for value in (*op.operands, op.results[0]))
+    axis = ir.IntegerAttr(op.attributes["axis"]).value
+    if not 0 <= axis < len(left.shape):
+        raise Violation(f"has axis {axis}; its streams have {len(left.shape)} dimensions")
+    rests = {frame.shape[:axis] + frame.shape[axis + 1 :] for frame in (left, right, after)}
+    if len(rests) > 1 or left.shape[axis] + right.shape[axis] != after.shape[axis]:
+        raise Violation(f"makes {list(after.shape)} of {list(left.shape)} and {list(right.shape)} along {axis}")
+    if len({(frame.bits, frame.beat, frame.order) for frame in (left, right, after)}) > 1:
+        raise Violation("joins streams of different elements, beats or orders")
+    if after.order != ROW_MAJOR:
+        raise Violation("joins images that come pixel after pixel")
 
 
 def _reshape(op: ir.Operation) -> None:
@@ -113,6 +146,27 @@ class ReorderOp(Stream.Operation, name="reorder"):
     order: ir.ArrayAttr
     output: Result[Any] = result()
     verify_invariants = staticmethod(verifier(_reorder))
+
+
+class SliceOp(Stream.Operation, name="slice"):
+    """Elements ``start`` up to ``stop`` of dimension ``axis``; a beat is kept or dropped."""
+
+    value: Operand[Any]
+    axis: ir.IntegerAttr
+    start: ir.IntegerAttr
+    stop: ir.IntegerAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(_slice))
+
+
+class ConcatOp(Stream.Operation, name="concat"):
+    """``right`` behind ``left`` along dimension ``axis``."""
+
+    left: Operand[Any]
+    right: Operand[Any]
+    axis: ir.IntegerAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(_concat))
 
 
 class ReshapeOp(Stream.Operation, name="reshape"):

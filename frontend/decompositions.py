@@ -14,12 +14,19 @@ from stepwell.frontend.integer_decompositions import integer_decompositions
 
 aten = torch.ops.aten
 
+_WHOLE = (
+    aten.hardsigmoid.default, aten.hardswish.default, aten.mish.default, aten.silu.default, aten.softplus.default,
+)  # fmt: skip
+"""Functions of one number that a target may have; for others the pass ``decompose`` takes them apart."""
+
 
 def decomposition_table() -> dict[Any, Callable[..., Any]]:
     """Operator overload -> decomposition, for ``ExportedProgram.run_decompositions``."""
     from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
     table: dict[Any, Callable[..., Any]] = dict(get_decomposition_table())
+    for activation in _WHOLE:
+        table.pop(activation, None)
     table[aten.linear.default] = _linear
     table[aten.matmul.default] = _matmul
     table[aten.addmm.default] = _addmm

@@ -18,10 +18,12 @@ PASSES: dict[str, str | type[Pass]] = {
     # graph
     "decompose": "stepwell.passes.graph.decompose:Decompose",
     "fold-batch-norm": "stepwell.passes.graph.fold_batch_norm:FoldBatchNorm",
+    "join-biases": "stepwell.passes.graph.join_biases:JoinBiases",
     "quantised-to-numeric": "stepwell.passes.graph.quantised_to_numeric:QuantisedToNumeric",
     "quantize": "stepwell.passes.graph.quantize:Quantize",
     "simplify": "stepwell.passes.graph.simplify:Simplify",
     "split-moments": "stepwell.passes.graph.split_moments:SplitMoments",
+    "split-products": "stepwell.passes.graph.split_products:SplitProducts",
     "widen-bytes": "stepwell.passes.graph.widen_bytes:WidenBytes",
     "lower-views": "stepwell.passes.graph.lower_views:LowerViews",
     # tensor
@@ -50,6 +52,7 @@ PASSES: dict[str, str | type[Pass]] = {
     # hardware
     "affine-to-stream": "stepwell.passes.hardware.affine_to_stream:AffineToStream",
     "balance-sums": "stepwell.passes.hardware.balance_sums:BalanceSums",
+    "copy-memories": "stepwell.passes.hardware.copy_memories:CopyMemories",
     "bank-memories": "stepwell.passes.hardware.bank_memories:BankMemories",
     "bind-parameters": "stepwell.passes.hardware.bind_parameters:BindParameters",
     "fold-views": "stepwell.passes.hardware.fold_views:FoldViews",

@@ -23,8 +23,10 @@ from stepwell.backends.hls.synthesis.bitstream import bitstream
 from stepwell.backends.target import Target
 from stepwell.passes.base import Pass
 from stepwell.passes.graph.fold_batch_norm import FoldBatchNorm
+from stepwell.passes.graph.join_biases import JoinBiases
 from stepwell.passes.graph.quantised_to_numeric import QuantisedToNumeric
 from stepwell.passes.graph.quantize import WHOLE, Quantize
+from stepwell.passes.graph.split_products import SplitProducts
 from stepwell.passes.hardware.bind_parameters import BindParameters
 from stepwell.passes.hardware.linalg_to_stream import LinalgToStream
 from stepwell.passes.hardware.loops.pipeline import loop_passes
@@ -98,7 +100,7 @@ class HlsBackend(Backend):
 
     def pipeline(self, target: Target) -> Pipeline:
         if _is_quantised(target):
-            scales = Stage("scales", "graph", [QuantisedToNumeric(), FoldBatchNorm()])
+            scales = Stage("scales", "graph", [QuantisedToNumeric(), FoldBatchNorm(), SplitProducts(), JoinBiases()])
             fixed = Stage("fixed", "graph", [_quantize(target)])
             parts = [NumericToStream(unroll=unroll_of(target)), *_sized(target)]
             return Pipeline([graph_stage(WHOLE), scales, fixed, Stage("hardware", "hardware", [*parts])])

@@ -58,6 +58,11 @@ class Circuit:
         self._ports.append(f"out {name} : i{value.width}")
         self._outputs.append((name, value))
 
+    @property
+    def reset(self) -> Wire:
+        """Whether the module is in reset."""
+        return Wire("%rst", 1)
+
     def text(self) -> str:
         """The module as CIRCT reads it."""
         values = ", ".join(wire.name for _, wire in self._outputs)

@@ -102,7 +102,8 @@ def _kind(op: ir.Operation) -> str:
 def _details(cls: type[Component], op: ir.Operation) -> dict[str, Any]:
     """What a component has beside its place in the graph: attributes of the same names, or the loops in its body."""
     if cls is Loops:
-        return {"program": read_loops(op).program}
+        registers = _value(op.attributes["registers"]) if "registers" in op.attributes else 0
+        return {"program": read_loops(op).program, "registers": registers}
     common = {f.name for f in fields(Component)}
     names = [f.name for f in fields(cls) if f.name not in common and (f.default is MISSING or f.name in op.attributes)]
     return {name: _value(op.attributes[name]) for name in names}

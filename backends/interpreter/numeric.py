@@ -84,6 +84,19 @@ def _transpose(op: ir.Operation) -> Kernel:
     return lambda a: np.transpose(a, order)
 
 
+@kernel("numeric.slice")
+def _slice(op: ir.Operation) -> Kernel:
+    axis, start, stop = (int(ir.IntegerAttr(op.attributes[name]).value) for name in ("axis", "start", "stop"))
+    part = (*[slice(None)] * axis, slice(start, stop))
+    return lambda a: a[part]
+
+
+@kernel("numeric.concat")
+def _concat(op: ir.Operation) -> Kernel:
+    axis = int(ir.IntegerAttr(op.attributes["axis"]).value)
+    return lambda a, b: np.concatenate((a, b), axis)
+
+
 @kernel("numeric.quantize_scaled")
 def _quantize_scaled(op: ir.Operation) -> Kernel:
     scale = Scale(_step(op), _word(op, "way"), read_ends(op))

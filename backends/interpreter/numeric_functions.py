@@ -9,14 +9,14 @@ from stepwell.dialects.numeric_function_rules import normalization
 from stepwell.dialects.numeric_rules import format_of
 from stepwell.support.fixed_point import fit, scale_round
 from stepwell.support.fixed_rows import Normalization, Softmax
-from stepwell.support.tables import look_up
+from stepwell.support.interpolation import evaluate
 
 
 @kernel("numeric.table")
 def _table(op: ir.Operation) -> Kernel:
     source, kind = format_of(op.operands[0], "operand"), format_of(op.results[0], "result")
     function, rounding = (str(ir.StringAttr(op.attributes[name]).value) for name in ("function", "rounding"))
-    return lambda a: look_up(a, function, source, kind, rounding)
+    return lambda a: evaluate(a, function, source, kind, rounding)
 
 
 @kernel("numeric.softmax")

@@ -19,8 +19,9 @@ _TEXT = """8 bits in and out (shares of softmax are unsigned: nine), one frame. 
 result of the first frame, *steady* the cycles between frames back to back. Behind a number stands the library's, where
 it was measured with the same simulator and the same yosys; of normalisation its group norm is quoted. It streams
 weights in; ours are in block RAM. Convolutions and matmuls have a component more here, which holds the results within 8
-bits. A matmul reads its right matrix before the first row of the left one, and the next one while it works: its last
-result is that much later, and its steady cycles are not. LUT, FF, DSP and BRAM are those of
+bits. A matmul here is fed a beat a cycle on each side, of 4 (16x16x16) or 2 (32x32x32) elements of the left matrix and
+of 64 of the right one, which is multiplied while it comes; how wide the library's beats were is not quoted. LUT, FF,
+DSP and BRAM are those of
 `synth_xilinx -family xcup`, then of `synth_ecp5`. The clock is nextpnr's on an ECP5 (LFE5U-85F, speed grade 6,
 one seed), with a register at every port. Only our side can be placed: the library's sources are not at hand.
 """
@@ -58,9 +59,13 @@ ROWS: dict[str, tuple[Case, Quoted]] = {
     "convolution 8x8x4 to 4, 3x3, 144 multipliers": (_fixed(convolution, "36x4"), Quoted(169)),
     "convolution 8x8x4 to 4, 3x3, 9 multipliers": (_fixed(convolution, "9x1"), Quoted(1443)),
     "convolution 8x8x4 to 4, 3x3, 1 multiplier": (_fixed(convolution, "1x1"), Quoted(9631)),
-    "matmul 16x16x16, 64 multipliers": (_fixed(lambda: product(16), "8x8"), Quoted(73, 15038, 12582, 64)),
-    "matmul 32x32x32, 64 multipliers": (_fixed(lambda: product(32), "8x8"), Quoted(521)),
+    "matmul 16x16x16, 64 multipliers": (_fixed(lambda: product(16), "4x16"), Quoted(73, 15038, 12582, 64)),
+    "matmul 32x32x32, 64 multipliers": (_fixed(lambda: product(32), "2x32"), Quoted(521)),
     "softmax over 64, 4 at once": (_fixed(softmax, "4x4"), Quoted(43)),
+    "softmax over 64, 4 at once, for 80 MHz": (
+        Case(softmax, "bits=8,parallelism=4x4,clock=80", lambda: [softmax()[1]]),
+        Quoted(43),
+    ),
     "normalisation of 2 rows of 64, 4 at once": (_fixed(normalization, "4x4"), Quoted(86)),
 }
 

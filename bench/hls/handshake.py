@@ -13,6 +13,7 @@ import numpy as np
 from torch_mlir import ir
 from torch_mlir.passmanager import PassManager
 
+from bench.hls.handshake_structs import without_structs
 from bench.hls.kernels import Array, Kernel, operands
 from stepwell.backends.hls.synthesis.synthesize import synthesize
 from stepwell.backends.hls.verilate import STYLE, verilator
@@ -29,7 +30,7 @@ def measure(kernel: Kernel) -> dict[str, Any]:
     if not np.array_equal(result, kernel.reference(*inputs).ravel()):
         return {"error": "the circuit gives other integers than numpy, no cycles are shown"}
     try:
-        area = vars(synthesize("main", {"main.sv": source.encode()}, "xilinx").total)
+        area = vars(synthesize("main", {"main.sv": without_structs(source).encode()}, "xilinx").total)
     except ToolError as refused:
         # The line of the file says nothing to a reader.
         area = {"error": "no area: " + re.sub(r"main.sv:\d+: ", "", refused.what)}

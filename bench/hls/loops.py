@@ -15,9 +15,10 @@ from bench.sections import table
 _TEXT = """32-bit integers, the same text in `affine` for both. Ours is unrolled by the factors in its name: of loops
 that add up, and of others. Its *cycles* are from the first iteration to the last store, as others count with data in
 memories; *a frame* those from one to the next in simulation, with frames coming in and going out meanwhile. *handshake*
-is CIRCT's route from `cf` over `handshake` with buffers of two everywhere, one multiplier, and memories that answer in
-the cycle in which they are asked. *fewer* is how many times fewer cycles a multiplier of ours takes for its share of
-the multiplications than that one. *published* are the cycles that Dynamatic's authors give. Areas and clock as above; a
+is CIRCT's route from `cf` over `handshake` with buffers of two everywhere, one multiplier, and memories that answer
+in the cycle in which they are asked; yosys reads it with vectors for packed structs. *fewer* is how many times fewer
+cycles a multiplier of ours takes for its share of the multiplications than that one. *published* are the cycles that
+Dynamatic's authors give. Areas and clock as above; a
 multiplier of 32 bits is several DSPs.
 """
 

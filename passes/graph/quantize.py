@@ -25,6 +25,7 @@ _RULES: dict[str, Rule] = {
 
 WHOLE = (
     "aten._softmax", "aten.softmax.int", "aten.gelu", "aten.sigmoid", "aten.silu", "aten.tanh",
+    "aten.elu", "aten.hardsigmoid", "aten.hardswish", "aten.leaky_relu", "aten.mish", "aten.softplus",
     "aten.var_mean.correction",
 )  # fmt: skip
 """Operators that this pass knows and that must not be taken apart before it."""

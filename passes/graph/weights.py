@@ -12,7 +12,7 @@ _FIXED = frozenset(
         "aten.mul.Scalar", "aten.div.Tensor", "aten.div.Scalar", "aten.neg", "aten.sqrt", "aten.rsqrt",
         "aten.reciprocal", "aten.exp", "aten.abs", "aten.pow.Tensor_Scalar", "aten.clone", "aten.view",
         "aten.reshape", "aten.unsqueeze", "aten.squeeze.dim", "aten.permute", "aten.transpose.int", "aten.t",
-        "aten.expand",
+        "aten.expand", "aten.broadcast_to", "aten.slice.Tensor",
     )
 )  # fmt: skip
 

@@ -38,8 +38,11 @@ class ForwardStores(Pass):
 def _forward(block: ir.Block) -> int:
     known: list[ir.Operation] = []  # accesses whose value is still what stands at their place
     gone = 0
+    several = sum(view.operation.name == LOOP for view in block.operations) > 1
     for op in [view.operation for view in block.operations]:
-        same = [other for other in known if op.name == LOAD and _is_same(op, other) and _may_pass(_value(other))]
+        same = [
+            other for other in known if op.name == LOAD and _is_same(op, other) and _may_pass(_value(other), several)
+        ]
         if same:
             op.results[0].replace_all_uses_with(_value(same[0]))
             op.erase()
@@ -88,12 +91,12 @@ def _may_meet(access: ir.Operation, other: ir.Operation, around: ir.Operation) -
     return access != around or not apart(access, other)
 
 
-def _may_pass(value: ir.Value) -> bool:
-    """Not from one nest of a function to another: those have only memories in common."""
+def _may_pass(value: ir.Value, several: bool) -> bool:
+    """Not from one nest of a function, or of ``several`` in a body, to another: those have only memories in common."""
     if isinstance(value, ir.BlockArgument):
-        return True
+        return not several
     maker = value.owner.operation
-    return bool(maker.parent.operation.name == LOOP or maker.name == "arith.constant")
+    return bool((maker.parent.operation.name == LOOP and not several) or maker.name == "arith.constant")
 
 
 def _value(access: ir.Operation) -> ir.Value:

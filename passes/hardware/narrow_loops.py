@@ -10,8 +10,9 @@ from torch_mlir import ir
 from stepwell.dialects.stream import integer
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import functions
+from stepwell.passes.hardware.loops.body import BITS
 from stepwell.passes.hardware.loops.memories import WIDTH, note
-from stepwell.passes.hardware.loops.reader import BITS, read_loops
+from stepwell.passes.hardware.loops.reader import read_loops
 from stepwell.support.loops.nest import Program
 from stepwell.support.loops.ranges import narrow
 from stepwell.support.widths import Range
@@ -31,8 +32,8 @@ class NarrowLoops(Pass):
             narrowed = narrow(loops.program, _parameters(loops.program, context))
             for before, after, body in zip(loops.program.nests, narrowed.nests, loops.bodies, strict=True):
                 for old, new, origin in zip(before.operations, after.operations, body, strict=True):
-                    if origin is not None and new.bits < old.bits and origin.results:
-                        origin.attributes[BITS] = integer(new.bits)
+                    if origin is not None and new.bits < old.bits and origin.op.results:
+                        origin.op.attributes[BITS] = integer(new.bits)
             for (value, old_memory), memory in zip(loops.memories, narrowed.memories, strict=True):
                 if memory.bits < old_memory.bits:
                     note(value, WIDTH, integer(memory.bits))

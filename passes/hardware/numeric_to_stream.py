@@ -11,11 +11,20 @@ from stepwell.dialects import numeric, stream
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.graph.weights import Weights
 from stepwell.passes.hardware.entry import check_known, check_unroll
-from stepwell.passes.hardware.to_stream import convolution, elementwise, functions, layout, linear, pooling, source
+from stepwell.passes.hardware.to_stream import (
+    convolution,
+    elementwise,
+    functions,
+    layout,
+    linear,
+    parts,
+    pooling,
+    source,
+)
 from stepwell.passes.hardware.to_stream.converter import HINT, Converter, Rule
 from stepwell.support.walk import named, operations
 
-_FAMILIES = (source, linear, elementwise, convolution, pooling, functions, layout)
+_FAMILIES = (source, linear, elementwise, convolution, pooling, functions, layout, parts)
 _RULES: dict[str, Rule] = {name: rule for family in _FAMILIES for name, rule in family.RULES.items()}
 _PLUMBING = ("numeric.", "torch_c.", "torch.constant.", "torch.prim.ListConstruct", "func.return")
 

@@ -10,9 +10,9 @@ from torch_mlir import ir
 from stepwell.dialects.stream import integer
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import functions
-from stepwell.passes.hardware.loops.reader import CYCLE, INTERVAL, REASON, read_loops
+from stepwell.passes.hardware.loops.reader import INTERVAL, REASON, read_loops
 from stepwell.support.loops.modulo import schedule
-from stepwell.support.loops.nest import FREE
+from stepwell.support.loops.nest import FREE, Nest
 
 
 @dataclass
@@ -34,9 +34,17 @@ class ScheduleLoops(Pass):
                 scheduled = schedule(nest, memories)
                 for operation, origin in zip(scheduled.operations, body, strict=True):
                     if origin is not None and operation.kind not in FREE:
-                        origin.attributes[CYCLE] = integer(operation.cycle)
+                        origin.op.attributes[origin.cycle] = integer(operation.cycle)
                 if loop is not None:
                     loop.attributes[INTERVAL] = integer(scheduled.interval)
                     if scheduled.reason:
                         loop.attributes[REASON] = ir.StringAttr.get(scheduled.reason)
-                context.note(self.name, **{nest.location: f"interval {scheduled.interval} {scheduled.reason}".strip()})
+                context.note(self.name, **{nest.location: _summary(scheduled)})
+
+
+def _summary(nest: Nest) -> str:
+    """What the report says of a nest."""
+    text = f"interval {nest.interval} {nest.reason}".strip()
+    if any(op.guards for op in nest.operations):
+        text += ", bounds depend on other loops: all rows take as long as the longest"
+    return text

@@ -16,6 +16,7 @@ from stepwell.passes.hardware.loops.tools import (
     LOOP,
     accesses,
     axes_of,
+    body_of,
     chain,
     induction,
     memory_of,
@@ -55,8 +56,7 @@ class UnrollNests(Pass):
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         for function in functions(op):
-            for nest in top_loops(function.operation):
-                loops = chain(nest)
+            for nest, loops in [pair for loop in top_loops(function.operation) for pair in _chains(loop)]:
                 parallel = [loop for loop in loops if _is_parallel(loop)]
                 adding = [loop for loop in loops if loop not in parallel]
                 other = _best(parallel, nest)
@@ -65,18 +65,29 @@ class UnrollNests(Pass):
                     (other, self.factors[1]),
                 ]
                 for loop, wanted in [(loop, wanted) for loop, wanted in chosen if loop is not None]:
-                    factor = max(n for n in range(1, wanted + 1) if trip(loop)[2] % n == 0)
+                    _, _, size = trip(loop) or (0, 1, 1)  # of a loop without constant bounds one at a time
+                    factor = max(n for n in range(1, wanted + 1) if size % n == 0)
                     if factor > 1 and loop == loops[-1]:
                         apply_schedule(loop, [Unroll(factor)])
                     elif factor > 1 and _may_jam(loop):
                         apply_schedule(loop, [UnrollAndJam(factor)])
 
 
+def _chains(loop: ir.Operation) -> list[tuple[ir.Operation, list[ir.Operation]]]:
+    """The nests in ``loop`` with their loops: itself, or those in a body that has several."""
+    loops = chain(loop)
+    several = [op for op in body_of(loops[-1]) if op.name == LOOP]
+    return [pair for op in several for pair in _chains(op)] if several else [(loop, loops)]
+
+
 def _may_jam(loop: ir.Operation) -> bool:
     """Whether iterations of ``loop`` may run side by side through the loops inside: they hand nothing on to each other,
     and all that is written, they write to elements of their own, or they add to elements in any order."""
-    return not loop.results and all(
-        _has_own_elements(memory, loop) or _is_added_to(memory, loop) for memory in written_in([loop])
+    fixed = all(trip(op) is not None for op in inside(loop) if op.name == LOOP)
+    return (
+        fixed
+        and not loop.results
+        and all(_has_own_elements(memory, loop) or _is_added_to(memory, loop) for memory in written_in([loop]))
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from math import gcd
 
-from stepwell.support.loops.nest import Affine, Memory, Nest, Operation
+from stepwell.support.loops.affine import Affine
+from stepwell.support.loops.nest import Memory, Nest, Operation
 
 
 def split_for_banks(nest: Nest, memories: dict[str, Memory]) -> Nest:
@@ -32,24 +33,31 @@ def _next_cut(nest: Nest, memories: dict[str, Memory]) -> tuple[int, int] | None
         for index, p in zip(op.indices, memories[op.memory].partitions if op.memory in memories else (), strict=False):
             if p.block or index.divided(p.factor, nest.sizes) is not None:
                 continue
-            for level, (c, size) in enumerate(zip(index.coefficients, nest.sizes, strict=True)):
-                inner = p.factor // gcd(abs(c), p.factor)
-                if inner > 1 and size > inner and size % inner == 0:
-                    return level, inner
+            cut = cut_for(index, p.factor, nest.sizes)
+            if cut is not None:
+                return cut
+    return None
+
+
+def cut_for(index: Affine, by: int, sizes: tuple[int, ...]) -> tuple[int, int] | None:
+    """A loop to cut so that ``index`` can be divided by ``by``, and the iterations of its inner part."""
+    for level, (c, size) in enumerate(zip(index.coefficients, sizes, strict=False)):
+        inner = by // gcd(abs(c), by)
+        if inner > 1 and size > inner and size % inner == 0:
+            return level, inner
     return None
 
 
 def _split(nest: Nest, level: int, inner: int) -> Nest:
     sizes = (*nest.sizes[:level], nest.sizes[level] // inner, inner, *nest.sizes[level + 1 :])
-    return replace(nest, sizes=sizes, operations=tuple(_deepened(op, level, inner) for op in nest.operations))
+    rounds = tuple(replace(r, levels=r.levels + 1) if r.levels > level else r for r in nest.rounds)
+    operations = tuple(_deepened(op, level, inner) for op in nest.operations)
+    return replace(nest, sizes=sizes, operations=operations, rounds=rounds)
 
 
 def _deepened(op: Operation, level: int, inner: int) -> Operation:
-    indices = []
-    for index in op.indices:
-        c = index.coefficients
-        indices.append(Affine((*c[:level], c[level] * inner, *c[level:]), index.constant))
+    indices, guards = (tuple(index.deepened(level, inner) for index in found) for found in (op.indices, op.guards))
     when = op.when
     if when is not None and when.level > level:
         when = replace(when, level=when.level + 1)
-    return replace(op, indices=tuple(indices), when=when)
+    return replace(op, indices=indices, guards=guards, when=when)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from stepwell.support.loops.nest import Affine, Memory, Nest, Operation, When, latency
+from stepwell.support.loops.affine import Affine
+from stepwell.support.loops.nest import Memory, Nest, Operation, When, latency
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _ENUMERATED = 1 << 22
@@ -65,6 +66,8 @@ def _distance(nest: Nest, memory: Memory, one: Operation, other: Operation, *, a
     times_other, addresses_other = _events(sizes, memory, other)
     # Keys in the order of addresses, then times: the last event of `one` before an event of `other` is its neighbour.
     length = nest.iterations + 1
+    if not times_one.size:
+        return None
     keys = np.sort(addresses_one * length + times_one)
     wanted = addresses_other * length + times_other
     before = np.searchsorted(keys, wanted, side="right" if at_once else "left") - 1
@@ -80,10 +83,13 @@ def _events(sizes: tuple[int, ...], memory: Memory, op: Operation) -> tuple[Arra
     for stride, index in zip(strides, op.indices, strict=True):
         address += stride * _values(index, sizes)
     times = np.arange(prod(sizes)).reshape(sizes)
+    happens = np.ones(sizes, bool)
+    for guard in op.guards:
+        happens &= _values(guard, sizes) >= 0
     if op.kind == "store" and op.when is not None:
         chosen = _iterations(op.when, sizes)
-        return times[chosen].reshape(-1), address[chosen].reshape(-1)
-    return times.reshape(-1), address.reshape(-1)
+        times, address, happens = times[chosen], address[chosen], happens[chosen]
+    return times[happens], address[happens]
 
 
 def _values(index: Affine, sizes: tuple[int, ...]) -> Array:

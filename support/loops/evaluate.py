@@ -1,14 +1,17 @@
-"""What a program of loop nests computes: each nest becomes a Python function of its memories."""
+"""What a program of loop nests computes: each nest becomes a Python function of its memories, which stops where others
+have their turn."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from stepwell.support.loops.nest import Affine, Memory, Nest, Operation, Program, When
+from stepwell.support.loops.affine import Affine
+from stepwell.support.loops.nest import Memory, Nest, Operation, Program, When
+from stepwell.support.loops.rounds import turns
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -27,8 +30,9 @@ def run(program: Program, given: Mapping[str, Array]) -> dict[str, Array]:
         else list(memory.contents or [0] * prod(memory.shape))
         for memory in program.memories
     }
-    for nest in program.nests:
-        _function(program, nest)(contents)
+    running = [_function(program, nest)(contents) for nest in program.nests]
+    for nest in turns(program.nests):
+        next(running[nest])
     # Elements that fit 64 bits; wider ones stay Python integers.
     return {
         m.name: np.array(contents[m.name], np.int64 if m.bits <= 64 else object).reshape(m.shape)
@@ -36,7 +40,7 @@ def run(program: Program, given: Mapping[str, Array]) -> dict[str, Array]:
     }
 
 
-def _function(program: Program, nest: Nest) -> Callable[[dict[str, list[int]]], None]:
+def _function(program: Program, nest: Nest) -> Callable[[dict[str, list[int]]], Generator[None]]:
     lines = ["def nest(contents):"]
     for name in dict.fromkeys(op.memory for op in nest.operations if op.memory):
         lines.append(f" {_name(program, name)} = contents[{name!r}]")
@@ -47,9 +51,10 @@ def _function(program: Program, nest: Nest) -> Callable[[dict[str, list[int]]], 
     indent = " " * (len(nest.sizes) + 1)
     lines += [indent + _statement(program, nest, number) for number in range(len(nest.operations))]
     lines.append(indent + "pass")
+    lines.append(f"{' ' * (nest.shared + 1)}yield")
     scope: dict[str, Any] = {}
     exec(compile("\n".join(lines), "<loop nest>", "exec"), scope)
-    function: Callable[[dict[str, list[int]]], None] = scope["nest"]
+    function: Callable[[dict[str, list[int]]], Generator[None]] = scope["nest"]
     return function
 
 
@@ -60,9 +65,12 @@ def _statement(program: Program, nest: Nest, number: int) -> str:
         memory = program.memory(op.memory)
         target = f"{_name(program, op.memory)}[{_address(memory, op.indices)}]"
         store = f"{target} = {_wrapped(operands[0], memory.bits)}"
-        return f"if {_condition(nest, op.when)}: {store}" if op.when else store
+        conditions = [_condition(nest, op.when)] if op.when else []
+        conditions += [_holds(op.guards)] if op.guards else []
+        return f"if {' and '.join(conditions)}: {store}" if conditions else store
     if op.kind == "load":
-        return f"v{number} = {_name(program, op.memory)}[{_address(program.memory(op.memory), op.indices)}]"
+        word = f"{_name(program, op.memory)}[{_address(program.memory(op.memory), op.indices)}]"
+        return f"v{number} = {word} if {_holds(op.guards)} else 0" if op.guards else f"v{number} = {word}"
     if op.kind == "carry":
         assert op.when is not None
         return f"v{number} = {operands[0]} if {_condition(nest, op.when)} else {operands[1]}"
@@ -75,6 +83,8 @@ def _expression(nest: Nest, op: Operation, v: list[str]) -> str:
         return str(op.number)
     if op.kind == "index":
         return _affine(op.indices[0])
+    if op.kind == "guard":
+        return f"-({_holds(op.guards)})"
     if op.kind in _INFIX:
         return f"({v[0]} {_INFIX[op.kind]} {v[1]})"
     if op.kind in ("extsi", "trunci"):
@@ -103,6 +113,10 @@ def _condition(nest: Nest, when: When) -> str:
     loops = range(when.level, len(nest.sizes))
     ends = [f"i{level} == {0 if when.end == 'first' else nest.sizes[level] - 1}" for level in loops]
     return " and ".join(ends) or "True"
+
+
+def _holds(guards: tuple[Affine, ...]) -> str:
+    return " and ".join(f"{_affine(guard)} >= 0" for guard in guards)
 
 
 def _address(memory: Memory, indices: tuple[Affine, ...]) -> str:

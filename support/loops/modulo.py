@@ -12,8 +12,8 @@ from stepwell.support.loops.nest import Memory, Nest, Operation
 _BUDGET = 8
 """Placements for each operation before a longer interval is tried."""
 
-Port = tuple[str, int, str]
-"""A memory, one of its banks, and whether it is read or written: one access a cycle."""
+Port = tuple[str, int, str, int]
+"""A memory, one of its banks, whether it is read or written, and which copy is read: one access a cycle."""
 
 
 def schedule(nest: Nest, memories: dict[str, Memory]) -> Nest:
@@ -21,7 +21,7 @@ def schedule(nest: Nest, memories: dict[str, Memory]) -> Nest:
     dependences = edges(nest, memories)
     ports = [ports_of(op, nest, memories) for op in nest.operations]
     by_ports, why_ports = _ports_bound(nest, ports)
-    by_dependences, why_dependences = _recurrence_bound(nest, dependences)
+    by_dependences, why_dependences = recurrence_bound(nest, dependences)
     bound, reason = max((by_ports, why_ports), (by_dependences, why_dependences), key=lambda pair: pair[0])
     interval = bound
     while (cycles := _Attempt(len(nest.operations), dependences, ports, interval).run()) is None:
@@ -37,20 +37,26 @@ def ports_of(op: Operation, nest: Nest, memories: dict[str, Memory]) -> list[Por
     """The ports that an access takes: those of all banks that it can go to."""
     if not op.memory:
         return []
-    return [(op.memory, bank, op.kind) for bank in memories[op.memory].banks_of(op.indices, nest.sizes)]
+    return [(op.memory, bank, op.kind, op.copy) for bank in memories[op.memory].banks_of(op.indices, nest.sizes)]
+
+
+def port_uses(nest: Nest, memories: dict[str, Memory]) -> Counter[Port]:
+    """How often an iteration uses each port."""
+    return Counter(port for op in nest.operations for port in ports_of(op, nest, memories))
 
 
 def _ports_bound(nest: Nest, ports: list[list[Port]]) -> tuple[int, str]:
     uses = Counter(port for taken in ports for port in taken)
     if not uses:
         return 1, ""
-    (memory, bank, kind), count = max(uses.items(), key=lambda item: item[1])
+    port, count = max(uses.items(), key=lambda item: item[1])
+    memory, bank, kind, _ = port
     word = "reads from" if kind == "load" else "writes to"
-    where = next(op.location for op, taken in zip(nest.operations, ports, strict=True) if (memory, bank, kind) in taken)
+    where = next(op.location for op, taken in zip(nest.operations, ports, strict=True) if port in taken)
     return count, f"{count} {word} bank {bank} of '{memory}' share a port ({where})"
 
 
-def _recurrence_bound(nest: Nest, dependences: list[Edge]) -> tuple[int, str]:
+def recurrence_bound(nest: Nest, dependences: list[Edge]) -> tuple[int, str]:
     """The shortest interval at which no cycle of dependences asks for more time than its iterations have."""
     interval, cycle = 1, _positive_cycle(len(nest.operations), dependences, 1)
     if cycle is None:

@@ -11,42 +11,7 @@ from dataclasses import dataclass, fields
 from math import prod
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Affine:
-    """``constant`` plus the sum of ``coefficients`` times the iterations of the loops around, outermost first."""
-
-    coefficients: tuple[int, ...]
-    constant: int = 0
-
-    def range(self, sizes: tuple[int, ...]) -> tuple[int, int]:
-        """Lowest and highest value in loops of ``sizes`` iterations."""
-        steps = [c * (size - 1) for c, size in zip(self.coefficients, sizes, strict=True)]
-        return self.constant + sum(s for s in steps if s < 0), self.constant + sum(s for s in steps if s > 0)
-
-    def values(self, sizes: tuple[int, ...]) -> list[int]:
-        """All values in loops of ``sizes`` iterations."""
-        found = {self.constant}
-        for c, size in zip(self.coefficients, sizes, strict=True):
-            if c:
-                found = {value + c * n for value in found for n in range(size)}
-        return sorted(found)
-
-    def plus(self, other: Affine, factor: int) -> Affine:
-        """This and ``factor`` times another one."""
-        pairs = zip(self.coefficients, other.coefficients, strict=True)
-        return Affine(tuple(a + factor * b for a, b in pairs), self.constant + factor * other.constant)
-
-    def divided(self, by: int, sizes: tuple[int, ...]) -> tuple[Affine, Affine] | None:
-        """Quotient and remainder, both affine; None where the remainder would leave its range."""
-        if by == 1:
-            return self, Affine((0,) * len(sizes))
-        # Towards zero, so that a loop that goes down does so in the remainder, too.
-        quotients = tuple(abs(c) // by * (1 if c > 0 else -1) for c in self.coefficients)
-        rest = Affine(tuple(c - by * q for c, q in zip(self.coefficients, quotients, strict=True)), self.constant)
-        shift = rest.range(sizes)[0] // by
-        rest = Affine(rest.coefficients, rest.constant - by * shift)
-        return (Affine(quotients, shift), rest) if rest.range(sizes)[1] < by else None
+from stepwell.support.loops.affine import Affine
 
 
 @dataclass(frozen=True)
@@ -69,6 +34,7 @@ class Memory:
             ``constant`` the numbers in ``contents``.
         partitions: one for each dimension.
         contents: what it begins with, row by row; empty for anything.
+        copies: how often it exists, to be read at several places at once.
     """
 
     name: str
@@ -77,6 +43,7 @@ class Memory:
     shape: tuple[int, ...]
     partitions: tuple[Partition, ...]
     contents: tuple[int, ...] = ()
+    copies: int = 1
 
     @property
     def banks(self) -> int:
@@ -137,7 +104,9 @@ class Memory:
     def banks_of(self, indices: tuple[Affine, ...], sizes: tuple[int, ...]) -> list[int]:
         """The banks that an access can go to; all where its place is not affine."""
         place = self.place(indices, sizes)
-        return list(range(self.banks)) if place is None else place[0].values(sizes)
+        if place is None:
+            return list(range(self.banks))
+        return [bank for bank in place[0].values(sizes) if 0 <= bank < self.banks]  # guarded ones go elsewhere, too
 
 
 @dataclass(frozen=True)
@@ -153,14 +122,17 @@ class Operation:
     """One operation of a body; operands are positions in the body.
 
     Attributes:
-        kind: ``load``, ``store`` (of its operand), ``constant``, ``index`` (the value of ``indices[0]``), ``carry``, or
-            an operation of MLIR's ``arith`` on integers (or ``math.absi``) by its name there.
+        kind: ``load``, ``store`` (of its operand), ``constant``, ``index`` (the value of ``indices[0]``), ``guard``
+            (whether none of ``guards`` is negative), ``carry``, or an operation of MLIR's ``arith`` on integers (or
+            ``math.absi``) by its name there.
         bits: width of its result, signed; it wraps around.
         cycle: when it starts, counted from the start of its iteration.
-        memory, indices: where a load or store goes.
+        memory, indices, copy: where a load or store goes, and which copy a load reads.
         when: a store happens in these iterations only; a ``carry`` is its first operand in these, and in others what
             its second operand, a later position, was in the iteration before.
+        guards: a load or store only counts where none of these is negative.
         number: of a constant; the predicate of a comparison.
+        chained: its result has no register: who reads it computes it in the same cycle.
     """
 
     kind: str
@@ -170,8 +142,19 @@ class Operation:
     memory: str = ""
     indices: tuple[Affine, ...] = ()
     when: When | None = None
+    guards: tuple[Affine, ...] = ()
     number: int = 0
+    chained: bool = False
+    copy: int = 0
     location: str = ""
+
+
+@dataclass(frozen=True)
+class Round:
+    """A loop around several nests, by its number; ``levels``: of the loops of a nest those up to this one."""
+
+    loop: int
+    levels: int
 
 
 @dataclass(frozen=True)
@@ -179,6 +162,7 @@ class Nest:
     """A perfect nest: loops of ``sizes`` iterations, outermost first, around ``operations``.
 
     Attributes:
+        rounds: outer loops whose every iteration runs other nests, too: this one then stands still.
         interval: cycles from the start of an iteration to the start of the next.
         reason: what keeps it from being shorter; empty at 1.
     """
@@ -188,6 +172,7 @@ class Nest:
     interval: int = 1
     reason: str = ""
     location: str = ""
+    rounds: tuple[Round, ...] = ()
 
     @property
     def iterations(self) -> int:
@@ -195,8 +180,18 @@ class Nest:
         return prod(self.sizes)
 
     @property
+    def shared(self) -> int:
+        """Its outermost loops that go around other nests, too."""
+        return self.rounds[-1].levels if self.rounds else 0
+
+    @property
+    def at_once(self) -> int:
+        """Iterations until another nest has its turn."""
+        return prod(self.sizes[self.shared :])
+
+    @property
     def cycles(self) -> int:
-        """From the start of the first iteration to where another could start behind the last."""
+        """From the start of the first iteration to where another could start behind the last, without pauses."""
         return self.iterations * self.interval
 
     @property
@@ -226,13 +221,16 @@ class Program:
         return Program(tuple(map(_memory, data["memories"])), tuple(map(_nest, data["nests"])))
 
 
-FREE = frozenset({"constant", "carry", "extsi", "extui", "trunci", "index"})
+FREE = frozenset({"constant", "carry", "extsi", "extui", "trunci", "index", "guard"})
 """Operations that are wires, or made anew where they are read."""
+
+CHAINED = frozenset({"addi", "subi", "andi", "ori", "xori", "maxsi", "minsi", "maxui", "minui"})
+"""Operations that a choice behind them can be made with in one cycle."""
 
 
 def latency(nest: Nest, op: Operation) -> int:
     """Cycles from the start of ``op`` to where its result can be read."""
-    if op.kind in FREE or is_fixed_shift(nest, op):
+    if op.kind in FREE or op.chained or is_fixed_shift(nest, op):
         return 0
     return 2 if op.kind == "muli" else 1
 
@@ -250,12 +248,16 @@ def _memory(data: dict[str, Any]) -> Memory:
 
 def _nest(data: dict[str, Any]) -> Nest:
     operations = tuple(map(_operation, data["operations"]))
-    return Nest(**{**data, "sizes": tuple(data["sizes"]), "operations": operations})
+    rounds = tuple(Round(**entry) for entry in data["rounds"])
+    return Nest(**{**data, "sizes": tuple(data["sizes"]), "operations": operations, "rounds": rounds})
 
 
 def _operation(data: dict[str, Any]) -> Operation:
     if set(data) != {f.name for f in fields(Operation)}:
         raise ValueError(f"an operation of a loop has fields {sorted(data)}")
-    indices = tuple(Affine(tuple(a["coefficients"]), a["constant"]) for a in data["indices"])
+    indices, guards = (
+        tuple(Affine(tuple(a["coefficients"]), a["constant"]) for a in data[which]) for which in ("indices", "guards")
+    )
     when = When(**data["when"]) if data["when"] else None
-    return Operation(**{**data, "operands": tuple(data["operands"]), "indices": indices, "when": when})
+    places = {"indices": indices, "guards": guards, "when": when}
+    return Operation(**{**data, "operands": tuple(data["operands"]), **places})

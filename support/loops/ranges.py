@@ -103,6 +103,9 @@ def _addend(nest: Nest, number: int, carry: int, ranges: list[Range]) -> Range |
     if number == carry:
         return (0, 0)
     op = nest.operations[number]
+    if op.kind == "select":
+        either = [_addend(nest, operand, carry, ranges) if operand >= carry else None for operand in op.operands[1:]]
+        return _union(either[0], either[1]) if either[0] and either[1] else None
     if op.kind not in ("addi", "subi"):
         return None
     left, right = op.operands
@@ -130,6 +133,8 @@ def _range(nest: Nest, op: Operation, ranges: list[Range], contents: dict[str, R
         return op.number, op.number
     if op.kind == "load":
         return contents[op.memory]
+    if op.kind == "guard":
+        return -1, 0
     if op.kind == "index":
         return op.indices[0].range(nest.sizes)
     return _within(_arithmetic(op, [ranges[operand] for operand in op.operands]), op.bits)

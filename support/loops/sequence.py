@@ -6,49 +6,64 @@ from collections.abc import Iterator
 
 from stepwell.support.loops.modulo import ports_of
 from stepwell.support.loops.nest import Memory, Nest, Operation, Program
+from stepwell.support.loops.rounds import turns
 
 _STREAMED = ("input", "output")
 
 
 def gaps(program: Program) -> tuple[int, ...]:
-    """Cycles between the end of each nest and the start of the next, of the next frame's first one for the last.
+    """Cycles between the end of each nest and the start of whichever follows, also of the next frame's first one.
 
     A nest ends when another iteration of it could start. Its last iterations are still on their way then: nobody may
-    overtake them at a memory, or use a port of one in the same cycle.
+    overtake them at a memory, or use a port of one in the same cycle. Of a loop around nests two iterations tell: later
+    ones are further apart.
     """
-    starts: list[int] = []
-    found = []
-    for number, nest in enumerate(program.nests):
-        ready = starts[-1] + program.nests[number - 1].cycles if starts else 0
-        safe = [
-            start + _lag(program, before, nest, frames=False)
-            for start, before in zip(starts, program.nests, strict=False)
+    nests = program.nests
+    order = list(turns(nests, most=2))
+    found = [0] * len(nests)
+    lags = {
+        (one, other, frames): _lag(program, nests[one], nests[other], frames=frames)
+        for one in range(len(nests))
+        for other in range(len(nests))
+        for frames in (False, True)
+    }
+    while True:  # what one turn of a nest waits for, all do; so the others move
+        starts, end = _starts(program, order, found)
+        late = [
+            (order[n - 1], start + lags[before, nest, False] - starts[n])
+            for n, nest in enumerate(order)
+            for start, before in zip(starts[:n], order, strict=False)
         ]
-        starts.append(max([ready, *safe]))
-        found.append(starts[-1] - ready)
-    end = starts[-1] + program.nests[-1].cycles
-    period = max(
-        [
-            end,
-            *(
-                start + _lag(program, before, after, frames=True) - later
-                for start, before in zip(starts, program.nests, strict=True)
-                for later, after in zip(starts, program.nests, strict=True)
-            ),
+        late += [
+            (order[-1], start + lags[one, other, True] - later - end)
+            for start, one in zip(starts, order, strict=True)
+            for later, other in zip(starts, order, strict=True)
         ]
-    )
-    return (*found[1:], period - end)
+        waiting = next(((nest, cycles) for nest, cycles in late if cycles > 0), None)
+        if waiting is None:
+            return tuple(found)
+        found[waiting[0]] += waiting[1]
+
+
+def _starts(program: Program, order: list[int], gaps: list[int]) -> tuple[list[int], int]:
+    """When each turn starts, and when the last one is over."""
+    starts, now = [], 0
+    for nest in order:
+        starts.append(now)
+        now += program.nests[nest].at_once * program.nests[nest].interval + gaps[nest]
+    return starts, now
 
 
 def cycles(program: Program) -> int:
     """Cycles from the start of a frame to the start of the next at least."""
-    return sum(nest.cycles for nest in program.nests) + sum(gaps(program))
+    pairs = zip(program.nests, gaps(program), strict=True)
+    return sum(nest.cycles + gap * (nest.iterations // nest.at_once) for nest, gap in pairs)
 
 
 def _lag(program: Program, before: Nest, after: Nest, *, frames: bool) -> int:
     """Cycles that ``after`` starts behind ``before`` at least; of ``frames``: ``after`` is part of the next frame."""
     memories = {memory.name: memory for memory in program.memories}
-    last = (before.iterations - 1) * before.interval
+    last = (before.at_once - 1) * before.interval
     lags = [last + one.cycle + 1 - other.cycle for one, other in _conflicts(before, after, memories, frames=frames)]
     return max(lags, default=0)
 

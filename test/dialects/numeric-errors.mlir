@@ -357,3 +357,59 @@ func.func @f(%a0: tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>) {
   %0 = "numeric.sum_pool"(%a0) {kernel = [2, 2], strides = [2, 2], padding = [0, 0]} : (tensor<1x4x5x5x!numeric.fixed<8, 0, "signed">>) -> tensor<1x4x2x2x!numeric.fixed<9, 2, "signed">>
   return
 }
+
+// -----
+
+func.func @f(%a0: tensor<2x3x!numeric.fixed<8, 1, "signed">>) {
+  // expected-error @below {{has axis 2; its operand has 2 dimensions}}
+  %0 = "numeric.slice"(%a0) {axis = 2, start = 0, stop = 1} : (tensor<2x3x!numeric.fixed<8, 1, "signed">>) -> tensor<2x1x!numeric.fixed<8, 1, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<2x3x!numeric.fixed<8, 1, "signed">>) {
+  // expected-error @below {{takes 1 up to 4 of 3}}
+  %0 = "numeric.slice"(%a0) {axis = 1, start = 1, stop = 4} : (tensor<2x3x!numeric.fixed<8, 1, "signed">>) -> tensor<2x3x!numeric.fixed<8, 1, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<2x3x!numeric.fixed<8, 1, "signed">>) {
+  // expected-error @below {{gives a tensor that has not the sizes of that part}}
+  %0 = "numeric.slice"(%a0) {axis = 1, start = 1, stop = 3} : (tensor<2x3x!numeric.fixed<8, 1, "signed">>) -> tensor<2x1x!numeric.fixed<8, 1, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<2x3x!numeric.fixed<8, 1, "signed">>, %a1: tensor<2x3x!numeric.fixed<8, 2, "signed">>) {
+  // expected-error @below {{joins tensors of different formats: it changes no number}}
+  %0 = "numeric.concat"(%a0, %a1) {axis = 1} : (tensor<2x3x!numeric.fixed<8, 1, "signed">>, tensor<2x3x!numeric.fixed<8, 2, "signed">>) -> tensor<2x6x!numeric.fixed<8, 1, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<2x3x!numeric.fixed<8, 1, "signed">>, %a1: tensor<4x3x!numeric.fixed<8, 1, "signed">>) {
+  // expected-error @below {{joins [2, 3] and [4, 3], which differ in more than dimension 1}}
+  %0 = "numeric.concat"(%a0, %a1) {axis = 1} : (tensor<2x3x!numeric.fixed<8, 1, "signed">>, tensor<4x3x!numeric.fixed<8, 1, "signed">>) -> tensor<2x6x!numeric.fixed<8, 1, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<2x3x!numeric.fixed<8, 1, "signed">>) {
+  // expected-error @below {{has axis -1; its operands have 2 dimensions}}
+  %0 = "numeric.concat"(%a0, %a0) {axis = -1} : (tensor<2x3x!numeric.fixed<8, 1, "signed">>, tensor<2x3x!numeric.fixed<8, 1, "signed">>) -> tensor<2x6x!numeric.fixed<8, 1, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<2x3x!numeric.fixed<8, 1, "signed">>) {
+  // expected-error @below {{gives a tensor that has not the sizes of both behind each other}}
+  %0 = "numeric.concat"(%a0, %a0) {axis = 0} : (tensor<2x3x!numeric.fixed<8, 1, "signed">>, tensor<2x3x!numeric.fixed<8, 1, "signed">>) -> tensor<3x3x!numeric.fixed<8, 1, "signed">>
+  return
+}

@@ -1,16 +1,32 @@
 // RUN: stepwell-opt %s --split-input-file --verify-diagnostics
 
 func.func @f(%x: tensor<2x4x!numeric.fixed<8, 4, "signed">>) {
-  // expected-error @below {{has function 'sine'; it is one of exp, gelu, gelu-tanh, sigmoid, silu, tanh}}
+  // expected-error @below {{has function 'sine'; it is one of erf, exp, gelu, gelu-tanh, hardsigmoid, hardswish, mish, sigmoid, silu, softplus, tanh, elu with 3 behind a colon, leaky-relu with 1 behind a colon}}
   %0 = "numeric.table"(%x) {function = "sine", rounding = "floor"} : (tensor<2x4x!numeric.fixed<8, 4, "signed">>) -> tensor<2x4x!numeric.fixed<8, 4, "signed">>
   return
 }
 
 // -----
 
-func.func @f(%x: tensor<2x4x!numeric.fixed<13, 4, "signed">>) {
-  // expected-error @below {{has an operand of 13 bits; tables have up to 12: cast first}}
-  %0 = "numeric.table"(%x) {function = "exp", rounding = "floor"} : (tensor<2x4x!numeric.fixed<13, 4, "signed">>) -> tensor<2x4x!numeric.fixed<8, 4, "signed">>
+func.func @f(%x: tensor<2x4x!numeric.fixed<17, 4, "signed">>) {
+  // expected-error @below {{has an operand of 17 bits; functions have up to 16: cast first}}
+  %0 = "numeric.table"(%x) {function = "exp", rounding = "floor"} : (tensor<2x4x!numeric.fixed<17, 4, "signed">>) -> tensor<2x4x!numeric.fixed<8, 4, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x4x!numeric.fixed<16, 4, "signed">>) {
+  // expected-error @below {{has a result of 33 bits; between entries of a table it has 32}}
+  %0 = "numeric.table"(%x) {function = "exp", rounding = "floor"} : (tensor<2x4x!numeric.fixed<16, 4, "signed">>) -> tensor<2x4x!numeric.fixed<33, 4, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x4x!numeric.fixed<8, 4, "signed">>) {
+  // expected-error @below {{has function 'leaky-relu:steep'; it is one of}}
+  %0 = "numeric.table"(%x) {function = "leaky-relu:steep", rounding = "floor"} : (tensor<2x4x!numeric.fixed<8, 4, "signed">>) -> tensor<2x4x!numeric.fixed<8, 4, "signed">>
   return
 }
 

@@ -59,3 +59,12 @@ func.func @windows(%a: tensor<?x4x8x8x!numeric.fixed<8, 3, "signed">>, %w: tenso
   %p = "numeric.sum_pool"(%m) {kernel = [2, 2], strides = [2, 2], padding = [0, 0]} : (tensor<?x6x4x4x!numeric.fixed<7, 5, "signed">>) -> tensor<?x6x2x2x!numeric.fixed<9, 7, "signed">>
   return %p : tensor<?x6x2x2x!numeric.fixed<9, 7, "signed">>
 }
+
+// CHECK-LABEL: func.func @parts
+func.func @parts(%a: tensor<?x3x!numeric.fixed<8, 1, "signed">>) -> tensor<?x4x!numeric.fixed<8, 1, "signed">> {
+  // CHECK: "numeric.slice"(%{{.*}}) {axis = 1 : i64, start = 2 : i64, stop = 3 : i64}
+  %s = "numeric.slice"(%a) {axis = 1, start = 2, stop = 3} : (tensor<?x3x!numeric.fixed<8, 1, "signed">>) -> tensor<?x1x!numeric.fixed<8, 1, "signed">>
+  // CHECK: "numeric.concat"(%{{.*}}) {axis = 1 : i64}
+  %c = "numeric.concat"(%s, %a) {axis = 1} : (tensor<?x1x!numeric.fixed<8, 1, "signed">>, tensor<?x3x!numeric.fixed<8, 1, "signed">>) -> tensor<?x4x!numeric.fixed<8, 1, "signed">>
+  return %c : tensor<?x4x!numeric.fixed<8, 1, "signed">>
+}

@@ -94,3 +94,79 @@
   // expected-error @below {{'stream.reshape' op changes more than the shape and the order of its stream}}
   %y = "stream.reshape"(%x) : (!stream.stream<i8, 4, [1, 4, 2, 2], "channels-last">) -> !stream.stream<i8, 4, [1, 8], "row-major">
 }) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i8, 2, [4, 8], "row-major">
+  // expected-error @below {{has axis 2; its stream has 2 dimensions}}
+  %y = "stream.slice"(%x0) {axis = 2, start = 0, stop = 1} : (!stream.stream<i8, 2, [4, 8], "row-major">) -> !stream.stream<i8, 2, [4, 8], "row-major">
+}) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i8, 2, [4, 8], "row-major">
+  // expected-error @below {{takes 3 up to 5 of 4}}
+  %y = "stream.slice"(%x0) {axis = 0, start = 3, stop = 5} : (!stream.stream<i8, 2, [4, 8], "row-major">) -> !stream.stream<i8, 2, [2, 8], "row-major">
+}) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i8, 2, [4, 8], "row-major">
+  // expected-error @below {{gives a stream that is not the same one of [3, 8]}}
+  %y = "stream.slice"(%x0) {axis = 0, start = 1, stop = 4} : (!stream.stream<i8, 2, [4, 8], "row-major">) -> !stream.stream<i8, 4, [3, 8], "row-major">
+}) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i8, 2, [4, 8], "row-major">
+  // expected-error @below {{cuts beats of 2 elements at 3 and 7}}
+  %y = "stream.slice"(%x0) {axis = 1, start = 3, stop = 7} : (!stream.stream<i8, 2, [4, 8], "row-major">) -> !stream.stream<i8, 2, [4, 4], "row-major">
+}) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i8, 2, [1, 2, 4], "channels-last">
+  // expected-error @below {{takes a part of images that come pixel after pixel}}
+  %y = "stream.slice"(%x0) {axis = 2, start = 0, stop = 2} : (!stream.stream<i8, 2, [1, 2, 4], "channels-last">) -> !stream.stream<i8, 2, [1, 2, 2], "channels-last">
+}) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i8, 2, [4, 8], "row-major">
+  %x1 = "stream.source"() {input = "x1"} : () -> !stream.stream<i8, 2, [4, 8], "row-major">
+  // expected-error @below {{has axis 2; its streams have 2 dimensions}}
+  %y = "stream.concat"(%x0, %x1) {axis = 2} : (!stream.stream<i8, 2, [4, 8], "row-major">, !stream.stream<i8, 2, [4, 8], "row-major">) -> !stream.stream<i8, 2, [4, 8], "row-major">
+}) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i8, 2, [4, 8], "row-major">
+  %x1 = "stream.source"() {input = "x1"} : () -> !stream.stream<i8, 2, [4, 6], "row-major">
+  // expected-error @below {{makes [8, 8] of [4, 8] and [4, 6] along 0}}
+  %y = "stream.concat"(%x0, %x1) {axis = 0} : (!stream.stream<i8, 2, [4, 8], "row-major">, !stream.stream<i8, 2, [4, 6], "row-major">) -> !stream.stream<i8, 2, [8, 8], "row-major">
+}) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i8, 2, [4, 8], "row-major">
+  %x1 = "stream.source"() {input = "x1"} : () -> !stream.stream<i8, 4, [4, 8], "row-major">
+  // expected-error @below {{joins streams of different elements, beats or orders}}
+  %y = "stream.concat"(%x0, %x1) {axis = 0} : (!stream.stream<i8, 2, [4, 8], "row-major">, !stream.stream<i8, 4, [4, 8], "row-major">) -> !stream.stream<i8, 2, [8, 8], "row-major">
+}) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i8, 2, [1, 2, 4], "channels-last">
+  %x1 = "stream.source"() {input = "x1"} : () -> !stream.stream<i8, 2, [1, 2, 4], "channels-last">
+  // expected-error @below {{joins images that come pixel after pixel}}
+  %y = "stream.concat"(%x0, %x1) {axis = 1} : (!stream.stream<i8, 2, [1, 2, 4], "channels-last">, !stream.stream<i8, 2, [1, 2, 4], "channels-last">) -> !stream.stream<i8, 2, [1, 4, 4], "channels-last">
+}) {sym_name = "main"} : () -> ()

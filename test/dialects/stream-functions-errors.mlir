@@ -9,9 +9,9 @@
 // -----
 
 "stream.graph"() ({
-  %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i13, 4, [5, 8], "row-major">
-  // expected-error @below {{has a table of more than 12 bits}}
-  %y = "stream.table"(%x0) {function = "gelu", source = [13, 4, 1], format = [8, 4, 1], rounding = "floor"} : (!stream.stream<i13, 4, [5, 8], "row-major">) -> !stream.stream<i8, 4, [5, 8], "row-major">
+  %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i17, 4, [5, 8], "row-major">
+  // expected-error @below {{has an operand of 17 bits; functions have up to 16: cast first}}
+  %y = "stream.table"(%x0) {function = "gelu", source = [17, 4, 1], format = [8, 4, 1], rounding = "floor"} : (!stream.stream<i17, 4, [5, 8], "row-major">) -> !stream.stream<i8, 4, [5, 8], "row-major">
 }) {sym_name = "main"} : () -> ()
 
 // -----

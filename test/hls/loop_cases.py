@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from loop_shapes import BAND, CROWD, DEEP_SIBLINGS, GRAM, HALVES, JOINED, LEAST, SIBLINGS, TRIANGLE
 from loop_texts import (
     BORDER,
     CONSTANTS,
@@ -121,6 +122,19 @@ def _convolution(x: Array, w: Array) -> Array:
     return np.einsum("chvij,fcij->fhv", windows, w)
 
 
+def _triangle(x: Array, v: Array) -> Array:
+    return np.array([sum(x[i, j] * v[i - j - 1] for j in range(i)) for i in range(7)])
+
+
+def _band(x: Array) -> Array:
+    distance = np.subtract.outer(np.arange(9), np.arange(9))
+    return np.where((distance <= 2) & (distance > -2), x, 3).T
+
+
+def _least(x: Array) -> Array:
+    return np.array([min([1000, *x[i + 1 :, i]]) for i in range(6)])
+
+
 CASES = {
     "matmul-8x8x8-one": Case(matmul(8, 8, 8), np.matmul),
     "matmul-8x8x8-by-4x2": Case(matmul(8, 8, 8), np.matmul, (4, 2)),
@@ -130,9 +144,25 @@ CASES = {
     "convolution": Case(CONVOLUTION, _convolution),
     "convolution-by-3x4": Case(CONVOLUTION, _convolution, (3, 4)),
     "stencil": Case(STENCIL, _stencil, interval=3, reason="takes 3 cycles and is needed 1 iteration(s) later"),
-    "ports": Case(PORTS, lambda x: np.maximum(x[:3], x[1:7:2]) ^ x[8], interval=3, reason="3 reads from bank 0 of"),
+    "ports": Case(
+        PORTS,
+        lambda x: np.maximum(x[:3], x[1:7:2]) ^ x[8],
+    ),
     "mixed": Case(MIXED, _mixed),
     "constants": Case(CONSTANTS, _constants),
-    "border": Case(BORDER, _border, interval=2, reason="2 reads from bank 0 of"),
+    "border": Case(BORDER, _border),
+    "siblings": Case(SIBLINGS, lambda x: (x * x.sum(1, keepdims=True), x.sum(1))),
+    "siblings-by-4x2": Case(SIBLINGS, lambda x: (x * x.sum(1, keepdims=True), x.sum(1)), (4, 2)),
+    "deep-siblings": Case(
+        DEEP_SIBLINGS, lambda x: x.cumsum(1)[:, ::-1], interval=3, reason="takes 3 cycles and is needed 1 iteration(s)"
+    ),
+    "triangle": Case(TRIANGLE, _triangle),
+    "band": Case(BAND, _band),
+    "least": Case(LEAST, _least),
+    "joined": Case(JOINED, lambda x: x.reshape(3, 8)),
+    "joined-by-6": Case(JOINED, lambda x: x.reshape(3, 8), (6, 1)),
+    "halves": Case(HALVES, lambda x: x.reshape(12, 2)),
+    "gram": Case(GRAM, lambda x: x @ x.T),
+    "crowd": Case(CROWD, lambda x: sum(x[k : k + 6] for k in range(6)), interval=2, reason="2 reads from bank 0 of"),
     "scalar": Case(SCALAR, lambda x: x * x),
 }

@@ -64,12 +64,20 @@ class _Writer:
 
     def nest(self, depth: int) -> None:
         name, size = f"%i{len(self.loops)}_{self.fresh()[1:]}", self.choose.randint(1, 4)
-        self.line(f"affine.for {name} = 0 to {size} {{")
+        end = f"{size}"
+        if self.loops and self.choose.random() < 0.3:  # a triangle
+            outer, most = self.choose.choice(self.loops)
+            end, size = f"affine_map<(d0) -> (d0 + {size - 1})>({outer})", most + size - 2
+        if size < 1:
+            end, size = "1", 1
+        self.line(f"affine.for {name} = 0 to {end} {{")
         self.loops.append((name, size))
         if depth > 1 and self.choose.random() < 0.4:
             self.statement()
         if depth > 1:
             self.nest(depth - 1)
+            if self.choose.random() < 0.3:
+                self.nest(depth - 1)
         else:
             for _ in range(self.choose.randint(1, 2)):
                 self.statement()

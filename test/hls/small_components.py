@@ -12,6 +12,7 @@ from loop_cases import component as loops_of
 from loop_texts import matmul
 
 from stepwell.backends.hls.components.base import Array, Component, Port
+from stepwell.backends.hls.components.concat import Concat
 from stepwell.backends.hls.components.elementwise import Add, Multiply
 from stepwell.backends.hls.components.fifo import Fifo
 from stepwell.backends.hls.components.fork import Fork
@@ -23,6 +24,7 @@ from stepwell.backends.hls.components.reorder import Reorder
 from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.backends.hls.components.resize import Resize
 from stepwell.backends.hls.components.sign import Sign
+from stepwell.backends.hls.components.slice import Slice
 from stepwell.backends.hls.components.softmax import Softmax
 from stepwell.backends.hls.components.table import Table
 from stepwell.backends.hls.components.weight import Weight
@@ -64,12 +66,17 @@ def _fork(name: str) -> Component:
 
 def _window(name: str) -> Component:
     image, rows = Port("in", 4, 1, (1, 2, 3, 3), None, CHANNELS_LAST), _port("out", 2, 4, 8)
-    return Window(name, ("in",), "", (image,), (rows,), (2, 2), (1, 1), (0, 0), (1, 1), 1, 1, 0)
+    return Window(name, ("in",), "", (image,), (rows,), (2, 2), (1, 1), (0, 0), (1, 1), 1, 1, 0, registers=1)
+
+
+def _memory_window(name: str) -> Component:
+    image, rows = Port("in", 4, 2, (1, 8, 3, 2), None, CHANNELS_LAST), _port("out", 2, 6, 72)
+    return Window(name, ("in",), "", (image,), (rows,), (3, 3), (1, 1), (1, 1), (1, 1), 1, 1, 0)
 
 
 def _pool(name: str) -> Component:
     image, result = (Port(port, 4, 2, (1, 2, *sizes), None, CHANNELS_LAST) for port, sizes in _POOLED)
-    return Pool(name, ("in",), "", (image,), (result,), "max", 4, 4, 1, (2, 2), 0, "floor", _NIBBLE)
+    return Pool(name, ("in",), "", (image,), (result,), "max", 4, 4, 1, (2, 2), 0, "floor", _NIBBLE, registers=1)
 
 
 def _through(cls: Any, name: str, beat: int, *details: Any) -> Component:
@@ -101,9 +108,19 @@ def _reorder(name: str) -> Component:
     return Reorder(name, ("in",), "", (_port("in", 2, 2, 3, 2),), (_port("out", 2, 3, 2, 2),), (1, 0, 2))
 
 
+def _slice(name: str) -> Component:
+    return Slice(name, ("in",), "", (_port("in", 2, 2, 3, 4),), (_port("out", 2, 2, 2, 4),), 1, 1, 3)
+
+
+def _concat(name: str) -> Component:
+    ports = _port("left", 2, 2, 1, 4), _port("right", 2, 2, 2, 4)
+    return Concat(name, ("left", "right"), "", ports, (_port("out", 2, 2, 3, 4),), 1)
+
+
 #: Kind -> an instance called as asked, whose sources are called after its inputs.
 SMALL: dict[str, Callable[[str], Component]] = {
     "add": lambda name: _pair(Add, name),
+    "concat": _concat,
     "fifo": lambda name: _through(Fifo, name, 2, 4),
     "fork": _fork,
     "linear": _linear,
@@ -115,9 +132,11 @@ SMALL: dict[str, Callable[[str], Component]] = {
     "requantize": _requantize,
     "resize": lambda name: _through(Resize, name, 3),
     "sign": lambda name: _through(Sign, name, 2, 0, "floor", _NIBBLE),
+    "slice": _slice,
     "softmax": lambda name: _rows(Softmax, name, 5, 1, 6),
     "table": lambda name: _through(Table, name, 2, "tanh", (4, 1, 1), (4, 3, 1), "half-up"),
     "window": _window,
+    "window_memory": _memory_window,
     "pool": _pool,
     "weight": lambda name: Weight(name, (), "", (), (_port("out", 2, 3, 4),), f"{name}.weight", (4,)),
 }

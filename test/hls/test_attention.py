@@ -14,6 +14,7 @@ from torch.nn import functional
 import stepwell
 from stepwell.backends.hls import verilate
 from stepwell.backends.hls.boundary import enter, leave
+from stepwell.backends.hls.components.table import Table
 from stepwell.backends.hls.runnable import HlsRunnable
 from stepwell.backends.hls.simulate import EAGER, Traffic
 
@@ -36,6 +37,20 @@ class Attention(nn.Module):
         scores = torch.softmax(q @ k.transpose(-1, -2) * size**-0.5, dim=-1)
         x = x + self.out((scores @ v).transpose(0, 1).reshape(rows, width))
         return x + self.narrow(functional.gelu(self.wide(self.second(x))))
+
+
+class Encoders(nn.Module):
+    """PyTorch's own encoder layers, in both orders and with both functions that they have."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        sizes = {"d_model": width, "nhead": heads, "dim_feedforward": 2 * width, "dropout": 0.0, "batch_first": True}
+        self.first = nn.TransformerEncoderLayer(**sizes, activation="gelu", norm_first=True)
+        self.second = nn.TransformerEncoderLayer(**sizes, activation="relu")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.second(self.first(x))
+        return result
 
 
 def compiled(model: nn.Module, shape: tuple[int, ...], target: str, spread: float = 1.0) -> tuple[Any, list[Any]]:
@@ -119,6 +134,14 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sigmoid": torch.sigmoid,
     "silu": functional.silu,
     "tanh": torch.tanh,
+    "erf": torch.erf,
+    "hardsigmoid": functional.hardsigmoid,
+    "hardswish": functional.hardswish,
+    "mish": functional.mish,
+    "softplus": functional.softplus,
+    "elu": lambda x: functional.elu(x, 0.7),
+    "selu": functional.selu,
+    "leaky-relu": lambda x: functional.leaky_relu(x, 0.1),
     "softmax": lambda x: torch.softmax(x, dim=-1),
     "scaled": lambda x: 0.3 * x,
     "layer-norm": lambda x: functional.layer_norm(x, x.shape[-1:]),
@@ -146,6 +169,26 @@ def test_operators_are_near_float(name: str) -> None:
         assert max(error(reference(x), model(x)) for (x,) in samples) < 0.02
 
 
+@pytest.mark.parametrize("name", ["gelu", "silu", "selu"])
+def test_functions_of_sixteen_bits_are_one_component(name: str) -> None:
+    torch.manual_seed(2)
+    model = Function(name)
+    reference, samples = compiled(model, (4, 8), "hls,bits=16,simulator=interpreter", 2.0)
+    tables = [c for c in reference.runnable.design.components if isinstance(c, Table)]
+    assert [(c.source[0], c.multipliers) for c in tables] == [(16, tables[0].output.beat)]
+    with torch.no_grad():
+        assert max(error(reference(x), model(x)) for (x,) in samples) < 0.0003
+
+
+def test_a_function_that_lines_miss_reads_fewer_bits() -> None:
+    torch.manual_seed(2)
+    model = Function("tanh")
+    with torch.no_grad():
+        model.layer.weight *= 1000
+    reference, _ = compiled(model, (4, 8), "hls,bits=16,simulator=interpreter", 2.0)
+    assert [c.source[0] for c in reference.runnable.design.components if isinstance(c, Table)] == [12]
+
+
 def test_softmax_along_another_dimension_is_refused() -> None:
     class Columns(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -153,3 +196,14 @@ def test_softmax_along_another_dimension_is_refused() -> None:
 
     with pytest.raises(stepwell.Error, match=r"no hardware for: aten\._softmax"):
         compiled(Columns(), (4, 8), "hls")
+
+
+def test_encoder_layers_of_pytorch() -> None:
+    torch.manual_seed(2)
+    model = Encoders(8, 2)
+    hardware, samples = compiled(model, (1, 4, 8), "hls,bits=8,parallelism=4x4")
+    reference, _ = compiled(model, (1, 4, 8), "hls,bits=8,parallelism=4x4,simulator=interpreter")
+    with torch.no_grad():
+        assert max(error(reference(x), model(x)) for (x,) in samples) < 0.1
+    for got, sample in zip(hardware.run_all(samples[:3]), samples, strict=False):
+        assert torch.equal(got, reference(*sample))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from loop_cases import CASES, hardware, side_by_side, wanted
+from side_by_side import check_hardware, random_frames
 from torch import nn
 
 import stepwell
@@ -36,10 +39,10 @@ def compiled(clock: int) -> tuple[Any, torch.Tensor]:
 
 
 def test_a_faster_clock_costs_latency_and_no_cycles() -> None:
-    (slow, x), (fast, _) = compiled(50), compiled(105)
+    (slow, x), (fast, _) = compiled(50), compiled(115)
     registers = [[getattr(c, "registers", 0) for c in f.runnable.design.computing] for f in (slow, fast)]
     assert sum(registers[0]) == 0 < sum(registers[1])
-    assert all(path_of(component) <= 1000 / 105 for component in fast.runnable.design.components)
+    assert all(path_of(component) <= 1000 / 115 for component in fast.runnable.design.components)
     assert "limit" not in fast.report.notes["pipeline-components"]
     assert torch.equal(slow(x), fast(x))
     assert fast.runnable.design.cycles == slow.runnable.design.cycles
@@ -66,15 +69,27 @@ def test_a_clock_is_positive() -> None:
         PipelineComponents(0)
 
 
+def test_loops_take_a_register_behind_their_counters() -> None:
+    cases = {"convolution": CASES["convolution"]}
+    plain = side_by_side(cases)
+    held = replace(plain, components=tuple(replace(loops, registers=1) for loops in plain.components))
+    (before,), (after,) = plain.components, held.components
+    assert path_of(after) < path_of(before)
+    assert (after.cycles, after.latency) == (before.cycles, before.latency + 1)
+    frames = random_frames(held, 0, lambda name, low, high: (low, high))
+    names = [sink.port.name for sink in held.outputs]
+    check_hardware(hardware(held), frames, names, wanted(cases, held, frames), EAGER)
+
+
 def test_adder_trees_take_registers_behind_their_levels() -> None:
     torch.manual_seed(0)
     network, x = nn.Sequential(nn.Linear(112, 4), nn.ReLU(), nn.Linear(4, 3)), torch.randn(2, 112)
     slow, fast = (
         stepwell.compile(network, (x,), target=f"hls,multipliers=60,clock={clock}", calibration=[(x,)])
-        for clock in (50, 100)
+        for clock in (50, 95)
     )
     layers = [f.runnable.design.computing[0] for f in (slow, fast)]
-    assert path_of(layers[0]) > 1000 / 100 >= path_of(layers[1])
+    assert path_of(layers[0]) > 1000 / 95 >= path_of(layers[1])
     assert layers[1].latency == layers[0].latency + layers[1].registers
     assert fast.runnable.layer_report(4, 0).data["cycles"] == fast.runnable.design.cycles
     (port,) = fast.runnable.design.inputs
@@ -82,3 +97,18 @@ def test_adder_trees_take_registers_behind_their_levels() -> None:
     wanted = slow.runnable.simulator.run(frames).outputs
     for traffic in (EAGER, Traffic(50, 50, 1), Traffic(90, 20, 2), Traffic(70, 70, 3, reset_at=30)):
         np.testing.assert_array_equal(fast.runnable.simulator.run(frames, traffic).outputs, wanted)
+
+
+def test_rows_take_registers_that_change_no_number() -> None:
+    torch.manual_seed(0)
+    network, x = nn.Sequential(nn.LayerNorm(16), nn.Softmax(-1)), torch.randn(3, 16)
+    slow, fast = (
+        stepwell.compile(network, (x,), target=f"hls,parallelism=4x4,clock={clock}", calibration=[(x,)])
+        for clock in (50, 105)
+    )
+    kinds = {c.kind: c for c in fast.runnable.design.computing if getattr(c, "registers", 0)}
+    assert kinds.keys() >= {"normalize", "softmax"}
+    assert all(path_of(component) <= 1000 / 105 for component in kinds.values())
+    assert fast.runnable.design.cycles == slow.runnable.design.cycles
+    assert torch.equal(slow(x), fast(x))
+    assert fast.runnable.layer_report(4, 0).data["cycles"] == fast.runnable.design.cycles

@@ -38,6 +38,7 @@ class Case:
     dilation: Pair = (1, 1)
     groups: int = 1
     beat: int = 0
+    registers: int = 0
 
     @property
     def windows(self) -> Windows:
@@ -62,7 +63,7 @@ class Case:
         label = name.replace("-", "_")
         window = Window(
             f"window_{label}", (name,), "model.py:1:0", (Port("in", *_rest(port)),), (flat,), self.kernel, self.strides,
-            self.padding, self.dilation, self.groups, lanes, 0,
+            self.padding, self.dilation, self.groups, lanes, 0, registers=self.registers,
         )  # fmt: skip
         result = Port("out", 8, lanes * by_output, (self.batch, self.outer, *sizes), None, CHANNELS_LAST)
         linear = Linear(
@@ -96,6 +97,15 @@ CASES = {
     "all-144": Case(1, 4, (8, 8), 4, (3, 3), (36, 4, 1), padding=(1, 1)),
     "nine": Case(1, 4, (8, 8), 4, (3, 3), (9, 1, 1), padding=(1, 1)),
     "one": Case(1, 4, (8, 8), 4, (3, 3), (1, 1, 1), padding=(1, 1), beat=1),
+    "register": Case(1, 2, (5, 6), 2, (3, 3), (6, 2, 1), padding=(1, 1), beat=1, registers=1),
+    "memory": Case(1, 16, (5, 6), 2, (3, 3), (4, 2, 1), padding=(1, 1), beat=4),
+    "memory-block": Case(1, 16, (4, 12), 2, (3, 3), (4, 2, 1), padding=(1, 1), beat=4, registers=1),
+    "memory-narrow-in": Case(2, 8, (4, 5), 2, (3, 2), (4, 1, 1), strides=(2, 1), beat=2),
+    "memory-wide-in": Case(1, 8, (7, 4), 1, (3, 3), (2, 1, 1), strides=(1, 2), padding=(1, 0), beat=8),
+    "memory-groups": Case(1, 12, (5, 4), 6, (3, 3), (2, 1, 1), padding=(0, 1), groups=3, beat=2),
+    "memory-depthwise": Case(1, 12, (7, 6), 12, (3, 3), (1, 1, 4), (2, 2), (1, 1), (1, 1), 12, 4),
+    "memory-dilated": Case(2, 8, (7, 9), 2, (3, 3), (8, 1, 1), padding=(2, 3), dilation=(2, 3), beat=8),
+    "memory-pixels": Case(2, 16, (1, 2), 2, (3, 3), (4, 1, 1), padding=(1, 1), beat=4),
     "no-padding": Case(1, 2, (6, 7), 6, (3, 3), (6, 3, 1)),
     "5x5-strided": Case(2, 1, (9, 11), 4, (5, 5), (5, 2, 1), strides=(2, 2), padding=(2, 2)),
     "1x1": Case(1, 6, (3, 5), 4, (1, 1), (3, 2, 1), beat=2),
@@ -170,7 +180,7 @@ def test_cycles_of_a_frame_are_the_bound(design: Design, simulator: Simulator) -
         window, linear = design.components[2 * number : 2 * number + 2]
         assert linear.cycles == case.bound
         assert cycles <= window.cycles + case.bound, name
-        if name in {"all-144", "nine", "one", "groups", "depthwise", "1x1"}:
+        if name in {"all-144", "nine", "one", "groups", "depthwise", "1x1", "memory", "memory-block"}:
             assert cycles <= 1.05 * max(case.bound, window.input.beats), name
 
 

@@ -45,15 +45,44 @@ def test_a_register_on_the_way_shortens_the_path() -> None:
     assert 0 < short < long
 
 
+def chain(gates: int) -> float:
+    """The path through so many gates of two inputs, one behind the other."""
+    c = Circuit("part")
+    value, go = c.input("in", 1), c.input("go", 1)
+    for number in range(gates):
+        value = c.both(value, c.input(f"other{number}", 1))
+    c.drive(c.register("out", 1), value, go)
+    return longest_path(read_operations(c.text()))
+
+
+def test_gates_share_look_up_tables() -> None:
+    assert chain(1) == chain(3) < chain(4) < chain(9)
+
+
+def test_products_of_several_multipliers_are_added_up() -> None:
+    narrow, wide = (longest_path(read_operations(circuit(w, registered=True).text())) for w in (18, 20))
+    assert wide > narrow + 2
+
+
 def test_memories_in_blocks_and_in_tables() -> None:
     c = Circuit("part")
     address, go = c.input("address", 10), c.input("go", 1)
-    for name, style in (("a", "block"), ("b", "")):
-        word = c.read(c.memory(name, 16 if style else 64, 36, style=style), c.bits(address, 0, 4 if style else 6))
+    # On an ECP5 the last is cheaper as a block.
+    for name, bits, style in (("a", 4, "block"), ("b", 5, ""), ("c", 6, "")):
+        word = c.read(c.memory(name, 1 << bits, 36, style=style), c.bits(address, 0, bits))
         c.output(name, c.drive(c.register(f"{name}_r", 36), word, go))
-    area = estimate_area(read_operations(c.text()), "ecp5")
-    assert area.bram == 1
-    assert area.lut >= 36 * 4
+    operations = read_operations(c.text())
+    ecp5, xilinx = (estimate_area(operations, family) for family in ("ecp5", "xilinx"))
+    assert (ecp5.bram, ecp5.lut) == (2, 36 * 3)
+    assert (xilinx.bram, xilinx.lut) == (0.5, 21 + 42)
+
+
+def test_zeros_in_front_of_both_operands_make_a_product_unsigned() -> None:
+    c = Circuit("part")
+    wide = c.input("wide", 18)
+    for name, value in (("signed", c.input("narrow", 8)), ("unsigned", c.extend(c.input("positive", 8), 9))):
+        c.output(name, c.multiply(c.extend(wide, 19), value))
+    assert estimate_area(read_operations(c.text()), "ecp5").dsp == 2 + 1
 
 
 @pytest.mark.parametrize("family", ["xilinx", "ecp5"])
@@ -64,8 +93,8 @@ def test_close_to_synthesis(family: str, make_layer: Any) -> None:
     found = synthesize(layer.design.top, files, family).areas[layer.spec.name]
     guess = estimate(layer.spec, family).area
     assert (guess.dsp, guess.bram) == (found.dsp, found.bram)
-    assert guess.lut == pytest.approx(found.lut, rel=0.35)
-    assert guess.ff == pytest.approx(found.ff, rel=0.25)
+    assert guess.lut == pytest.approx(found.lut, rel=0.2)
+    assert guess.ff == pytest.approx(found.ff, rel=0.2)
 
 
 def test_a_design_is_the_sum_of_its_parts_and_as_slow_as_the_slowest(make_layer: Any) -> None:

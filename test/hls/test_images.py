@@ -42,6 +42,15 @@ def image_out() -> nn.Sequential:
     )  # fmt: skip
 
 
+def pools() -> nn.Sequential:
+    """A stem with a pool whose windows overlap, one whose taps are apart, rounding up that makes no difference, sums
+    divided by another number."""
+    return nn.Sequential(
+        nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2, 1, ceil_mode=False),
+        nn.MaxPool2d(2, 1, 1, dilation=2), nn.AvgPool2d(2, ceil_mode=True, divisor_override=3), nn.Conv2d(4, 2, 1),
+    )  # fmt: skip
+
+
 def line() -> nn.Sequential:
     return nn.Sequential(nn.Conv1d(2, 4, 5, padding=2), nn.ReLU(), nn.Conv1d(4, 4, 3, stride=2), nn.ReLU())
 
@@ -64,6 +73,7 @@ CASES: dict[str, tuple[Any, tuple[int, ...]]] = {
     "lenet": (lenet, (1, 1, 8, 8)),
     "mobile-block": (mobile_block, (2, 4, 8, 8)),
     "image-out": (image_out, (1, 4, 12, 10)),
+    "pools": (pools, (1, 2, 12, 12)),
     "line": (line, (1, 2, 16)),
     "residual": (Residual, (1, 4, 8, 8)),
 }
@@ -103,6 +113,21 @@ def test_a_flattened_image_that_no_layer_reads_is_refused() -> None:
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten())
     with pytest.raises(stepwell.Error, match="its elements come pixel after pixel, but are read in another order"):
         stepwell.compile(model, (torch.rand(1, 1, 4, 4),), target="hls,bits=8", calibration=[(torch.rand(1, 1, 4, 4),)])
+
+
+REFUSED: dict[str, tuple[nn.Module, str]] = {
+    "over-the-end": (nn.MaxPool2d(3, 2, ceil_mode=True), "aten.max_pool2d"),
+    "padding-does-not-count": (nn.AvgPool2d(3, 2, 1, count_include_pad=False), "aten.avg_pool2d"),
+    "negative-divisor": (nn.AvgPool2d(2, divisor_override=-3), "aten.avg_pool2d"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_pools_without_hardware_are_named(name: str) -> None:
+    pool, operator = REFUSED[name]
+    model, x = nn.Sequential(nn.Conv2d(1, 2, 1), pool), torch.rand(1, 1, 8, 8)
+    with pytest.raises(stepwell.Error, match=rf"no hardware for: {operator} \(1, first at torch/nn/modules/pooling"):
+        stepwell.compile(model, (x,), target="hls,bits=8", calibration=[(x,)])
 
 
 _COMPUTED = """

@@ -22,6 +22,13 @@ BOUNDS = {
     "fir": 5000,
     "convolution": 3240,
     "convolution-by-3x4": 270,
+    "siblings": 96,
+    "siblings-by-4x2": 36,
+    "triangle": 42,
+    "least": 30,
+    "joined": 24,
+    "gram": 180,
+    "joined-by-6": 4,
 }
 
 

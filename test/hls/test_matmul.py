@@ -6,15 +6,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from roundings import clamped, rounded
 from side_by_side import TRAFFIC, Frames, build, check_hardware, check_reference, joined, promised, random_frames
+from torch import nn
 
+import stepwell
 from stepwell.backends.hls import verilate
 from stepwell.backends.hls.components.base import Array, Component, Port
 from stepwell.backends.hls.components.matmul import Matmul
 from stepwell.backends.hls.components.reorder import Reorder
 from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.simulate import EAGER, Simulator, Traffic
+from stepwell.support.beats import right_beat
 from stepwell.support.widths import dot_product_range, signed_range, signed_width
 
 FRAME = 64  # cycles of the frames that are cut to the same time
@@ -27,18 +31,34 @@ def matmul(
     bits: tuple[int, int] = (8, 8),
     shift: int = 7,
     rounding: str = "half-up",
+    *,
+    whole: bool = False,
+    registers: int = 0,
 ) -> Matmul:
-    """``sizes``: of the batch, then rows, inner, columns."""
+    """``sizes``: of the batch, then rows, inner, columns; ``whole``: see ``right_beat``."""
     *batch, rows, inner, columns = sizes
     right = (inner, columns) if layout == "kn" else (columns, inner)
     ports = (
         Port("left", bits[0], unroll[0], (*batch, rows, inner)),
-        Port("right", bits[1], unroll[1 if layout == "kn" else 0], (*batch, *right)),
+        Port("right", bits[1], right_beat(layout, inner, columns, unroll, whole=whole), (*batch, *right)),
     )
     accumulator = signed_width(dot_product_range(inner, signed_range(bits[0]), signed_range(bits[1])))
     out = (Port("out", 8, unroll[1], (*batch, rows, columns)),)
     return Matmul(
-        "", (), "model.py:1:0", ports, out, inner, columns, unroll, accumulator, shift, rounding, (-128, 127), layout
+        "",
+        (),
+        "model.py:1:0",
+        ports,
+        out,
+        inner,
+        columns,
+        unroll,
+        accumulator,
+        shift,
+        rounding,
+        (-128, 127),
+        layout,
+        registers=registers,
     )
 
 
@@ -57,6 +77,10 @@ CASES: dict[str, Component] = {
     "matmul-one-of-all": matmul((1, 1, 1), (1, 1), "nk", shift=0),
     "matmul-block-ram": matmul((2, 16, 16), (2, 4), "kn"),
     "matmul-all-at-once": matmul((3, 4, 5), (4, 5), "kn"),
+    "matmul-whole-words": matmul((16, 16, 16), (4, 16), "kn", whole=True),
+    "matmul-whole-words-transposed": matmul((2, 5, 6, 9), (6, 3), "nk", (16, 8), 12, whole=True),
+    "matmul-rounded": matmul((2, 8, 8, 8), (2, 8), "kn", registers=1),
+    "matmul-registers": matmul((2, 4, 8, 16), (8, 4), "kn", rounding="half-even", registers=3),
     "matmul-one-row": matmul((2, 1, 8, 8), (2, 8), "kn"),
     "reorder-heads": reorder((8, 4, 8), 4, (1, 0, 2)),
     "reorder-elements": reorder((4, 16), 1, (1, 0)),
@@ -144,3 +168,19 @@ def test_lint_finds_nothing(design: Design, simulator: Simulator) -> None:
 
 def test_design_survives_json(design: Design) -> None:
     assert Design.from_json(design.to_json()) == design
+
+
+def test_a_right_matrix_from_outside_comes_in_beats_of_all_that_is_multiplied_at_once() -> None:
+    class Product(nn.Module):
+        def forward(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+            return left @ right
+
+    left, right = torch.linspace(-1, 1, 24).view(6, 4), torch.linspace(1, -1, 32).view(4, 8)
+    for parallelism, beat in (("2x8", 16), ("2x4", 4), ("1x8", 8)):
+        target = f"hls,simulator=interpreter,parallelism={parallelism}"
+        made = stepwell.compile(Product(), (left, right), target=target, calibration=[(left, right)])
+        (product,) = made.runnable.design.components
+        assert isinstance(product, Matmul)
+        assert product.inputs[1].beat == beat
+        assert product.spread(product.parallelism) == product
+        assert product.spread((4, 8)).inputs[1].beat == (32 if parallelism == "2x8" else 8)

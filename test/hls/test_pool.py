@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ class Case:
     beat: int
     shift: int = 0
     overlap: tuple[Pair, Pair] | None = None
+    registers: int = 0
 
     @property
     def strides(self) -> Pair:
@@ -65,6 +66,7 @@ class Case:
             sizes = (height, width, channels // self.beat, self.kernel)
             arriving = Port("in", 8, self.beat, self.shape, None, CHANNELS_LAST)
             pool = Pool(label, (name,), "model.py:1:0", (arriving,), (result,), self.function, *sizes, *ending)
+            pool = replace(pool, registers=self.registers)
             return port, [pool], Port(name, 8, self.beat, shape, None, CHANNELS_LAST)
         taps = self.kernel[0] * self.kernel[1]
         flat = (8, self.beat, (batch * down * across * channels // self.beat, self.beat * taps))
@@ -83,6 +85,7 @@ class Case:
 CASES = {
     "max-2x2": Case("max", (1, 6, 8, 8), (2, 2), 3),
     "sum-2x2": Case("sum", (1, 4, 8, 8), (2, 2), 4, 2),
+    "sum-register": Case("sum", (1, 4, 7, 8), (3, 2), 2, 1, None, 1),
     "ragged": Case("max", (2, 3, 7, 5), (3, 2), 1),
     "whole-image": Case("sum", (2, 4, 4, 4), (4, 4), 2, 4),
     "one-row": Case("sum", (1, 2, 1, 9), (1, 3), 2, 1),
@@ -129,9 +132,10 @@ def test_reference_is_what_pytorch_computes(design: Design, seed: int) -> None:
 
 def test_a_beat_a_cycle(design: Design, simulator: Simulator) -> None:
     ends = check(design, simulator, 0, EAGER).ends
-    for port, (_, end), case in zip(design.inputs, ends, CASES.values(), strict=True):
+    pools = [component for component in design.components if isinstance(component, Pool)]
+    for port, (_, end), case, pool in zip(design.inputs, ends, CASES.values(), pools, strict=True):
         if case.overlap is None:
-            assert end <= 3 * port.beats + 2
+            assert end <= 3 * port.beats + pool.latency
 
 
 @pytest.mark.parametrize("seed", TRAFFIC)

@@ -20,8 +20,10 @@ from stepwell.backends.hls.components.base import Port
 from stepwell.backends.hls.components.elementwise import Add
 from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.backends.hls.design import Design, Sink
+from stepwell.backends.hls.estimate.component import estimate_design
 from stepwell.backends.hls.generate import generate
-from stepwell.backends.hls.register_file import INPUTS, OUTPUTS, PREFIX, REGISTERS
+from stepwell.backends.hls.register_file import INPUTS, MODULE, OUTPUTS, PREFIX, REGISTERS
+from stepwell.backends.hls.synthesis.synthesize import synthesize
 from stepwell.backends.target import Target
 from stepwell.support.errors import UsageError
 
@@ -110,3 +112,12 @@ def test_constraints_name_the_bus(compiled: tuple[Any, Path]) -> None:
 def test_other_registers_are_refused() -> None:
     with pytest.raises(UsageError, match="option 'registers' of target 'hls' is one of none, axi-lite, not 'apb'"):
         HlsBackend().resolve(Target.parse("hls,registers=apb"))
+
+
+def test_estimates_count_them() -> None:
+    design = small(4)
+    total, parts = estimate_design(design, "xilinx")
+    found = synthesize(design.top, sources(design), "xilinx")
+    assert parts[MODULE].area.ff == pytest.approx(found.areas[MODULE].ff, rel=0.2)
+    without, _ = estimate_design(replace(design, axi_lite=False), "xilinx")
+    assert without.area + parts[MODULE].area == total.area

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from side_by_side import TRAFFIC, Frames, build, check_hardware, joined, promise
 from stepwell.backends.hls import verilate
 from stepwell.backends.hls.components.base import Array, Component, Port
 from stepwell.backends.hls.components.normalize import Normalize
+from stepwell.backends.hls.components.pipelined import Pipelined
 from stepwell.backends.hls.components.softmax import Softmax
 from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.simulate import EAGER, Simulator, Traffic
@@ -43,6 +45,11 @@ def normalize(
     return Normalize("", (), "model.py:1:0", *sides, int(centered), offset, precision, shift, "half-up", out.range)
 
 
+def registered(component: Pipelined, part: int = 1) -> Pipelined:
+    """With all registers that it has a place for, or a part of them."""
+    return replace(component, registers=component.most_registers // part)
+
+
 SHARES, NORMAL = Format(8, 8, signed=False), Format(8, 5)
 CASES: dict[str, Component] = {
     "softmax-4x64": softmax((4, 64), 4, 8, 4, SHARES),
@@ -52,6 +59,11 @@ CASES: dict[str, Component] = {
     "softmax-one-beat": softmax((3, 5), 5, 16, 8, SHARES),
     "softmax-one-element": softmax((1, 1), 1, 8, 0, SHARES),
     "softmax-coarse": softmax((2, 6), 3, 8, -2, SHARES, "floor"),
+    "softmax-registers": registered(softmax((4, 64), 4, 8, 4, SHARES)),
+    "softmax-half-of-the-registers": registered(softmax((3, 10), 5, 12, 6, SHARES, "half-even"), 2),
+    "normalize-registers": registered(normalize((4, 64), 4, 8, 4, NORMAL)),
+    "normalize-rms-registers": registered(normalize((3, 16), 8, 8, 4, NORMAL, centered=False)),
+    "normalize-half-of-the-registers": registered(normalize((2, 24), 3, 12, 9, Format(12, 9)), 2),
     "normalize-4x64": normalize((4, 64), 4, 8, 4, NORMAL),
     "normalize-rms-4x64": normalize((4, 64), 4, 8, 4, NORMAL, centered=False),
     "normalize-wide": normalize((2, 24), 2, 16, 9, Format(12, 9)),

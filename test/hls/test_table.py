@@ -17,11 +17,19 @@ from stepwell.backends.hls.components.table import Table
 from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.simulate import EAGER, Simulator, Traffic
 from stepwell.support.fixed_point import Format
-from stepwell.support.tables import FUNCTIONS, table
+from stepwell.support.interpolation import evaluate, lines
+from stepwell.support.tables import FUNCTIONS, function_of, table
 
 Tensor = torch.Tensor
 MEANT: dict[str, Callable[[Tensor], Tensor]] = {
+    "erf": torch.erf,
     "exp": torch.exp,
+    "hardsigmoid": torch.nn.functional.hardsigmoid,
+    "hardswish": torch.nn.functional.hardswish,
+    "mish": torch.nn.functional.mish,
+    "softplus": torch.nn.functional.softplus,
+    "elu:1.5,2.0,0.5": lambda x: torch.ops.aten.elu(x, 1.5, 2.0, 0.5),
+    "leaky-relu:0.1": lambda x: torch.nn.functional.leaky_relu(x, 0.1),
     "gelu": torch.nn.functional.gelu,
     "gelu-tanh": lambda x: torch.nn.functional.gelu(x, approximate="tanh"),
     "sigmoid": torch.sigmoid,
@@ -39,16 +47,28 @@ def look(function: str, source: Format, result: Format, beat: int = 4, rounding:
 
 CASES: dict[str, Table] = {
     **{name: look(name, Format(8, 5), Format(8, 6)) for name in FUNCTIONS},
+    "elu": look("elu:1.5,2.0,0.5", Format(8, 5), Format(8, 5)),
+    "leaky-relu": look("leaky-relu:0.1", Format(8, 4), Format(8, 6)),
     "unsigned": look("sigmoid", Format(7, 4, signed=False), Format(8, 8, signed=False), 1),
     "coarse": look("gelu", Format(8, 0), Format(8, 0), 64, "to-zero"),
     "fine": look("exp", Format(8, 12), Format(16, 14), 2),
 }
 
 
+LINES: dict[str, Table] = {
+    "lines-gelu": look("gelu", Format(16, 12), Format(16, 12), 2),
+    "lines-silu": look("silu", Format(16, 13), Format(12, 9), 1, "half-even"),
+    "lines-tanh": look("tanh", Format(14, 11), Format(16, 15), 4, "half-up"),
+    "lines-unsigned": look("sigmoid", Format(13, 10, signed=False), Format(14, 14, signed=False), 1, "to-zero"),
+    "lines-exp": look("exp", Format(16, 12), Format(16, 4, signed=False), 2, "floor"),
+}
+"""Of more bits than a table is made for."""
+
+
 @pytest.fixture(scope="module")
 def design() -> Design:
     """All cases side by side: one build."""
-    return joined(CASES)
+    return joined({**CASES, **LINES})
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +85,12 @@ def frames_of(design: Design, seed: int) -> Frames:
 
 
 def expected(frames: Frames) -> list[Array]:
-    return [meant(component, frames[f"{name}-in"]) for name, component in CASES.items()]
+    tables = [meant(component, frames[f"{name}-in"]) for name, component in CASES.items()]
+    return tables + [evaluate(frames[f"{name}-in"], *words_of(component)) for name, component in LINES.items()]
+
+
+def words_of(component: Table) -> tuple[str, Format, Format, str]:
+    return component.function, *component.formats, component.rounding
 
 
 def meant(component: Table, frames: Array) -> Array:
@@ -77,12 +102,12 @@ def meant(component: Table, frames: Array) -> Array:
 
 def check(design: Design, simulator: Simulator, seed: int, traffic: Traffic) -> Any:
     frames = frames_of(design, seed)
-    return check_hardware(simulator, frames, CASES, expected(frames), traffic)
+    return check_hardware(simulator, frames, [*CASES, *LINES], expected(frames), traffic)
 
 
 def test_a_beat_a_cycle(design: Design, simulator: Simulator) -> None:
     result = check(design, simulator, 0, EAGER)
-    assert result.cycles <= 3 * design.cycles + 1
+    assert result.cycles <= 3 * design.cycles + 4
 
 
 @pytest.mark.parametrize("seed", TRAFFIC)
@@ -108,6 +133,42 @@ def test_lint_finds_nothing(design: Design, simulator: Simulator) -> None:
 
 def test_design_survives_json(design: Design) -> None:
     assert Design.from_json(design.to_json()) == design
+
+
+def every(kind: Format) -> Array:
+    return np.arange(kind.range[0], kind.range[1] + 1)
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_lines_are_less_than_a_unit_off(name: str) -> None:
+    function, source, result, rounding = words_of(LINES[name])
+    numbers = every(source)
+    real = MEANT[function](torch.from_numpy(np.ldexp(numbers.astype(np.float64), -source.frac))).numpy()
+    wanted = np.clip(np.ldexp(real, result.frac), *result.range)
+    got = evaluate(numbers, function, source, result, rounding)
+    assert lines(function, source, result).is_close
+    allowed = 1 if rounding.startswith("half") else 1.5
+    assert np.abs(got - wanted).max() <= allowed
+    assert len(lines(function, source, result).starts) <= 2048
+
+
+@pytest.mark.parametrize(("function", "reach"), [(f, r) for f in FUNCTIONS for r in (1, 4, 8)])
+def test_lines_of_sixteen_bits(function: str, reach: int) -> None:
+    source = Format(16, 15 - reach.bit_length() + 1)
+    numbers = every(source)
+    real = MEANT[function](torch.from_numpy(np.ldexp(numbers.astype(np.float64), -source.frac))).numpy()
+    result = Format(16, 15 - int(np.frexp(np.abs(real).max())[1]))
+    got = evaluate(numbers, function, source, result, "half-up")
+    assert np.abs(got - np.clip(np.ldexp(real, result.frac), *result.range)).max() <= 1
+
+
+def test_where_no_lines_are_close() -> None:
+    assert not lines("tanh", Format(16, 4), Format(16, 15)).is_close
+
+
+@pytest.mark.parametrize("word", ["sine", "elu:1", "leaky-relu", "leaky-relu:steep", "leaky-relu:inf", "gelu:1"])
+def test_functions_that_do_not_exist(word: str) -> None:
+    assert function_of(word) is None
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

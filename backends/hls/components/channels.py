@@ -84,7 +84,8 @@ def fifo(c: Circuit, name: str, channel: Channel, depth: int) -> Channel:
     empty = c.compare("eq", head, tail)
     same = c.compare("eq", c.bits(head, 0, bits), c.bits(tail, 0, bits))
     full = c.both(same, c.negate(empty))
-    memory = c.memory(f"{name}_memory", 1 << bits, data.width)
+    # The word of a block comes late in a cycle, and multipliers or adders wait for it.
+    memory = c.memory(f"{name}_memory", 1 << bits, data.width, style="distributed" if bits <= 6 else "")
     c.connect(channel.ready, c.negate(full))
     write = c.both(channel.valid, channel.ready)
     c.write(memory, c.bits(tail, 0, bits), data, write)

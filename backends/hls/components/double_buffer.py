@@ -29,11 +29,12 @@ def double_buffer(c: Circuit, name: str, full: Wire, free: Wire) -> DoubleBuffer
         full: the last word of a half is written.
         free: the last word of a half is read for the last time.
     """
-    halves = []
-    for side, done in (("fill", full), ("read", free)):
-        # One bit more than the half: equal counts mean that nothing is full.
-        count = c.register(f"{name}_{side}", 2)
-        halves.append(c.drive(count, c.add(count, c.constant(1, 2)), done))
-    fill, read = halves
-    lead = c.subtract(fill, read)
-    return DoubleBuffer(c.compare("ne", lead, 2), c.compare("ne", lead, 0), c.bits(fill, 0, 1), c.bits(read, 0, 1))
+    fill, read = (
+        c.drive(half, c.negate(half), done)
+        for half, done in ((c.register(f"{name}_fill", 1), full), (c.register(f"{name}_read", 1), free))
+    )
+    # How many halves are full; a register, since much waits for it.
+    count = c.register(f"{name}_full", 2)
+    c.drive(count, c.add(count, c.choose(full, c.constant(1, 2), c.constant(3, 2))), c.differ(full, free))
+    may_fill, may_read = c.negate(c.bits(count, 1, 1)), c.compare("ne", count, 0)
+    return DoubleBuffer(may_fill, may_read, fill, read)

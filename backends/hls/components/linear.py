@@ -96,7 +96,7 @@ class _LinearCircuit(ProductCircuit):
         super().__init__(spec, spec.weight_bits)
         self.linear = spec
 
-    def available(self) -> None:
+    def available(self, beat: Wire | None, group: Wire | None) -> None:
         return None
 
     def matrix(self, position: Position) -> Wire:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from stepwell.backends.hls.circuit import Circuit
-from stepwell.backends.hls.components.base import Array, Component
+from stepwell.backends.hls.components.base import Array
+from stepwell.backends.hls.components.pipelined import Pipelined
 from stepwell.backends.hls.components.schedule import Schedule
 from stepwell.backends.hls.loops.frames import LoopsCircuit
 from stepwell.support.fixed_point import Format
@@ -20,7 +21,7 @@ from stepwell.support.loops.sequence import cycles
 
 
 @dataclass(frozen=True)
-class Loops(Component):
+class Loops(Pipelined):
     """Frames arrive in memories, the nests of ``program`` run on them one after the other, memories leave; see
     ``stream.loops``. Inputs and outputs are the program's in their order.
 
@@ -31,6 +32,19 @@ class Loops(Component):
     kind: ClassVar[str] = "loops"
 
     program: Program
+
+    @property
+    def places(self) -> Sequence[str]:
+        return ("counters",)
+
+    @property
+    def pipelined(self) -> Program:
+        """The program whose iterations do nothing in their first cycles, in which registers take the counters' ends."""
+        nests = tuple(
+            replace(nest, operations=tuple(replace(op, cycle=op.cycle + self.registers) for op in nest.operations))
+            for nest in self.program.nests
+        )
+        return replace(self.program, nests=nests)
 
     def __post_init__(self) -> None:
         if isinstance(self.program, dict):  # from JSON
@@ -62,7 +76,7 @@ class Loops(Component):
     def latency(self) -> int:
         """From a frame's first beat: until all are there, the nests are done, and one has come out of its memory."""
         arriving = max(port.beats for port in self.inputs)
-        return arriving + cycles(self.program) + max(nest.depth for nest in self.program.nests) + 4
+        return arriving + cycles(self.program) + max(nest.depth for nest in self.pipelined.nests) + 4
 
     def schedule(self) -> Schedule:
         """A frame comes at once, and leaves at once when it is done."""
@@ -88,10 +102,10 @@ class Loops(Component):
         given = dict(zip(inputs, frames, strict=True)) | {name: parameters[name] for name in self.parameters}
         results = run(self.program, given)
         outputs = zip(self.program.role("output"), self.outputs, strict=True)
-        return tuple(results[m.name].astype(Format(port.bits).dtype) for m, port in outputs)
+        return tuple(results[m.name].astype(Format(port.bits).dtype).reshape(port.shape) for m, port in outputs)
 
     def circuit(self) -> Circuit:
-        return LoopsCircuit(self.name, self.program, [port.bits for port in self.outputs]).build()
+        return LoopsCircuit(self.name, self.pipelined, [port.bits for port in self.outputs]).build()
 
 
 def _banks(memory: Memory, values: Array) -> list[list[Any]]:

@@ -17,14 +17,16 @@ from stepwell.backends.hls.components.product_circuit import Position, ProductCi
 from stepwell.backends.hls.components.products import Products
 from stepwell.backends.hls.components.rescale import modular, wrap
 from stepwell.backends.hls.components.schedule import Kept, Schedule, Stage
+from stepwell.support.beats import right_beat
 
 
 @dataclass(frozen=True)
 class Matmul(Products):
     """``out[m, n] = cast(clamp(round((sum_k left[m, k] * right[k, n]) >> shift)))``, see ``stream.matmul``.
 
-    The next right matrix is written to one half of a memory while this one is read from the other. ``layout``: ``kn``
-    as it is, beats of columns; ``nk`` transposed, beats of what is summed over.
+    The next right matrix is written to one half of a memory while this one is read from the other; a first one is
+    read while it comes. ``layout``: ``kn`` as it is, beats of columns; ``nk`` transposed, beats of what is summed over.
+    A beat of the right matrix may have all that is multiplied in a cycle, if it has whole rows.
     """
 
     kind: ClassVar[str] = "matmul"
@@ -33,10 +35,20 @@ class Matmul(Products):
     layout: str
 
     def spread(self, parallelism: tuple[int, ...]) -> Self:
-        by_input, by_output = parallelism
         cut = super().spread(parallelism)
         left, right = cut.inputs
-        return replace(cut, inputs=(left, right.cut(by_output if self.layout == "kn" else by_input)))
+        beat = right_beat(self.layout, self.inner, self.outer, cut.unroll, whole=self.in_whole_words)
+        return replace(cut, inputs=(left, right.cut(beat)))
+
+    @property
+    def in_whole_words(self) -> bool:
+        """Whether a beat of the right matrix has all that is multiplied in a cycle, which one element does not say."""
+        return math.prod(self.unroll) == self.inputs[1].beat > self.unroll[self.layout == "kn"]
+
+    @property
+    def banks(self) -> int:
+        """Parts of what is multiplied in a cycle, of a beat each."""
+        return math.prod(self.unroll) // self.inputs[1].beat
 
     @property
     def cycles(self) -> int:
@@ -52,17 +64,25 @@ class Matmul(Products):
         """Whether the banks are in block RAM; in look-up tables small ones take less."""
         return self.bank_words >= 64 and self.bank_words * self.inputs[1].width >= 2048
 
+    @property
+    def blocks(self) -> int:
+        """Parts of a right matrix in the order in which they come: rows that meet at once, or columns of a group."""
+        return self.row_beats if self.layout == "kn" else self.column_groups
+
     def stages(self) -> tuple[Stage, ...]:
-        right, rows = self.inputs[1], self.inputs[0].shape[-2]
+        right, rows, blocks = self.inputs[1], self.inputs[0].shape[-2], self.blocks
         matrices = math.prod(right.shape[:-2])
-        filled = right.beats // matrices * (1 + np.arange(matrices)) - 1
+        filled = right.beats // (matrices * blocks) * (1 + np.arange(matrices * blocks)) - 1
         each = np.arange(right.beats)
         fill = Schedule(right.beats, (each,), (each,), (filled,), 1)
         left, sends = self.steps_of_rows()
         steps = rows * self.row_beats * self.column_groups
         first = np.arange(matrices) * steps
         last = first + steps - 1
-        work = Schedule(int(last[-1]) + 1, (left, first), (left, last), (sends,), self.latency)
+        apart = 1 if self.layout == "kn" else self.row_beats
+        begins = (first[:, np.newaxis] + np.arange(blocks) * apart).ravel()
+        ends = np.repeat(last, blocks)
+        work = Schedule(int(last[-1]) + 1, (left, begins), (left, ends), (sends,), self.latency)
         kept = Kept(2 * right.beats // matrices, 1, np.repeat(last, right.beats // matrices))
         return Stage((1,), ("matrix",), fill, {1: kept}), Stage((0, "matrix"), (0,), work)
 
@@ -82,11 +102,21 @@ class _MatmulCircuit(ProductCircuit):
         super().__init__(spec, spec.inputs[1].bits)
         self.matmul = spec
         c = self.c
-        self.full, self.free = c.wire("full", 1), c.wire("free", 1)
-        self.halves = double_buffer(c, "half", self.full, self.free)
+        full, self.free = c.wire("full", 1), c.wire("free", 1)
+        self.halves = double_buffer(c, "half", full, self.free)
+        _, right = self.entered[1]
+        c.connect(right.ready, self.halves.may_fill)
+        self.write = c.both(right.valid, self.halves.may_fill)
+        self.bank, self.written, last = self._written()
+        c.connect(full, last)
 
-    def available(self) -> Wire:
-        return self.halves.may_read
+    def available(self, beat: Wire | None, group: Wire | None) -> Wire:
+        kn = self.matmul.layout == "kn"
+        written, read = (self.written["beat"], beat) if kn else (self.written["group"], group)
+        if not (written and read):
+            return self.halves.may_read
+        # Where no half is full, the one that is read is the one that is filled.
+        return self.c.either(self.halves.may_read, self.c.compare("ult", read, written))
 
     def column(self, position: Position) -> None:
         return None
@@ -99,38 +129,36 @@ class _MatmulCircuit(ProductCircuit):
         _, _, last = place(c, "row_of_matrix", spec.inputs[0].shape[-2], position.row_end)
         c.connect(self.free, c.both(position.row_end, last))
         port, right = self.entered[1]
-        write = c.both(right.valid, self.halves.may_fill)
-        c.connect(right.ready, self.halves.may_fill)
-        bank, address = self._written(write)
+        address = self._address(self.written["beat"], self.written["group"], self.halves.filled)
         words = []
-        for number in range(self._banks):
+        for number in range(spec.banks):
             memory = c.memory(f"bank_{number}", spec.bank_words, port.width, style="block" if spec.in_block_ram else "")
-            mine = c.compare("eq", bank, number) if bank else c.constant(1, 1)
-            c.write(memory, address, right.data[0], c.both(write, mine))
+            mine = c.compare("eq", self.bank, number) if self.bank else c.constant(1, 1)
+            c.write(memory, address, right.data[0], c.both(self.write, mine))
             read = self._address(position.beat, position.group, self.halves.read)
-            words.append(elements_of(c, c.read(memory, read), port))
-        if spec.layout == "kn":
-            words = [list(column) for column in zip(*words, strict=True)]
-        return c.concat([element for word in words for element in word])
+            words.append(c.read(memory, read))
+        return self._by_columns(elements_of(c, c.concat(words), port.cut(spec.banks * port.beat)))
 
-    @property
-    def _banks(self) -> int:
-        return self.spec.unroll[1 if self.matmul.layout == "nk" else 0]
+    def _by_columns(self, elements: list[Wire]) -> Wire:
+        """Those of a cycle as they came, column after column."""
+        columns = self.spec.unroll[1]
+        if self.matmul.layout == "kn":
+            elements = [element for column in range(columns) for element in elements[column::columns]]
+        return self.c.concat(elements)
 
-    def _written(self, write: Wire) -> tuple[Wire | None, Wire]:
-        """Bank (None where there is one) and address of the beat that arrives."""
+    def _written(self) -> tuple[Wire | None, dict[str, Wire | None], Wire]:
+        """Bank (None where there is one) and place of the beat that arrives, and whether it is the last of a matrix."""
         spec, c = self.matmul, self.c
         inner, outer = ("group", spec.column_groups), ("beat", spec.row_beats)
         if spec.layout == "nk":
             inner, outer = outer, inner
         places: dict[str, Wire | None] = {}
-        places[inner[0]], _, last = place(c, f"written_{inner[0]}", inner[1], write)
-        step = c.both(write, last)
-        bank, _, last = place(c, "written_bank", self._banks, step)
+        places[inner[0]], _, last = place(c, f"written_{inner[0]}", inner[1], self.write)
+        step = c.both(self.write, last)
+        bank, _, last = place(c, "written_bank", spec.banks, step)
         step = c.both(step, last)
         places[outer[0]], _, last = place(c, f"written_{outer[0]}", outer[1], step)
-        c.connect(self.full, c.both(step, last))
-        return bank, self._address(places["beat"], places["group"], self.halves.filled)
+        return bank, places, c.both(step, last)
 
     def _address(self, beat: Wire | None, group: Wire | None, half: Wire) -> Wire:
         """Bits of all three side by side: a word for each, and a gap where a count is no power of two."""

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.backends.hls.components.base import Array, Component
+from stepwell.backends.hls.components.base import Array
 from stepwell.backends.hls.components.channels import (
     Channel,
     elements_of,
     entering,
     hold,
-    iterate,
     leave,
 )
 from stepwell.backends.hls.components.counter import address_width
+from stepwell.backends.hls.components.pipelined import Pipelined
 from stepwell.backends.hls.components.rescale import Rescale
-from stepwell.backends.hls.components.roots import reciprocal, square_root
-from stepwell.backends.hls.components.rows import Fold, apply_rows, fold_rows, row_stages, waiting_depth
+from stepwell.backends.hls.components.roots import Pace, in_units, reciprocal, square_root
+from stepwell.backends.hls.components.rows import Fold, Hold, apply_rows, fold_rows, row_stages, waiting_depth
 from stepwell.backends.hls.components.schedule import Stage
 from stepwell.support.fixed_point import Format
 from stepwell.support.fixed_rows import Normalization
@@ -28,7 +28,7 @@ from stepwell.support.widths import Range, signed_width
 
 
 @dataclass(frozen=True)
-class Normalize(Component):
+class Normalize(Pipelined):
     """``cast(clamp(round((((n * x - S) << k) * r) >> shift)))``, see ``stream.normalize``.
 
     :class:`stepwell.support.fixed_rows.Normalization` has the letters. A row waits in a memory until its ``r`` is
@@ -61,11 +61,28 @@ class Normalize(Component):
         return self.input.shape[-1] // self.input.beat
 
     @property
-    def steps(self) -> tuple[int, int, int]:
-        """Cycles of the three units."""
-        bits = self.numbers.half_bits - 1, self.precision, self.precision + 1
-        moves, roots, quotients = (max(1, -(-n // self._digits(n))) for n in bits)
-        return moves, roots, quotients
+    def paces(self) -> tuple[Pace, Pace, Pace]:
+        """How the three units work."""
+        halved = self.taken("division")
+        move, root, quotient = (Pace.of(bits, self._digits(bits), halved) for bits in self._found)
+        return move, root, quotient
+
+    @property
+    def spent(self) -> int:
+        """Cycles from a row's sums to its ``r``."""
+        return sum(pace.latency for pace in self.paces)
+
+    @property
+    def levels(self) -> int:
+        """Of the trees that add up a beat: the products, then the sums."""
+        return 1 + (self.input.beat - 1).bit_length()
+
+    @property
+    def places(self) -> Sequence[str]:
+        trees = ["sum"] * (self.levels - 1)
+        halvings = max((self._digits(bits) - 1).bit_length() for bits in self._found)
+        centered = ["spread", "distance"] if self.centered else []
+        return [*trees[:1], *centered[:1], *["division"] * halvings, *centered[1:], "rounding", *trees[1:]]
 
     @property
     def multipliers(self) -> int:
@@ -73,12 +90,15 @@ class Normalize(Component):
 
     @property
     def cycles(self) -> int:
-        return self.input.beats // self.row_beats * max(self.row_beats, *self.steps)
+        return self.input.beats // self.row_beats * max(self.row_beats, *(pace.steps for pace in self.paces))
 
     def stages(self) -> tuple[Stage, ...]:
-        spent = sum(self.steps) + 3
-        latencies = 3 + spent, 4
-        return row_stages(self.input, self.row_beats, latencies, max(self.steps), waiting_depth(self.row_beats, spent))
+        steps = max(pace.steps for pace in self.paces)
+        added = self.taken("sum") + self.taken("spread")
+        latencies = 3 + self.spent + added, self._depth
+        return row_stages(
+            self.input, self.row_beats, latencies, steps, waiting_depth(self.row_beats, self.spent + added)
+        )
 
     def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         return (self.rescale.reference(self.numbers.products(frames[0])),)
@@ -87,20 +107,26 @@ class Normalize(Component):
         c = Circuit(self.name)
         entered = entering(c, self.input)
         out_ready = c.input("out_ready", 1)
-        waiting, sums = fold_rows(c, "sum", entered, self.row_beats, self._fold(c), sum(self.steps) + 3)
+        waiting, sums = fold_rows(c, "sum", entered, self.row_beats, self._fold(c), self.spent + self.taken("spread"))
         factor, places, *mean = (found := self._reciprocal(c, sums)).data
-        pipeline = apply_rows(c, "result", waiting, found, self.row_beats, 4, out_ready)
+        pipeline = apply_rows(c, "result", waiting, found, self.row_beats, self._depth, out_ready)
         width = self.numbers.distance_bits
+        if split := self.taken("distance"):
+            factor, places = pipeline.keep("factor_first", factor), pipeline.keep("places_first", places)
+            mean = [pipeline.keep("mean", wire) for wire in mean]
         rows = pipeline.keep("factor", pipeline.keep("factor_early", c.extend(factor, factor.width + 1)))
         places = pipeline.keep("places", places)
+        hold = pipeline.keep if self.taken("rounding") else None
         results = []
         for i, element in enumerate(elements_of(c, waiting.data[0], self.input)):
             distance = self._times_length(c, element, width)
+            if split:
+                distance = pipeline.keep(f"scaled_{i}", distance)
             if mean:
                 distance = c.subtract(distance, c.resize(mean[0], width))
             moved = pipeline.keep(f"moved_{i}", c.shift_left(pipeline.keep(f"distance_{i}", distance), places))
             kept, rest = self.rescale.trim(c, f"{i}", c.multiply(moved, rows))
-            results.append(pipeline.keep(f"{i}", rest.circuit(c, f"{i}", pipeline.keep(f"product_{i}", kept))))
+            results.append(pipeline.keep(f"{i}", rest.circuit(c, f"{i}", pipeline.keep(f"product_{i}", kept), hold)))
         leave(c, [(self.input, entered)], self.output, c.concat(results), pipeline.valid)
         return c
 
@@ -111,36 +137,49 @@ class Normalize(Component):
         def widths(count: int) -> tuple[int, int]:
             return signed_width((0, count << (2 * bits - 2))), signed_width((-count << (bits - 1), 0))
 
-        def partial(data: Wire) -> list[Wire]:
+        def total(terms: list[Wire], bits: int, hold: Hold) -> Wire:
+            products = [hold(1, i, term) for i, term in enumerate(terms)]
+            return c.sum(products, bits, lambda level, i, wire: hold(1 + level, i, wire))
+
+        def partial(data: Wire, hold: Callable[[str], Hold]) -> list[Wire]:
             elements = elements_of(c, data, self.input)
             squares_bits, sum_bits = widths(len(elements))
-            parts = [c.sum([c.multiply(element, element) for element in elements], squares_bits)]
+            parts = [total([c.multiply(element, element) for element in elements], squares_bits, hold("squares"))]
             if self.centered:
-                parts.append(c.sum(elements, sum_bits))
+                parts.append(total(elements, sum_bits, hold("elements")))
             return parts
 
         return Fold(
             widths(length)[: 1 + self.centered],
             partial,
             lambda known, new: [c.add(a, b) for a, b in zip(known, new, strict=True)],
+            self.levels,
+            self.taken("sum"),
         )
 
     def _reciprocal(self, c: Circuit, sums: Channel) -> Channel:
         """``r``, ``k`` and, if centered, ``S`` of every row."""
         half, precision = self.numbers.half_bits, self.precision
         squares, *mean = sums.data
-        spread = c.add(self._times_length(c, squares, 2 * half), c.constant(self.offset, 2 * half))
-        if mean:
-            square = c.multiply(mean[0], mean[0])
-            if square.width > 2 * half:  # signs
-                c.discard("square_above", c.bits(square, 2 * half, square.width - 2 * half))
-            spread = c.subtract(spread, c.resize(square, 2 * half))
+        spread = self._times_length(c, squares, 2 * half)
+        squared = [c.multiply(wire, wire) for wire in mean]
+        if squared and squared[0].width > 2 * half:  # signs
+            c.discard("square_above", c.bits(squared[0], 2 * half, squared[0].width - 2 * half))
+        squared = [c.resize(wire, 2 * half) for wire in squared]
+        if self.taken("spread"):
+            sums = hold(c, "squared", Channel((spread, *squared, *mean), sums.valid, sums.ready))
+            spread, *rest = sums.data
+            squared, mean = rest[:1], rest[1:]
+        spread = c.add(spread, c.constant(self.offset, 2 * half))
+        for wire in squared:
+            spread = c.subtract(spread, wire)
         held = hold(c, "held", Channel((spread, *mean), sums.valid, sums.ready))
         bits = address_width(half)
+        move_pace, root_pace, quotient_pace = self.paces
 
         def move(state: Sequence[Wire]) -> list[Wire]:
             value, places, *others = state
-            for _ in range(self._digits(half - 1)):
+            for _ in range(move_pace.digits):
                 small = c.compare("eq", c.bits(value, 2 * half - 2, 2), 0)
                 up = c.concat([c.constant(0, 2), c.bits(value, 0, 2 * half - 2)])
                 value = c.choose(small, up, value)
@@ -151,14 +190,23 @@ class Normalize(Component):
             return [c.bits(state[0], 2 * (half - precision), 2 * precision), *state[1:]]
 
         start = [held.data[0], c.constant(0, bits), *held.data[1:]]
-        moved = iterate(c, "moved", held, self.steps[0], start, move, highest)
-        root = square_root(c, "root", moved, self._digits(precision))
-        power, quotient_bits = 2 * precision - 1, precision + 1
-        return reciprocal(c, "reciprocal", root, power, quotient_bits, self._digits(quotient_bits))
+        moved = in_units(c, "moved", held, move_pace, start, move, highest)
+        root = square_root(c, "root", moved, root_pace)
+        return reciprocal(c, "reciprocal", root, 2 * precision - 1, precision + 1, quotient_pace)
 
     def _times_length(self, c: Circuit, value: Wire, width: int) -> Wire:
         length = self.input.shape[-1]
         return c.resize(c.multiply(value, c.constant(length, length.bit_length() + 1)), width)
+
+    @property
+    def _depth(self) -> int:
+        """Registers of what every element goes through."""
+        return 4 + self.taken("distance") + self.taken("rounding")
+
+    @property
+    def _found(self) -> tuple[int, int, int]:
+        """Bits that the three units find."""
+        return max(1, self.numbers.half_bits - 1), self.precision, self.precision + 1
 
     def _digits(self, bits: int) -> int:
         """Bits that a unit finds in a cycle: enough to be done in half the time of a row, up to 4."""

@@ -35,8 +35,8 @@ class Pointwise(Pipelined):
         return 1 + self.registered + self.registers
 
     @property
-    def most_registers(self) -> int:
-        return 1
+    def places(self) -> Sequence[str]:
+        return ("rounding",)
 
     @property
     def registered(self) -> bool:

@@ -9,9 +9,10 @@ from typing import ClassVar, Self
 import numpy as np
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.backends.hls.components.base import Array, Component, divisors
+from stepwell.backends.hls.components.base import Array, divisors
 from stepwell.backends.hls.components.counter import Counter
 from stepwell.backends.hls.components.delay_line import DelayLine
+from stepwell.backends.hls.components.pipelined import Pipelined
 from stepwell.backends.hls.components.rescale import Rescale
 from stepwell.backends.hls.components.schedule import Schedule
 from stepwell.support.fixed_point import whole
@@ -20,11 +21,12 @@ from stepwell.support.windows import Windows
 
 
 @dataclass(frozen=True)
-class Pool(Component):
+class Pool(Pipelined):
     """Planes of ``height`` by ``width`` pixels, each of ``words`` beats; see ``stream.pool``.
 
     A beat takes a cycle. What was seen of a window waits in memory: along a row for each word, across rows for each
-    word of each window. A register keeps the wide results, one what is made of them.
+    word of each window. Registers keep what a row of a window gives, the wide results, and, where these still change,
+    what is made of them. One more may stand at the input.
     """
 
     kind: ClassVar[str] = "pool"
@@ -47,6 +49,26 @@ class Pool(Component):
     def windows(self) -> Windows:
         """Those of the planes."""
         return Windows(self.kernel, self.kernel, (0, 0), (1, 1))
+
+    @property
+    def in_planes(self) -> bool:
+        """Whether windows have several rows of several columns."""
+        return min(self.kernel) > 1
+
+    @property
+    def rescaled(self) -> bool:
+        """Whether the wide results are not the results yet."""
+        wide = self.wide_bits(self.windows.taps)
+        (low, high), (lowest, highest) = self.clamp, signed_range(wide)
+        return self.shift > 0 or self.output.bits != wide or low > lowest or highest > high
+
+    @property
+    def latency(self) -> int:
+        return 1 + self.in_planes + self.rescaled + self.registers
+
+    @property
+    def places(self) -> Sequence[str]:
+        return ("input",)
 
     def choices(self) -> Sequence[tuple[int, ...]]:
         return [(beat,) for beat in divisors(self.words * self.input.beat)]
@@ -94,26 +116,34 @@ class _PoolCircuit:
 
     def build(self) -> Circuit:
         spec, c = self.spec, self.c
-        step = c.both(self.in_valid, self.advance)
-        (first_row, last_row), (first_column, last_column) = self._places(step)
-        bits = spec.input.bits
-        elements = [c.bits(self.in_data, i * bits, bits) for i in range(spec.input.beat)]
-        along = self._reduce("along", elements, spec.kernel[1], spec.words, (first_column, step))
-        across = spec.width // spec.kernel[1]
-        step = c.both(step, last_column)
-        total = self._reduce("down", along, spec.kernel[0], spec.words * across, (first_row, step))
-        valid = c.drive(c.register("wide_valid", 1), c.both(self.in_valid, last_column, last_row), self.advance)
-        results = []
-        for i, wide in enumerate(total):
-            kept, rest = spec.rescale.trim(c, f"{i}", wide)
-            held = c.drive(c.register(f"wide_{i}", kept.width), kept, self.advance, reset=False)
-            result = c.register(f"result_{i}", spec.output.bits)
-            results.append(c.drive(result, rest.circuit(c, f"{i}", held), self.advance, reset=False))
+        data, valid = self.in_data, self.in_valid
+        if spec.registers:
+            data, valid = self._keep("taken", data), self._keep("taken_valid", valid, reset=True)
+        (first_row, last_row), (first_column, last_column) = self._places(c.both(valid, self.advance))
+        values = [c.bits(data, i * spec.input.bits, spec.input.bits) for i in range(spec.input.beat)]
+        values = self._reduce("along", values, spec.kernel[1], spec.words, (first_column, c.both(valid, self.advance)))
+        valid = c.both(valid, last_column)
+        if spec.in_planes:
+            values = [self._keep(f"row_{i}", value) for i, value in enumerate(values)]
+            valid = self._keep("row_valid", valid, reset=True)
+            first_row, last_row = self._keep("row_first", first_row), self._keep("row_last", last_row)
+        depth = spec.words * (spec.width // spec.kernel[1])
+        values = self._reduce("down", values, spec.kernel[0], depth, (first_row, c.both(valid, self.advance)))
+        valid = c.both(valid, last_row)
+        trimmed = [spec.rescale.trim(c, f"{i}", value) for i, value in enumerate(values)]
+        results = [self._keep(f"wide_{i}", kept) for i, (kept, _) in enumerate(trimmed)]
+        if spec.rescaled:
+            valid = self._keep("wide_valid", valid, reset=True)
+            for i, (_, rest) in enumerate(trimmed):
+                results[i] = self._keep(f"result_{i}", rest.circuit(c, f"{i}", results[i]))
         c.drive(self.out_valid, valid, self.advance)
         c.output("in_ready", self.advance)
         c.output("out_data", c.concat(results))
         c.output("out_valid", self.out_valid)
         return c
+
+    def _keep(self, name: str, value: Wire, *, reset: bool = False) -> Wire:
+        return self.c.drive(self.c.register(name, value.width), value, self.advance, reset=reset)
 
     def _places(self, step: Wire) -> list[tuple[Wire, Wire]]:
         """Whether the row, and the column, is the first and the last of a window."""
@@ -147,12 +177,16 @@ class _PoolCircuit:
         reduced = []
         for i, value in enumerate(values):
             seen = c.bits(line.output, i * width, width)
-            reduced.append(c.choose(first, value, self._combine(seen, value)))
+            reduced.append(c.choose(first, value, self._combine(f"{name}_{i}", seen, value)))
         line.feed(c.concat(reduced), step)
         return reduced
 
-    def _combine(self, left: Wire, right: Wire) -> Wire:
+    def _combine(self, name: str, left: Wire, right: Wire) -> Wire:
         c = self.c
         if self.spec.function == "sum":
             return c.add(left, right)
-        return c.choose(c.less(left, right), right, left)
+        # The sign of a difference: a comparison by itself takes longer, its carry has to leave the chain of adders.
+        width = left.width + 1
+        difference = c.subtract(c.resize(left, width), c.resize(right, width))
+        c.discard(name, c.bits(difference, 0, left.width))
+        return c.choose(c.bits(difference, left.width, 1), right, left)

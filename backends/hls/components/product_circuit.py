@@ -44,8 +44,8 @@ class ProductCircuit(ABC):
         self.advance = self.c.either(self.out_ready, self.c.negate(self.out_valid))
 
     @abstractmethod
-    def available(self) -> Wire | None:
-        """Whether the matrix is there; None where it always is."""
+    def available(self, beat: Wire | None, group: Wire | None) -> Wire | None:
+        """Whether the matrix is there, as far as it is read now; None where it always is."""
 
     @abstractmethod
     def matrix(self, position: Position) -> Wire:
@@ -68,7 +68,7 @@ class ProductCircuit(ABC):
         # A flag that never changes costs nothing: constants stay constants.
         first = self._is(position.beat, 0) if position.beat else None
         last = self._is(position.beat, spec.row_beats - 1) if position.beat else None
-        for stage in range(1, spec.latency - 1):
+        for stage in range(1, spec.fetching + spec.taken("tree") + 3):
             if stage <= spec.fetching:
                 word = self._delay(f"matrix_{stage}", word, reset=False)
                 rows = self._delay(f"operands_{stage}", rows, reset=False)
@@ -79,10 +79,13 @@ class ProductCircuit(ABC):
         sums = [self._delay(f"sum_{o}", s, reset=False) for o, s in enumerate(self._products(rows, word))]
         totals = self._accumulate(sums, valid, first, column)
         done = self._delay("done", c.both(valid, last) if last else valid)
+        hold = partial(self._delay, reset=False) if spec.taken("rounding") else None
         results = [
-            self._delay(f"result_{o}", rescale.circuit(c, f"{o}", total), reset=False)
+            self._delay(f"result_{o}", rescale.circuit(c, f"{o}", total, hold), reset=False)
             for o, (total, rescale) in enumerate(totals)
         ]
+        if hold:
+            done = self._delay("rounded", done)
         c.drive(self.out_valid, done, self.advance)
         leave(c, self.entered, spec.output, c.concat(results), self.out_valid)
         return c
@@ -90,11 +93,12 @@ class ProductCircuit(ABC):
     def _position(self) -> tuple[Position, Wire | None]:
         """Where it stands, and whether the row comes from outside (None where it always does)."""
         spec, c = self.spec, self.c
-        there, step = self.available(), c.wire("step", 1)
+        step = c.wire("step", 1)
         beat, _, last = place(c, "beat", spec.row_beats, step)
         beats_end = c.both(step, last) if beat else step
         group, fresh, last = place(c, "group", spec.column_groups, beats_end)
         row_end = c.both(beats_end, last) if group else beats_end
+        there = self.available(beat, group)
         free = c.both(self.advance, there) if there else self.advance
         c.connect(self.rows.ready, c.both(free, fresh) if group else free)
         c.connect(step, c.both(free, c.either(self.rows.valid, c.negate(fresh)) if group else self.rows.valid))

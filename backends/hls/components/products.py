@@ -10,9 +10,9 @@ from typing import Self
 import numpy as np
 
 from stepwell.backends.hls.components.base import Array, divisors
-from stepwell.backends.hls.components.pipelined import Pipelined
+from stepwell.backends.hls.components.pipelined import Pipelined, held_levels
 from stepwell.backends.hls.components.rescale import Rescale
-from stepwell.support.widths import Range
+from stepwell.support.widths import Range, signed_range
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,18 @@ class Products(Pipelined):
         return (self.unroll[0] - 1).bit_length()
 
     @property
-    def most_registers(self) -> int:
-        return max(0, self.levels - 1)
+    def places(self) -> Sequence[str]:
+        trees = ["tree"] * (self.levels - 1)
+        if self.rescale.keeps(signed_range(self.accumulator)):
+            return trees
+        # Rounding and clamp take as long as about three levels.
+        before = max(0, self.levels - 1) // 3
+        return [*trees[:before], "rounding", *trees[before:]]
 
     @property
     def held_levels(self) -> list[int]:
-        """Behind so many levels of the tree there is one of ``registers``; behind the last is one anyway."""
-        parts = self.registers + 1
-        return [part * self.levels // parts for part in range(1, parts)]
+        """Behind so many levels of the tree there is one of ``registers``."""
+        return held_levels(self.levels, self.taken("tree"))
 
     @property
     def parallelism(self) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stepwell.backends.hls.components.base import Component
+from stepwell.backends.hls.components.concat import Concat
 from stepwell.backends.hls.components.elementwise import Add, Multiply
 from stepwell.backends.hls.components.fifo import Fifo
 from stepwell.backends.hls.components.fork import Fork
@@ -15,6 +16,7 @@ from stepwell.backends.hls.components.reorder import Reorder
 from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.backends.hls.components.resize import Resize
 from stepwell.backends.hls.components.sign import Sign
+from stepwell.backends.hls.components.slice import Slice
 from stepwell.backends.hls.components.softmax import Softmax
 from stepwell.backends.hls.components.table import Table
 from stepwell.backends.hls.components.weight import Weight
@@ -22,6 +24,7 @@ from stepwell.backends.hls.components.window import Window
 
 _CLASSES: tuple[type[Component], ...] = (
     Add,
+    Concat,
     Fifo,
     Fork,
     Linear,
@@ -34,6 +37,7 @@ _CLASSES: tuple[type[Component], ...] = (
     Requantize,
     Resize,
     Sign,
+    Slice,
     Softmax,
     Table,
     Weight,

@@ -75,13 +75,13 @@ class Reorder(Component):
             return None, c.constant(1, 1)
         bits = address_width(math.prod(sizes))
         address = c.register("address", bits)
-        carry, change, back = step, c.constant(0, bits), 0
+        ended, change, back = c.constant(1, 1), c.constant(0, bits), 0
         for d in dims:
             # Where this dimension moves on, all within it go back to 0.
-            change = c.choose(carry, c.constant((strides[d] - back) % (1 << bits), bits), change)
-            _, _, last = place(c, f"index_{d}", sizes[d], carry)
-            carry = c.both(carry, last)
+            change = c.choose(ended, c.constant((strides[d] - back) % (1 << bits), bits), change)
+            _, _, last = place(c, f"index_{d}", sizes[d], c.both(step, ended))
+            ended = c.both(ended, last)
             back += (sizes[d] - 1) * strides[d]
-        change = c.choose(carry, c.constant(-back % (1 << bits), bits), change)
+        change = c.choose(ended, c.constant(-back % (1 << bits), bits), change)
         c.drive(address, c.add(address, change), step)
-        return address, carry
+        return address, ended

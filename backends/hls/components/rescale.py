@@ -37,6 +37,10 @@ class Rescale:
             return self.shift
         return self.shift - 1 if self.rounding == "half-up" else 0
 
+    def keeps(self, values: Range) -> bool:
+        """Whether it leaves all of ``values`` to the cast."""
+        return self.shift == 0 and self.clamp[0] <= values[0] and values[1] <= self.clamp[1]
+
     def reference(self, values: Array) -> Array:
         """The same on signed integers."""
         rounded = scale_round(values, 1, self.shift, self.rounding)

@@ -10,7 +10,11 @@ import numpy as np
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.components.base import Port
 from stepwell.backends.hls.components.channels import Channel, Pipeline, fifo, place
+from stepwell.backends.hls.components.pipelined import held_levels
 from stepwell.backends.hls.components.schedule import Kept, Schedule, Stage
+
+Hold = Callable[[int, int, Wire], Wire]
+"""From the levels before a wire, its place and itself to what holds it."""
 
 
 @dataclass(frozen=True)
@@ -19,13 +23,17 @@ class Fold:
 
     Attributes:
         widths: bits of what is known.
-        partial: from a beat to what it contributes; signed.
+        partial: from a beat to what it contributes; signed. It hands every wire behind a level of what it computes to
+            a function that is made for the name of a tree.
         merge: from what is known and what a beat contributes to what is known then; both of these ``widths``.
+        levels, registers: how many levels ``partial`` has, and how many registers lie between these.
     """
 
     widths: Sequence[int]
-    partial: Callable[[Wire], list[Wire]]
+    partial: Callable[[Wire, Callable[[str], Hold]], list[Wire]]
     merge: Callable[[Sequence[Wire], Sequence[Wire]], list[Wire]]
+    levels: int
+    registers: int
 
 
 def fold_rows(c: Circuit, name: str, channel: Channel, beats: int, fold: Fold, delay: int) -> tuple[Channel, Channel]:
@@ -38,18 +46,24 @@ def fold_rows(c: Circuit, name: str, channel: Channel, beats: int, fold: Fold, d
     """
     move, accept = c.wire(f"{name}_move", 1), c.wire(f"{name}_accept", 1)
     stored = Channel(channel.data, c.both(channel.valid, move), c.wire(f"{name}_stored", 1))
-    waiting = fifo(c, f"{name}_beats", stored, waiting_depth(beats, delay))
+    waiting = fifo(c, f"{name}_beats", stored, waiting_depth(beats, delay + fold.registers))
     c.connect(accept, c.both(channel.valid, stored.ready, move))
     c.connect(channel.ready, c.both(stored.ready, move))
     _, first, last = place(c, f"{name}_place", beats, accept)
-    valid = c.drive(c.register(f"{name}_partial_valid", 1), accept, move)
-    if beats > 1:
-        first = c.drive(c.register(f"{name}_first", 1), first, move, reset=False)
-        last = c.drive(c.register(f"{name}_last", 1), last, move, reset=False)
-    parts = [
-        c.drive(c.register(f"{name}_partial_{i}", wire.width), wire, move, reset=False)
-        for i, wire in enumerate(fold.partial(channel.data[0]))
-    ]
+
+    def keep(what: str, wire: Wire, *, reset: bool = False) -> Wire:
+        return c.drive(c.register(f"{name}_{what}", wire.width), wire, move, reset=reset)
+
+    def hold(tree: str) -> Hold:
+        held = held_levels(fold.levels, fold.registers)
+        return lambda level, i, wire: keep(f"{tree}_{level}_{i}", wire) if level in held else wire
+
+    valid = accept
+    for stage in range(fold.registers + 1):
+        valid = keep(f"partial_valid_{stage}", valid, reset=True)
+        if beats > 1:
+            first, last = keep(f"first_{stage}", first), keep(f"last_{stage}", last)
+    parts = [keep(f"partial_{i}", wire) for i, wire in enumerate(fold.partial(channel.data[0], hold))]
     done, ready = c.register(f"{name}_done", 1), c.wire(f"{name}_ready", 1)
     # A row can't begin where the value of the one before it still stands.
     c.connect(move, c.negate(c.both(valid, first, done, c.negate(ready))))

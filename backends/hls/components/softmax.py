@@ -8,11 +8,12 @@ from functools import cached_property
 from typing import ClassVar
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.backends.hls.components.base import Array, Component
+from stepwell.backends.hls.components.base import Array
 from stepwell.backends.hls.components.channels import Channel, Pipeline, elements_of, entering, hold, leave, lookup
+from stepwell.backends.hls.components.pipelined import Pipelined
 from stepwell.backends.hls.components.rescale import Rescale
-from stepwell.backends.hls.components.roots import reciprocal
-from stepwell.backends.hls.components.rows import Fold, apply_rows, fold_rows, row_stages, waiting_depth
+from stepwell.backends.hls.components.roots import Pace, reciprocal
+from stepwell.backends.hls.components.rows import Fold, Hold, apply_rows, fold_rows, row_stages, waiting_depth
 from stepwell.backends.hls.components.schedule import Stage
 from stepwell.backends.hls.components.words import word
 from stepwell.support.fixed_point import Format
@@ -21,7 +22,7 @@ from stepwell.support.widths import Range
 
 
 @dataclass(frozen=True)
-class Softmax(Component):
+class Softmax(Pipelined):
     """``cast(clamp(round((e * r) >> shift)))``, see ``stream.softmax``.
 
     :class:`stepwell.support.fixed_rows.Softmax` has the letters. A row passes twice through a memory: until its largest
@@ -63,19 +64,35 @@ class Softmax(Component):
         return min(4, -(-self.quotient_bits // self.row_beats))
 
     @property
+    def pace(self) -> Pace:
+        """How reciprocals are found."""
+        return Pace.of(self.quotient_bits, self.digits, self.taken("division"))
+
+    @property
+    def levels(self) -> int:
+        """Of the trees that find the largest element of a beat, and the sum of its ``e``."""
+        return (self.input.beat - 1).bit_length()
+
+    @property
+    def places(self) -> Sequence[str]:
+        trees = ["top", "sum"] * (self.levels - 1)
+        return [*["division"] * (self.digits - 1).bit_length(), *trees[:1], "rounding", *trees[1:]]
+
+    @property
     def multipliers(self) -> int:
         return self.output.beat
 
     @property
     def cycles(self) -> int:
         rows = self.input.beats // self.row_beats
-        return rows * max(self.row_beats, -(-self.quotient_bits // self.digits))
+        return rows * max(self.row_beats, self.pace.steps)
 
     def stages(self) -> tuple[Stage, ...]:
-        steps = -(-self.quotient_bits // self.digits)
         # Registers on the way: of what is found out about a row, of the unit that divides, of what leaves.
+        top, rounding = self.taken("top"), self.taken("rounding")
+        latencies = 4 + top, 2 + 2 + self.taken("sum") + self.pace.latency + 1, 2 + rounding
         return row_stages(
-            self.input, self.row_beats, (4, 2 + 2 + steps + 2, 2), steps, waiting_depth(self.row_beats, 1)
+            self.input, self.row_beats, latencies, self.pace.steps, waiting_depth(self.row_beats, 1 + top)
         )
 
     def memories(self, parameters: Mapping[str, Array]) -> dict[str, list[str]]:
@@ -96,17 +113,23 @@ class Softmax(Component):
     def _shares(self, c: Circuit, entered: Channel) -> Channel:
         """``e`` of every element."""
 
-        def largest(values: Sequence[Wire]) -> Wire:
-            level = list(values)
+        def larger(a: Wire, b: Wire) -> Wire:
+            return c.choose(c.compare("slt", a, b), b, a)
+
+        def largest(values: Sequence[Wire], hold: Hold) -> Wire:
+            level, levels = list(values), 0
             while len(level) > 1:
-                pairs = [c.choose(c.compare("slt", a, b), b, a) for a, b in zip(level[::2], level[1::2], strict=False)]
-                level = pairs + level[len(pairs) * 2 :]
+                pairs = [larger(a, b) for a, b in zip(level[::2], level[1::2], strict=False)]
+                levels += 1
+                level = [hold(levels, i, wire) for i, wire in enumerate(pairs + level[len(pairs) * 2 :])]
             return level[0]
 
         fold = Fold(
             [self.input.bits],
-            lambda data: [largest(elements_of(c, data, self.input))],
-            lambda known, new: [largest([known[0], new[0]])],
+            lambda data, hold: [largest(elements_of(c, data, self.input), hold("largest"))],
+            lambda known, new: [larger(known[0], new[0])],
+            self.levels,
+            self.taken("top"),
         )
         waiting, tops = fold_rows(c, "top", entered, self.row_beats, fold, 1)
         top = hold(c, "held", tops)
@@ -135,17 +158,21 @@ class Softmax(Component):
 
         fold = Fold(
             [sum_bits],
-            lambda data: [c.sum([c.extend(e, e.width + 1) for e in elements(data)], beat_bits)],
+            lambda data, hold: [c.sum([c.extend(e, e.width + 1) for e in elements(data)], beat_bits, hold("shares"))],
             lambda known, new: [c.add(known[0], new[0])],
+            self.levels,
+            self.taken("sum"),
         )
-        steps = -(-self.quotient_bits // self.digits)
-        waiting, sums = fold_rows(c, "sum", shares, self.row_beats, fold, steps + 1)
-        inverse = reciprocal(c, "reciprocal", sums, self.numbers.fraction, self.quotient_bits, self.digits)
-        pipeline = apply_rows(c, "result", waiting, inverse, self.row_beats, 2, out_ready)
+        rounding = self.taken("rounding")
+        waiting, sums = fold_rows(c, "sum", shares, self.row_beats, fold, self.pace.latency)
+        inverse = reciprocal(c, "reciprocal", sums, self.numbers.fraction, self.quotient_bits, self.pace)
+        pipeline = apply_rows(c, "result", waiting, inverse, self.row_beats, 2 + rounding, out_ready)
         factor = c.extend(inverse.data[0], self.quotient_bits + 1)
         results = []
         for i, share in enumerate(elements(waiting.data[0])):
             product = c.multiply(c.extend(share, share_bits + 1), factor)
             kept, rest = self.rescale.trim(c, f"{i}", product)
-            results.append(pipeline.keep(f"{i}", rest.circuit(c, f"{i}", pipeline.keep(f"product_{i}", kept))))
+            product = pipeline.keep(f"product_{i}", kept)
+            result = rest.circuit(c, f"{i}", product, pipeline.keep if rounding else None)
+            results.append(pipeline.keep(f"{i}", result))
         return pipeline, c.concat(results)

@@ -10,19 +10,23 @@ from typing import ClassVar, Self
 import numpy as np
 
 from stepwell.backends.hls.circuit import Circuit
-from stepwell.backends.hls.components.base import Array, Component, divisors
+from stepwell.backends.hls.components.base import Array, divisors
+from stepwell.backends.hls.components.pipelined import Pipelined
 from stepwell.backends.hls.components.schedule import Schedule
-from stepwell.backends.hls.components.window_circuit import WindowCircuit
+from stepwell.backends.hls.components.window_memory import MemoryWindow
+from stepwell.backends.hls.components.window_registers import RegisterWindow
+from stepwell.backends.hls.components.window_words import Words, words_of
 from stepwell.support.windows import Windows
 
 
 @dataclass(frozen=True)
-class Window(Component):
+class Window(Pipelined):
     """Images, pixel after pixel, to windows; see ``stream.window``.
 
-    The rows above the newest one wait in one memory, the window stands in registers. A pixel takes a cycle, and a
-    window as many as it has beats, the first of them in the cycle of its last pixel. Windows that hang over the end of
-    an image leave while the next image comes in, or by themselves where none comes.
+    The rows above the newest one wait in one memory. The window stands in registers, or in that memory too, where each
+    beat is of one tap (``words``): registers then do not grow with channels. A pixel takes a cycle, and a window as
+    many as it has beats, the first of them in the cycle of its last pixel. Windows that hang over the end of an image
+    leave while the next image comes in, or by themselves where none comes.
     """
 
     kind: ClassVar[str] = "window"
@@ -62,6 +66,11 @@ class Window(Component):
             for block in range(0, self.groups, self.lanes)
             for first in range(0, self.windows.taps * inner, at_once)
         ]
+
+    @property
+    def words(self) -> Words | None:
+        """How it lies in memory; None where it stands in registers."""
+        return words_of(self)
 
     @property
     def parallelism(self) -> tuple[int, ...]:
@@ -115,7 +124,11 @@ class Window(Component):
 
     @property
     def latency(self) -> int:
-        return 1
+        return 1 + self.registers + (self.words is not None and not self.words.finished)
+
+    @property
+    def places(self) -> Sequence[str]:
+        return ("choice",)
 
     def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         images = frames[0].reshape(*self.input.shape[:2], *self.sizes)
@@ -126,7 +139,7 @@ class Window(Component):
         return (pixels[..., taps, channels].reshape(self.output.shape),)
 
     def circuit(self) -> Circuit:
-        return WindowCircuit(self).build()
+        return (MemoryWindow(self, self.words) if self.words else RegisterWindow(self)).build()
 
     def _lists(self) -> Iterator[tuple[int, tuple[int, ...]]]:
         yield from ((1, self.kernel), (1, self.strides), (0, self.padding), (1, self.dilation))

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 
-from stepwell.backends.hls.estimate.operations import MemoryBlock, Operation, Operations
+from stepwell.backends.hls.estimate.operations import (
+    MemoryBlock,
+    Operation,
+    Operations,
+    reads_of_memories,
+    registered_memories,
+)
 from stepwell.backends.hls.synthesis.area import Area
 
 _INPUTS = {"xilinx": 6, "ecp5": 4}
@@ -20,8 +27,14 @@ _BLOCKS = {
 }
 """What a memory block counts, and its shapes: bits of a word, words."""
 
-_DISTRIBUTED = {"xilinx": 32, "ecp5": 16}
-"""Words of a memory made of look-up tables; each table holds a bit of them."""
+_TABLE_COST, _BLOCK_COST = {"xilinx": 2.0, "ecp5": 1.0}, 128
+"""What yosys says a table of a memory, and a block, cost."""
+
+_ROM_WORDS = {"xilinx": 256, "ecp5": 64}
+"""Words of an initialised memory for which a table holds a bit."""
+
+_DISTRIBUTED = {"xilinx": ((32, 8 / 14), (64, 8 / 7)), "ecp5": ((16, 1.0),)}
+"""Shapes of memories made of look-up tables: words, and tables for a bit of each."""
 
 
 def estimate_area(operations: Operations, family: str) -> Area:
@@ -29,8 +42,9 @@ def estimate_area(operations: Operations, family: str) -> Area:
     total = Area()
     for operation in operations.all.values():
         total += _area(operation, operations, family)
-    for memory in operations.memories.values():
-        total += _memory(memory, family)
+    registered, ports = registered_memories(operations), Counter(reads_of_memories(operations).values())
+    for name, memory in operations.memories.items():
+        total += _memory(memory, family, max(1, ports[name]), registered=name in registered)
     return total
 
 
@@ -46,8 +60,10 @@ def _adder(operation: Operation, operations: Operations, family: str) -> Area:
 def _mux(operation: Operation, operations: Operations, family: str) -> Area:
     inputs = [operations.all.get(name) for name in operation.operands[1:]]
     constants = sum(item is not None and item.kind == "hw.constant" for item in inputs)
-    # A constant side is absorbed by the table before or behind it.
-    return Area(lut=math.ceil(operation.width * (0.5 if constants else 1.0)))
+    chained = any(item is not None and item.kind == "comb.mux" for item in inputs)
+    # A constant side is absorbed by the table before or behind it; a table of six inputs chooses from four.
+    part = 0.5 if constants else 1.0
+    return Area(lut=math.ceil(operation.width * (part / 2 if chained and family == "xilinx" else part)))
 
 
 def _compare(operation: Operation, operations: Operations, family: str) -> Area:
@@ -65,13 +81,33 @@ def _logic(operation: Operation, operations: Operations, family: str) -> Area:
 
 
 def _multiplier(operation: Operation, operations: Operations, family: str) -> Area:
+    parts = multiplier_parts(operation, operations, family)
+    return Area(dsp=parts, lut=max(0, parts - 1) * _MULTIPLIER[family][1] if family == "ecp5" else 0)
+
+
+def multiplier_parts(operation: Operation, operations: Operations, family: str) -> int:
+    """Multipliers of the device whose products are added up to a wider one; none for a shift."""
     sides = [operations.all.get(name) for name in operation.operands]
     if any(_is_power(side, operations) for side in sides):
-        return Area()  # a shift
+        return 0
     a, b = sorted((side.needed if side is not None else operation.width) for side in sides)
+    unsigned = [_unsigned_bits(side, operations) for side in sides]
+    if family == "ecp5" and all(unsigned):
+        a, b = sorted(unsigned)
     narrow, wide = _MULTIPLIER[family]
-    parts = math.ceil(a / (narrow - (a > narrow))) * math.ceil(b / (wide - (b > wide)))
-    return Area(dsp=parts, lut=(parts - 1) * wide if family == "ecp5" else 0)
+    return math.ceil(a / (narrow - (a > narrow))) * math.ceil(b / (wide - (b > wide)))
+
+
+def _unsigned_bits(side: Operation | None, operations: Operations) -> int:
+    """Bits of an operand in front of which there are only zeros; 0 where its sign may be set."""
+    while side is not None and side.kind == "comb.concat":
+        first = operations.all.get(side.operands[0])
+        if first is not None and first.kind == "hw.constant" and int(first.detail) == 0:
+            return side.width - first.width
+        if first is None or first.kind not in ("comb.replicate", "comb.extract"):
+            return 0
+        side = operations.all.get(side.operands[-1])
+    return 0
 
 
 def _is_power(side: Operation | None, operations: Operations) -> bool:
@@ -85,15 +121,20 @@ def _register(operation: Operation, operations: Operations, family: str) -> Area
     return Area(ff=operation.width)
 
 
-def _memory(memory: MemoryBlock, family: str) -> Area:
-    if memory.block or memory.depth * memory.width > 8192:
-        count, shapes = _BLOCKS[family]
-        return Area(bram=count * min(math.ceil(memory.width / w) * math.ceil(memory.depth / d) for w, d in shapes))
-    words = _DISTRIBUTED[family]
+def _memory(memory: MemoryBlock, family: str, ports: int, *, registered: bool) -> Area:
+    count, shapes = _BLOCKS[family]
+    blocks = min(math.ceil(memory.width / w) * math.ceil(memory.depth / d) for w, d in shapes)
+    words, share = next((s for s in _DISTRIBUTED[family] if s[0] >= memory.depth), _DISTRIBUTED[family][-1])
+    # Yosys compares what both would cost, where a block fits: with a register behind what is read.
+    tables = math.ceil(memory.depth / words)
+    cost = memory.width * (_TABLE_COST[family] * share * tables + (tables - 1) / 2)
+    cheaper = registered and not (memory.initialised or memory.tables) and _BLOCK_COST * blocks < cost
+    if memory.is_block or cheaper:
+        return Area(bram=count * blocks)
     if memory.initialised:
-        return Area(lut=memory.width * math.ceil(memory.depth / (4 * words)))
-    banks = math.ceil(memory.depth / words)
-    return Area(lut=memory.width * (banks + max(0, banks - 1)))
+        # Each port has a copy, which is logic: what words have in common makes it smaller.
+        return Area(lut=ports * memory.width * math.ceil(memory.depth / _ROM_WORDS[family]))
+    return Area(lut=math.ceil(memory.width * (share * tables + tables - 1)))
 
 
 _RULES: dict[str, Callable[[Operation, Operations, str], Area]] = {

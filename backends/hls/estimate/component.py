@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stepwell.backends.hls.circuit import Circuit
 from stepwell.backends.hls.components.base import Component
 from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.estimate.area import estimate_area
 from stepwell.backends.hls.estimate.delay import longest_path
 from stepwell.backends.hls.estimate.operations import read_operations
+from stepwell.backends.hls.register_file import MODULE
 from stepwell.backends.hls.synthesis.area import Area
 
 
@@ -27,8 +29,7 @@ class Estimate:
 
 def estimate(component: Component, family: str) -> Estimate:
     """An estimate of ``component`` for one of the families that are synthesised."""
-    operations = read_operations(component.circuit().text())
-    return Estimate(estimate_area(operations, family), longest_path(operations))
+    return _of(component.circuit(), family)
 
 
 def path_of(component: Component) -> float:
@@ -37,7 +38,14 @@ def path_of(component: Component) -> float:
 
 
 def estimate_design(design: Design, family: str) -> tuple[Estimate, dict[str, Estimate]]:
-    """Of all together, as slow as the slowest, and of each component by name."""
+    """Of all together, as slow as the slowest, and of each component by name; registers on a bus are one more part."""
     parts = {component.name: estimate(component, family) for component in design.components}
+    if design.axi_lite:
+        parts[MODULE] = _of(design.register_file.circuit(), family)
     total = sum((part.area for part in parts.values()), start=Area())
     return Estimate(total, max((part.ns for part in parts.values()), default=0.0)), parts
+
+
+def _of(circuit: Circuit, family: str) -> Estimate:
+    operations = read_operations(circuit.text())
+    return Estimate(estimate_area(operations, family), longest_path(operations))

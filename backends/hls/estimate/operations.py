@@ -36,12 +36,18 @@ class Operation:
 
 @dataclass(frozen=True)
 class MemoryBlock:
-    """A memory; ``block``: block RAM was asked for; ``initialised``: its words come from a file."""
+    """A memory; ``block``, ``tables``: what was asked for; ``initialised``: its words come from a file."""
 
     depth: int
     width: int
     block: bool
+    tables: bool
     initialised: bool
+
+    @property
+    def is_block(self) -> bool:
+        """Whether it will be block RAM: it is asked for, or many words and too many bits for look-up tables."""
+        return self.block or (self.depth > 64 and self.depth * self.width > 8192)
 
 
 @dataclass
@@ -71,7 +77,9 @@ def _add_memory(memories: dict[str, MemoryBlock], name: str, rest: str, text: st
     matched = _MEMORY.search(rest)
     if matched is not None:
         initialised = f"sv.readmem %{name}," in text
-        memories[name] = MemoryBlock(int(matched[1]), int(matched[2]), "block" in rest, initialised)
+        memories[name] = MemoryBlock(
+            int(matched[1]), int(matched[2]), "block" in rest, "distributed" in rest, initialised
+        )
 
 
 def _operation(known: Mapping[str, Operation], name: str, kind: str, rest: str) -> Operation:
@@ -105,3 +113,22 @@ def _needed(known: Mapping[str, Operation], kind: str, operands: tuple[str, ...]
             break
         spare += part.width
     return width - spare if parts[0] is not None and parts[0].kind == "comb.replicate" else width
+
+
+def reads_of_memories(operations: Operations) -> dict[str, str]:
+    """For each word that is read, the name of its memory."""
+    slots = {o.name: o.operands[0] for o in operations.all.values() if o.kind == "sv.array_index_inout"}
+    reads = (o for o in operations.all.values() if o.kind == "sv.read_inout")
+    return {o.name: slots[o.operands[0]] for o in reads if o.operands[0] in slots}
+
+
+def registered_memories(operations: Operations) -> set[str]:
+    """Names of the memories behind whose every read there is a register and nothing else."""
+    reads = reads_of_memories(operations)
+    elsewhere = {
+        reads[name]
+        for o in operations.all.values()
+        for name in (o.operands[1:] if o.kind.startswith("seq.compreg") else o.operands)
+        if name in reads
+    }
+    return set(reads.values()) - elsewhere

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.support.loops.nest import Affine
+from stepwell.support.loops.affine import Affine
 from stepwell.support.widths import signed_width
 
 
@@ -23,14 +23,17 @@ class Counters:
         self.step = step
         true = c.constant(1, 1)
         self.values = [c.register(f"{name}_i{n}", address_width(size)) for n, size in enumerate(sizes)]
-        self.last = [true] * (len(sizes) + 1)
+        ends = [
+            c.compare("eq", value, size - 1) if size > 1 else true
+            for value, size in zip(self.values, sizes, strict=True)
+        ]
+        # Each of all ends at once: a chain of them would be a long path.
+        self.last = [c.both(*ends[n:]) if n + 1 < len(ends) else end for n, end in enumerate(ends)] + [true]
         for n in reversed(range(len(sizes))):
-            value, inner = self.values[n], self.last[n + 1]
-            end = c.compare("eq", value, sizes[n] - 1) if sizes[n] > 1 else true
+            value, inner, end = self.values[n], self.last[n + 1], ends[n]
             following = c.add(value, c.constant(1, value.width))
             enable = c.both(step, inner) if n + 1 < len(sizes) else step
             c.drive(value, c.choose(end, c.constant(0, value.width), following), enable)
-            self.last[n] = c.both(end, inner) if n + 1 < len(sizes) else end
 
     def first(self, level: int) -> Wire:
         """Whether all loops from ``level`` inwards stand at their first iteration."""
@@ -61,11 +64,19 @@ def follow(c: Circuit, name: str, index: Affine, sizes: Sequence[int], step: Wir
         inner += coefficient * (size - 1)
     mask = (1 << width) - 1
     amounts = [amount & mask for amount in (-inner, *deltas)]  # the first one: back to the start
-    delta = c.constant(amounts[-1], width)
-    for level in reversed(range(len(amounts) - 1)):
-        if amounts[level] != amounts[level + 1]:
-            delta = c.choose(last(level), c.constant(amounts[level], width), delta)
+    delta = _chosen(c, [c.constant(amount, width) for amount in amounts], 0, last)
     return c.drive(register, c.add(register, delta), step, start=index.constant & mask)
+
+
+def _chosen(c: Circuit, values: Sequence[Wire], level: int, last: Callable[[int], Wire]) -> Wire:
+    """The value of the outermost loop from ``level`` on that stands at its last iteration with all inner ones, the
+    final value where none does. A tree: where one of them does, all inner ones do.
+    """
+    if all(value == values[0] for value in values):
+        return values[0]
+    half = (len(values) - 1) // 2
+    outer, inner = _chosen(c, values[: half + 1], level, last), _chosen(c, values[half + 1 :], level + half + 1, last)
+    return outer if outer == inner else c.choose(last(level + half), outer, inner)
 
 
 def address_width(count: int) -> int:

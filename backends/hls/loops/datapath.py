@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stepwell.backends.hls.circuit import Circuit, Wire
-from stepwell.backends.hls.loops.counters import Counters, follow
+from stepwell.backends.hls.loops.counters import Counters, address_width, follow
 from stepwell.backends.hls.loops.memory import ALTERNATING, Bank
+from stepwell.support.loops.affine import Affine
 from stepwell.support.loops.evaluate import COMPARISONS
-from stepwell.support.loops.nest import Affine, Nest, Operation, Program, When, is_fixed_shift, latency
+from stepwell.support.loops.nest import Nest, Operation, Program, When, is_fixed_shift, latency
 
 _COMB = {"addi": "add", "subi": "sub", "andi": "and", "ori": "or", "xori": "xor", "shli": "shl"}
 _EXTREMA = {"maxsi": "sgt", "minsi": "slt", "maxui": "ugt", "minui": "ult"}
@@ -53,14 +54,14 @@ class Datapath:
             elif number in self.results and op.kind != "load":
                 self._compute(number, op)
 
-    def end(self, cycle: int) -> Wire:
-        """Whether the last iteration is in ``cycle`` of its schedule."""
-        return self.c.both(self._step(cycle), self._last(0, cycle))
+    def end(self, cycle: int, level: int = 0) -> Wire:
+        """Whether the last iteration of the loops from ``level`` inwards is in ``cycle`` of its schedule."""
+        return self.c.both(self._step(cycle), self._last(level, cycle))
 
     def _load(self, op: Operation) -> Wire:
         """The word, one cycle later; where the bank changes, all are read and one is chosen."""
         place = self._place(op)
-        words = {n: bank.read(self._step(op.cycle), address) for n, (bank, address) in place.banks.items()}
+        words = {n: bank.read(self._step(op.cycle), address, op.copy) for n, (bank, address) in place.banks.items()}
         number, value = words.popitem()
         for number, word in words.items():
             value = self.c.choose(self._is(place.number, number, op.cycle + 1), word, value)
@@ -71,6 +72,8 @@ class Datapath:
         enable = self._step(op.cycle)
         if op.when is not None and op.when.level < len(self.nest.sizes):
             enable = self.c.both(enable, self._flag(op.when, op.cycle))
+        if op.guards:
+            enable = self.c.both(enable, self._holds(op.guards, op.cycle))
         value = self._fit(self._value(op.operands[0], op.cycle), self.program.memory(op.memory).bits)
         for n, (bank, address) in place.banks.items():
             here = self.c.both(enable, self._is(place.number, n, op.cycle)) if len(place.banks) > 1 else enable
@@ -82,13 +85,28 @@ class Datapath:
         assert place is not None  # bank-memories sees to it
         number, word = place
         half = self._half(op.cycle) if memory.role in ALTERNATING else None
-        banks = {n: self.banks[op.memory][n] for n in number.values(self.nest.sizes)}
+        banks = {n: self.banks[op.memory][n] for n in memory.banks_of(op.indices, self.nest.sizes)}
         index = self._index(word, op.cycle)
+        if op.guards:  # where they do not hold it may be anywhere
+            index = self._fit(index, min(index.width, address_width(memory.depth)))
         return _Place(number, {n: (bank, bank.address(half, index)) for n, bank in banks.items()})
 
     def _is(self, number: Affine, bank: int, cycle: int) -> Wire:
         """Whether a bank's number, which is followed like any index, is ``bank``."""
         return self.c.compare("eq", self._index(number, cycle), bank)
+
+    def _holds(self, guards: Sequence[Affine], cycle: int) -> Wire:
+        """Whether none of ``guards`` is negative."""
+        found = []
+        for guard in guards:
+            low, _ = guard.range(self.nest.sizes)
+            index = self._index(guard, cycle)
+            if low < 0:
+                sign = self.c.bits(index, index.width - 1, 1)
+                if index.width > 1:
+                    self._discard(self.c.bits(index, 0, index.width - 1))
+                found.append(self.c.negate(sign))
+        return self.c.both(*found) if len(found) > 1 else found[0]
 
     def _compute(self, number: int, op: Operation) -> None:
         c, one = self.c, self.c.constant(1, 1)
@@ -114,6 +132,8 @@ class Datapath:
             if low >= 0 and index.width < op.bits:
                 index = c.concat([index, c.constant(0, op.bits - index.width)])
             return self._fit(index, op.bits)
+        if op.kind == "guard":
+            return self._holds(op.guards, cycle)
         if op.kind == "carry":
             return self._carried(op, cycle)
         if number not in self.results:

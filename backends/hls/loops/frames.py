@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.loops.counters import Counters, follow
 from stepwell.backends.hls.loops.datapath import Datapath
 from stepwell.backends.hls.loops.memory import ALTERNATING, Bank
-from stepwell.support.loops.nest import Affine, Memory, Nest, Program
+from stepwell.support.loops.affine import Affine
+from stepwell.support.loops.nest import Memory, Nest, Program
+from stepwell.support.loops.rounds import begin_of, ends
 from stepwell.support.loops.sequence import gaps
 
 _HALVES = 2
@@ -28,8 +30,10 @@ class _Counter:
     def drive(self, up: Wire, down: Wire) -> None:
         """One more and one less, maybe at once."""
         c = self.c
-        step = c.choose(up, c.constant(1, 2), c.constant(3, 2))
-        c.drive(self.value, c.add(self.value, step), c.binary("xor", up, down))
+        more, less = (
+            c.add(self.value, c.constant(step, 2)) for step in (1, 3)
+        )  # both before `up` is known: it is late
+        c.drive(self.value, c.choose(up, more, less), c.binary("xor", up, down))
 
     @property
     def any(self) -> Wire:
@@ -130,16 +134,32 @@ class LoopsCircuit:
             Datapath(c, f"n{n}", self.program, nest, step, self.banks)
             for n, (nest, step) in enumerate(zip(nests, steps, strict=True))
         ]
-        ends = [path.end(0) for path in self.paths]
-        done = [
-            self._later(f"done{n}", end, nest.interval - 1 + gap)
-            for n, (end, nest, gap) in enumerate(zip(ends, nests, gaps(self.program), strict=True))
-        ]
-        start = c.both(possible, c.either(c.negate(busy), done[-1]))
-        c.drive(busy, start, c.either(start, done[-1]))
-        for register, begin, end in zip(active, [start, *done[:-1]], ends, strict=True):
-            c.drive(register, begin, c.either(begin, end))
+        waits = [nest.interval - 1 + gap for nest, gap in zip(nests, gaps(self.program), strict=True)]
+        begins: list[list[Wire]] = [[] for _ in range(len(nests) + 1)]  # of each nest; at the end: of what follows all
+        for n, wait in enumerate(waits):
+            for way, (target, pulse) in enumerate(self._followers(n)):
+                begins[target].append(self._later(f"done{n}_{way}", pulse, wait))
+        (done,) = begins[-1]
+        start = c.both(possible, c.either(c.negate(busy), done))
+        c.drive(busy, start, c.either(start, done))
+        begins[0].append(start)
+        for nest, path, register, pulses in zip(nests, self.paths, active, begins, strict=False):
+            begin = c.either(*pulses) if len(pulses) > 1 else pulses[0]
+            c.drive(register, begin, c.either(begin, path.end(0, nest.shared)))
         return start
+
+    def _followers(self, number: int) -> Iterator[tuple[int, Wire]]:
+        """The nests that can have their turn after nest ``number``, each with when that is clear."""
+        c, nests, path = self.c, self.program.nests, self.paths[number]
+        inner = nests[number].shared
+        for depth in reversed(range(len(nests[number].rounds))):
+            if not ends(nests, number, depth):
+                break
+            outer = nests[number].rounds[depth - 1].levels if depth else 0
+            again = c.both(path.end(0, inner), c.negate(path.counters.last[outer]))
+            yield begin_of(nests, number, depth), again
+            inner = outer
+        yield number + 1, path.end(0, inner)
 
     def _issue(self, number: int, nest: Nest, active: Wire) -> Wire:
         """Every how many cycles of an active nest an iteration starts."""
@@ -195,7 +215,7 @@ class LoopsCircuit:
         ]
         words = []
         for n, bank in enumerate(self.banks[memory.name]):
-            word = c.read(bank.memory, bank.address(walk.half, walk.word))
+            word = c.read(bank.memories[0], bank.address(walk.half, walk.word))
             words.append(c.drive(c.register(f"{name}_{n}", memory.bits), word, advance, reset=False))
         groups = walk.groups(chosen)
         lanes = []

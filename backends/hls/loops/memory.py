@@ -1,4 +1,5 @@
-"""The memories of a loop nest: banks of block RAM with one port to read and one to write, halves that alternate."""
+"""The memories of a loop nest: banks of block RAM with one port to read and one to write, halves that alternate;
+copies of them that are written together and read apart."""
 
 from __future__ import annotations
 
@@ -21,16 +22,18 @@ class Bank:
         self.name = name
         self.depth = spec.depth
         self.double = double
+        self.keeps = bool(file)
         words = spec.depth if not double else (1 << self._word_bits) + spec.depth
-        self.memory = c.memory(name, words, spec.bits, file)
-        self.data = c.register(f"{name}_data", spec.bits)
-        self.reads: list[Access] = []
+        names = [name, *(f"{name}_copy{n}" for n in range(1, spec.copies))]
+        self.memories = [c.memory(copy, words, spec.bits, file) for copy in names]
+        self.data = [c.register(f"{copy}_data", spec.bits) for copy in names]
+        self.reads: list[list[Access]] = [[] for _ in names]
         self.writes: list[tuple[Wire, Wire, Wire]] = []
 
-    def read(self, enable: Wire, address: Wire) -> Wire:
-        """The word at ``address``, one cycle later; no two reads are enabled at once."""
-        self.reads.append((enable, address))
-        return self.data
+    def read(self, enable: Wire, address: Wire, copy: int) -> Wire:
+        """The word at ``address``, one cycle later; no two reads of a copy are enabled at once."""
+        self.reads[copy].append((enable, address))
+        return self.data[copy]
 
     def write(self, enable: Wire, address: Wire, value: Wire) -> None:
         """Store ``value``; no two writes are enabled at once."""
@@ -49,17 +52,22 @@ class Bank:
     def finish(self) -> None:
         """Join the accesses to the ports."""
         c = self.c
-        if self.reads:
-            _, address = self.reads[0]
-            for enable, other in self.reads[1:]:
-                address = c.choose(enable, other, address)
-            c.drive(self.data, c.read(self.memory, address), c.constant(1, 1), reset=False)
+        for memory, data, reads in zip(self.memories, self.data, self.reads, strict=True):
+            if reads:
+                _, address = reads[0]
+                for enable, other in reads[1:]:
+                    address = c.choose(enable, other, address)
+                c.drive(data, c.read(memory, address), c.constant(1, 1), reset=False)
         if self.writes:
             enables = [enable for enable, _, _ in self.writes]
             _, address, value = self.writes[0]
             for enable, other, data in self.writes[1:]:
                 address, value = c.choose(enable, other, address), c.choose(enable, data, value)
-            c.write(self.memory, address, value, c.either(*enables) if len(enables) > 1 else enables[0])
+            enable = c.either(*enables) if len(enables) > 1 else enables[0]
+            if self.keeps:  # before the first reset enables are anything
+                enable = c.both(enable, c.negate(c.reset))
+            for memory in self.memories:
+                c.write(memory, address, value, enable)
 
     @property
     def _word_bits(self) -> int:

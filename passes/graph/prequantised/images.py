@@ -41,10 +41,11 @@ def max_pool(islands: Islands, op: ir.Operation) -> bool:
 
 def average_pool(islands: Islands, op: ir.Operation) -> bool:
     """The sum of each window, under a scale that is so many times smaller."""
-    source, windows = islands.floats.get(op.operands[0]), averaged_windows(op)
-    if source is None or windows is None:
+    source, averaged = islands.floats.get(op.operands[0]), averaged_windows(op)
+    if source is None or averaged is None:
         return False
-    return islands.note(op, Scaled(window_sums(source.value, windows), source.step / windows.taps))
+    windows, count = averaged
+    return islands.note(op, Scaled(window_sums(source.value, windows), source.step / count))
 
 
 def sum_of_sizes(islands: Islands, op: ir.Operation) -> bool:

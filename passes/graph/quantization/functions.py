@@ -6,9 +6,10 @@ from torch_mlir import ir
 
 from stepwell.dialects import numeric, stream
 from stepwell.passes.graph import torch_build as tb
-from stepwell.passes.graph.quantization.quantizer import Quantizer, Rule, like
+from stepwell.passes.graph.quantization.quantizer import Quantizer, Rule, fixed_format, like
 from stepwell.support.fixed_point import Format
 from stepwell.support.fixed_rows import PRECISIONS, Softmax
+from stepwell.support.interpolation import MAX_BITS, lines
 from stepwell.support.tables import MAX_TABLE_BITS
 
 _GUARD = 4
@@ -31,6 +32,25 @@ def gelu(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
         return None
     approximation = ir.StringAttr(form.attributes["value"]).value
     return _look_up(quantizer, op, {"none": "gelu", "tanh": "gelu-tanh"}[approximation])
+
+
+def elu(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """Of any numbers: ``selu`` is one of them."""
+    numbers = [tb.number(operand) for operand in op.operands[1:]]
+    known = [float(number) for number in numbers if number is not None]
+    return _look_up(quantizer, op, f"elu:{','.join(map(str, known))}") if known == numbers else None
+
+
+def leaky_relu(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """With any slope."""
+    slope = tb.number(op.operands[1])
+    return _look_up(quantizer, op, f"leaky-relu:{float(slope)}") if slope is not None else None
+
+
+def softplus(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """Of the number as it is; beyond the threshold of 20 both forms are the same to all bits that there are."""
+    beta, threshold = (tb.number(operand) for operand in op.operands[1:])
+    return _look_up(quantizer, op, "softplus") if beta == 1 and threshold == 20 else None
 
 
 def softmax(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
@@ -60,10 +80,16 @@ def _look_up(quantizer: Quantizer, op: ir.Operation, function: str) -> ir.Value 
     value, result = op.operands[0], op.results[0]
     if not quantizer.can_narrow(value) or result not in quantizer.ranges:
         return None
-    source = quantizer.own_format(value, min(quantizer.widths.bits, MAX_TABLE_BITS))
-    numbers = quantizer.in_format(value, source)
+    kind = quantizer.own_format(result)
+    given = fixed_format(quantizer.handed_on(value))
+    widths = (min(quantizer.widths.bits, MAX_BITS), MAX_TABLE_BITS)
+    sources = [quantizer.own_format(value, min(width, quantizer.widths.bits)) for width in widths]
+    fine = given if given.width <= sources[0].width else sources[0]
+    # Lines between entries are taken where they are close to the function; else its input has fewer bits.
+    close = fine.width <= MAX_TABLE_BITS or lines(function, fine, kind).is_close
+    numbers = quantizer.in_format(value, sources[0] if close else sources[1])
     words = ir.StringAttr.get(function), quantizer.words()[0]
-    return numeric.TableOp(numbers, *words, like(numbers, quantizer.own_format(result))).output
+    return numeric.TableOp(numbers, *words, like(numbers, kind)).output
 
 
 RULES: dict[str, Rule] = {
@@ -72,6 +98,13 @@ RULES: dict[str, Rule] = {
     "torch.aten.silu": table("silu"),
     "torch.aten.tanh": table("tanh"),
     "torch.aten.exp": table("exp"),
+    "torch.aten.erf": table("erf"),
+    "torch.aten.hardsigmoid": table("hardsigmoid"),
+    "torch.aten.hardswish": table("hardswish"),
+    "torch.aten.mish": table("mish"),
+    "torch.aten.elu": elu,
+    "torch.aten.leaky_relu": leaky_relu,
+    "torch.aten.softplus": softplus,
     "torch.aten._softmax": softmax,
     "torch.aten.softmax.int": softmax,
 }

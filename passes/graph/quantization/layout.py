@@ -11,7 +11,8 @@ from stepwell.passes.graph import torch_build as tb
 from stepwell.passes.graph.permutations import order_of
 from stepwell.passes.graph.quantization import pooling
 from stepwell.passes.graph.quantization.quantizer import Quantizer, Rule, fixed_format, fixed_tensor, like
-from stepwell.passes.graph.torch_values import tensor_type
+from stepwell.passes.graph.slices import slice_of
+from stepwell.passes.graph.torch_values import list_elements, tensor_type
 from stepwell.support.fixed_point import MAX_FRAC, Format
 
 _CONSTANT_BITS = 15
@@ -62,6 +63,43 @@ def scale(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
     return numeric.RequantizeOp(numbers, *words, like(numbers, kind)).output
 
 
+def take(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """A part of a tensor."""
+    part = slice_of(op)
+    numbers = quantizer.moved(op) if part is not None else None
+    if part is None or numbers is None:
+        return None
+    shape = list(ir.RankedTensorType(numbers.type).shape)
+    shape[part.axis] = part.size
+    ends = (stream.integer(number) for number in (part.axis, part.start, part.stop))
+    return numeric.SliceOp(numbers, *ends, fixed_tensor(shape, fixed_format(numbers))).output
+
+
+def concat(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """Tensors behind each other, in the format of the result."""
+    values, axis = list_elements(op.operands[0]), tb.number(op.operands[1])
+    result = tensor_type(op.results[0])
+    if not values or axis is None or result is None or not result.has_static_shape:
+        return None
+    if not all(quantizer.can_narrow(value) for value in (*values, op.results[0])):
+        return None
+    kind, dimension = quantizer.own_format(op.results[0]), int(axis) % result.rank
+    joined, *rest = (_in_kind(quantizer, value, kind) for value in values)
+    for part in rest:
+        shape, more = (list(ir.RankedTensorType(side.type).shape) for side in (joined, part))
+        shape[dimension] += more[dimension]
+        joined = numeric.ConcatOp(joined, part, stream.integer(dimension), fixed_tensor(shape, kind)).output
+    return joined
+
+
+def _in_kind(quantizer: Quantizer, value: ir.Value, kind: Format) -> ir.Value:
+    """``value`` in the format of what it becomes a part of."""
+    if quantizer.weights.is_fixed(value):
+        return quantizer.quantized(value, kind)
+    numbers = quantizer.narrowed(value)
+    return numbers if fixed_format(numbers) == kind else quantizer.cast(numbers, kind)
+
+
 def divide(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
     """An average, or a number over a constant."""
     average = pooling.divide(quantizer, op)
@@ -77,6 +115,8 @@ RULES: dict[str, Rule] = {
         reshape,
     ),
     **dict.fromkeys(("torch.aten.permute", "torch.aten.transpose.int", "torch.aten.t"), permute),
+    "torch.aten.slice.Tensor": take,
+    "torch.aten.cat": concat,
     "torch.aten.mul.Scalar": scale,
     "torch.aten.div.Scalar": divide,
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from torch_mlir import ir
@@ -10,6 +11,7 @@ from stepwell.dialects import numeric
 from stepwell.dialects.stream import integer, integers
 from stepwell.passes.graph import torch_build as tb
 from stepwell.passes.graph.quantization.quantizer import Quantizer, Rule, fixed_format, fixed_tensor, like
+from stepwell.passes.graph.torch_values import definition, tensor_type
 from stepwell.support.fixed_point import smallest_format
 from stepwell.support.widths import dot_product_range
 from stepwell.support.windows import Windows
@@ -24,36 +26,45 @@ def max_pool(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
 def largest(op: ir.Operation, image: ir.Value) -> ir.Value | None:
     """``aten.max_pool2d`` on numbers; None where its settings are not constant."""
     _, kernel, strides, padding, dilation, ceiling = op.operands
-    windows = _windows(kernel, strides, padding)
-    if windows is None or tb.flag(ceiling) is not False or set(tb.numbers(dilation) or ()) - {1}:
+    windows = _windows(kernel, strides, padding, dilation)
+    if windows is None or not _are_whole(op, windows, ceiling):
         return None
     shape = _shape(image, windows)
-    return numeric.MaxPoolOp(image, **_listed(windows), output=fixed_tensor(shape, fixed_format(image))).output
+    pool = numeric.MaxPoolOp(image, **_listed(windows), output=fixed_tensor(shape, fixed_format(image)))
+    if set(windows.dilation) - {1}:
+        pool.operation.attributes["dilation"] = integers(windows.dilation)
+    return pool.output
 
 
 def average_pool(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
-    """The sum of each window by how many numbers it has; padding counts."""
-    windows = averaged_windows(op)
-    value = _image(quantizer, op.operands[0]) if windows is not None else None
-    if windows is None or value is None or op.results[0] not in quantizer.ranges:
+    """The sum of each window by one number; padding counts."""
+    averaged = averaged_windows(op)
+    value = _image(quantizer, op.operands[0]) if averaged is not None else None
+    if averaged is None or value is None or op.results[0] not in quantizer.ranges:
         return None
-    return _divided(quantizer, window_sums(value, windows), windows.taps, op.results[0])
+    windows, count = averaged
+    return _divided(quantizer, window_sums(value, windows), count, op.results[0])
 
 
-def averaged_windows(op: ir.Operation) -> Windows | None:
-    """The windows of ``aten.avg_pool2d`` where each has as many numbers as it has places."""
+def averaged_windows(op: ir.Operation) -> tuple[Windows, int] | None:
+    """The windows of ``aten.avg_pool2d``, and what their sums are divided by, where that is one number for all."""
     _, kernel, strides, padding, ceiling, counts_padding, divisor = op.operands
     windows = _windows(kernel, strides, padding)
-    if windows is None or tb.flag(ceiling) is not False or not tb.is_none(divisor):
+    if windows is None or not _are_whole(op, windows, ceiling):
         return None
-    return None if any(windows.padding) and tb.flag(counts_padding) is not True else windows
+    if not tb.is_none(divisor):
+        count = tb.number(divisor)
+        return (windows, int(count)) if count is not None and count >= 1 else None
+    return None if any(windows.padding) and tb.flag(counts_padding) is not True else (windows, windows.taps)
 
 
-def sum_of_sizes(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
-    """The sum over all sizes of an image, which stay as sizes of 1: one window."""
+def sums(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """The sum over all sizes of an image, which stay as sizes of 1: one window; or over dimensions side by side."""
     windows = whole_images(op)
-    value = _image(quantizer, op.operands[0]) if windows is not None else None
-    return window_sums(value, windows) if windows is not None and value is not None else None
+    if windows is None:
+        return _sums_along(quantizer, op)
+    value = _image(quantizer, op.operands[0])
+    return window_sums(value, windows) if value is not None else None
 
 
 def whole_images(op: ir.Operation) -> Windows | None:
@@ -74,19 +85,43 @@ def divide(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
     """The sum of windows by a positive whole number."""
     operand, divisor = op.operands
     count = tb.number(divisor)
-    sums = quantizer.exact.get(operand)
-    if sums is None or op.results[0] not in quantizer.ranges or sums.owner.operation.name != "numeric.sum_pool":
+    total = quantizer.exact.get(operand)
+    if total is None or op.results[0] not in quantizer.ranges:
         return None
-    if count is None or count < 1 or count != int(count):
+    view = total if total.owner.operation.name == "numeric.reshape" else None
+    pooled = total if view is None else view.owner.operation.operands[0]
+    made = definition(pooled)
+    if made is None or made.name != "numeric.sum_pool" or count is None or count < 1 or count != int(count):
         return None
-    return _divided(quantizer, sums, int(count), op.results[0])
+    average = _divided(quantizer, pooled, int(count), op.results[0])
+    return average if view is None else numeric.ReshapeOp(average, like(view, fixed_format(average))).output
 
 
 RULES: dict[str, Rule] = {
     "torch.aten.max_pool2d": max_pool,
     "torch.aten.avg_pool2d": average_pool,
-    "torch.aten.sum.dim_IntList": sum_of_sizes,
+    "torch.aten.sum.dim_IntList": sums,
 }
+
+
+def _sums_along(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
+    """The sum over dimensions side by side: what lies within them are the channels of one window for all before."""
+    value, dims, _, dtype = op.operands
+    info, listed, wanted = tb.tensor_info(value), tb.numbers(dims), tensor_type(op.results[0])
+    if info is None or wanted is None or not info.is_static() or not listed or not tb.is_none(dtype):
+        return None
+    axes = sorted(int(dim) % len(info.shape) for dim in listed if dim is not None)
+    if axes != list(range(axes[0], axes[0] + len(listed))) or not quantizer.can_narrow(value):
+        return None
+    numbers = quantizer.narrowed(value)
+    kind, shape = fixed_format(numbers), ir.RankedTensorType(numbers.type).shape
+    outer, taps, inner = (
+        math.prod(part) for part in (shape[: axes[0]], shape[axes[0] : axes[-1] + 1], shape[axes[-1] + 1 :])
+    )
+    rows = numeric.ReshapeOp(numbers, fixed_tensor([outer, taps, inner], kind)).output
+    image = numeric.TransposeOp(rows, integers([0, 2, 1]), fixed_tensor([outer, inner, taps], kind)).output
+    pooled = window_sums(image, Windows((taps,), (taps,), (0,), (1,)))
+    return numeric.ReshapeOp(pooled, fixed_tensor(list(wanted.shape), fixed_format(pooled))).output
 
 
 def _image(quantizer: Quantizer, image: ir.Value) -> ir.Value | None:
@@ -121,14 +156,24 @@ def _divided(quantizer: Quantizer, sums: ir.Value, count: int, result: ir.Value)
     ).output
 
 
-def _windows(kernel: ir.Value, strides: ir.Value, padding: ir.Value) -> Windows | None:
-    """The windows of a pooling operator whose sizes are constant."""
-    lists = [tb.numbers(value) for value in (kernel, strides, padding)]
+def _windows(*settings: ir.Value) -> Windows | None:
+    """The windows of a pooling operator, if its settings are constant: kernel, strides, padding, perhaps dilation."""
+    lists = [tb.numbers(value) for value in settings]
     sizes = [tuple(size for size in values or () if isinstance(size, int)) for values in lists]
     sizes[1] = sizes[1] or sizes[0]
     if not sizes[0] or len({len(values) for values in sizes}) > 1:
         return None
-    return Windows(sizes[0], sizes[1], sizes[2], (1,) * len(sizes[0]))
+    return Windows(sizes[0], sizes[1], sizes[2], sizes[3] if len(sizes) > 3 else (1,) * len(sizes[0]))
+
+
+def _are_whole(op: ir.Operation, windows: Windows, ceiling: ir.Value) -> bool:
+    """Whether no window reaches over the end of its image, which with ``ceil_mode`` some may."""
+    if tb.flag(ceiling) is not True:
+        return tb.flag(ceiling) is False
+    image, result = tb.tensor_info(op.operands[0]), tb.tensor_info(op.results[0])
+    if image is None or result is None or None in image.shape[2:]:
+        return False
+    return windows.sizes([size for size in image.shape[2:] if size is not None]) == tuple(result.shape[2:])
 
 
 def _shape(image: ir.Value, windows: Windows) -> list[int]:

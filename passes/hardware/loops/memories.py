@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import prod
 
 from torch_mlir import ir
 
 from stepwell.passes.hardware.entry import names_of
-from stepwell.passes.hardware.loops.affine_index import NotAffineError, affine_of
+from stepwell.passes.hardware.loops.affine_index import NotAffineError, affine_of, row_major
+from stepwell.passes.hardware.loops.joined import joined_index
 from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
-from stepwell.support.loops.nest import Affine, Memory, Partition
+from stepwell.support.loops.affine import Affine
+from stepwell.support.loops.nest import Memory, Partition
 from stepwell.support.walk import named, outer_first
 
-BANKS, WIDTH, CONSTANT = "stepwell.banks", "stepwell.bits", "stepwell.constant"
+BANKS, WIDTH, CONSTANT, COPIES = "stepwell.banks", "stepwell.bits", "stepwell.constant", "stepwell.copies"
+_NOTES = (BANKS, WIDTH, CONSTANT, COPIES)
 _ALLOCATIONS = ("memref.alloc", "memref.alloca")
 
 
-class ReadMemories:
-    """Memories by the values that stand for them."""
+class JoinError(Exception):
+    """Indices of a memory are affine if its dimensions are joined."""
 
-    def __init__(self, parameters: set[str]) -> None:
+    def __init__(self, memory: str) -> None:
+        super().__init__(memory)
+        self.memory = memory
+
+
+class ReadMemories:
+    """Memories by the values that stand for them; ``joined`` ones have one dimension."""
+
+    def __init__(self, parameters: set[str], joined: frozenset[str]) -> None:
         self.parameters = parameters
+        self.joined = joined
         self.all: list[Memory] = []
         self.values: list[ir.Value] = []
 
@@ -54,28 +67,42 @@ class ReadMemories:
         if bits > 64:
             raise UnsupportedError(f"no memory for {kind}: integers have up to 64 bits", where=where)
         texts = [ir.StringAttr(text).value for text in ir.ArrayAttr(notes[BANKS])] if BANKS in notes else []
-        partitions = tuple(map(partition, texts)) or (Partition(),) * kind.rank
+        # Whoever chose banks for a memory of joined dimensions noted one partition.
+        shape = (prod(kind.shape),) if name in self.joined or (texts and len(texts) < kind.rank) else tuple(kind.shape)
+        partitions = tuple(map(partition, texts)) or (Partition(),) * len(shape)
         self.values.append(value)
         sign = -1 if kind.element_type.width == 1 else 1
         contents = tuple(sign * int(n) for n in ir.DenseIntElementsAttr(notes[CONSTANT])) if CONSTANT in notes else ()
-        self.all.append(Memory(name, role, bits, tuple(kind.shape), partitions, contents))
+        copies = ir.IntegerAttr(notes[COPIES]).value if COPIES in notes else 1
+        self.all.append(Memory(name, role, bits, shape, partitions, contents, copies))
 
     def access(
-        self, op: ir.Operation, index: Callable[[ir.Value], Affine] = lambda value: Affine(())
+        self, op: ir.Operation, index: Callable[[ir.Value], Affine], sizes: tuple[int, ...]
     ) -> tuple[str, tuple[Affine, ...]]:
-        """The memory that an ``affine.load`` or ``store`` accesses, and its indices there."""
+        """The memory that an ``affine.load`` or ``store`` accesses in loops of ``sizes`` iterations, and its indices.
+
+        Raises:
+            NotAffineError: an index is not affine.
+            JoinError: it is where the memory's dimensions are joined.
+        """
         first = 0 if op.name == "affine.load" else 1
         operands = [index(value) for value in list(op.operands)[first + 1 :]]
         value = op.operands[first]
         for known, memory in self:
             if known == value:
+                results = list(ir.AffineMapAttr(op.attributes["map"]).value.results)
+                shape = ir.MemRefType(value.type).shape
+                whole = joined_index(results, operands, shape)
+                is_joined = len(memory.shape) < len(results)
+                if whole is not None and is_joined:
+                    return memory.name, (whole,)
                 try:
-                    results = ir.AffineMapAttr(op.attributes["map"]).value.results
-                    return memory.name, tuple(affine_of(result, operands) for result in results)
+                    places = tuple(affine_of(result, operands, sizes) for result in results)
                 except NotAffineError as failure:
-                    raise UnsupportedError(
-                        f"no pipeline for '{op.name}': {failure}", where=describe_location(op.location)
-                    ) from None
+                    if whole is None or failure.cut:
+                        raise
+                    raise JoinError(memory.name) from None
+                return memory.name, (row_major(places, shape),) if is_joined else places
         raise UnsupportedError(
             f"no pipeline for '{op.name}': it goes through a view or a memory from elsewhere",
             where=describe_location(op.location),
@@ -94,14 +121,15 @@ def partition_text(p: Partition) -> str:
     return "whole" if p.factor == 1 else f"{'block' if p.block else 'cyclic'} {p.factor}"
 
 
-def read_memories(root: ir.Operation) -> ReadMemories:
+def read_memories(root: ir.Operation, joined: frozenset[str]) -> ReadMemories:
     """The memories of a function, or of a ``stream.loops``: what is returned, or an argument that is written first,
     is the output."""
     block = root.regions[0].blocks[0]
     names = names_of(root.opview, "arg_attrs")
     returned = [value for op in named(root, "func.return") for value in op.operands]
     written = {op.operands[1] for op in named(root, "affine.store")}
-    found = ReadMemories({entry["stepwell.parameter"] for entry in names if "stepwell.parameter" in entry})
+    parameters = {entry["stepwell.parameter"] for entry in names if "stepwell.parameter" in entry}
+    found = ReadMemories(parameters, joined)
     for n, argument in enumerate(block.arguments):
         if not isinstance(argument.type, ir.MemRefType):
             raise UnsupportedError(
@@ -131,7 +159,7 @@ def notes_of(value: ir.Value) -> dict[str, ir.Attribute]:
     """What passes have noted on an argument of a function, or on an allocation."""
     if not isinstance(value, ir.BlockArgument):
         attributes = value.owner.attributes
-        found = {name: attributes[name] for name in (BANKS, WIDTH, CONSTANT) if name in attributes}
+        found = {name: attributes[name] for name in _NOTES if name in attributes}
         if value.owner.operation.name == "memref.get_global":
             found[CONSTANT] = _global(value.owner.operation).attributes["initial_value"]
         return found
@@ -139,7 +167,7 @@ def notes_of(value: ir.Value) -> dict[str, ir.Attribute]:
     if value.arg_number >= len(entries):
         return {}
     found = {entry.name: entry.attr for entry in ir.DictAttr(entries[value.arg_number])}
-    return {name: found[name] for name in (BANKS, WIDTH, CONSTANT) if name in found}
+    return {name: found[name] for name in _NOTES if name in found}
 
 
 def note(value: ir.Value, name: str, attribute: ir.Attribute) -> None:

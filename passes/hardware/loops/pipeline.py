@@ -28,6 +28,7 @@ _TO_HARDWARE = (
     "balance-sums",
     "bank-memories",
     "narrow-loops",
+    "copy-memories",
     "schedule-loops",
     "affine-to-stream",
 )

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
+from math import prod
 
 from torch_mlir import ir
 
-from stepwell.passes.hardware.loops.affine_index import NotAffineError, affine_of, trip
-from stepwell.passes.hardware.loops.memories import ReadMemories, read_memories
-from stepwell.support.errors import UnsupportedError
+from stepwell.passes.hardware.loops.affine_index import add, deepened, trip_within
+from stepwell.passes.hardware.loops.body import CYCLE, BodyReader, CutError, Origin, refuse
+from stepwell.passes.hardware.loops.memories import JoinError, ReadMemories, read_memories
+from stepwell.passes.hardware.loops.paths import Path, paths_of
+from stepwell.passes.hardware.loops.tools import LOOP, body_of, is_inside, terminator_of
 from stepwell.support.locations import describe_location
+from stepwell.support.loops.affine import Affine
 from stepwell.support.loops.banks import split_for_banks
-from stepwell.support.loops.nest import Affine, Nest, Operation, Program, When
+from stepwell.support.loops.copies import assign
+from stepwell.support.loops.nest import CHAINED, Nest, Operation, Program, Round, When
 from stepwell.support.walk import named
-from stepwell.support.widths import signed_width
 
-ARITHMETIC = frozenset(
-    {
-        "addi", "subi", "muli", "andi", "ori", "xori", "shli", "shrsi", "shrui", "maxsi", "minsi", "maxui", "minui",
-        "cmpi", "select", "extsi", "extui", "trunci", "absi",
-    }
-)  # fmt: skip
-"""Operations of ``arith`` that a pipeline has, and one of ``math``."""
-_ACCESSES = ("affine.load", "affine.store")
-_SKIPPED = frozenset({"func.return", "memref.alloc", "memref.alloca", "memref.dealloc", "stream.return"})
-BITS, CYCLE, INTERVAL, REASON = "stepwell.bits", "stepwell.cycle", "stepwell.interval", "stepwell.reason"
+INTERVAL, REASON = "stepwell.interval", "stepwell.reason"
 
 
 @dataclass
@@ -33,9 +30,9 @@ class Loops:
 
     program: Program
     memories: ReadMemories
-    #: For each nest its outermost loop (None for straight code) and the operation of each entry of its body.
+    #: For each nest its outermost loop that is no other's (None for straight code), and where its body comes from.
     loops: list[ir.Operation | None] = field(default_factory=list)
-    bodies: list[list[ir.Operation | None]] = field(default_factory=list)
+    bodies: list[list[Origin | None]] = field(default_factory=list)
 
 
 def read_loops(root: ir.Operation) -> Loops:
@@ -44,123 +41,156 @@ def read_loops(root: ir.Operation) -> Loops:
     Raises:
         UnsupportedError: says which loop or operation can't be a pipeline, and why.
     """
-    memories = read_memories(root)
+    joined: set[str] = set()
+    while True:
+        try:
+            return _read(root, read_memories(root, frozenset(joined)))
+        except JoinError as failure:
+            joined.add(failure.memory)
+
+
+def _read(root: ir.Operation, memories: ReadMemories) -> Loops:
+    numbers = {loop: n for n, loop in enumerate(named(root, LOOP))}
     nests, loops, bodies = [], [], []
-    for outermost, before, after in _segments(root):
-        reader = _NestReader(memories)
-        nests.append(split_for_banks(reader.read(outermost, before, after), {m.name: m for m in memories.all}))
-        loops.append(outermost)
+    for path in paths_of(root):
+        reader = _NestReader.of(path, memories, numbers)
+        known = {m.name: m for m in memories.all}
+        nests.append(assign(split_for_banks(reader.nest, known), known))
+        loops.append(path[-1].loop)
         bodies.append(reader.origins)
     return Loops(Program(tuple(memories.all), tuple(nests)), memories, loops, bodies)
 
 
-def refuse(op: ir.Operation, why: str, hint: str | None = None) -> UnsupportedError:
-    """The error for an operation that no pipeline has."""
-    return UnsupportedError(f"no pipeline for '{op.name}': {why}", where=describe_location(op.location), hint=hint)
-
-
-Segment = tuple[ir.Operation | None, list[ir.Operation], list[ir.Operation]]
-
-
-def _segments(root: ir.Operation) -> list[Segment]:
-    """Outermost loops, each with the operations before and behind it that go with it."""
-    found: list[Segment] = []
-    between: list[ir.Operation] = []
-    for view in root.regions[0].blocks[0].operations:
-        op = view.operation
-        if op.name == "affine.for":
-            before = between
-            if found:  # up to the last store it belongs to the loop before
-                stores = [n for n, other in enumerate(between) if other.name == "affine.store"]
-                cut = stores[-1] + 1 if stores else 0
-                found[-1][2].extend(between[:cut])
-                before = between[cut:]
-            found.append((op, before, []))
-            between = []
-        elif op.name not in _SKIPPED and not op.name.startswith("memref."):
-            between.append(op)
-    if found:
-        found[-1][2].extend(between)
-    elif any(op.name == "affine.store" for op in between):
-        found.append((None, between, []))
-    return found
-
-
-class _NestReader:
+class _NestReader(BodyReader):
     """One nest. Loops of one iteration are left out; what is not innermost happens in first or last iterations."""
 
-    def __init__(self, memories: ReadMemories) -> None:
-        self.memories = memories
-        self.sizes: list[int] = []
-        self.operations: list[Operation] = []
-        self.origins: list[ir.Operation | None] = []
-        self.values: dict[ir.Value, int] = {}
-        self.indices: dict[ir.Value, Affine] = {}
+    @staticmethod
+    def of(path: Path, memories: ReadMemories, numbers: dict[ir.Operation, int]) -> _NestReader:
+        """Read ``path``; loops are cut in two until all indices are affine in them."""
+        cuts: dict[ir.Operation, list[int]] = {}
+        while True:
+            reader = _NestReader(memories, cuts)
+            try:
+                reader.nest = reader.read(path, numbers)
+                return reader
+            except CutError as cut:
+                loop, part = reader.parts[cut.level]
+                sizes = cuts.get(loop, [reader.sizes[cut.level]])
+                cuts[loop] = [*sizes[:part], sizes[part] // cut.inner, cut.inner, *sizes[part + 1 :]]
 
-    def read(self, loop: ir.Operation | None, before: list[ir.Operation], after: list[ir.Operation]) -> Nest:
-        self._sequence([*before, *([loop] if loop else []), *after], 0)
+    nest: Nest
+
+    def __init__(self, memories: ReadMemories, cuts: dict[ir.Operation, list[int]]) -> None:
+        super().__init__(memories)
+        self.cuts = cuts
+        #: For each level its loop, and which of the parts that this is cut into.
+        self.parts: list[tuple[ir.Operation, int]] = []
+        self.rounds: list[Round] = []
+
+    def read(self, path: Path, numbers: dict[ir.Operation, int]) -> Nest:
+        """The nest of a path; ``numbers``: of loops."""
+        self._level(path, 0, numbers)
         levels = len(self.sizes)
         operations = tuple(
-            replace(op, indices=tuple(_deepened(index, levels) for index in op.indices)) for op in self.operations
-        )
+            replace(op, indices=tuple(deepened(index, levels) for index in op.indices),
+                    guards=tuple(deepened(guard, levels) for guard in op.guards))
+            for op in self.operations
+        )  # fmt: skip
         interval, reason = 1, ""
+        loop = path[-1].loop
         if loop is not None and INTERVAL in loop.attributes:
             interval = ir.IntegerAttr(loop.attributes[INTERVAL]).value
             reason = ir.StringAttr(loop.attributes[REASON]).value if REASON in loop.attributes else ""
-        where = describe_location((loop or before[0]).location)
-        return Nest(tuple(self.sizes), operations, interval, reason, where)
+        where = describe_location((loop or path[-1].before[0]).location)
+        return Nest(tuple(self.sizes), operations, interval, reason, where, tuple(self.rounds))
+
+    def _level(self, path: Path, level: int, numbers: dict[ir.Operation, int]) -> None:
+        """What stands in the body of the loop before in ``path``, as far as it is part of this nest."""
+        (here, *inner) = path
+        if not inner:
+            self._sequence([*here.before, *([here.loop] if here.loop else []), *here.after], level)
+            return
+        loop = here.loop
+        assert loop is not None
+        if loop.results:
+            raise refuse(loop, "it carries a value through several loops inside", "keep it in a memory")
+        for op in here.before:
+            self.operation(op, When("first", level))
+
+        def inside(deeper: int) -> None:
+            if deeper > level:
+                self.rounds.append(Round(numbers[loop], deeper))
+            self._level(inner, deeper, numbers)
+
+        self._loop(loop, level, here.before, inside)
+        for op in here.after:
+            self.operation(op, When("last", level))
 
     def _sequence(self, ops: list[ir.Operation], level: int) -> None:
         """The operations of one body, of which at most one is a loop."""
-        loops = [n for n, op in enumerate(ops) if op.name == "affine.for"]
-        if len(loops) > 1:
-            raise refuse(
-                ops[loops[1]],
-                "it is the second loop in the body of another",
-                "one loop stands in another; move the second one into a nest of its own",
-            )
-        place = loops[0] if loops else len(ops)
+        place = next((n for n, op in enumerate(ops) if op.name == LOOP), None)
         for n, op in enumerate(ops):
             if n == place:
-                self._loop(op, level, ops[:n])
-            elif op.name != "affine.yield":
-                end = None if not loops else When("first" if n < place else "last", level)
-                self._operation(op, end)
+                self._loop(op, level, ops[:n], partial(self._sequence, body_of(op)))
+            else:
+                end = None if place is None else When("first" if n < place else "last", level)
+                self.operation(op, end)
 
-    def _loop(self, op: ir.Operation, level: int, before: list[ir.Operation]) -> None:
-        first, step, size = trip(op)
+    def _loop(self, op: ir.Operation, level: int, before: list[ir.Operation], inside: Callable[[int], None]) -> None:
+        """``inside`` reads the body, which begins at the level that it is given."""
+        found = trip_within(op, lambda value: self.index(value, op), tuple(self.sizes))
         self._check_loads(op, before)
-        body = op.regions[0].blocks[0]
-        induction, *carried = body.arguments
-        inside = [view.operation for view in body.operations]
-        yields = list(inside[-1].operands)
+        variable, *carried = op.regions[0].blocks[0].arguments
+        yields = list(terminator_of(op).operands)
         inits = list(op.operands)[len(op.operands) - len(carried) :]
-        if size == 1:
-            self.indices[induction] = Affine((), first)
-            for argument, init in zip(carried, inits, strict=True):
-                self._alias(argument, init, op)
-            self._sequence(inside, level)
+        sizes = self.cuts.get(op, [found.size] if found.size > 1 else [])
+        strides = [prod(sizes[part + 1 :]) for part in range(len(sizes))]
+        self.sizes += sizes
+        self.parts += [(op, part) for part in range(len(sizes))]
+        own = [Affine((*g.coefficients[:level], *(g.coefficients[level] * s for s in strides)), g.constant)
+               for g in found.guards]  # fmt: skip
+        steps = Affine((*[0] * level, *(found.step * stride for stride in strides)))
+        self.indices[variable] = add(found.first, steps)
+        passed = []
+        if sizes:
+            passed = self._carries(op, level, carried, inits, yields)
         else:
-            self.sizes.append(size)
-            self.indices[induction] = Affine((*[0] * level, step), first)
-            passed = self._carries(op, level, list(carried), inits, yields, inside)
-            self._sequence(inside, level + 1)
-            for number, value in passed:
-                following = self._value(value, op)
-                start = self.operations[number].operands[0]
-                bits = max(self.operations[start].bits, self.operations[following].bits)
-                self.operations[number] = replace(self.operations[number], operands=(start, following), bits=bits)
-        for result, value in zip(op.results, yields, strict=True):
-            self._alias(result, value, op)
+            for argument, init in zip(carried, inits, strict=True):
+                self.alias(argument, init, op)
+        self.guards += own
+        inside(level + len(sizes))
+        del self.guards[len(self.guards) - len(own) :]
+        for place, (result, argument, value) in enumerate(zip(op.results, carried, yields, strict=True)):
+            self.values[result] = self.value(value, op)
+            if own:
+                self.values[result] = self._kept(op, own, self.values[result], self.values[argument], place)
+        for number, result in passed:
+            following = self.values[result]
+            start = self.operations[number].operands[0]
+            bits = max(self.operations[start].bits, self.operations[following].bits)
+            self.operations[number] = replace(self.operations[number], operands=(start, following), bits=bits)
+
+    def _kept(self, op: ir.Operation, guards: list[Affine], following: int, before: int, place: int) -> int:
+        """What is carried on: what an iteration computes if it counts, else what it began with."""
+        made = self.operations[following]
+        if made.kind in CHAINED and not made.chained:
+            self.operations[following] = replace(made, chained=True)
+        counts = self.add(Operation("guard", 1, guards=tuple(guards)), None)
+        start = self.operations[before]
+        if start.kind == "carry":
+            start = self.operations[start.operands[0]]
+        bits = max(made.bits, start.bits)
+        end = terminator_of(op)
+        return self.add(Operation("select", bits, (counts, following, before)), Origin(end, f"{CYCLE}.{place}"))
 
     def _carries(
-        self, op: ir.Operation, level: int, carried: list[ir.Value], inits: list[ir.Value], yields: list[ir.Value],
-        inside: list[ir.Operation],
-    ) -> list[tuple[int, ir.Value]]:  # fmt: skip
-        """An entry for each value that goes on to the next iteration; those of nested loops are one."""
-        inner = next((other for other in inside if other.name == "affine.for" and trip(other)[2] > 1), None)
+        self, op: ir.Operation, level: int, carried: list[ir.Value], inits: list[ir.Value], yields: list[ir.Value]
+    ) -> list[tuple[int, ir.Value]]:
+        """An entry for each value that goes on to the next iteration, and the result that is this value; those of
+        nested loops are one."""
+        inner = next((other for other in body_of(op) if other.name == LOOP), None)
         passed = []
-        for argument, init, value in zip(carried, inits, yields, strict=True):
+        for argument, init, value, result in zip(carried, inits, yields, op.results, strict=True):
             if inner is not None and not _goes_around(argument, value, inner):
                 raise refuse(
                     op, "it carries a value that changes before or behind the loop inside", "keep it in a memory"
@@ -169,9 +199,9 @@ class _NestReader:
             if start is not None and self.operations[start].kind == "carry" and level:
                 self.values[argument] = start  # the loop around carries it
                 continue
-            kind = Operation("carry", 1, (self._value(init, op), -1), when=When("first", level))
-            self.values[argument] = self._add(kind, None)
-            passed.append((self.values[argument], value))
+            kind = Operation("carry", 1, (self.value(init, op), -1), when=When("first", level))
+            self.values[argument] = self.add(kind, None)
+            passed.append((self.values[argument], result))
         return passed
 
     def _check_loads(self, loop: ir.Operation, before: list[ir.Operation]) -> None:
@@ -179,101 +209,8 @@ class _NestReader:
         written = {store.operands[1] for store in named(loop, "affine.store")}
         for op in before:
             changes = op.name == "affine.load" and op.operands[0] in written
-            if changes and any(_is_inside(use.owner.operation, loop) for use in op.results[0].uses):
+            if changes and any(is_inside(use.owner.operation, loop) for use in op.results[0].uses):
                 raise refuse(op, "the loop behind it writes to what it reads, and uses what it has read")
-
-    def _operation(self, op: ir.Operation, when: When | None) -> None:
-        name = op.name.partition(".")[2]
-        if op.name in _ACCESSES:
-            self._access(op, when)
-        elif op.name == "arith.constant":
-            self._constant(op)
-        elif op.name in ("affine.apply", "arith.index_cast") and isinstance(op.results[0].type, ir.IndexType):
-            self.indices[op.results[0]] = self._affine(op)
-        elif op.name == "arith.index_cast":
-            index = self._index(op.operands[0], op)
-            kind = Operation("index", self._bits(op.results[0], op), indices=(index,))
-            self.values[op.results[0]] = self._add(kind, op)
-        elif op.name.startswith(("arith.", "math.")) and name in ARITHMETIC:
-            operands = tuple(self._value(operand, op) for operand in op.operands)
-            number = 0
-            if name == "cmpi":
-                number = ir.IntegerAttr(op.attributes["predicate"]).value
-            elif name in ("extui", "shrui", "shrsi", "maxui", "minui"):
-                number = ir.IntegerType(op.operands[0].type).width
-            kind = Operation(name, self._bits(op.results[0], op), operands, number=number)
-            self.values[op.results[0]] = self._add(kind, op)
-        else:
-            known = ", ".join(sorted(ARITHMETIC))
-            raise refuse(op, "a pipeline has no such operation", f"it has affine loads and stores and {known}")
-
-    def _access(self, op: ir.Operation, when: When | None) -> None:
-        name, indices = self.memories.access(op, lambda value: self._index(value, op))
-        memory = self.memories[name]
-        if op.name == "affine.load":
-            kind = Operation("load", memory.bits, memory=name, indices=indices)
-            self.values[op.results[0]] = self._add(kind, op)
-        else:
-            operand = self._value(op.operands[0], op)
-            self._add(Operation("store", memory.bits, (operand,), memory=name, indices=indices, when=when), op)
-
-    def _affine(self, op: ir.Operation) -> Affine:
-        if op.name == "arith.index_cast":
-            raise refuse(op, "an index that is computed from data", "indices are affine in the loops around")
-        operands = [self._index(value, op) for value in op.operands]
-        (expression,) = ir.AffineMapAttr(op.attributes["map"]).value.results
-        try:
-            return affine_of(expression, operands)
-        except NotAffineError as failure:
-            raise refuse(op, str(failure)) from None
-
-    def _constant(self, op: ir.Operation) -> None:
-        value = op.attributes["value"]
-        if not isinstance(value, ir.IntegerAttr):
-            raise refuse(op, f"it is of type {op.results[0].type}", "a pipeline computes with integers")
-        if isinstance(op.results[0].type, ir.IndexType):
-            self.indices[op.results[0]] = Affine((), value.value)
-            return
-        number = -1 if ir.IntegerType(op.results[0].type).width == 1 and value.value else value.value
-        self.values[op.results[0]] = self._add(Operation("constant", signed_width((number, number)), number=number), op)
-
-    def _add(self, operation: Operation, origin: ir.Operation | None) -> int:
-        if origin is not None:
-            cycle = ir.IntegerAttr(origin.attributes[CYCLE]).value if CYCLE in origin.attributes else 0
-            operation = replace(operation, cycle=cycle, location=describe_location(origin.location))
-        self.operations.append(operation)
-        self.origins.append(origin)
-        return len(self.operations) - 1
-
-    def _bits(self, value: ir.Value, op: ir.Operation) -> int:
-        if not isinstance(value.type, ir.IntegerType):
-            raise refuse(op, f"its result is {value.type}", "a pipeline computes with integers")
-        width = int(value.type.width)
-        return min(width, ir.IntegerAttr(op.attributes[BITS]).value) if BITS in op.attributes else width
-
-    def _alias(self, value: ir.Value, other: ir.Value, op: ir.Operation) -> None:
-        self.values[value] = self._value(other, op)
-
-    def _value(self, value: ir.Value, op: ir.Operation) -> int:
-        """The position of what makes ``value``."""
-        if (
-            value not in self.values
-            and isinstance(value, ir.OpResult)
-            and value.owner.operation.name == "arith.constant"
-        ):
-            self._constant(value.owner.operation)
-        if value not in self.values:
-            raise refuse(op, "it reads a value from outside of its nest", "pass it through a memory")
-        return self.values[value]
-
-    def _index(self, value: ir.Value, op: ir.Operation) -> Affine:
-        if value not in self.indices and isinstance(value, ir.OpResult):
-            maker = value.owner.operation
-            if maker.name == "arith.constant":
-                self._constant(maker)
-        if value not in self.indices:
-            raise refuse(op, "an index that is not affine in the loops around")
-        return self.indices[value]
 
 
 def _goes_around(argument: ir.Value, value: ir.Value, inner: ir.Operation) -> bool:
@@ -282,17 +219,3 @@ def _goes_around(argument: ir.Value, value: ir.Value, inner: ir.Operation) -> bo
     if not isinstance(value, ir.OpResult) or value.owner.operation != inner:
         return False
     return bool(inner.operands[first + value.result_number] == argument) and len(list(argument.uses)) == 1
-
-
-def _is_inside(op: ir.Operation, loop: ir.Operation) -> bool:
-    parent = op.parent
-    while parent is not None:
-        if parent.operation == loop:
-            return True
-        parent = parent.operation.parent
-    return False
-
-
-def _deepened(index: Affine, levels: int) -> Affine:
-    """``index`` with a coefficient for each of all loops."""
-    return Affine((*index.coefficients, *[0] * (levels - len(index.coefficients))), index.constant)

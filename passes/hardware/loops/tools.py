@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from torch_mlir import ir
 
 from stepwell.passes.hardware.loops.affine_index import NotAffineError, affine_of, trip
-from stepwell.support.loops.nest import Affine
+from stepwell.support.loops.affine import Affine
 from stepwell.support.walk import inside
 
 LOOP, LOAD, STORE = "affine.for", "affine.load", "affine.store"
@@ -20,6 +20,21 @@ ASSOCIATIVE = (
 def body_of(loop: ir.Operation) -> list[ir.Operation]:
     """The operations of a loop without its terminator."""
     return [view.operation for view in loop.regions[0].blocks[0].operations][:-1]
+
+
+def terminator_of(loop: ir.Operation) -> ir.Operation:
+    """What ends the body of a loop."""
+    return list(loop.regions[0].blocks[0].operations)[-1].operation
+
+
+def is_inside(op: ir.Operation, loop: ir.Operation) -> bool:
+    """Whether ``op`` is in the body of ``loop``, however deep."""
+    parent = op.parent
+    while parent is not None:
+        if parent.operation == loop:
+            return True
+        parent = parent.operation.parent
+    return False
 
 
 def induction(loop: ir.Operation) -> ir.Value:
@@ -103,7 +118,7 @@ def written_in(ops: Iterable[ir.Operation]) -> set[ir.Value]:
 
 def same_trips(left: ir.Operation, right: ir.Operation) -> bool:
     """Whether two loops run through the same values."""
-    return trip(left) == trip(right)
+    return trip(left) is not None and trip(left) == trip(right)
 
 
 def _dimensions(expression: ir.AffineExpr) -> set[int]:

@@ -127,6 +127,11 @@ class Converter:
         with op.location:
             return rule.build(self, op, end, beat)
 
+    def is_input(self, value: ir.Value) -> bool:
+        """Whether ``value`` comes from outside, for a single operation."""
+        op = definition(value)
+        return op is not None and op.name in ("numeric.quantize", "numeric.quantize_scaled") and self.is_alone(value)
+
     def order(self, value: ir.Value) -> str:
         """In which order the elements of ``value`` come."""
         return CHANNELS_LAST if value in self.images else ROW_MAJOR

@@ -104,13 +104,13 @@ def _pointwise(kind: Any, converter: Converter, op: ir.Operation, end: Ending, b
     """Two streams in step."""
     shape = static_shape(op.results[0], op)
     beat = beat or converter.beat(shape, op)
-    left, right = (_operand(converter, operand, op, shape, beat) for operand in op.operands)
+    left, right = (operand_of(converter, operand, op, shape, beat) for operand in op.operands)
     output = stream_of(end, beat, shape, converter.order(op.results[0]))
     return kind(left=left, right=right, **rescale_attributes(end), output=output).output
 
 
-def _operand(converter: Converter, value: ir.Value, op: ir.Operation, shape: tuple[int, ...], beat: int) -> ir.Value:
-    """What ``op``, whose result has ``shape``, reads: as it streams in, or a weight for as long as the frame."""
+def operand_of(converter: Converter, value: ir.Value, op: ir.Operation, shape: tuple[int, ...], beat: int) -> ir.Value:
+    """What ``op`` reads for frames of ``shape``: as it streams in, or a weight for as long as the frame."""
     own = ir.RankedTensorType(value.type).shape
     if converter.weights.holds(value):
         if converter.order(op.results[0]) != ROW_MAJOR:

@@ -9,7 +9,7 @@ from torch_mlir import ir
 from stepwell.dialects import stream
 from stepwell.passes.hardware.fixed_values import Ending, format_of, refuse, static_shape
 from stepwell.passes.hardware.to_stream.converter import Converter, Rule, stream_of
-from stepwell.support.orders import ROW_MAJOR, innermost
+from stepwell.support.orders import CHANNELS_LAST, ROW_MAJOR, innermost
 
 
 def reshape(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
@@ -27,8 +27,22 @@ def reshape(converter: Converter, op: ir.Operation, end: Ending, beat: int | Non
 
 
 def transpose(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
-    """A frame in another order."""
-    return reordered(converter, op, end, permutation(op), beat)
+    """A frame in another order; rows that become pixels, their columns the channels, come in it already."""
+    order = permutation(op)
+    pixels = [0, len(order) - 1, *range(1, len(order) - 1)]
+    if converter.order(op.results[0]) == CHANNELS_LAST and order == pixels:
+        return _as_pixels(converter, op, end, beat)
+    return reordered(converter, op, end, order, beat)
+
+
+def _as_pixels(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
+    """Rows as they come, said to be images."""
+    if converter.order(op.operands[0]) != ROW_MAJOR:
+        raise refuse(op, "its elements come pixel after pixel, but are read in another order", "flatten images before")
+    shape = static_shape(op.results[0], op)
+    beat = math.gcd(beat or converter.beat(shape, op), shape[1])
+    value = converter.emit(op.operands[0], op, beat)
+    return stream.ReshapeOp(value=value, output=stream_of(end, beat, shape, CHANNELS_LAST)).output
 
 
 def reinterpret(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:

@@ -12,6 +12,7 @@ from stepwell.passes.hardware.entry import factors
 from stepwell.passes.hardware.fixed_values import Ending, as_it_is, format_of, static_shape
 from stepwell.passes.hardware.to_stream.converter import Converter, rescale_attributes, stream_of
 from stepwell.passes.hardware.to_stream.layout import check_row_major, permutation, reordered
+from stepwell.support.beats import right_beat
 from stepwell.support.orders import ROW_MAJOR
 
 
@@ -22,11 +23,14 @@ def product_of_streams(converter: Converter, op: ir.Operation, end: Ending) -> i
     inner, outer = static_shape(right, op)[-2:]
     unroll = factors(inner, outer, converter.unroll, op)
     columns = _before_transposition(converter, right)
-    matrices = converter.emit(right, op, unroll[1]) if columns is None else columns(unroll[0])
+    layout = "kn" if columns is None else "nk"
+    # Who feeds the hardware may send as much as is multiplied at once; adapting other streams to that takes registers.
+    beat = right_beat(layout, inner, outer, unroll, whole=converter.is_input(right))
+    matrices = converter.emit(right, op, beat) if columns is None else columns(beat)
     return stream.MatmulOp(
         left=converter.emit(left, op, unroll[0]),
         right=matrices,
-        layout=ir.StringAttr.get("kn" if columns is None else "nk"),
+        layout=ir.StringAttr.get(layout),
         inner=stream.integer(inner),
         outer=stream.integer(outer),
         unroll=stream.integers(unroll),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch_mlir import ir
 
 from stepwell.dialects import stream
 from stepwell.dialects.numeric_window_rules import read_windows
-from stepwell.passes.hardware.fixed_values import Ending, static_shape
+from stepwell.passes.hardware.fixed_values import Ending, format_of, static_shape
 from stepwell.passes.hardware.to_stream.converter import Converter, Rule, rescale_attributes, stream_of
 from stepwell.passes.hardware.to_stream.convolution import check_windows, window
 from stepwell.support.widths import signed_range
@@ -21,10 +23,13 @@ def pool(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) 
     frame = stream.read_stream(image.type)
     height, width = (1, *frame.shape[2:])[-2:]
     kernel, words = (1, *windows.kernel)[-2:], frame.shape[1] // frame.beat
-    if windows.kernel != windows.strides or any(windows.padding):
+    if windows.kernel != windows.strides or any(windows.padding) or set(windows.dilation) - {1}:
         fill = signed_range(frame.bits)[0] if function == "max" else 0
         image = window(image, windows, frame.shape[1], frame.beat, fill, 1)
         height, width, words, kernel = 1, windows.taps, 1, (1, windows.taps)
+    if function == "max" and end.kind == format_of(op.operands[0]):
+        # One of the numbers that came in: it needs no ends.
+        end = replace(end, clamp=signed_range(frame.bits))
     return stream.PoolOp(
         image=image,
         function=ir.StringAttr.get(function),

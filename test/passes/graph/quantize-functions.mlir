@@ -50,3 +50,33 @@ func.func @normalised(%x: !torch.vtensor<[2,8],f32> {stepwell.range = [-3.0, 3.0
   %y = torch.aten.mul.Scalar %g, %factor {stepwell.range = [-0.06, 0.6]} : !torch.vtensor<[2,8],f32>, !torch.float -> !torch.vtensor<[2,8],f32>
   return %y : !torch.vtensor<[2,8],f32>
 }
+
+// -----
+
+// A part keeps its format; what is put behind each other takes the result's, a weight at once. A mean over rows is an
+// exact sum and more fraction; its columns are the channels.
+// CHECK-LABEL: func.func @parts
+// CHECK: %[[X:.*]] = "numeric.quantize"({{.*}} -> tensor<4x8x!numeric.fixed<8 : i64, 5 : i64, "signed">>
+// CHECK: %[[S:.*]] = "numeric.slice"(%[[X]]) {axis = 0 : i64, start = 1 : i64, stop = 4 : i64} : {{.*}} -> tensor<3x8x!numeric.fixed<8 : i64, 5 : i64, "signed">>
+// CHECK: %[[W:.*]] = "numeric.quantize"({{.*}} -> tensor<1x8x!numeric.fixed<8 : i64, 4 : i64, "signed">>
+// CHECK: %[[T:.*]] = "numeric.cast"(%[[S]]) {{.*}} -> tensor<3x8x!numeric.fixed<8 : i64, 4 : i64, "signed">>
+// CHECK: %[[J:.*]] = "numeric.concat"(%[[W]], %[[T]]) {axis = 0 : i64} : {{.*}} -> tensor<4x8x!numeric.fixed<8 : i64, 4 : i64, "signed">>
+// CHECK: %[[R:.*]] = "numeric.reshape"(%[[J]]) : {{.*}} -> tensor<1x4x8x
+// CHECK: %[[P:.*]] = "numeric.transpose"(%[[R]]) {permutation = [0, 2, 1]}
+// CHECK: "numeric.sum_pool"(%[[P]]) {kernel = [4], padding = [0], strides = [4]} : {{.*}} -> tensor<1x8x1x!numeric.fixed<10 : i64, 6 : i64, "signed">>
+// CHECK-NOT: torch.aten
+func.func @parts(%x: !torch.vtensor<[4,8],f32> {stepwell.range = [-3.0, 3.0]}, %w: !torch.vtensor<[1,8],f32> {stepwell.parameter = "w", stepwell.range = [-6.0, 7.0]}) -> !torch.vtensor<[8],f32> {
+  %none = torch.constant.none
+  %false = torch.constant.bool false
+  %0 = torch.constant.int 0
+  %1 = torch.constant.int 1
+  %4 = torch.constant.int 4
+  %end = torch.constant.int 9223372036854775807
+  %s = torch.aten.slice.Tensor %x, %0, %1, %end, %1 {stepwell.range = [-3.0, 3.0]} : !torch.vtensor<[4,8],f32>, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[3,8],f32>
+  %list = torch.prim.ListConstruct %w, %s : (!torch.vtensor<[1,8],f32>, !torch.vtensor<[3,8],f32>) -> !torch.list<vtensor>
+  %c = torch.aten.cat %list, %0 {stepwell.range = [-6.0, 7.0]} : !torch.list<vtensor>, !torch.int -> !torch.vtensor<[4,8],f32>
+  %dims = torch.prim.ListConstruct %0 : (!torch.int) -> !torch.list<int>
+  %t = torch.aten.sum.dim_IntList %c, %dims, %false, %none {stepwell.range = [-12.0, 14.0]} : !torch.vtensor<[4,8],f32>, !torch.list<int>, !torch.bool, !torch.none -> !torch.vtensor<[8],f32>
+  %m = torch.aten.div.Scalar %t, %4 {stepwell.range = [-3.0, 4.0]} : !torch.vtensor<[8],f32>, !torch.int -> !torch.vtensor<[8],f32>
+  return %m : !torch.vtensor<[8],f32>
+}

@@ -1,13 +1,46 @@
 // RUN: stepwell-opt %s --split-input-file --verify-diagnostics --affine-to-stream
 
+// What one loop needs of another goes through a memory.
 func.func @main(%x: memref<8xi8>, %y: memref<8xi8>) {
   affine.for %i = 0 to 8 {
+    %v = affine.load %x[%i] : memref<8xi8>
+    affine.for %j = 0 to 4 {
+      affine.store %v, %y[%i] : memref<8xi8>
+    }
+    affine.for %j = 0 to 4 {
+      // expected-error@+1 {{no pipeline for 'affine.store': it reads a value from outside of its nest}}
+      affine.store %v, %y[%i] : memref<8xi8>
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @main(%x: memref<8xi8>, %y: memref<8xi8>) {
+  %zero = arith.constant 0 : i8
+  // expected-error@+1 {{no pipeline for 'affine.for': it carries a value through several loops inside}}
+  %r = affine.for %i = 0 to 8 iter_args(%s = %zero) -> i8 {
     affine.for %j = 0 to 4 {
       %0 = affine.load %x[%i] : memref<8xi8>
       affine.store %0, %y[%i] : memref<8xi8>
     }
-    // expected-error@+1 {{no pipeline for 'affine.for': it is the second loop in the body of another}}
     affine.for %j = 0 to 4 {
+      %0 = affine.load %x[%j] : memref<8xi8>
+      affine.store %0, %y[%i] : memref<8xi8>
+    }
+    affine.yield %s : i8
+  }
+  affine.store %r, %y[0] : memref<8xi8>
+  return
+}
+
+// -----
+
+func.func @main(%x: memref<8xi8>, %y: memref<8xi8>) {
+  affine.for %i = 0 to 8 {
+    // expected-error@+1 {{no pipeline for a loop: its index (d0 + 3) floordiv 2 is not affine in loops, or parts of them, of 2 iterations}}
+    affine.for %j = 0 to affine_map<(d0) -> ((d0 + 3) floordiv 2)>(%i) {
       %0 = affine.load %x[%j] : memref<8xi8>
       affine.store %0, %y[%i] : memref<8xi8>
     }
@@ -19,8 +52,21 @@ func.func @main(%x: memref<8xi8>, %y: memref<8xi8>) {
 
 func.func @main(%x: memref<8xi8>, %y: memref<8xi8>) {
   affine.for %i = 0 to 8 {
-    // expected-error@+1 {{no pipeline for a loop whose upper bound is not a constant}}
-    affine.for %j = 0 to affine_map<(d0) -> (d0)>(%i) {
+    // expected-error@+1 {{no pipeline for a loop in steps of 2 from the largest of several values}}
+    affine.for %j = max affine_map<(d0) -> (d0, 2)>(%i) to 8 step 2 {
+      %0 = affine.load %x[%j] : memref<8xi8>
+      affine.store %0, %y[%i] : memref<8xi8>
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @main(%x: memref<8xi8>, %y: memref<8xi8>) {
+  affine.for %i = 0 to 8 {
+    // expected-error@+1 {{a loop never runs}}
+    affine.for %j = 8 to affine_map<(d0) -> (d0)>(%i) {
       %0 = affine.load %x[%j] : memref<8xi8>
       affine.store %0, %y[%i] : memref<8xi8>
     }
@@ -66,8 +112,8 @@ func.func @main(%x: memref<8xi8>, %y: memref<8xi8>) {
 
 func.func @main(%x: memref<8xi8>, %y: memref<8xi8>) {
   affine.for %i = 0 to 8 {
-    // expected-error@+1 {{no pipeline for 'affine.load': its index d0 floordiv 2 is no sum of multiples}}
-    %0 = affine.load %x[%i floordiv 2] : memref<8xi8>
+    // expected-error@+1 {{no pipeline for 'affine.load': its index (d0 + 1) floordiv 2 is not affine in loops, or parts of them, of 2 iterations}}
+    %0 = affine.load %x[(%i + 1) floordiv 2] : memref<8xi8>
     affine.store %0, %y[%i] : memref<8xi8>
   }
   return

@@ -1,6 +1,6 @@
 // RUN: stepwell-opt %s --balance=multipliers=12 | FileCheck %s
 // RUN: stepwell-opt %s --balance=multipliers=12 | stepwell-opt - --verify-level=hardware | FileCheck %s
-// RUN: stepwell-opt %s --balance=luts=400 | FileCheck %s --check-prefix=LUTS
+// RUN: stepwell-opt %s --balance=luts=300 | FileCheck %s --check-prefix=LUTS
 // RUN: stepwell-opt %s '--balance=rate=3000000 clock=200' | FileCheck %s --check-prefix=RATE
 // RUN: stepwell-opt %s '--balance=choice=linear1:1x4,linear0:2x1' | FileCheck %s --check-prefix=CHOICE
 // RUN: stepwell-opt %s --balance | FileCheck %s --check-prefix=NOTHING

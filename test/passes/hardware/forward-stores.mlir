@@ -60,3 +60,28 @@ func.func @loop(%x: memref<8xi8>) {
   affine.store %one, %x[0] : memref<8xi8>
   return
 }
+
+// -----
+
+// Between loops in one body only constants go on: they have only memories in common.
+// CHECK-LABEL: func.func @siblings
+// CHECK: affine.store %{{.*}}, %arg1
+// CHECK: %[[V:.*]] = affine.load %arg1
+// CHECK: affine.for
+// CHECK: affine.store %[[V]], %arg2
+func.func @siblings(%x: memref<8xi8>, %y: memref<8xi8>, %z: memref<8xi8>) {
+  %zero = arith.constant 0 : i8
+  affine.for %i = 0 to 8 {
+    %r = affine.for %j = 0 to 8 iter_args(%s = %zero) -> i8 {
+      %0 = affine.load %x[%j] : memref<8xi8>
+      %1 = arith.addi %s, %0 : i8
+      affine.yield %1 : i8
+    }
+    affine.store %r, %y[%i] : memref<8xi8>
+    %2 = affine.load %y[%i] : memref<8xi8>
+    affine.for %j = 0 to 8 {
+      affine.store %2, %z[%j] : memref<8xi8>
+    }
+  }
+  return
+}

@@ -79,3 +79,48 @@ func.func @ports(%x: memref<8xi32> {stepwell.input = "x"}, %y: memref<8xi32> {st
   }
   return
 }
+
+// -----
+
+// Loops in one body have an interval each; the one around has none.
+// CHECK-LABEL: func.func @siblings
+// CHECK: affine.for
+// CHECK: } {stepwell.interval = 1 : i64}
+// CHECK: affine.for
+// CHECK: } {stepwell.interval = 2 : i64, stepwell.reason = "2 reads from bank 0 of 'arg0' share a port{{.*}}"}
+// CHECK-NEXT: }{{$}}
+func.func @siblings(%x: memref<4x8xi8>, %y: memref<4x8xi8>) {
+  affine.for %i = 0 to 4 {
+    affine.for %j = 0 to 8 {
+      %0 = affine.load %x[%i, %j] : memref<4x8xi8>
+      affine.store %0, %y[%i, %j] : memref<4x8xi8>
+    }
+    affine.for %j = 0 to 4 {
+      %0 = affine.load %x[%i, %j] : memref<4x8xi8>
+      %1 = affine.load %x[%i, %j + 4] : memref<4x8xi8>
+      %2 = arith.addi %0, %1 : i8
+      affine.store %2, %y[%i, %j] : memref<4x8xi8>
+    }
+  }
+  return
+}
+
+// -----
+
+// The choice between an old sum and a new one, where a triangle ends, is made in the cycle of the addition.
+// CHECK-LABEL: func.func @triangle
+// CHECK: arith.addi %{{.*}} {stepwell.cycle = 1 : i64}
+// CHECK: affine.yield {stepwell.cycle.0 = 1 : i64}
+// CHECK: {stepwell.interval = 1 : i64}
+func.func @triangle(%x: memref<8x8xi8>, %y: memref<8xi8>) {
+  %zero = arith.constant 0 : i8
+  affine.for %i = 0 to 8 {
+    %r = affine.for %j = 0 to affine_map<(d0) -> (d0)>(%i) iter_args(%s = %zero) -> i8 {
+      %0 = affine.load %x[%i, %j] : memref<8x8xi8>
+      %1 = arith.addi %s, %0 : i8
+      affine.yield %1 : i8
+    }
+    affine.store %r, %y[%i] : memref<8xi8>
+  }
+  return
+}

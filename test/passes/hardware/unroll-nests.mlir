@@ -101,3 +101,27 @@ func.func @carried(%a: memref<8x12xi32>, %b: memref<12x6xi32>, %c: memref<8x6xi3
   }
   return
 }
+
+// -----
+
+// Of loops in one body each is unrolled; one whose bounds depend on others is not, nor are those around it.
+// CHECK-LABEL: func.func @siblings
+// CHECK: affine.for %{{.*}} = 0 to 8 {
+// CHECK: affine.for %{{.*}} = 0 to 8 step 2 {
+// CHECK: affine.for %[[I:.*]] = 0 to 8 {
+// CHECK: affine.for %{{.*}} = 0 to #{{.*}}(%[[I]]) {
+func.func @siblings(%x: memref<8x8xi32>, %y: memref<8x8xi32>) {
+  affine.for %i = 0 to 8 {
+    affine.for %j = 0 to 8 {
+      %0 = affine.load %x[%i, %j] : memref<8x8xi32>
+      affine.store %0, %y[%i, %j] : memref<8x8xi32>
+    }
+    affine.for %j = 0 to 8 {
+      affine.for %k = 0 to affine_map<(d0) -> (d0)>(%j) {
+        %0 = affine.load %x[%j, %k] : memref<8x8xi32>
+        affine.store %0, %y[%k, %j] : memref<8x8xi32>
+      }
+    }
+  }
+  return
+}
