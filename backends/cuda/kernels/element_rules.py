@@ -1,0 +1,213 @@
+"""How an element of what an operation gives follows from elements of what it takes: reshapes, parts, joins, padding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from torch_mlir import ir
+from torch_mlir.dialects import arith, scf
+
+from stepwell.backends.cuda.kernels import index as ix
+from stepwell.backends.cuda.kernels.index import Index
+from stepwell.passes.tensor.structured import input_count, is_structured
+from stepwell.support.errors import PassError
+from stepwell.support.locations import describe_location
+
+if TYPE_CHECKING:
+    from stepwell.backends.cuda.kernels.evaluate import Elements
+
+
+def sizes_of(elements: Elements, op: ir.Operation, number: int) -> list[Index]:
+    """The sizes of a result of ``op``."""
+    kind = ir.RankedTensorType(op.results[number].type)
+    if is_structured(op):
+        return elements.sizes(op.operands[input_count(op) + number])
+    if op.name in ("tensor.empty", "tensor.expand_shape"):
+        dynamic = iter(list(op.operands)[op.name == "tensor.expand_shape" :])
+        return [
+            elements.scalar(next(dynamic)) if kind.is_dynamic_dim(axis) else int(kind.shape[axis])
+            for axis in range(kind.rank)
+        ]
+    if op.name == "tensor.collapse_shape":
+        sizes = elements.sizes(op.operands[0])
+        return [ix.product([sizes[axis] for axis in group]) for group in _groups(op)]
+    if op.name == "tensor.cast":
+        return elements.sizes(op.operands[0])
+    if op.name == "tensor.insert_slice":
+        return elements.sizes(op.operands[1])
+    raise PassError(f"a GPU kernel does not know the sizes of '{op.name}'", where=describe_location(op.location))
+
+
+def _groups(op: ir.Operation) -> list[list[int]]:
+    return [[int(axis.value) for axis in group] for group in op.attributes["reassociation"]]
+
+
+def _fill(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    return elements.scalar(op.operands[0])
+
+
+def _constant(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    attribute = ir.DenseElementsAttr(op.attributes["value"])
+    if not attribute.is_splat:
+        raise PassError("a table of constants is no part of a kernel", where=describe_location(op.location))
+    return arith.constant(ir.RankedTensorType(op.results[0].type).element_type, attribute.get_splat_value())
+
+
+def _expand(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    sizes = elements.sizes(op.results[0])
+    return elements.element(
+        op.operands[0], [ix.linear([indices[i] for i in group], [sizes[i] for i in group]) for group in _groups(op)]
+    )
+
+
+def _collapse(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    sizes = elements.sizes(op.operands[0])
+    places: list[Index] = []
+    for index, group in zip(indices, _groups(op), strict=True):
+        places += ix.split(index, [sizes[axis] for axis in group])
+    return elements.element(op.operands[0], places)
+
+
+def _cast(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    return elements.element(op.operands[0], indices)
+
+
+def _slice(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    offsets, _, strides = slice_parameters(op, elements.scalar)
+    kept = iter(indices)
+    dropped = dropped_axes(op)
+    places = [
+        ix.add(offset, 0 if axis in dropped else ix.multiply(next(kept), stride))
+        for axis, (offset, stride) in enumerate(zip(offsets, strides, strict=True))
+    ]
+    return elements.element(op.operands[0], places)
+
+
+def _pad(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    counts = list(ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"]))
+    low = _mixed(op, "static_low", list(op.operands)[1 : 1 + counts[1]], elements.scalar)
+    sizes = elements.sizes(op.operands[0])
+    inside: ir.Value | None = None
+    places = []
+    for index, before, size in zip(indices, low, sizes, strict=True):
+        place = arith.subi(ix.value(index), ix.value(before))
+        within = arith.cmpi(arith.CmpIPredicate.ult, place, ix.value(size))  # a place before the first is huge
+        inside = within if inside is None else arith.andi(inside, within)
+        places.append(place)
+    end = op.regions[0].blocks[0].operations
+    filler = elements.scalar(list(end)[-1].operands[0])
+    if inside is None:
+        return elements.element(op.operands[0], places)
+    return _either(
+        inside,
+        lambda: elements.branch().element(op.operands[0], places),
+        lambda: filler,
+        filler.type,
+    )
+
+
+def _concat(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    axis = ir.IntegerAttr(op.attributes["dim"]).value
+    parts = list(op.operands)
+
+    def choose(number: int, start: Index) -> ir.Value:
+        place = list(indices)
+        place[axis] = arith.subi(ix.value(indices[axis]), ix.value(start))
+        part = parts[number]
+        if number == len(parts) - 1:
+            return elements.branch().element(part, place)
+        end = ix.add(start, elements.sizes(part)[axis])
+        before = arith.cmpi(arith.CmpIPredicate.ult, ix.value(indices[axis]), ix.value(end))
+        return _either(
+            before,
+            lambda: elements.branch().element(part, place),
+            lambda: choose(number + 1, end),
+            ir.RankedTensorType(op.results[0].type).element_type,
+        )
+
+    return choose(0, 0)
+
+
+def _insert(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
+    source, into = op.operands[0], op.operands[1]
+    offsets, sizes, strides = slice_parameters(op, elements.scalar)
+    if any(stride != 1 for stride in strides):
+        raise PassError("a slice with steps is inserted", where=describe_location(op.location))
+    inside: ir.Value = arith.constant(ir.IntegerType.get_signless(1), 1)
+    places: list[Index] = []
+    kept = _kept_axes(list(ir.DenseI64ArrayAttr(op.attributes["static_sizes"])), source)
+    for axis, (index, offset, size) in enumerate(zip(indices, offsets, sizes, strict=True)):
+        place = arith.subi(ix.value(index), ix.value(offset))
+        inside = arith.andi(inside, arith.cmpi(arith.CmpIPredicate.ult, place, ix.value(size)))
+        if axis in kept:
+            places.append(place)
+    return _either(
+        inside,
+        lambda: elements.branch().element(source, places),
+        lambda: elements.branch().element(into, indices),
+        ir.RankedTensorType(source.type).element_type,
+    )
+
+
+def _either(
+    condition: ir.Value, true: Callable[[], ir.Value], false: Callable[[], ir.Value], kind: ir.Type
+) -> ir.Value:
+    """One of two numbers, of which only that is computed."""
+    made = scf.IfOp(condition, [kind], has_else=True)
+    for block, build in ((made.then_block, true), (made.else_block, false)):
+        with ir.InsertionPoint(block):
+            scf.YieldOp([build()])
+    return made.results[0]
+
+
+def slice_parameters(
+    op: ir.Operation, scalar: Callable[[ir.Value], ir.Value]
+) -> tuple[list[Index], list[Index], list[Index]]:
+    """Offsets, sizes and strides of an ``extract_slice`` or ``insert_slice``."""
+    counts = list(ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"]))
+    operands = list(op.operands)
+    start = len(counts) - 3
+    parts, position = [], sum(counts[:start])
+    for name, count in zip(("static_offsets", "static_sizes", "static_strides"), counts[start:], strict=True):
+        parts.append(_mixed(op, name, operands[position : position + count], scalar))
+        position += count
+    return parts[0], parts[1], parts[2]
+
+
+def dropped_axes(op: ir.Operation) -> set[int]:
+    """The axes that an ``extract_slice`` of lower rank leaves out."""
+    sizes = list(ir.DenseI64ArrayAttr(op.attributes["static_sizes"]))
+    return set(range(len(sizes))) - _kept_axes(sizes, op.results[0])
+
+
+def _kept_axes(sizes: Sequence[int], slice_: ir.Value) -> set[int]:
+    """The axes of a slice of ``sizes`` that its tensor has too; which of several of size 1 in a row is all one."""
+    shape = list(ir.RankedTensorType(slice_.type).shape)
+    kept = set()
+    for axis, size in enumerate(sizes):
+        if shape and size == shape[0]:
+            shape.pop(0)
+            kept.add(axis)
+    return kept
+
+
+def _mixed(
+    op: ir.Operation, name: str, dynamic: Sequence[ir.Value], scalar: Callable[[ir.Value], ir.Value]
+) -> list[Index]:
+    rest = iter(dynamic)
+    marker = ir.ShapedType.get_dynamic_size()
+    return [scalar(next(rest)) if size == marker else int(size) for size in ir.DenseI64ArrayAttr(op.attributes[name])]
+
+
+ELEMENTS: dict[str, Callable[[Elements, ir.Operation, Sequence[Index]], ir.Value]] = {
+    "linalg.fill": _fill,
+    "arith.constant": _constant,
+    "tensor.expand_shape": _expand,
+    "tensor.collapse_shape": _collapse,
+    "tensor.cast": _cast,
+    "tensor.extract_slice": _slice,
+    "tensor.pad": _pad,
+    "tensor.concat": _concat,
+    "tensor.insert_slice": _insert,
+}
