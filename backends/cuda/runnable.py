@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from stepwell.backends.base import Runnable
 from stepwell.backends.cuda.direct import Direct
 from stepwell.backends.cuda.driver import Driver, Module, default_driver
 from stepwell.backends.cuda.instance import Instance
+from stepwell.backends.cuda.places import OnDevice, OnHost
 from stepwell.backends.cuda.plan import Plan, Shape
 from stepwell.backends.cuda.session import CudaSession
 from stepwell.support.dtypes import torch_dtype
@@ -72,7 +72,7 @@ class CudaRunnable(Runnable):
             driver.wait_for(stream, session.stream)  # temporaries are shared by the runs of a session
         session.stream = stream
         with ExitStack() as owned:
-            place = _OnDevice() if on_device else _OnHost(driver, owned)
+            place = OnDevice() if on_device else OnHost(driver, owned)
             external = {
                 number: place.input(inputs[buffer.index])
                 for number, buffer in enumerate(plan.buffers)
@@ -201,57 +201,6 @@ class CudaRunnable(Runnable):
                     self._driver.free(address)
             except (ExecutionError, AttributeError):
                 return  # the process is ending, and the driver with it
-
-
-class _OnDevice:
-    """Tensors of the GPU, used as they are."""
-
-    def input(self, tensor: torch.Tensor) -> int:
-        """Where an input lies; one on the CPU is copied."""
-        if tensor.device.type != "cuda":
-            tensor = tensor.to("cuda")
-            self._kept = [*getattr(self, "_kept", []), tensor]
-        return tensor.data_ptr()
-
-    def result(self, shape: Shape, dtype: torch.dtype) -> tuple[torch.Tensor, int]:
-        """Memory for a result."""
-        result = torch.empty(shape, dtype=dtype, device="cuda")
-        return result, result.data_ptr()
-
-    def finish(self, stream: int, results: Sequence[tuple[torch.Tensor, int]]) -> list[torch.Tensor]:
-        """The results; whoever reads them does so behind what runs."""
-        return [result for result, _ in results]
-
-
-class _OnHost:
-    """Tensors of the CPU, copied to the device and back."""
-
-    def __init__(self, driver: Driver, owned: ExitStack) -> None:
-        self._driver, self._owned = driver, owned
-
-    def _allocate(self, size: int) -> int:
-        address = self._driver.allocate(size)
-        self._owned.callback(self._driver.free, address)
-        return address
-
-    def input(self, tensor: torch.Tensor) -> int:
-        """Where a copy of an input lies."""
-        size = tensor.numel() * tensor.element_size()
-        address = self._allocate(size)
-        self._driver.upload(address, tensor.data_ptr(), size)
-        return address
-
-    def result(self, shape: Shape, dtype: torch.dtype) -> tuple[torch.Tensor, int]:
-        """Memory for a result on both sides."""
-        result = torch.empty(shape, dtype=dtype)
-        return result, self._allocate(prod(shape) * result.element_size())
-
-    def finish(self, stream: int, results: Sequence[tuple[torch.Tensor, int]]) -> list[torch.Tensor]:
-        """The results, once all has run."""
-        self._driver.synchronize(stream)
-        for result, address in results:
-            self._driver.download(result.data_ptr(), address, result.numel() * result.element_size())
-        return [result for result, _ in results]
 
 
 def check_arch(arch: str, capability: tuple[int, int], device: str) -> None:
