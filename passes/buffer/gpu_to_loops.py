@@ -40,7 +40,10 @@ class GpuToLoops(Pass):
             kernel = _kernel(launch, modules)
             with ir.InsertionPoint(launch), launch.location:
                 _inline(launch, kernel)
+        first = op.regions[0].blocks[0].operations[0].operation
         for module in modules.values():
+            for table in named(module, "memref.global"):
+                table.move_before(first)
             module.erase()
         if "gpu.container_module" in op.attributes:
             del op.attributes["gpu.container_module"]

@@ -136,16 +136,17 @@ def _with_starts(group: Group) -> list[ir.Operation]:
 
 
 def _is_start(op: ir.Operation) -> bool:
-    """Whether a kernel makes what ``op`` does by itself: it reads no memory."""
+    """Whether a kernel makes what ``op`` does by itself: it makes no tensor, or reads no memory."""
     if op.name in _RESHAPES:
         maker = op.operands[0].owner
         return not isinstance(maker, ir.Block) and _is_start(maker.operation)
-    return op.name in _STARTS or is_fill(op) or _is_index(op)
+    return op.name in _STARTS or is_fill(op) or _is_scalar(op)
 
 
-def _is_index(op: ir.Operation) -> bool:
-    """Whether ``op`` computes with sizes."""
-    return op.name.startswith("arith.") and all(isinstance(value.type, ir.IndexType) for value in op.results)
+def _is_scalar(op: ir.Operation) -> bool:
+    """Whether ``op`` computes one number, maybe from an element of a tensor."""
+    computed = op.name == "tensor.extract" or op.name.startswith(("arith.", "math."))
+    return computed and not any(isinstance(value.type, ir.ShapedType) for value in op.results)
 
 
 def _captured(ops: Sequence[ir.Operation]) -> list[ir.Value]:

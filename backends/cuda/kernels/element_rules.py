@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, scf
+from torch_mlir.dialects import arith, memref, scf
 
 from stepwell.backends.cuda.kernels import index as ix
 from stepwell.backends.cuda.kernels.index import Index
@@ -50,8 +50,25 @@ def _fill(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.
 def _constant(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
     attribute = ir.DenseElementsAttr(op.attributes["value"])
     if not attribute.is_splat:
-        raise PassError("a table of constants is no part of a kernel", where=describe_location(op.location))
+        return memref.load(_table(op, attribute), [ix.value(index) for index in indices])
     return arith.constant(ir.RankedTensorType(op.results[0].type).element_type, attribute.get_splat_value())
+
+
+def _table(op: ir.Operation, attribute: ir.DenseElementsAttr) -> ir.Value:
+    """The constant ``attribute`` in the memory of the kernels' module."""
+    module = ir.InsertionPoint.current.block.owner
+    while module.operation.name != "gpu.module":
+        module = module.operation.parent
+    block = module.operation.regions[0].blocks[0]
+    kind = ir.MemRefType.get(ir.RankedTensorType(op.results[0].type).shape, attribute.type.element_type)
+    for view in block.operations:
+        if view.operation.name == "memref.global" and view.operation.attributes["initial_value"] == attribute:
+            name = ir.StringAttr(view.operation.attributes["sym_name"]).value
+            return memref.get_global(kind, name)
+    name = f"table_{sum(view.operation.name == 'memref.global' for view in block.operations)}"
+    with ir.InsertionPoint.at_block_begin(block):
+        memref.global_(name, kind, sym_visibility="private", initial_value=attribute, constant=True)
+    return memref.get_global(kind, name)
 
 
 def _expand(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
@@ -63,7 +80,7 @@ def _expand(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> i
 
 def _collapse(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
     sizes = elements.sizes(op.operands[0])
-    places: list[Index] = []
+    places: list[Index] = [] if indices else [0] * len(sizes)
     for index, group in zip(indices, _groups(op), strict=True):
         places += ix.split(index, [sizes[axis] for axis in group])
     return elements.element(op.operands[0], places)

@@ -62,6 +62,8 @@ class Elements:
         if op.name == "tensor.dim":
             axis = ir.IntegerAttr(op.operands[1].owner.attributes["value"]).value
             return ix.value(self.sizes(op.operands[0])[axis])
+        if op.name == "tensor.extract":
+            return self.element(op.operands[0], [self.scalar(index) for index in list(op.operands)[1:]])
         copy = _copy(op, [self.scalar(operand) for operand in op.operands])
         self._values[outside] = copy.results[0]
         return copy.results[0]
@@ -132,50 +134,49 @@ class Elements:
             if isinstance(expression, ir.AffineDimExpr):
                 dims[expression.position] = index
         missing = [dim for dim, index in enumerate(dims) if index is None]
-        start = op.operands[inputs + number]
-
         body = op.regions[0].blocks[0]
 
-        def term(place: Sequence[Index], total: ir.Value | None) -> ir.Value:
+        def term(place: Sequence[Index], totals: Sequence[ir.Value]) -> list[ir.Value]:
             arguments = []
             for position, (operand, inner) in enumerate(zip(op.operands, body.arguments, strict=True)):
-                if position == inputs + number and total is not None:
-                    arguments.append(total)
+                if position >= inputs and totals:
+                    arguments.append(totals[position - inputs])
                 elif not any(True for _ in inner.uses):
                     arguments.append(_unread(inner.type))
                 elif isinstance(operand.type, ir.ShapedType):
                     arguments.append(self.element(operand, [ix.affine(e, place) for e in maps[position].results]))
                 else:
                     arguments.append(self.scalar(operand))
-            return self.body(body, arguments, place)[number]
+            return self.body(body, arguments, place)
 
         if not missing:
-            place = [index for index in dims if index is not None]
-            return term(place, None)
-        extents = _extents(self, op, maps)
-        return self._loops(missing, extents, dims, self.element(start, indices), term)
+            return term([index for index in dims if index is not None], [])[number]
+        # All results of a reduction go round together: one may decide about another, as in an arg-max.
+        starts = [self.element(start, indices) for start in list(op.operands)[inputs:]]
+        return self._loops(missing, _extents(self, op, maps), dims, starts, term)[number]
 
     def _loops(
         self,
         missing: Sequence[int],
         extents: Sequence[Index],
         dims: Sequence[Index | None],
-        start: ir.Value,
-        term: Callable[[Sequence[Index], ir.Value], ir.Value],
-    ) -> ir.Value:
+        starts: Sequence[ir.Value],
+        term: Callable[[Sequence[Index], Sequence[ir.Value]], Sequence[ir.Value]],
+    ) -> list[ir.Value]:
         first, *rest = missing
-        made = scf.ForOp(ix.value(0), ix.value(extents[first]), ix.value(1), [start])
+        made = scf.ForOp(ix.value(0), ix.value(extents[first]), ix.value(1), list(starts))
         with ir.InsertionPoint(made.body):
             inner = list(dims)
             inner[first] = made.induction_variable
             saved = dict(self._values)
+            totals: Sequence[ir.Value] = list(made.inner_iter_args)
             if rest:
-                total = self._loops(rest, extents, inner, made.inner_iter_args[0], term)
+                totals = self._loops(rest, extents, inner, totals, term)
             else:
-                total = term([index for index in inner if index is not None], made.inner_iter_args[0])
+                totals = term([index for index in inner if index is not None], totals)
             self._values = saved  # scalars copied inside are not seen outside
-            scf.YieldOp([total])
-        return made.results[0]
+            scf.YieldOp(list(totals))
+        return list(made.results)
 
 
 def _copy(op: ir.Operation, operands: Sequence[ir.Value]) -> ir.Operation:

@@ -67,6 +67,12 @@ class _Host:
             for position, operand in enumerate(operands):
                 copy.operands[position] = operand
             self.values.update(zip(op.results, copy.results, strict=True))
+        elif op.name == "tensor.extract" or op.name.startswith("scf."):
+            raise PassError(
+                f"'{op.name}' asks the host for a number that is computed on the GPU",
+                where=describe_location(op.location),
+                hint="sizes and branches that depend on values of tensors run on target 'cpu'",
+            )
         else:
             raise PassError(
                 f"the host side of a GPU program can't hold {op.name}",

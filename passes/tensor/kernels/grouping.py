@@ -15,15 +15,13 @@ from stepwell.passes.tensor.kernels.rows import Rows, joined, rows_of
 from stepwell.passes.tensor.structured import input_count, is_structured, loops_of
 from stepwell.support.walk import inside, outer_first
 
-#: What the host does itself: shapes, and other views of the same memory.
-HOST = (
-    "arith.",
-    "index.",
-    "affine.",
-    "ub.",
+#: What the host does itself: numbers, shapes, and other views of the same memory.
+_HOST_DIALECTS = ("arith", "math", "index", "affine", "ub")
+_HOST = (
     "cf.assert",
     "tensor.empty",
     "tensor.dim",
+    "tensor.extract",
     "tensor.expand_shape",
     "tensor.collapse_shape",
     "tensor.cast",
@@ -89,7 +87,7 @@ class _Grouping:
 
     def visit(self, op: ir.Operation) -> None:
         """Give ``op`` to a group, its own if need be."""
-        if op in self.owner or op.name.startswith(HOST) or is_fill(op):
+        if op in self.owner or _is_host(op) or is_fill(op):
             return
         if match_contraction(op) is not None:
             self._give(Group("product"), [op, *_epilogue(op, self.owner)])
@@ -167,6 +165,10 @@ class _Grouping:
                     return True
                 rest.append(before)
         return False
+
+
+def _is_host(op: ir.Operation) -> bool:
+    return op.name in _HOST or op.name.partition(".")[0] in _HOST_DIALECTS
 
 
 def _is_shared(op: ir.Operation, ops: Sequence[ir.Operation], copied: set[ir.Operation]) -> bool:
