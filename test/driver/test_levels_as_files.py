@@ -65,7 +65,7 @@ def test_a_level_is_a_model(model: nn.Module, args: tuple[Any, ...], target: str
         torch.testing.assert_close(executable(*args), expected(*args).detach())
 
 
-@pytest.mark.parametrize("level", ["graph", "buffer", "kernel", "backend"])
+@pytest.mark.parametrize("level", ["graph", "tensor", "kernel", "backend"])
 def test_kernels_from_a_file_are_the_same(level: str, tmp_path: Path) -> None:
     stepwell.save_mlir(stepwell.lower(Chain(), FLOATS, to=level, target="cuda"), tmp_path / "chain.mlir")
     whole, rest = (
