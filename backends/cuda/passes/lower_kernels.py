@@ -14,6 +14,7 @@ from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.passes.host import to_host
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import entries, functions
+from stepwell.support.walk import named
 
 _MODULE = "kernels"
 
@@ -53,6 +54,10 @@ class LowerKernels(Pass):
                     variant, launch = build_kernel(function.operation, self.arch, self.threads, plain=self.plain)
                 launches[function.name.value] = launch
                 variants[variant] = variants.get(variant, 0) + 1
+        for kernel in named(kernels.operation, "gpu.func"):
+            # The binding sets an attribute of the dialect in place of the operation's own, and lowering would make two.
+            del kernel.attributes["gpu.kernel"]
+            kernel.attributes["kernel"] = ir.UnitAttr.get(op.context)
         for entry in entries(op):
             to_host(entry, launches, _MODULE)
         for function in made:

@@ -19,6 +19,7 @@ from stepwell.support.walk import inside, outer_first
 _HOST_DIALECTS = ("arith", "math", "index", "affine", "ub")
 _HOST = (
     "cf.assert",
+    "func.call",
     "tensor.empty",
     "tensor.dim",
     "tensor.extract",
