@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 
 from stepwell.backends.cuda import tensor_maps
@@ -128,9 +129,12 @@ class Instance:
             self._arena = 0
 
 
+@dataclass(frozen=True)
 class _Reference:
-    """A place where a kernel is told where a buffer lies: a word of its parameters, or a tensor map."""
+    """A place where a kernel is told where a buffer lies: a word of its parameters, or a tensor map at ``slot``."""
 
-    def __init__(self, buffer: int, kernel: int, word: int, tensor_map: TensorMap | None = None, slot: int = 0) -> None:
-        self.buffer, self.kernel, self.word = buffer, kernel, word
-        self.tensor_map, self.slot = tensor_map, slot
+    buffer: int
+    kernel: int
+    word: int
+    tensor_map: TensorMap | None = None
+    slot: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from torch_mlir import ir
@@ -15,6 +16,7 @@ from stepwell.support.walk import named
 _VIEWS = ("torch.aten.view", "torch.aten._unsafe_view", "torch.aten.reshape")
 
 
+@dataclass
 class JoinBiases(Pass):
     """Add the bias of a linear layer to its product, not to a view of that.
 

@@ -8,17 +8,18 @@ from typing import TypeAlias
 from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, scf, tensor
 
+from stepwell.passes.tensor import index as ix
+from stepwell.support.walk import outer_first
+
 #: A size or offset: a number where it is known, else an ``index`` value.
-Size: TypeAlias = "int | ir.Value"
+Size: TypeAlias = ix.Index
 
 _DYNAMIC = ir.ShapedType.get_dynamic_size()
 
 
 def index(size: Size) -> ir.Value:
     """``size`` as an ``index`` value."""
-    if isinstance(size, int):
-        return arith.ConstantOp(ir.IndexType.get(), size).result
-    return size
+    return ix.value(size)
 
 
 def scalar(type_: ir.Type, value: float) -> ir.Value:
@@ -148,11 +149,15 @@ def inline_body(
 
 
 def copy_operation(op: ir.Operation, values: dict[ir.Value, ir.Value]) -> None:
-    """Copy ``op`` to the insertion point, with operands exchanged as ``values`` say, which its results are added to."""
+    """Copy ``op`` with what is inside it to the insertion point.
+
+    Operands are exchanged as ``values`` say, which its results are added to.
+    """
     copy = op.clone(ir.InsertionPoint.current).operation
-    for position, operand in enumerate(op.operands):
-        if operand in values:
-            copy.operands[position] = values[operand]
+    for inner in outer_first(copy) if op.regions else [copy]:
+        for position, operand in enumerate(inner.operands):
+            if operand in values:
+                inner.operands[position] = values[operand]
     values.update(zip(op.results, copy.results, strict=True))
 
 

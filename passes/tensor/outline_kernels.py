@@ -11,13 +11,13 @@ from torch_mlir.dialects import func, tensor
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import entries, return_op
-from stepwell.passes.tensor.build import sizes_of
+from stepwell.passes.tensor.attention.cone import RESHAPES
+from stepwell.passes.tensor.build import copy_operation, sizes_of
 from stepwell.passes.tensor.kernels.fills import is_fill
 from stepwell.passes.tensor.kernels.grouping import Group, group_operations, makers
 from stepwell.passes.tensor.structured import input_count, is_structured
 from stepwell.support.walk import outer_first
 
-_RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
 _STARTS = ("arith.constant", "tensor.empty", "tensor.dim")
 
 
@@ -43,8 +43,7 @@ class OutlineKernels(Pass):
         for entry in entries(op):
             return_op(entry)
             block = entry.operation.regions[0].blocks[0]
-            groups = group_operations(block, attention=self.attention)
-            _sort(block, groups)
+            groups = _sort(block, group_operations(block, attention=self.attention))
             first = sum(families.values())
             # What is copied must still be there, not a call of the kernel that others get it from.
             for number, group in sorted(enumerate(groups, first), key=lambda one: not one[1].copied):
@@ -53,26 +52,29 @@ class OutlineKernels(Pass):
         context.note(self.name, **families)
 
 
-def _sort(block: ir.Block, groups: Sequence[Group]) -> None:
-    """Put the operations of ``block`` in an order in which those of a group stand together."""
+def _sort(block: ir.Block, groups: Sequence[Group]) -> list[Group]:
+    """Put the operations of a group together, each behind what it reads; gives the groups in that order."""
     owner = {op: group for group in groups for op in group.ops}
     ops = [view.operation for view in block.operations]
+    placed: list[Group] = []
     done: set[ir.Operation] = set()
 
     def place(op: ir.Operation) -> None:
         if op in done:
             return
-        members = owner[op].ops if op in owner else [op]
+        group = owner.get(op)
+        members = [op] if group is None else group.ops
         done.update(members)
-        for member in members:
-            for before in makers(member):
-                if owner.get(before) is not owner.get(op) or op not in owner:
-                    place(before)
+        for before in (before for member in members for before in makers(member)):
+            place(before)
         for member in members:
             member.move_before(ops[-1])
+        if group is not None:
+            placed.append(group)
 
     for op in ops[:-1]:
         place(op)
+    return placed
 
 
 def _outline(group: Group, name: str, module: ir.Operation) -> None:
@@ -92,22 +94,12 @@ def _outline(group: Group, name: str, module: ir.Operation) -> None:
     values = dict(zip(captured, block.arguments, strict=False))
     with ir.InsertionPoint(block), group.root.location:
         for op in ops:
-            _copy(op, values)
+            copy_operation(op, values)
         func.ReturnOp([values[result] for result in results])
     for result, made in zip(results, call.results, strict=True):
         result.replace_all_uses_with(made)
     for op in reversed(group.ops):
         op.erase()
-
-
-def _copy(op: ir.Operation, values: dict[ir.Value, ir.Value]) -> None:
-    """Copy ``op`` with what is inside it, with the values that ``values`` has for those outside."""
-    copy = op.clone(ir.InsertionPoint.current).operation
-    for inner in outer_first(copy):
-        for position, operand in enumerate(inner.operands):
-            if operand in values:
-                inner.operands[position] = values[operand]
-    values.update(zip(op.results, copy.results, strict=True))
 
 
 def _with_starts(group: Group) -> list[ir.Operation]:
@@ -125,7 +117,7 @@ def _with_starts(group: Group) -> list[ir.Operation]:
             if isinstance(owner, ir.Block):
                 continue
             maker = owner.operation
-            seen = group.family == "rows" and maker.name in _RESHAPES
+            seen = group.family == "rows" and maker.name in RESHAPES
             if seen or maker in group.copied or _is_start(maker):
                 add(maker)
         found.append(op)
@@ -137,7 +129,7 @@ def _with_starts(group: Group) -> list[ir.Operation]:
 
 def _is_start(op: ir.Operation) -> bool:
     """Whether a kernel makes what ``op`` does by itself: it makes no tensor, or reads no memory."""
-    if op.name in _RESHAPES:
+    if op.name in RESHAPES:
         maker = op.operands[0].owner
         return not isinstance(maker, ir.Block) and _is_start(maker.operation)
     return op.name in _STARTS or is_fill(op) or _is_scalar(op)

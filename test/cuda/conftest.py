@@ -76,7 +76,21 @@ class Assembled:
 
 
 @pytest.fixture
-def assemble(tmp_path: Path) -> Callable[[Callable[[], None], str], Assembled]:
+def assemble_ptx(tmp_path: Path) -> Callable[[str, str], Assembled]:
+    """Assembles PTX for an architecture."""
+
+    def assemble(ptx: str, arch: str) -> Assembled:
+        (tmp_path / "kernel.ptx").write_text(ptx)
+        command = [str(ptxas()), "-v", f"-arch={arch}", "-o", "kernel.cubin", "kernel.ptx"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return Assembled(ptx, done.stderr)
+
+    return assemble
+
+
+@pytest.fixture
+def assemble(assemble_ptx: Callable[[str, str], Assembled]) -> Callable[[Callable[[], None], str], Assembled]:
     """Assembles the kernel that a function builds at the insertion point, for an architecture."""
 
     def assemble(build: Callable[[], None], arch: str) -> Assembled:
@@ -89,11 +103,7 @@ def assemble(tmp_path: Path) -> Callable[[Callable[[], None], str], Assembled]:
             assert module.operation.verify()
             PassManager.parse(f"builtin.module({NVVM[-1]})").run(module.operation)
             ptx = generate_ptx(module, arch)
-        (tmp_path / "kernel.ptx").write_text(ptx)
-        command = [str(ptxas()), "-v", f"-arch={arch}", "-o", "kernel.cubin", "kernel.ptx"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return Assembled(ptx, done.stderr)
+        return assemble_ptx(ptx, arch)
 
     return assemble
 

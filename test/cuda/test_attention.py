@@ -1,9 +1,8 @@
 """Attention kernels assemble as they are meant to; what cannot be built is refused with a reason."""
 
 import re
-import subprocess
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from torch_mlir import ir
@@ -25,10 +24,9 @@ from stepwell.backends.cuda.kernels.real import Real
 from stepwell.backends.cuda.kernels.word import Word
 from stepwell.backends.cuda.pipeline import NVVM
 from stepwell.backends.cuda.ptx import generate_ptx
-from stepwell.backends.cuda.toolkit import ptxas
 from stepwell.dialects.context import make_context
 
-needs_ptxas = pytest.mark.skipif(ptxas() is None, reason="needs ptxas (nvidia-cuda-nvcc)")
+Assemble = Callable[[str, str], Any]
 
 
 def slope(values: Sequence[ir.Value]) -> Adjust:
@@ -58,37 +56,27 @@ def ptx_of(problem: AttentionProblem, schedule: AttentionSchedule | MmaSchedule,
         return generate_ptx(module, "sm_80" if isinstance(schedule, MmaSchedule) else "sm_90a")
 
 
-def notes_of(ptx: str, arch: str, folder: Path) -> str:
-    (folder / "kernel.ptx").write_text(ptx)
-    command = [str(ptxas()), f"-arch={arch}", "-v", "-o", str(folder / "kernel.cubin"), str(folder / "kernel.ptx")]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stderr
-
-
-@needs_ptxas
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize(
     ("head", "element", "adjusted"),
     [(64, "bf16", False), (128, "bf16", False), (128, "f16", True), (72, "f16", False), (256, "bf16", False)],
 )
-def test_kernels_assemble(head: int, element: str, adjusted: bool, causal: bool, tmp_path: Path) -> None:
+def test_kernels_assemble(head: int, element: str, adjusted: bool, causal: bool, assemble_ptx: Assemble) -> None:
     problem = AttentionProblem(head, element, causal)
     schedule = choose_schedule(problem, adjusted=adjusted)
     ptx = ptx_of(problem, schedule, adjusted=adjusted)
-    notes = notes_of(ptx, "sm_90a", tmp_path)
-    assert "0 bytes spill stores" in notes
-    assert "Potential Performance Loss" not in notes
-    registers = re.search(r"Used (\d+) registers", notes)
-    assert registers is not None
-    assert int(registers[1]) * schedule.threads <= 65536
+    assembled = assemble_ptx(ptx, "sm_90a")
+    assert "0 bytes spill stores" in assembled.report
+    assert "Potential Performance Loss" not in assembled.report
+    assert assembled.registers * schedule.threads <= 65536
 
 
-@needs_ptxas
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize(("head", "element"), [(40, "f16"), (64, "bf16"), (128, "bf16"), (256, "f16")])
-def test_kernels_of_older_chips_assemble(head: int, element: str, causal: bool, tmp_path: Path) -> None:
+def test_kernels_of_older_chips_assemble(head: int, element: str, causal: bool, assemble_ptx: Assemble) -> None:
     problem = AttentionProblem(head, element, causal)
-    notes = notes_of(ptx_of(problem, choose_mma_schedule(problem)), "sm_80", tmp_path)
-    assert "0 bytes spill stores" in notes
+    assembled = assemble_ptx(ptx_of(problem, choose_mma_schedule(problem)), "sm_80")
+    assert "0 bytes spill stores" in assembled.report
 
 
 def test_instruction_mix_of_older_chips() -> None:

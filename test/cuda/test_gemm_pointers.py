@@ -11,14 +11,10 @@ from stepwell.backends.cuda.kernels.epilogue import MakeEpilogue
 from stepwell.backends.cuda.kernels.gemm_mma import MmaSchedule, build_gemm_mma
 from stepwell.backends.cuda.kernels.gemm_simt import SimtSchedule, build_gemm_simt
 from stepwell.backends.cuda.kernels.pointer_product import PointerProblem
-from stepwell.backends.cuda.toolkit import ptxas
 
 Assemble = Callable[..., Any]
 
-needs_ptxas = pytest.mark.skipif(ptxas() is None, reason="needs ptxas (nvidia-cuda-nvcc)")
 
-
-@needs_ptxas
 @pytest.mark.parametrize("left_transposed", [False, True])
 @pytest.mark.parametrize("right_transposed", [False, True])
 @pytest.mark.parametrize(
@@ -39,7 +35,6 @@ def test_mma_layouts(
     assert ("x4.trans" in kernel.ptx) == transposed
 
 
-@needs_ptxas
 @pytest.mark.parametrize("arch", ["sm_80", "sm_86", "sm_89", "sm_90a"])
 def test_mma_integers(arch: str, assemble: Assemble) -> None:
     problem = PointerProblem("s8", "s32", right_transposed=True)
@@ -48,7 +43,6 @@ def test_mma_integers(arch: str, assemble: Assemble) -> None:
     assert "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32" in kernel.ptx
 
 
-@needs_ptxas
 @pytest.mark.parametrize(("alignment", "copy"), [(8, "cp.async.ca"), (4, "cp.async.ca"), (2, "ld.global.u16")])
 def test_mma_short_rows(alignment: int, copy: str, assemble: Assemble) -> None:
     problem = PointerProblem("f16", "f16", right_transposed=True, alignment=alignment, paired=False)
@@ -59,7 +53,6 @@ def test_mma_short_rows(alignment: int, copy: str, assemble: Assemble) -> None:
     assert "st.global.u16" in kernel.ptx
 
 
-@needs_ptxas
 @pytest.mark.parametrize("left_transposed", [False, True])
 @pytest.mark.parametrize("right_transposed", [False, True])
 @pytest.mark.parametrize(("element", "alignment"), [("f32", 16), ("f32", 4), ("f64", 16)])
@@ -73,7 +66,6 @@ def test_simt(element: str, alignment: int, left_transposed: bool, right_transpo
     assert "mma" not in kernel.ptx
 
 
-@needs_ptxas
 @pytest.mark.parametrize("family", ["mma", "simt"])
 def test_epilogue(family: str, assemble: Assemble, biased: MakeEpilogue) -> None:
     def build() -> None:

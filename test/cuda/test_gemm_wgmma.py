@@ -9,16 +9,12 @@ from torch_mlir import ir
 from stepwell.backends.cuda.kernels.choose_wgmma import choose
 from stepwell.backends.cuda.kernels.epilogue import MakeEpilogue
 from stepwell.backends.cuda.kernels.gemm_wgmma import WgmmaProblem, WgmmaSchedule, build_gemm
-from stepwell.backends.cuda.toolkit import ptxas
 
 Assemble = Callable[..., Any]
-
-needs_ptxas = pytest.mark.skipif(ptxas() is None, reason="needs ptxas (nvidia-cuda-nvcc)")
 
 NARROW = WgmmaSchedule(rows=64, columns=64, stages=12, consumers=1, cluster=1)
 
 
-@needs_ptxas
 @pytest.mark.parametrize(
     ("problem", "instruction"),
     [
@@ -40,7 +36,6 @@ def test_elements(problem: WgmmaProblem, instruction: str, assemble: Assemble) -
     assert "st.global" not in kernel.ptx
 
 
-@needs_ptxas
 @pytest.mark.parametrize(
     "schedule",
     [
@@ -57,7 +52,6 @@ def test_schedules(schedule: WgmmaSchedule, assemble: Assemble) -> None:
     assert ("setmaxnreg" in kernel.ptx) == (schedule.consumers > 1)
 
 
-@needs_ptxas
 def test_split_depth(assemble: Assemble) -> None:
     schedule = WgmmaSchedule(rows=64, columns=128, stages=8, consumers=1, cluster=1, split=4)
     problem = WgmmaProblem(result="f32", right_transposed=True)
@@ -68,7 +62,6 @@ def test_split_depth(assemble: Assemble) -> None:
     assert kernel.ptx.count("ld.shared.v4.f32") == 16
 
 
-@needs_ptxas
 @pytest.mark.parametrize(("alignment", "store"), [(2, "st.global.u16"), (8, "st.global.b32")])
 def test_odd_rows(alignment: int, store: str, assemble: Assemble) -> None:
     problem = WgmmaProblem(right_transposed=True, alignment=alignment)
@@ -78,7 +71,6 @@ def test_odd_rows(alignment: int, store: str, assemble: Assemble) -> None:
     assert "global.shared::cta.bulk_group" not in kernel.ptx
 
 
-@needs_ptxas
 def test_promoted_sums(assemble: Assemble) -> None:
     problem = WgmmaProblem("e4m3", right_transposed=True, promote=True)
     schedule = WgmmaSchedule(columns=128, stages=6)
@@ -87,7 +79,6 @@ def test_promoted_sums(assemble: Assemble) -> None:
     assert kernel.ptx.count("add.rn.f32") + kernel.ptx.count("add.f32") >= 64
 
 
-@needs_ptxas
 def test_epilogue(assemble: Assemble, biased: MakeEpilogue) -> None:
     def build() -> None:
         bias = ir.MemRefType.get([64], ir.F32Type.get())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import pytest
@@ -12,10 +11,6 @@ from torch.nn import functional as F
 
 import stepwell
 from stepwell.support.errors import InputError
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("nvidia") is None, reason="needs libdevice and ptxas (nvidia-cuda-nvcc)"
-)
 
 
 class Block(nn.Module):

@@ -11,19 +11,11 @@ from torch_mlir import ir
 
 from stepwell.backends.cuda import toolkit
 from stepwell.backends.cuda.ptx import PTX_VERSIONS, generate_ptx
-from stepwell.backends.cuda.toolkit import assemble, ptxas
+from stepwell.backends.cuda.toolkit import assemble
 from stepwell.backends.interpreter.entry import run_entry
 from stepwell.support.errors import ToolError
 
 Lower = Callable[..., ir.Module]
-
-try:
-    toolkit.libdevice()
-    HAS_LIBDEVICE = True
-except ToolError:
-    HAS_LIBDEVICE = False
-
-needs_libdevice = pytest.mark.skipif(not HAS_LIBDEVICE, reason="needs libdevice (nvidia-cuda-nvcc)")
 
 
 def chain(kind: str, sizes: str = "?x7", bias: str = "7") -> str:
@@ -77,7 +69,6 @@ def test_emulated_dtypes(emulated: Lower, kind: str) -> None:
     np.testing.assert_allclose(result.astype(np.float64), expected, rtol=tolerance)
 
 
-@needs_libdevice
 def test_one_kernel_for_the_chain(to_nvvm: Lower) -> None:
     module = to_nvvm(chain("f32"))
     ptx = generate_ptx(module, "sm_90a")
@@ -89,9 +80,7 @@ def test_one_kernel_for_the_chain(to_nvvm: Lower) -> None:
     assert ptx == generate_ptx(to_nvvm(chain("f32")), "sm_90a")
 
 
-@needs_libdevice
 @pytest.mark.parametrize("kind", ["f16", "bf16", "f32", "f64", "i8", "i32", "i64"])
-@pytest.mark.skipif(ptxas() is None, reason="needs ptxas (nvidia-cuda-nvcc)")
 def test_ptxas_takes_every_dtype(to_nvvm: Lower, kind: str) -> None:
     cubin = assemble(generate_ptx(to_nvvm(chain(kind)), "sm_90a"), "sm_90a")
     assert cubin is not None
@@ -122,7 +111,6 @@ def test_without_ptxas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert assemble("", "sm_90a") is None
 
 
-@pytest.mark.skipif(ptxas() is None, reason="needs ptxas (nvidia-cuda-nvcc)")
 def test_ptxas_refuses() -> None:
     with pytest.raises(ToolError, match="ptxas refused the kernel"):
         assemble("this is no PTX", "sm_90a")

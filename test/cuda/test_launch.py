@@ -25,7 +25,7 @@ SIGNATURE = Signature(
 
 ONE_RESULT = replace(SIGNATURE, results=SIGNATURE.results[:1])
 
-PLAN = {
+PLAN: dict[str, Any] = {
     "buffers": [
         {"kind": "input", "index": 0},
         {"kind": "parameter", "name": "w"},
@@ -104,7 +104,7 @@ def test_temporaries_share_memory(mock: Any, parameters: Path) -> None:
     plan = {
         "buffers": [PLAN["buffers"][0], *[temporary] * 4],
         "launches": [
-            {**PLAN["launches"][0], "arguments": [{"index": ["dim", 0, 0]}, {"buffer": n}, {"buffer": n + 1}]}  # type: ignore[dict-item]
+            {**PLAN["launches"][0], "arguments": [{"index": ["dim", 0, 0]}, {"buffer": n}, {"buffer": n + 1}]}
             for n in range(4)
         ],
         "results": [4],
@@ -132,7 +132,7 @@ def test_tensor_maps_follow_their_buffers(mock: Any, parameters: Path) -> None:
         "buffers": [PLAN["buffers"][0], PLAN["buffers"][2]],
         "launches": [
             {
-                **PLAN["launches"][0],  # type: ignore[dict-item]
+                **PLAN["launches"][0],
                 "kernel": "by_map",
                 "shared": 200000,
                 "arguments": [{"index": ["dim", 0, 0]}, mapped, {"buffer": 1}],
@@ -155,7 +155,7 @@ def test_a_state_stays_on_the_device(mock: Any, parameters: Path) -> None:
     plan = {
         "buffers": [{"kind": "state", "name": "total"}, {"kind": "temporary", "dtype": "f32", "sizes": [4]}],
         "launches": [
-            {**PLAN["launches"][0], "grid": [1, 1, 1], "arguments": [{"index": 4}, {"buffer": 0}, {"buffer": 1}]}  # type: ignore[dict-item]
+            {**PLAN["launches"][0], "grid": [1, 1, 1], "arguments": [{"index": 4}, {"buffer": 0}, {"buffer": 1}]}
         ],
         "results": [1],
         "states": {"total": 1},
@@ -193,7 +193,7 @@ def test_out_of_memory(mock: Any, parameters: Path) -> None:
 
 
 def test_an_unknown_kernel(mock: Any, parameters: Path) -> None:
-    plan = {**PLAN, "launches": [{**PLAN["launches"][0], "kernel": "absent"}]}  # type: ignore[dict-item]
+    plan = {**PLAN, "launches": [{**PLAN["launches"][0], "kernel": "absent"}]}
     with pytest.raises(ExecutionError, match="named symbol not found"):
         _run(runnable(parameters, mock.driver, plan))
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, builtin, memref, nvgpu
+from torch_mlir.dialects import arith
 
-from stepwell.backends.cuda.kernels import index as ix
 from stepwell.backends.cuda.kernels.attention_schedule import (
     PART,
     AttentionProblem,
@@ -17,12 +16,11 @@ from stepwell.backends.cuda.kernels.attention_schedule import (
     planes_together,
 )
 from stepwell.backends.cuda.kernels.attention_wgmma import build_attention
+from stepwell.backends.cuda.kernels.chip import MULTIPROCESSORS
 from stepwell.backends.cuda.kernels.launch import Launch, Values
-from stepwell.backends.cuda.kernels.products.host import narrow
+from stepwell.backends.cuda.kernels.passed import narrow, tensor_map
+from stepwell.passes.tensor import index as ix
 from stepwell.passes.tensor.kernels.attention import Attention, Heads, match_attention
-
-_MULTIPROCESSORS = 132
-"""Of an H100 or H200 (SXM)."""
 
 
 def build_heads(function: ir.Operation, name: str) -> Launch:
@@ -38,7 +36,7 @@ def build_heads(function: ir.Operation, name: str) -> Launch:
 
     def grid(values: Values) -> Values:
         tiles = -(-attention.queries.sequence // schedule.queries) * attention.heads * attention.batch
-        return [ix.value(min(tiles, _MULTIPROCESSORS)), ix.value(1), ix.value(1)]
+        return [ix.value(min(tiles, MULTIPROCESSORS)), ix.value(1), ix.value(1)]
 
     def arguments(values: Values) -> Values:
         def buffer(heads: Heads) -> ir.Value:
@@ -60,7 +58,7 @@ def _arguments(
     operands = [(a.queries, schedule.queries), (a.keys, schedule.keys), (a.values, schedule.keys)]
     maps = [_heads_map(buffer(heads), a, heads, rows) for heads, rows in operands]
     maps.append(_heads_map(result, a, a.result, PART))
-    together = planes_together(problem, a.batch * a.heads, _MULTIPROCESSORS)
+    together = planes_together(problem, a.batch * a.heads, MULTIPROCESSORS)
     numbers = [a.queries.sequence, a.keys.sequence, a.heads, a.batch, 1, together, 0]
     scale = arith.constant(ir.F32Type.get(), ir.FloatAttr.get(ir.F32Type.get(), a.scale))
     return [*maps, *(narrow(number) for number in numbers), scale]
@@ -68,16 +66,7 @@ def _arguments(
 
 def _heads_map(buffer: ir.Value, attention: Attention, heads: Heads, rows: int) -> ir.Value:
     """The tensor map of heads (batch, head, sequence, element), with boxes of ``rows`` by 64 elements."""
-    element = ir.MemRefType(buffer.type).element_type
     sizes = [attention.batch, attention.heads, heads.sequence, attention.size]
     # Where there is one of something, any step that the engine takes will do.
     strides = [step or attention.size for step in heads.strides] + [1]
-    kind = ir.MemRefType.get(sizes, element, ir.StridedLayoutAttr.get(heads.offset, strides))
-    view = memref.ReinterpretCastOp(kind, buffer, [], [], [], [heads.offset], sizes, strides).result
-    source = memref.cast(ir.UnrankedMemRefType.get(element, None), view)
-    descriptor = ir.Type.parse(
-        f"!nvgpu.tensormap.descriptor<tensor = memref<1x1x{rows}x{PART}x{element}, 3>, swizzle = swizzle_128b, "
-        "l2promo = l2promo_128b, oob = zero, interleave = none>"
-    )
-    made = nvgpu.TmaCreateDescriptorOp(descriptor, source, [ix.value(size) for size in (1, 1, rows, PART)]).result
-    return builtin.unrealized_conversion_cast([ir.Type.parse("!llvm.ptr")], [made])
+    return tensor_map(buffer, sizes, strides, (1, 1, rows, PART), heads.offset)

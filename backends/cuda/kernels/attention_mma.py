@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from torch_mlir import ir
 from torch_mlir.dialects import arith, gpu, llvm
 
+from stepwell.backends.cuda.kernels import chunks, memory, mma
 from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels import online_softmax as softmax
-from stepwell.backends.cuda.kernels import warp_products as warps
 from stepwell.backends.cuda.kernels.attention_mma_schedule import STRIP, WARP, MmaSchedule
 from stepwell.backends.cuda.kernels.attention_schedule import PART, AttentionProblem
 from stepwell.backends.cuda.kernels.attention_tiles import Sizes, Tile, Values
@@ -114,10 +114,10 @@ class _Attention:
 
     def _load(self, source: _Strided, target: Word, rows: int, row: Word, head: Word, batch: Word, limit: Word) -> None:
         """A tile to shared memory, 16 bytes a thread at a time; zeros where there is nothing."""
-        chunks = ROW_BYTES // warps.CHUNK
-        chunk, line = self.thread % chunks, self.thread // chunks
-        lines = self.schedule.threads // chunks
-        address = arith.addi(source.row(batch, head, row + line), (chunk * warps.CHUNK).wide())
+        count = ROW_BYTES // chunks.CHUNK
+        chunk, line = self.thread % count, self.thread // count
+        lines = self.schedule.threads // count
+        address = arith.addi(source.row(batch, head, row + line), (chunk * chunks.CHUNK).wide())
         further = arith.muli(source.sequence.wide(), _i64(2 * lines))
         for first in range(0, rows, lines):
             mine = line + first
@@ -125,7 +125,7 @@ class _Attention:
             for part in range(self.problem.parts):
                 wanted = arith.andi(there, (chunk * 8 + part * PART).is_less(self.problem.head))
                 place = target + part * rows * ROW_BYTES + mine * ROW_BYTES + ((chunk ^ (mine & 7)) << 4)
-                warps.copy_in(place, arith.addi(address, _i64(part * ROW_BYTES)), wanted)
+                chunks.copy_in(place, arith.addi(address, _i64(part * ROW_BYTES)), wanted)
             address = arith.addi(address, further)
 
     # -- blocks of keys -----------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class _Attention:
         *held, stage_ = values
         stage = Word(stage_)
         earlier, rows = self._split(held)
-        warps.copies_wait()
+        chunks.copies_wait()
         isa.sync_block()
         when(word(0).is_less(block), lambda: self._load_block(at, block - 1, stage ^ 1))
         scores = self._multiply_keys(stage)
@@ -195,9 +195,9 @@ class _Attention:
         zero = real(0.0).value
         scores = [[zero] * (s.keys // 2) for _ in range(s.strips)]
         for step in range(self.problem.steps):
-            lefts = [warps.load_matrices(*left(step, s.queries, strip * STRIP)) for strip in range(s.strips)]
+            lefts = [mma.load_matrices(*left(step, s.queries, strip * STRIP)) for strip in range(s.strips)]
             for sixteen in range(s.keys // DEPTH):
-                words = warps.load_matrices(*right(step, s.keys, sixteen * DEPTH))
+                words = mma.load_matrices(*right(step, s.keys, sixteen * DEPTH))
                 self._add(scores, lefts, words, sixteen * 8)
         return scores
 
@@ -210,7 +210,7 @@ class _Attention:
         for sixteen in range(s.keys // DEPTH):
             lefts = [strip[4 * sixteen : 4 * sixteen + 4] for strip in weights]
             for step in range(self.problem.steps):
-                words = warps.load_matrices(*right(step, s.keys, sixteen * DEPTH), transposed=True)
+                words = mma.load_matrices(*right(step, s.keys, sixteen * DEPTH), transposed=True)
                 self._add(sums, lefts, words, step * 8)
         return sums
 
@@ -221,7 +221,7 @@ class _Attention:
         for strip, left in zip(sums, lefts, strict=True):
             for half in range(min(2, (len(strip) - place) // 4)):
                 at = slice(place + half * 4, place + half * 4 + 4)
-                strip[at] = warps.multiply(strip[at], left, words[2 * half : 2 * half + 2], self.problem.element)
+                strip[at] = mma.multiply(self.problem.element, left, words[2 * half : 2 * half + 2], strip[at])
 
     def _rows_first(self, tile: Word) -> _Matrices:
         """Addresses for matrices of 8 by 8, the second one 8 rows below the first."""
@@ -249,11 +249,11 @@ class _Attention:
         results = softmax.scaled(results, [softmax.inverse(total) for total in rows.totals()])
         first = self.strip + strip * STRIP
         for number, value in enumerate(softmax.packed(reals(results), self.element)):
-            part, eight = divmod(number // 2, ROW_BYTES // warps.CHUNK)
+            part, eight = divmod(number // 2, ROW_BYTES // chunks.CHUNK)
             line = self.lane // 4 + (number % 2) * 8
             place = self.base + (first + line) * ROW_BYTES + (((line & 7) ^ eight) << 4) + (self.lane & 3) * 4
-            warps.store_word(place + part * s.queries * ROW_BYTES, value)
-        warps.sync_warp()
+            memory.store_shared(place + part * s.queries * ROW_BYTES, [value])
+        isa.sync_warp()
         chunk = self.lane % 8
         for part in range(p.parts):
             column = chunk * 8 + part * PART
@@ -263,7 +263,7 @@ class _Attention:
                 wanted = arith.andi(column.is_less(p.head), row.is_less(self.sizes.queries))
                 address = arith.addi(self.results.row(at.batch, at.head, row), (column * 2).wide())
                 place = self.base + (first + line) * ROW_BYTES + ((chunk ^ (line & 7)) << 4)
-                warps.copy_out(address, place + part * s.queries * ROW_BYTES, wanted)
+                chunks.copy_out(address, place + part * s.queries * ROW_BYTES, wanted)
 
 
 def _sum(numbers: Sequence[ir.Value]) -> ir.Value:

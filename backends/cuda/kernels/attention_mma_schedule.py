@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stepwell.backends.cuda.kernels.attention_schedule import PART, AttentionProblem
+from stepwell.backends.cuda.kernels.chunks import CHUNK
 from stepwell.backends.cuda.kernels.tensor_cores import DEPTH, ROW_BYTES
-from stepwell.backends.cuda.kernels.warp_products import CHUNK
 
 WARP = 32
 STRIP = 16

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from torch_mlir import ir
 
-from stepwell.backends.cuda.kernels.tensor_cores import DEPTH, ROW_BYTES, ROWS
+from stepwell.backends.cuda.kernels.tensor_cores import DEPTH, ROW_BYTES, ROWS, WARPGROUP
 
-WARPGROUP = 128
 PART = ROW_BYTES // 2
 """Of a head, in one box of a tensor map."""
 

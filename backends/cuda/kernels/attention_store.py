@@ -9,12 +9,12 @@ from torch_mlir import ir
 from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels import online_softmax as softmax
 from stepwell.backends.cuda.kernels import tensor_cores as cores
-from stepwell.backends.cuda.kernels.attention_schedule import PART, WARPGROUP, Layout
+from stepwell.backends.cuda.kernels.attention_schedule import PART, Layout
 from stepwell.backends.cuda.kernels.attention_tiles import Place, Rings, Tile, Values
 from stepwell.backends.cuda.kernels.control import when
 from stepwell.backends.cuda.kernels.online_softmax import Rows
 from stepwell.backends.cuda.kernels.real import reals
-from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES
+from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES, WARPGROUP
 from stepwell.backends.cuda.kernels.word import Word, word
 
 

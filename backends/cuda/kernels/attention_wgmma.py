@@ -19,7 +19,6 @@ from stepwell.backends.cuda.kernels import tensor_cores as cores
 from stepwell.backends.cuda.kernels.attention_load import Loader
 from stepwell.backends.cuda.kernels.attention_schedule import (
     PART,
-    WARPGROUP,
     AttentionProblem,
     AttentionSchedule,
     Layout,
@@ -29,7 +28,7 @@ from stepwell.backends.cuda.kernels.attention_tiles import Maps, Place, Ring, Ri
 from stepwell.backends.cuda.kernels.control import loop, when
 from stepwell.backends.cuda.kernels.online_softmax import Rows
 from stepwell.backends.cuda.kernels.real import Real, real, reals
-from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES
+from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES, WARPGROUP
 from stepwell.backends.cuda.kernels.word import Word, select
 
 Adjust = Callable[[Sequence[Real], Word, Word, Word, Word], Sequence[Real]]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from stepwell.backends.cuda.kernels.chip import MULTIPROCESSORS
 from stepwell.backends.cuda.kernels.gemm_mma import MmaSchedule
 from stepwell.backends.cuda.kernels.gemm_simt import SimtSchedule
 from stepwell.backends.cuda.kernels.pointer_product import PointerProblem
 
 
 def choose_mma(
-    problem: PointerProblem, rows: int, columns: int, batch: int = 1, multiprocessors: int = 132
+    problem: PointerProblem, rows: int, columns: int, batch: int = 1, multiprocessors: int = MULTIPROCESSORS
 ) -> MmaSchedule:
     """The schedule; the shorter the pieces in which rows are copied, the more registers a thread needs for them."""
     if problem.alignment == 1:
@@ -22,7 +23,7 @@ def choose_mma(
 
 
 def choose_simt(
-    problem: PointerProblem, rows: int, columns: int, batch: int = 1, multiprocessors: int = 132
+    problem: PointerProblem, rows: int, columns: int, batch: int = 1, multiprocessors: int = MULTIPROCESSORS
 ) -> SimtSchedule:
     """The schedule; a left matrix that is copied as it lies leaves registers for a deeper tile."""
     large = SimtSchedule(depth=16 if problem.left_transposed and problem.alignment == 16 else 8)

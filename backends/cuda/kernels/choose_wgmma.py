@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stepwell.backends.cuda.kernels.wgmma_schedule import ROW_BYTES, WgmmaProblem, WgmmaSchedule
+from stepwell.backends.cuda.kernels.chip import MULTIPROCESSORS
+from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES
+from stepwell.backends.cuda.kernels.wgmma_schedule import WgmmaProblem, WgmmaSchedule
 
 CANDIDATES = (
     *(WgmmaSchedule(cluster=cluster) for cluster in (1, 2)),
@@ -49,7 +51,7 @@ class Chip:
         memory: rate of the memory.
     """
 
-    clusters: Mapping[int, int] = field(default_factory=lambda: {1: 132, 2: 66, 4: 30, 8: 15})
+    clusters: Mapping[int, int] = field(default_factory=lambda: {1: MULTIPROCESSORS, 2: 66, 4: 30, 8: 15})
     launch: float = 1.2
     cluster: float = 1.2
     reduce: float = 4.5

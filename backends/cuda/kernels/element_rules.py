@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from torch_mlir import ir
 from torch_mlir.dialects import arith, memref, scf
 
-from stepwell.backends.cuda.kernels import index as ix
-from stepwell.backends.cuda.kernels.index import Index
+from stepwell.passes.tensor import index as ix
+from stepwell.passes.tensor.index import Index
 from stepwell.passes.tensor.structured import input_count, is_structured
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location

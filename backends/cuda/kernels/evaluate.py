@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, memref, scf
 
-from stepwell.backends.cuda.kernels import index as ix
 from stepwell.backends.cuda.kernels.element_rules import ELEMENTS, sizes_of
-from stepwell.backends.cuda.kernels.index import Index
+from stepwell.passes.tensor import index as ix
+from stepwell.passes.tensor.index import Index
 from stepwell.passes.tensor.structured import input_count, is_structured, loops_of
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location

@@ -19,8 +19,9 @@ from stepwell.backends.cuda.kernels.elements import RESULT_BYTES
 from stepwell.backends.cuda.kernels.epilogue import Epilogue, MakeEpilogue, store_sums
 from stepwell.backends.cuda.kernels.pair_store import PairStore, matrix
 from stepwell.backends.cuda.kernels.raster import raster
+from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES, WARPGROUP
 from stepwell.backends.cuda.kernels.wgmma_product import StageProduct
-from stepwell.backends.cuda.kernels.wgmma_schedule import ROW_BYTES, WARPGROUP, WgmmaProblem, WgmmaSchedule
+from stepwell.backends.cuda.kernels.wgmma_schedule import WgmmaProblem, WgmmaSchedule
 from stepwell.backends.cuda.kernels.wgmma_store import SumStore, Tile
 from stepwell.backends.cuda.kernels.word import Word, select, word
 
@@ -41,7 +42,7 @@ def build_gemm(
 
     The maps are tensor maps of three dimensions (innermost, outer, batch) in global memory, with boxes of 128 bytes by
     ``schedule.boxes`` rows of the matrices and 64 of the result. Maps of ``tf32`` matrices round as they load if their
-    type says so. Blocks are as many as ``schedule.grid`` says: where the depth is split, each cluster takes one tile.
+    type says so. Where the depth is split each cluster takes one tile, else blocks take tiles in turn.
 
     Where the copy engine cannot store the result, its address stands for its map, and elements from row to row (i32)
     and from matrix to matrix (i64) follow the batch.

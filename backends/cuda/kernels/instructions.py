@@ -153,6 +153,11 @@ def sync_block() -> None:
     ptx("bar.sync 0;", "~{memory}")
 
 
+def sync_warp() -> None:
+    """Wait for all threads of the warp."""
+    ptx("bar.warp.sync 0xffffffff;", "~{memory}")
+
+
 def sync_threads(name: Operand, count: int) -> None:
     """Wait for ``count`` threads that meet at barrier ``name`` (1 to 15)."""
     ptx("bar.sync $0, $1;", "r,n,~{memory}", [word(name).value, word(count).value])

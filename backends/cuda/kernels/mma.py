@@ -37,11 +37,15 @@ def multiply(
     return [llvm.extractvalue(kind, found, [number]) for number in range(4)]
 
 
-def load_matrices(address: Word, *, transposed: bool = False) -> list[ir.Value]:
-    """``ldmatrix.x4``: four matrices of 8 rows of 16 bytes; lanes 8 i to 8 i + 7 give where matrix i's rows are."""
+def load_matrices(address: Word, further: int = 0, *, transposed: bool = False) -> list[ir.Value]:
+    """``ldmatrix.x4``: four matrices of 8 rows of 16 bytes; lanes 8 i to 8 i + 7 give where matrix i's rows are.
+
+    Args:
+        further: bytes to add to the address, by the instruction itself.
+    """
     i32 = ir.IntegerType.get_signless(32)
     found = ptx(
-        f"ldmatrix.sync.aligned.m8n8.x4{'.trans' if transposed else ''}.shared.b16 {{$0, $1, $2, $3}}, [$4];",
+        f"ldmatrix.sync.aligned.m8n8.x4{'.trans' if transposed else ''}.shared.b16 {{$0, $1, $2, $3}}, [$4+{further}];",
         "=r,=r,=r,=r,r,~{memory}",
         [address.value],
         result=ir.Type.parse("!llvm.struct<(i32, i32, i32, i32)>"),

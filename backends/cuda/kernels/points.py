@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from torch_mlir import ir
 from torch_mlir.dialects import arith, gpu, memref, scf
 
-from stepwell.backends.cuda.kernels import index as ix
 from stepwell.backends.cuda.kernels.evaluate import Elements
 from stepwell.backends.cuda.kernels.launch import Launch, Values, in_memory
 from stepwell.passes.buffer.entry import return_op
+from stepwell.passes.tensor import index as ix
 
 
 def build_points(function: ir.Operation, name: str, threads: int) -> Launch:

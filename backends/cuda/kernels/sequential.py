@@ -5,12 +5,12 @@ from __future__ import annotations
 from torch_mlir import ir
 from torch_mlir.dialects import gpu, memref
 
-from stepwell.backends.cuda.kernels import index as ix
 from stepwell.backends.cuda.kernels.launch import Launch, Values, in_memory
 from stepwell.passes.base import PassContext
 from stepwell.passes.buffer.entry import entries, return_op
 from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
+from stepwell.passes.tensor import index as ix
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
 from stepwell.support.walk import outer_first

@@ -20,6 +20,9 @@ ROWS = 64
 DEPTH = 16
 """Of a product of 16-bit numbers."""
 
+WARPGROUP = 128
+"""Threads that multiply together."""
+
 ROW_BYTES = 128
 """Of a tile in shared memory: what the 128-byte swizzle works on, eight rows an atom."""
 

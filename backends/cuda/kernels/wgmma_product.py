@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from torch_mlir import ir
 from torch_mlir.dialects import arith, llvm, nvvm
 
-from stepwell.backends.cuda.kernels.wgmma_schedule import OPERAND, ROW_BYTES, WgmmaProblem
+from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES, ROWS, matrix
+from stepwell.backends.cuda.kernels.wgmma_schedule import WgmmaProblem
 from stepwell.backends.cuda.kernels.word import Word
 
-_ATOM = 8 * ROW_BYTES
 _ACROSS = 64 * ROW_BYTES
 """Bytes between 64 and the next 64 rows, or columns where those are contiguous."""
 
@@ -35,7 +35,7 @@ class StageProduct:
     def undefined(self) -> list[ir.Value]:
         """Sums not yet set, a struct for each 64 rows."""
         kind = ir.Type.parse(f"!llvm.struct<({', '.join([str(self.problem.kind.sum)] * (self.columns // 2))})>")
-        return [llvm.mlir_undef(kind) for _ in range(self.rows // OPERAND)]
+        return [llvm.mlir_undef(kind) for _ in range(self.rows // ROWS)]
 
     def add(self, held: Sequence[ir.Value], left: Word, right: Word, *, fresh: bool = False) -> list[ir.Value]:
         """Start to add the products of a stage to ``held``, or to nothing where ``fresh``.
@@ -49,9 +49,9 @@ class StageProduct:
         nvvm.wgmma_fence_aligned()
         values = list(held)
         for part in range(ROW_BYTES // _DEPTH_BYTES):
-            right_tile = _matrix(right + part * right_step)
-            for index in range(self.rows // OPERAND):
-                left_tile = _matrix(left + (index * _ACROSS + part * left_step))
+            right_tile = matrix(right + part * right_step, _ACROSS)
+            for index in range(self.rows // ROWS):
+                left_tile = matrix(left + (index * _ACROSS + part * left_step), _ACROSS)
                 values[index] = self._wgmma(values[index], left_tile, right_tile, fresh and part == 0)
         nvvm.wgmma_commit_group_sync_aligned()
         return values
@@ -64,7 +64,7 @@ class StageProduct:
     def zeros(self) -> list[ir.Value]:
         """As many zeros as there are sums."""
         zero = arith.constant(self.problem.kind.sum, 0.0)
-        return [zero] * (self.rows // OPERAND * (self.columns // 2))
+        return [zero] * (self.rows // ROWS * (self.columns // 2))
 
     def _wgmma(self, sums: ir.Value, left: ir.Value, right: ir.Value, fresh: bool) -> ir.Value:
         p = self.problem
@@ -86,12 +86,3 @@ class StageProduct:
             ir.Attribute.parse(f"#nvvm.mma_layout<{'col' if p.left_transposed else 'row'}>"),
             ir.Attribute.parse(f"#nvvm.mma_layout<{'col' if p.right_transposed else 'row'}>"),
         )
-
-
-def _matrix(address: Word) -> ir.Value:
-    """The descriptor of a matrix in shared memory with the 128-byte swizzle (PTX ISA, matrix descriptors of wgmma)."""
-    low = Word((address & 0x3FFFF).value) >> 4
-    fixed = ((_ACROSS >> 4) << 16) | ((_ATOM >> 4) << 32) | (1 << 62)
-    i64 = ir.IntegerType.get_signless(64)
-    constant = llvm.mlir_constant(ir.IntegerAttr.get(i64, fixed))
-    return llvm.or_(low.wide(), constant)

@@ -5,13 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stepwell.backends.cuda.kernels.elements import ELEMENTS, RESULT_BYTES, Element, check_result
-
-WARPGROUP = 128
-ROW_BYTES = 128
-"""Of a tile in shared memory: what the 128-byte swizzle works on, eight rows an atom."""
-
-OPERAND = 64
-"""Rows of the left matrix in one ``wgmma``."""
+from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES, ROWS, WARPGROUP
 
 WGMMA_ELEMENTS = ("bf16", "f16", "tf32", "e4m3", "e5m2", "s8")
 
@@ -128,19 +122,12 @@ class WgmmaSchedule:
     @property
     def barriers(self) -> int:
         """Where the barriers begin in shared memory."""
-        return self.staging + 2 * self.consumers * OPERAND * ROW_BYTES
+        return self.staging + 2 * self.consumers * ROWS * ROW_BYTES
 
     @property
     def shared_bytes(self) -> int:
         """Dynamic shared memory of a block, with what aligning it may take."""
         return self.barriers + 2 * 8 * self.stages + 1024
-
-    def grid(self, rows: int, columns: int, batch: int, multiprocessors: int) -> int:
-        """Blocks for a result of this size: a cluster for each tile where the depth is split, else as many as run."""
-        tiles = -(-rows // (self.rows * self.cluster)) * -(-columns // self.columns) * batch
-        if self.split > 1:
-            return tiles * self.split
-        return min(tiles, multiprocessors // self.cluster) * self.cluster
 
     def boxes(self, problem: WgmmaProblem) -> tuple[int, int]:
         """Rows of memory, of the left and of the right matrix, that the copy engine takes at a time.
@@ -153,16 +140,16 @@ class WgmmaSchedule:
 
     def parts(self, problem: WgmmaProblem) -> int:
         """Parts of the result, 64 rows by 128 bytes, that a consumer stores."""
-        return self.rows // self.consumers // OPERAND * (self.columns // problem.part)
+        return self.rows // self.consumers // ROWS * (self.columns // problem.part)
 
     def check(self, problem: WgmmaProblem) -> None:
         """Raise ValueError where the parts do not fit each other, the problem or the chip."""
         if self.consumers not in (1, 2, 3):
             raise ValueError(f"1, 2 or 3 warpgroups multiply, not {self.consumers}")
-        if self.rows % (OPERAND * self.consumers) or self.columns % 64 or not 64 <= self.columns <= 256:
+        if self.rows % (ROWS * self.consumers) or self.columns % 64 or not 64 <= self.columns <= 256:
             raise ValueError("rows are a multiple of 64 a consumer, columns 64, 128, 192 or 256")
         most = _SUMS[self.consumers] // (2 if problem.promote else 1)
-        if self.rows // self.consumers // OPERAND * self.columns > most:
+        if self.rows // self.consumers // ROWS * self.columns > most:
             raise ValueError(f"a warpgroup's sums are at most 64 by {most} here")
         if self.columns % problem.part:
             raise ValueError(f"{problem.result} is stored {problem.part} columns at a time")
@@ -180,4 +167,4 @@ class WgmmaSchedule:
     def reduction_bytes(self, problem: WgmmaProblem) -> int:
         """Of the sums that a block gets from all of its cluster, over the ring that was read to its end."""
         share = -(-self.parts(problem) // self.split)
-        return share * self.split * self.consumers * OPERAND * problem.part * 4
+        return share * self.split * self.consumers * ROWS * problem.part * 4

@@ -13,7 +13,8 @@ from stepwell.backends.cuda.kernels import memory
 from stepwell.backends.cuda.kernels.control import when
 from stepwell.backends.cuda.kernels.epilogue import Epilogue
 from stepwell.backends.cuda.kernels.pair_store import PairStore
-from stepwell.backends.cuda.kernels.wgmma_schedule import OPERAND, ROW_BYTES, WARPGROUP, WgmmaProblem, WgmmaSchedule
+from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES, ROWS, WARPGROUP
+from stepwell.backends.cuda.kernels.wgmma_schedule import WgmmaProblem, WgmmaSchedule
 from stepwell.backends.cuda.kernels.word import Word, word
 
 
@@ -56,7 +57,7 @@ class SumStore:
         size = self.problem.part // 2
         across = self.schedule.columns // self.problem.part
         for number in range(self.schedule.parts(self.problem)):
-            row = self._row(at) + number // across * OPERAND
+            row = self._row(at) + number // across * ROWS
             column = at.column + number % across * self.problem.part
             self._part(at.batch, row, column, sums[number * size : (number + 1) * size], number)
 
@@ -71,7 +72,7 @@ class SumStore:
             part = self.rank + number * s.split
 
             def own(number: int = number, part: Word = part) -> None:
-                row = self._row(at) + (part // across) * OPERAND
+                row = self._row(at) + (part // across) * ROWS
                 column = at.column + (part % across) * self.problem.part
                 self._part(at.batch, row, column, self._gather(number), number)
 
@@ -90,7 +91,7 @@ class SumStore:
     def _place(self, number: int, source: Word) -> Word:
         """Where a block keeps what ``source`` sends for its part ``number``; a thread's numbers four at a time."""
         s = self.schedule
-        size = OPERAND * self.problem.part * 4
+        size = ROWS * self.problem.part * 4
         return self.base + ((source + number * s.split) * s.consumers + self.group) * size + self.lane * 16
 
     def _scatter(self, sums: Sequence[ir.Value]) -> None:
@@ -132,7 +133,7 @@ class SumStore:
                 store.store(row, own, sums[2 * pair : 2 * pair + 2])
             return
         buffer = self.base + (
-            self.group * (2 * OPERAND * ROW_BYTES) + (self.schedule.staging + number % 2 * OPERAND * ROW_BYTES)
+            self.group * (2 * ROWS * ROW_BYTES) + (self.schedule.staging + number % 2 * ROWS * ROW_BYTES)
         )
         # The other buffer's copy may run on, but for the first part behind a tile that ended on this buffer.
         pending = 0 if number == 0 and self.schedule.parts(self.problem) % 2 else 1

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from torch_mlir import ir
 from torch_mlir.dialects import arith, func, gpu, memref
 
-from stepwell.backends.cuda.kernels import index as ix
 from stepwell.backends.cuda.kernels.launch import Launch, in_memory
 from stepwell.passes.buffer.entry import arguments, result_marks, state_name
+from stepwell.passes.tensor import index as ix
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
 

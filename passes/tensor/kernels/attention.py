@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg
 
+from stepwell.passes.tensor.attention.cone import RESHAPES
 from stepwell.passes.tensor.kernels.contraction import Contraction, match_contraction
 from stepwell.passes.tensor.kernels.views import View, constant, view_of
 from stepwell.passes.tensor.structured import input_count, loops_of
-
-_RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def _behind(value: ir.Value) -> tuple[ir.Operation | None, list[ir.Operation]]:
     """What makes ``value``, behind reshapes, and these."""
     reshapes: list[ir.Operation] = []
     owner = value.owner
-    while not isinstance(owner, ir.Block) and owner.operation.name in _RESHAPES:
+    while not isinstance(owner, ir.Block) and owner.operation.name in RESHAPES:
         reshapes.append(owner.operation)
         owner = owner.operation.operands[0].owner
     return (None if isinstance(owner, ir.Block) else owner.operation), reshapes
@@ -262,11 +261,11 @@ def _ending(op: ir.Operation) -> list[ir.Operation]:
         if len(uses) != 1 or uses[0].owner.operation.block != op.block:
             break
         user = uses[0].owner.operation
-        if user.name not in _RESHAPES and not (_is_elementwise(user, 1) and _body(user) in _MOVES):
+        if user.name not in RESHAPES and not (_is_elementwise(user, 1) and _body(user) in _MOVES):
             break
         found.append(user)
         last = user
-    while found and found[-1].name in _RESHAPES:
+    while found and found[-1].name in RESHAPES:
         found.pop()
     return found
 
@@ -281,7 +280,7 @@ def _result(op: ir.Operation, ending: list[ir.Operation], second: Contraction) -
     places: list[list[tuple[int, int]]] = [[(dim, size)] for dim, size in zip(axes, sizes, strict=True)]
     value = op.results[0]
     for step in ending:
-        if step.name in _RESHAPES:
+        if step.name in RESHAPES:
             moved = _regrouped(step, places)
         else:
             moved = _permuted(step, places)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from torch_mlir import ir
 from torch_mlir.dialects import linalg
 
+from stepwell.passes.tensor.attention.cone import RESHAPES
 from stepwell.passes.tensor.kernels.attention import is_dense, match_attention
 from stepwell.passes.tensor.kernels.contraction import match_contraction
 from stepwell.passes.tensor.kernels.fills import is_fill
@@ -30,7 +31,6 @@ _HOST = (
 )
 
 _BY_ELEMENT = ("tensor.pad", "tensor.extract_slice", "tensor.insert_slice", "tensor.concat")
-_RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
 
 
 @dataclass
@@ -58,14 +58,14 @@ class Group:
 
 
 def group_operations(block: ir.Block, *, attention: bool = False) -> list[Group]:
-    """The kernels of a block, in an order in which they can run; with ``attention`` that is one of them."""
+    """The kernels of a block; with ``attention`` that is one of them. There is an order in which they can run."""
     grouping = _Grouping([view.operation for view in block.operations])
     if attention:
         for op in grouping.ops:
             grouping.attend(op)
     for op in grouping.ops:
         grouping.visit(op)
-    return grouping.in_order()
+    return grouping.groups
 
 
 class _Grouping:
@@ -73,6 +73,8 @@ class _Grouping:
 
     def __init__(self, ops: Sequence[ir.Operation]) -> None:
         self.ops = list(ops)
+        self.groups: list[Group] = []
+        self._place = {op: position for position, op in enumerate(ops)}
         self.owner: dict[ir.Operation, Group] = {}
 
     def attend(self, op: ir.Operation) -> None:
@@ -108,30 +110,9 @@ class _Grouping:
                 return
         self._give(Group("rows", rows=rows), [op])
 
-    def in_order(self) -> list[Group]:
-        """The groups, each behind what it reads."""
-        found: list[Group] = []
-        seen: set[int] = set()
-
-        def add(op: ir.Operation) -> None:
-            group = self.owner.get(op)
-            if group is None:
-                for before in makers(op):
-                    add(before)
-            elif id(group) not in seen:
-                seen.add(id(group))
-                for member in group.ops:
-                    for before in makers(member):
-                        if self.owner.get(before) is not group:
-                            add(before)
-                found.append(group)
-
-        for op in self.ops:
-            if op in self.owner:
-                add(op)
-        return found
-
     def _give(self, group: Group, ops: Sequence[ir.Operation]) -> None:
+        if not group.ops:
+            self.groups.append(group)
         group.ops += [op for op in ops if op not in self.owner]
         self.owner.update({op: group for op in ops if op not in self.owner})
 
@@ -141,13 +122,12 @@ class _Grouping:
         for value in list(op.operands)[: input_count(op)]:
             reshapes: list[ir.Operation] = []
             owner = value.owner
-            while not isinstance(owner, ir.Block) and owner.operation.name in _RESHAPES:
+            while not isinstance(owner, ir.Block) and owner.operation.name in RESHAPES:
                 reshapes.insert(0, owner.operation)
                 owner = owner.operation.operands[0].owner
             if not isinstance(owner, ir.Block) and isinstance(value.type, ir.RankedTensorType):
                 found.append((owner.operation, reshapes))
-        place = {op: position for position, op in enumerate(self.ops)}
-        return sorted(found, key=lambda one: -place.get(one[0], -1))
+        return sorted(found, key=lambda one: -self._place.get(one[0], -1))
 
     def _between(self, group: Group, op: ir.Operation, reshapes: Sequence[ir.Operation]) -> bool:
         """Whether something outside ``group`` stands between it and ``op``: they can't be one kernel then."""

@@ -12,7 +12,6 @@ from stepwell.passes.buffer.math import exponential, logarithm, power, sigmoidal
 from stepwell.passes.buffer.math.bounds import BOUNDS as _CPU
 
 _LOG2_E = 1.4426950408889634
-_LN_2 = 0.6931471805599453
 _ROUND = 12582912.0
 """1.5 * 2^23: the sum with a small number has the number, rounded to an integer, in its low bits."""
 

@@ -9,13 +9,13 @@ from functools import cached_property
 from torch_mlir import ir
 from torch_mlir.dialects import arith
 
-from stepwell.backends.cuda.kernels import index as ix
 from stepwell.backends.cuda.kernels.epilogue import Epilogue, MakeEpilogue
 from stepwell.backends.cuda.kernels.evaluate import Elements
-from stepwell.backends.cuda.kernels.index import Index
 from stepwell.backends.cuda.kernels.launch import Values, in_memory
 from stepwell.backends.cuda.kernels.word import Word
 from stepwell.passes.buffer.entry import return_op
+from stepwell.passes.tensor import index as ix
+from stepwell.passes.tensor.index import Index
 from stepwell.passes.tensor.kernels.contraction import Contraction, match_contraction
 from stepwell.support.walk import outer_first
 

@@ -6,15 +6,15 @@ from math import gcd
 
 from torch_mlir.dialects import arith
 
-from stepwell.backends.cuda.kernels import index as ix
 from stepwell.backends.cuda.kernels.choose_pointers import choose_mma, choose_simt
 from stepwell.backends.cuda.kernels.elements import ELEMENTS
 from stepwell.backends.cuda.kernels.gemm_mma import MmaSchedule, build_gemm_mma
 from stepwell.backends.cuda.kernels.gemm_simt import SimtSchedule, build_gemm_simt
 from stepwell.backends.cuda.kernels.launch import Launch, Values
+from stepwell.backends.cuda.kernels.passed import address, narrow, wide
 from stepwell.backends.cuda.kernels.pointer_product import PointerProblem
 from stepwell.backends.cuda.kernels.products.facts import Product
-from stepwell.backends.cuda.kernels.products.host import address, narrow, wide
+from stepwell.passes.tensor import index as ix
 
 _WIDEST = 16
 _TYPICAL = 2048

@@ -6,16 +6,14 @@ from math import gcd
 
 from torch_mlir.dialects import arith
 
-from stepwell.backends.cuda.kernels import index as ix
+from stepwell.backends.cuda.kernels.chip import MULTIPROCESSORS
 from stepwell.backends.cuda.kernels.choose_wgmma import choose
 from stepwell.backends.cuda.kernels.elements import RESULT_BYTES
 from stepwell.backends.cuda.kernels.gemm_wgmma import WgmmaProblem, WgmmaSchedule, build_gemm
 from stepwell.backends.cuda.kernels.launch import Launch, Values
+from stepwell.backends.cuda.kernels.passed import address, matrices_map, narrow, wide
 from stepwell.backends.cuda.kernels.products.facts import Product
-from stepwell.backends.cuda.kernels.products.host import address, narrow, tensor_map, wide
-
-_MULTIPROCESSORS = 132
-"""Of an H100 or H200 (SXM)."""
+from stepwell.passes.tensor import index as ix
 
 _LINE = 16
 """Bytes that rows of memory must be whole multiples of for the copy engine."""
@@ -66,7 +64,7 @@ def _grid(product: Product, s: WgmmaSchedule, values: Values) -> Values:
     tiles = ix.multiply(ix.multiply(down, across), extents.batch)
     clusters = ix.value(tiles)
     if s.split == 1:
-        clusters = arith.minui(clusters, ix.value(_MULTIPROCESSORS // s.cluster))
+        clusters = arith.minui(clusters, ix.value(MULTIPROCESSORS // s.cluster))
     return [ix.value(ix.multiply(clusters, s.blocks)), ix.value(1), ix.value(1)]
 
 
@@ -78,9 +76,9 @@ def _arguments(product: Product, p: WgmmaProblem, s: WgmmaSchedule, values: Valu
     left_sizes = (depth, rows) if p.left_transposed else (rows, depth)
     right_sizes = (columns, depth) if p.right_transposed else (depth, columns)
     maps = [
-        tensor_map(left, (extents.batch, *left_sizes), left_box),
-        tensor_map(right, (extents.batch, *right_sizes), right_box),
-        address(result) if p.direct else tensor_map(result, (extents.batch, rows, columns), 64),
+        matrices_map(left, (extents.batch, *left_sizes), left_box),
+        matrices_map(right, (extents.batch, *right_sizes), right_box),
+        address(result) if p.direct else matrices_map(result, (extents.batch, rows, columns), 64),
     ]
     own = [*maps, *(narrow(size) for size in (rows, columns, depth, extents.batch))]
     if p.direct:

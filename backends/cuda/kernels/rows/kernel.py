@@ -8,10 +8,11 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, gpu, memref
 
 from stepwell.backends.cuda.kernels.rows.group import Group
-from stepwell.backends.cuda.kernels.rows.memory import Buffer, element_bytes
+from stepwell.backends.cuda.kernels.rows.memory import Buffer
 from stepwell.backends.cuda.kernels.rows.schedule import VECTOR
 from stepwell.backends.cuda.kernels.rows.sizes import Size, Source
 from stepwell.backends.cuda.kernels.word import Word
+from stepwell.passes.buffer.types import element_bytes
 
 Stores = list[tuple[ir.Value, Buffer]]
 """The results of a group and where they go."""

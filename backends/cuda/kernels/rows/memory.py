@@ -10,6 +10,7 @@ from torch_mlir.dialects import arith, llvm, memref
 from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels.elementary.emitter import from_lanes
 from stepwell.backends.cuda.kernels.word import Word
+from stepwell.passes.buffer.types import element_bytes
 
 
 class Buffer:
@@ -71,9 +72,3 @@ def shared_buffer(offset: int, element: ir.Type) -> Buffer:
     """The block's dynamic shared memory from ``offset`` bytes on."""
     base = isa.shared_pointer()
     return Buffer(llvm.GEPOp(base.type, base, [], [offset], ir.IntegerType.get_signless(8), 0).result, element)
-
-
-def element_bytes(kind: ir.Type) -> int:
-    """Of one element in memory."""
-    width = kind.width if isinstance(kind, ir.IntegerType) else ir.FloatType(kind).width
-    return max(1, int(width) // 8)

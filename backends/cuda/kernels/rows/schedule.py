@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stepwell.backends.cuda.kernels.chip import MULTIPROCESSORS
 from stepwell.backends.cuda.kernels.rows.sizes import Size
 
 VECTOR = 16
@@ -18,7 +19,7 @@ _KEPT = 200 * 1024
 
 _HELD = 32
 """Elements of a row that a thread holds in registers at most."""
-_BLOCKS = 264
+_BLOCKS = 2 * MULTIPROCESSORS
 """That keep a chip busy: two for each multiprocessor."""
 
 

@@ -1,4 +1,4 @@
-"""What the host passes to kernels of products: tensor maps, addresses, sizes."""
+"""What the host passes to kernels: tensor maps, addresses, sizes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from torch_mlir import ir
 from torch_mlir.dialects import arith, builtin, llvm, memref, nvgpu
 
-from stepwell.backends.cuda.kernels import index as ix
-from stepwell.backends.cuda.kernels.index import Index
+from stepwell.passes.tensor import index as ix
+from stepwell.passes.tensor.index import Index
 
 _ROW_BYTES = 128
 
@@ -29,28 +29,33 @@ def address(buffer: ir.Value) -> ir.Value:
     return llvm.inttoptr(ir.Type.parse("!llvm.ptr"), wide(number))
 
 
-def tensor_map(buffer: ir.Value, sizes: tuple[Index, Index, Index], height: int) -> ir.Value:
+def matrices_map(buffer: ir.Value, sizes: tuple[Index, Index, Index], height: int) -> ir.Value:
     """The tensor map of a buffer as matrices of rows, with boxes of ``height`` rows by 128 bytes."""
+    width = _ROW_BYTES * 8 // ir.MemRefType(buffer.type).element_type.width
+    return tensor_map(buffer, sizes, [ix.multiply(sizes[1], sizes[2]), sizes[2], 1], (1, height, width))
+
+
+def tensor_map(
+    buffer: ir.Value, sizes: Sequence[Index], strides: Sequence[Index], box: Sequence[int], offset: int = 0
+) -> ir.Value:
+    """The tensor map of a part of a buffer, with the 128-byte swizzle; strides and offset in elements."""
     element = ir.MemRefType(buffer.type).element_type
-    width = _ROW_BYTES * 8 // element.width
-    strides: list[Index] = [ix.multiply(sizes[1], sizes[2]), sizes[2], 1]
-    source = memref.cast(ir.UnrankedMemRefType.get(element, None), _reinterpret(buffer, sizes, strides))
+    source = memref.cast(ir.UnrankedMemRefType.get(element, None), _part(buffer, sizes, strides, offset))
     kind = ir.Type.parse(
-        f"!nvgpu.tensormap.descriptor<tensor = memref<1x{height}x{width}x{element}, 3>, swizzle = swizzle_128b, "
-        "l2promo = l2promo_128b, oob = zero, interleave = none>"
+        f"!nvgpu.tensormap.descriptor<tensor = memref<{'x'.join(map(str, box))}x{element}, 3>, "
+        "swizzle = swizzle_128b, l2promo = l2promo_128b, oob = zero, interleave = none>"
     )
-    box = [ix.value(size) for size in (1, height, width)]
-    made = nvgpu.TmaCreateDescriptorOp(kind, source, box).result
+    made = nvgpu.TmaCreateDescriptorOp(kind, source, [ix.value(size) for size in box]).result
     return builtin.unrealized_conversion_cast([ir.Type.parse("!llvm.ptr")], [made])
 
 
-def _reinterpret(buffer: ir.Value, sizes: Sequence[Index], strides: Sequence[Index]) -> ir.Value:
+def _part(buffer: ir.Value, sizes: Sequence[Index], strides: Sequence[Index], offset: int) -> ir.Value:
     dynamic = ir.ShapedType.get_dynamic_size()
 
     def static(values: Sequence[Index]) -> list[int]:
         return [value if isinstance(value, int) else dynamic for value in values]
 
-    layout = ir.StridedLayoutAttr.get(0, static(strides))
+    layout = ir.StridedLayoutAttr.get(offset, static(strides))
     kind = ir.MemRefType.get(static(sizes), ir.MemRefType(buffer.type).element_type, layout)
     return memref.ReinterpretCastOp(
         kind,
@@ -58,7 +63,7 @@ def _reinterpret(buffer: ir.Value, sizes: Sequence[Index], strides: Sequence[Ind
         [],
         [size for size in sizes if not isinstance(size, int)],
         [stride for stride in strides if not isinstance(stride, int)],
-        [0],
+        [offset],
         static(sizes),
         static(strides),
     ).result
