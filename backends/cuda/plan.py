@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
-from stepwell.support.errors import ArtifactError
+from stepwell.support.errors import ArtifactError, ExecutionError
 
 Size = int | list[Any]
-"""A number, ``["dim", buffer, axis]``, or ``[operator, size, size]``."""
+"""A number, ``["dim", buffer, axis]``, or ``[operator, size, ...]``."""
 
 Shape = tuple[int, ...]
 
-_OPERATORS: dict[str, Callable[[int, int], int]] = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "div": lambda a, b: a // b,
+_OPERATORS: dict[str, Callable[..., int]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": lambda a, b: a // b if (a < 0) == (b < 0) else -(-a // b),
+    "floordiv": operator.floordiv,
     "ceildiv": lambda a, b: -(-a // b),
+    "rem": lambda a, b: abs(a) % abs(b) if a >= 0 else -(-a % abs(b)),
     "max": max,
     "min": min,
+    "and": operator.and_,
+    "or": operator.or_,
+    "xor": operator.xor,
+    "select": lambda condition, a, b: a if condition else b,
+    **{name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
 }
 
 
@@ -89,6 +97,14 @@ class Launch:
 
 
 @dataclass(frozen=True)
+class Check:
+    """What the sizes of inputs must fulfil: ``holds`` is not 0, or ``message`` says what is wrong."""
+
+    holds: Size
+    message: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """What to do for one entry; ``states`` are the buffers with the new values of states by name."""
 
@@ -96,6 +112,7 @@ class Plan:
     launches: tuple[Launch, ...]
     results: tuple[int, ...]
     states: Mapping[str, int] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
 
     @staticmethod
     def from_data(data: Mapping[str, Any]) -> Plan:
@@ -120,12 +137,17 @@ class Plan:
                 ),
                 tuple(data["results"]),
                 dict(data.get("states", {})),
+                tuple(Check(**entry) for entry in data.get("checks", ())),
             )
         except (KeyError, TypeError) as failure:
             raise ArtifactError(f"the launch plan is damaged: {failure}", hint="compile the model again") from None
 
     def shapes(self, inputs: Sequence[Shape], parameters: Mapping[str, Shape]) -> list[Shape]:
-        """The shape of each buffer for inputs of these shapes; ``parameters`` has those of weights and states."""
+        """The shape of each buffer for inputs of these shapes; ``parameters`` has those of weights and states.
+
+        Raises:
+            ExecutionError: the model does not take such inputs.
+        """
         shapes: list[Shape] = []
         for buffer in self.buffers:
             if buffer.kind == "input":
@@ -134,6 +156,9 @@ class Plan:
                 shapes.append(tuple(parameters[buffer.name]))
             else:
                 shapes.append(tuple(evaluate(size, shapes) for size in buffer.sizes))
+        for check in self.checks:
+            if not evaluate(check.holds, shapes):
+                raise ExecutionError(check.message)
         return shapes
 
     def root(self, number: int) -> int:
@@ -147,13 +172,14 @@ def evaluate(size: Size, shapes: Sequence[Shape]) -> int:
     """The value of a size, given the shapes of the buffers that it may name."""
     if isinstance(size, int):
         return size
-    operator, first, second = size
-    if operator == "dim":
-        return shapes[first][second]
-    return _OPERATORS[operator](evaluate(first, shapes), evaluate(second, shapes))
+    name, *operands = size
+    if name == "dim":
+        buffer, axis = operands
+        return shapes[buffer][axis]
+    return int(_OPERATORS[name](*(evaluate(operand, shapes) for operand in operands)))
 
 
 def descriptor_words(address: int, shape: Shape) -> list[int]:
     """A contiguous buffer as a kernel takes it: pointer twice, offset, sizes, strides."""
-    strides = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
     return [address, address, 0, *shape, *strides]

@@ -20,16 +20,30 @@ _ARITHMETIC = {
     "arith.muli": "mul",
     "arith.divui": "div",
     "arith.divsi": "div",
+    "arith.floordivsi": "floordiv",
     "arith.ceildivui": "ceildiv",
+    "arith.ceildivsi": "ceildiv",
+    "arith.remui": "rem",
+    "arith.remsi": "rem",
     "arith.maxui": "max",
     "arith.maxsi": "max",
     "arith.minui": "min",
+    "arith.minsi": "min",
+    "arith.andi": "and",
+    "arith.ori": "or",
+    "arith.xori": "xor",
+    "arith.select": "select",
 }
+#: By the number of the predicate; sizes are not negative, so that signs make no difference.
+_COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge", "lt", "le", "gt", "ge")
+#: The same number in a type of another width.
+_CASTS = ("arith.index_cast", "arith.index_castui", "arith.extsi", "arith.extui", "arith.trunci")
 _RESHAPES = ("memref.expand_shape", "memref.collapse_shape", "memref.cast")
 #: Read where a launch takes what comes of them.
 _PARTS = (
     "arith.constant",
-    "arith.index_cast",
+    "arith.cmpi",
+    *_CASTS,
     "memref.dim",
     "memref.dealloc",
     "memref.reinterpret_cast",
@@ -48,8 +62,9 @@ class PlanLaunches(Pass):
     of buffers), ``states`` (the buffer that holds the new value of each) and ``launches`` in program order, each with
     its ``kernel``, ``grid`` and ``block`` (three sizes), ``shared`` (bytes of dynamic shared memory) and ``arguments``:
     ``{"buffer": i}`` for a whole descriptor, ``{"address": i}``, ``{"index": size}`` or ``{"map": {buffer, dtype,
-    sizes, box}}`` for a tensor map. A size is a number, ``["dim", buffer, axis]``, or ``[operator, size, size]``.
-    Temporaries have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``.
+    sizes, box}}`` for a tensor map. A size is a number, ``["dim", buffer, axis]``, or ``[operator, size, ...]``.
+    Temporaries have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``. ``checks`` are what sizes must fulfil:
+    ``holds`` is not 0, or ``message`` says what is wrong.
     """
 
     name: ClassVar[str] = "plan-launches"
@@ -70,6 +85,7 @@ class _Plan:
         self.where = describe_location(function.location)
         self.buffers: list[dict[str, Any]] = []
         self.launches: list[dict[str, Any]] = []
+        self.checks: list[dict[str, Any]] = []
         self.results: list[int] = []
         self.states: dict[str, int] = {}
         self.numbers: dict[ir.Value, int] = {}
@@ -93,6 +109,7 @@ class _Plan:
         return {
             "buffers": self.buffers,
             "launches": self.launches,
+            "checks": self.checks,
             "results": self.results,
             "states": self.states,
         }
@@ -115,6 +132,9 @@ class _Plan:
             self.launches.append(self._launch(op))
         elif op.name == "memref.copy":
             self._copy(op)
+        elif op.name == "cf.assert":
+            message = ir.StringAttr(op.attributes["msg"]).value
+            self.checks.append({"holds": self._size(op.operands[0]), "message": message})
         elif op.name == "func.return":
             self.results = [self.numbers[value] for value in op.operands]
         elif op.name not in (*_ARITHMETIC, *_PARTS):
@@ -198,11 +218,12 @@ class _Plan:
         owner = value.owner
         op = None if isinstance(owner, ir.Block) else owner.operation
         if op is not None and op.name == "arith.constant" and isinstance(value.type, ir.IndexType | ir.IntegerType):
-            return ir.IntegerAttr(op.attributes["value"]).value
+            number = ir.IntegerAttr(op.attributes["value"]).value
+            return int(bool(number)) if value.type == ir.IntegerType.get_signless(1) else number
         if op is not None and op.name == "arith.constant" and isinstance(value.type, ir.F32Type):
             # The word that a kernel reads it from.
             return int(np.float32(ir.FloatAttr(op.attributes["value"]).value).view(np.int32))
-        if op is not None and op.name == "arith.index_cast":
+        if op is not None and op.name in _CASTS:
             return self._size(op.operands[0])
         if op is not None and op.name == "memref.dim":
             axis = self._size(op.operands[1])
@@ -210,6 +231,9 @@ class _Plan:
                 return self._dim(op.operands[0], axis)
         if op is not None and op.name in _ARITHMETIC:
             return [_ARITHMETIC[op.name], *(self._size(operand) for operand in op.operands)]
+        if op is not None and op.name == "arith.cmpi":
+            predicate = ir.IntegerAttr(op.attributes["predicate"]).value
+            return [_COMPARISONS[predicate], *(self._size(operand) for operand in op.operands)]
         raise self._refuse(f"a size computed by {op.name if op is not None else 'an argument'}")
 
     def _dim(self, buffer: ir.Value, axis: int) -> Any:

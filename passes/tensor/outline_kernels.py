@@ -12,10 +12,10 @@ from torch_mlir.dialects import func, tensor
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import entries, return_op
 from stepwell.passes.tensor.attention.cone import RESHAPES
-from stepwell.passes.tensor.build import copy_operation, sizes_of
+from stepwell.passes.tensor.build import Size, copy_operation, index, sizes_of
 from stepwell.passes.tensor.kernels.fills import is_fill
 from stepwell.passes.tensor.kernels.grouping import Group, group_operations, makers
-from stepwell.passes.tensor.structured import input_count, is_structured
+from stepwell.passes.tensor.result_sizes import result_sizes
 from stepwell.support.walk import outer_first
 
 _STARTS = ("arith.constant", "tensor.empty", "tensor.dim")
@@ -83,7 +83,7 @@ def _outline(group: Group, name: str, module: ir.Operation) -> None:
     results = [result for op in group.ops for result in op.results if _escapes(result, group.ops)]
     last = group.ops[-1]
     with ir.InsertionPoint(last), last.location:
-        destinations = [_destination(result) for result in results]
+        destinations = [_destination(result, group.ops) for result in results]
         inputs = [*captured, *destinations]
         kind = ir.FunctionType.get([value.type for value in inputs], [value.type for value in results])
         call = func.CallOp(kind.results, ir.FlatSymbolRefAttr.get(name), inputs)
@@ -165,11 +165,21 @@ def _escapes(result: ir.Value, ops: Sequence[ir.Operation]) -> bool:
     return any(use.owner.operation not in ops for use in result.uses)
 
 
-def _destination(result: ir.Value) -> ir.Value:
-    """An empty tensor of the shape of ``result``, by way of what its operation starts from."""
-    shape = result
-    while isinstance(shape.owner, ir.OpView | ir.Operation) and is_structured(shape.owner.operation):
-        op = shape.owner.operation
-        shape = op.operands[input_count(op) + ir.OpResult(shape).result_number]
+def _destination(result: ir.Value, ops: Sequence[ir.Operation]) -> ir.Value:
+    """An empty tensor of the shape that ``result`` of one of ``ops`` has."""
     kind = ir.RankedTensorType(result.type)
-    return tensor.EmptyOp(sizes_of(shape), kind.element_type).result
+    sizes = [index(size) if kind.is_dynamic_dim(axis) else size for axis, size in enumerate(_sizes(result, ops))]
+    return tensor.EmptyOp(sizes, kind.element_type).result
+
+
+def _sizes(value: ir.Value, ops: Sequence[ir.Operation]) -> list[Size]:
+    """The sizes of ``value``, by way of what ``ops`` start from: they are known before a kernel runs."""
+    owner = value.owner
+    if isinstance(owner, ir.Block) or owner.operation not in ops:
+        return sizes_of(value)
+    kind = ir.RankedTensorType(value.type)
+    if kind.has_static_shape:
+        return [int(size) for size in kind.shape]
+    number = ir.OpResult(value).result_number
+    found = result_sizes(owner.operation, number, lambda taken: _sizes(taken, ops), lambda outside: outside)
+    return [size if kind.is_dynamic_dim(axis) else int(kind.shape[axis]) for axis, size in enumerate(found)]

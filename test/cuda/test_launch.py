@@ -192,6 +192,13 @@ def test_out_of_memory(mock: Any, parameters: Path) -> None:
     assert mock.get("launches") == 0
 
 
+def test_sizes_that_the_model_does_not_take(mock: Any, parameters: Path) -> None:
+    plan = {**PLAN, "checks": [{"holds": ["ne", ["dim", 0, 0], 4], "message": "four are too many"}]}
+    with pytest.raises(ExecutionError, match="four are too many"):
+        _run(runnable(parameters, mock.driver, plan))
+    assert mock.get("launches") == 0
+
+
 def test_an_unknown_kernel(mock: Any, parameters: Path) -> None:
     plan = {**PLAN, "launches": [{**PLAN["launches"][0], "kernel": "absent"}]}
     with pytest.raises(ExecutionError, match="named symbol not found"):
@@ -227,6 +234,8 @@ def test_sizes() -> None:
     assert evaluate(["dim", 0, 1], shapes) == 7
     assert evaluate(["ceildiv", ["mul", ["dim", 0, 0], ["dim", 1, 0]], 4], shapes) == 4
     assert evaluate(["max", ["sub", 1, 3], ["div", 7, 2]], shapes) == 3
+    assert [evaluate([name, -7, 2], shapes) for name in ("div", "floordiv", "ceildiv", "rem")] == [-3, -4, -3, -1]
+    assert evaluate(["select", ["and", ["lt", 1, 2], ["ne", 3, 3]], 5, ["dim", 1, 0]], shapes) == 3
     assert descriptor_words(64, (5, 7)) == [64, 64, 0, 5, 7, 7, 1]
     assert descriptor_words(64, ()) == [64, 64, 0]
 

@@ -10,37 +10,13 @@ from torch_mlir.dialects import arith, memref, scf
 
 from stepwell.passes.tensor import index as ix
 from stepwell.passes.tensor.index import Index
-from stepwell.passes.tensor.structured import input_count, is_structured
+from stepwell.passes.tensor.result_sizes import joined_axes
+from stepwell.passes.tensor.slices import kept_axes, padding, slice_parameters
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
 
 if TYPE_CHECKING:
     from stepwell.backends.cuda.kernels.evaluate import Elements
-
-
-def sizes_of(elements: Elements, op: ir.Operation, number: int) -> list[Index]:
-    """The sizes of a result of ``op``."""
-    kind = ir.RankedTensorType(op.results[number].type)
-    if is_structured(op):
-        return elements.sizes(op.operands[input_count(op) + number])
-    if op.name in ("tensor.empty", "tensor.expand_shape"):
-        dynamic = iter(list(op.operands)[op.name == "tensor.expand_shape" :])
-        return [
-            elements.scalar(next(dynamic)) if kind.is_dynamic_dim(axis) else int(kind.shape[axis])
-            for axis in range(kind.rank)
-        ]
-    if op.name == "tensor.collapse_shape":
-        sizes = elements.sizes(op.operands[0])
-        return [ix.product([sizes[axis] for axis in group]) for group in _groups(op)]
-    if op.name == "tensor.cast":
-        return elements.sizes(op.operands[0])
-    if op.name == "tensor.insert_slice":
-        return elements.sizes(op.operands[1])
-    raise PassError(f"a GPU kernel does not know the sizes of '{op.name}'", where=describe_location(op.location))
-
-
-def _groups(op: ir.Operation) -> list[list[int]]:
-    return [[int(axis.value) for axis in group] for group in op.attributes["reassociation"]]
 
 
 def _fill(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
@@ -74,14 +50,14 @@ def _table(op: ir.Operation, attribute: ir.DenseElementsAttr) -> ir.Value:
 def _expand(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
     sizes = elements.sizes(op.results[0])
     return elements.element(
-        op.operands[0], [ix.linear([indices[i] for i in group], [sizes[i] for i in group]) for group in _groups(op)]
+        op.operands[0], [ix.linear([indices[i] for i in group], [sizes[i] for i in group]) for group in joined_axes(op)]
     )
 
 
 def _collapse(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
     sizes = elements.sizes(op.operands[0])
     places: list[Index] = [] if indices else [0] * len(sizes)
-    for index, group in zip(indices, _groups(op), strict=True):
+    for index, group in zip(indices, joined_axes(op), strict=True):
         places += ix.split(index, [sizes[axis] for axis in group])
     return elements.element(op.operands[0], places)
 
@@ -92,18 +68,17 @@ def _cast(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.
 
 def _slice(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
     offsets, _, strides = slice_parameters(op, elements.scalar)
-    kept = iter(indices)
-    dropped = dropped_axes(op)
+    rest = iter(indices)
+    kept = kept_axes(op, op.results[0])
     places = [
-        ix.add(offset, 0 if axis in dropped else ix.multiply(next(kept), stride))
+        ix.add(offset, ix.multiply(next(rest), stride) if axis in kept else 0)
         for axis, (offset, stride) in enumerate(zip(offsets, strides, strict=True))
     ]
     return elements.element(op.operands[0], places)
 
 
 def _pad(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
-    counts = list(ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"]))
-    low = _mixed(op, "static_low", list(op.operands)[1 : 1 + counts[1]], elements.scalar)
+    low, _ = padding(op, elements.scalar)
     sizes = elements.sizes(op.operands[0])
     inside: ir.Value | None = None
     places = []
@@ -153,7 +128,7 @@ def _insert(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> i
         raise PassError("a slice with steps is inserted", where=describe_location(op.location))
     inside: ir.Value = arith.constant(ir.IntegerType.get_signless(1), 1)
     places: list[Index] = []
-    kept = _kept_axes(list(ir.DenseI64ArrayAttr(op.attributes["static_sizes"])), source)
+    kept = kept_axes(op, source)
     for axis, (index, offset, size) in enumerate(zip(indices, offsets, sizes, strict=True)):
         place = arith.subi(ix.value(index), ix.value(offset))
         inside = arith.andi(inside, arith.cmpi(arith.CmpIPredicate.ult, place, ix.value(size)))
@@ -176,45 +151,6 @@ def _either(
         with ir.InsertionPoint(block):
             scf.YieldOp([build()])
     return made.results[0]
-
-
-def slice_parameters(
-    op: ir.Operation, scalar: Callable[[ir.Value], ir.Value]
-) -> tuple[list[Index], list[Index], list[Index]]:
-    """Offsets, sizes and strides of an ``extract_slice`` or ``insert_slice``."""
-    counts = list(ir.DenseI32ArrayAttr(op.attributes["operandSegmentSizes"]))
-    operands = list(op.operands)
-    start = len(counts) - 3
-    parts, position = [], sum(counts[:start])
-    for name, count in zip(("static_offsets", "static_sizes", "static_strides"), counts[start:], strict=True):
-        parts.append(_mixed(op, name, operands[position : position + count], scalar))
-        position += count
-    return parts[0], parts[1], parts[2]
-
-
-def dropped_axes(op: ir.Operation) -> set[int]:
-    """The axes that an ``extract_slice`` of lower rank leaves out."""
-    sizes = list(ir.DenseI64ArrayAttr(op.attributes["static_sizes"]))
-    return set(range(len(sizes))) - _kept_axes(sizes, op.results[0])
-
-
-def _kept_axes(sizes: Sequence[int], slice_: ir.Value) -> set[int]:
-    """The axes of a slice of ``sizes`` that its tensor has too; which of several of size 1 in a row is all one."""
-    shape = list(ir.RankedTensorType(slice_.type).shape)
-    kept = set()
-    for axis, size in enumerate(sizes):
-        if shape and size == shape[0]:
-            shape.pop(0)
-            kept.add(axis)
-    return kept
-
-
-def _mixed(
-    op: ir.Operation, name: str, dynamic: Sequence[ir.Value], scalar: Callable[[ir.Value], ir.Value]
-) -> list[Index]:
-    rest = iter(dynamic)
-    marker = ir.ShapedType.get_dynamic_size()
-    return [scalar(next(rest)) if size == marker else int(size) for size in ir.DenseI64ArrayAttr(op.attributes[name])]
 
 
 ELEMENTS: dict[str, Callable[[Elements, ir.Operation, Sequence[Index]], ir.Value]] = {

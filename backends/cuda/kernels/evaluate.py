@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, memref, scf
 
-from stepwell.backends.cuda.kernels.element_rules import ELEMENTS, sizes_of
+from stepwell.backends.cuda.kernels.element_rules import ELEMENTS
 from stepwell.passes.tensor import index as ix
 from stepwell.passes.tensor.index import Index
+from stepwell.passes.tensor.result_sizes import result_sizes
 from stepwell.passes.tensor.structured import input_count, is_structured, loops_of
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
@@ -75,7 +76,7 @@ class Elements:
         kind = ir.RankedTensorType(tensor.type)
         if kind.has_static_shape:
             return [int(size) for size in kind.shape]
-        return sizes_of(self, tensor.owner.operation, ir.OpResult(tensor).result_number)
+        return result_sizes(tensor.owner.operation, ir.OpResult(tensor).result_number, self.sizes, self.scalar)
 
     def body(self, block: ir.Block, arguments: Sequence[ir.Value], dims: Sequence[Index]) -> list[ir.Value]:
         """A copy of the body of a structured operation; gives what it yields."""

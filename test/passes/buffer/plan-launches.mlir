@@ -1,4 +1,4 @@
-// RUN: stepwell-opt %s --plan-launches | FileCheck %s
+// RUN: stepwell-opt %s --plan-launches --split-input-file | FileCheck %s
 
 // CHECK: stepwell.launches = "
 // CHECK-SAME: {\22kind\22: \22input\22, \22index\22: 0}
@@ -29,5 +29,30 @@ module attributes {gpu.container_module} {
     gpu.func @kernel(%n: index, %b: memref<8xf32>, %t: memref<?x8xf32>) kernel {
       gpu.return
     }
+  }
+}
+
+// -----
+
+// Comparisons, choices and checks of sizes stay arithmetic; the width of a number makes no difference.
+// CHECK: \22sizes\22: {{\[\[}}\22select\22, [\22and\22, [\22lt\22, [\22dim\22, 0, 0], 8], 1], [\22rem\22, [\22dim\22, 0, 0], 8], [\22min\22, [\22dim\22, 0, 0], 8]]]}
+// CHECK-SAME: \22checks\22: [{\22holds\22: [\22ne\22, [\22dim\22, 0, 0], 8], \22message\22: \22eight rows\22}]
+module attributes {gpu.container_module} {
+  func.func @main(%x: memref<?xf32> {stepwell.input = "x"}) -> memref<?xf32> {
+    %c0 = arith.constant 0 : index
+    %c8 = arith.constant 8 : index
+    %true = arith.constant true
+    %wide = arith.constant 8 : i64
+    %n = memref.dim %x, %c0 : memref<?xf32>
+    %m = arith.index_cast %n : index to i64
+    %other = arith.cmpi ne, %m, %wide : i64
+    cf.assert %other, "eight rows"
+    %few = arith.cmpi ult, %n, %c8 : index
+    %both = arith.andi %few, %true : i1
+    %rest = arith.remsi %n, %c8 : index
+    %least = arith.minsi %n, %c8 : index
+    %size = arith.select %both, %rest, %least : index
+    %t = memref.alloc(%size) : memref<?xf32>
+    return %t : memref<?xf32>
   }
 }
