@@ -10,6 +10,7 @@ from typing import ClassVar
 from torch_mlir import ir
 
 from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnable
+from stepwell.backends.cuda.cpp.file import print_cuda
 from stepwell.backends.cuda.pipeline import cuda_pipeline
 from stepwell.backends.cuda.plan import Plan
 from stepwell.backends.cuda.ptx import PTX_VERSIONS, generate_ptx
@@ -37,6 +38,7 @@ class CudaBackend(Backend):
         "fp": "strict, contract (default: fused multiply-add) or fast",
     }
     code_forms: ClassVar[tuple[str, ...]] = ("ptx", "cubin")
+    printed_forms: ClassVar[Mapping[str, str]] = {"cu": "kernel"}
 
     def resolve(self, target: Target) -> Target:
         super().resolve(target)
@@ -85,6 +87,9 @@ class CudaBackend(Backend):
         if file == _CUBIN and _CUBIN not in code.files:
             raise UsageError("there is no cubin without ptxas", hint="pip install 'stepwell[cuda]'")
         return code.files[file]
+
+    def print_form(self, module: ir.Operation, form: str) -> str:
+        return print_cuda(module)
 
     def load(
         self, code: Code, signatures: dict[str, Signature], parameter_file: Path, folder: Path | None = None
