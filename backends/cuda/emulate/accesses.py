@@ -1,0 +1,162 @@
+"""Instructions that move data: plain and asynchronous accesses, matrices of a warp."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from stepwell.backends.cuda.emulate.call import Call, bits
+from stepwell.backends.cuda.emulate.lanes import WARP, Active, Array
+from stepwell.backends.cuda.emulate.memory import from_bytes, in_cluster, rank_of, to_bytes
+from stepwell.support.errors import ExecutionError
+
+_TYPES: dict[str, Any] = {
+    "f32": np.float32, "f64": np.float64, "b32": np.int32, "u8": np.uint8, "u16": np.uint16, "u32": np.int32,
+}  # fmt: skip
+
+
+def _count(text: str | None) -> int:
+    return int(text[2:]) if text else 1
+
+
+def load_shared(call: Call) -> Any:
+    """``ld.shared`` of one or several numbers."""
+    dtype, count = np.dtype(_TYPES[call.found[2]]), _count(call.found[1])
+    rows = call.unit.block.shared.read(call.own(0), dtype.itemsize * count, call.unit.threads(call.active))
+    values = call.spread(from_bytes(rows, dtype, count))
+    return values if count == 1 else tuple(values)
+
+
+def store_shared(call: Call) -> None:
+    """``st.shared`` of one or several numbers."""
+    dtype, count = np.dtype(_TYPES[call.found[2]]), _count(call.found[1])
+    rows = _rows(call, dtype, count)
+    call.unit.block.shared.write(call.own(0), rows, call.unit.threads(call.active))
+
+
+def _rows(call: Call, dtype: np.dtype[Any], count: int) -> Array:
+    """Operands from the second on as bytes; narrow ones are the lower part of a word."""
+    values = [call.own(1 + number).astype(dtype, copy=False) for number in range(count)]
+    return to_bytes(np.stack(values))
+
+
+def store_in_cluster(call: Call) -> None:
+    """``st.shared::cluster`` of four numbers, to addresses that ``mapa`` gave."""
+    rows, addresses = _rows(call, np.dtype(_TYPES[call.found[1]]), 4), call.own(0)
+    for row, address in zip(rows, addresses, strict=True):
+        rank, place = rank_of(int(address), call.unit.block.rank)
+        call.unit.cluster.blocks[rank].shared.write(np.array([place]), row[None])
+
+
+def map_to_block(call: Call) -> Array:
+    """``mapa``: the address in a block of the cluster."""
+    return np.asarray(in_cluster(call.all(0), call.all(1))).astype(np.int32)
+
+
+def load_global(call: Call) -> Any:
+    """``ld.global`` where the last operand holds, else zeros; narrow numbers come in the lower part of a word."""
+    dtype, count = np.dtype(_TYPES[call.found[2]]), _count(call.found[1])
+    reads = call.active.where(call.all(1))
+    values = np.zeros((count, call.unit.count), dtype)
+    if len(reads.threads):
+        own = call.all(0)[reads.threads]
+        rows = call.unit.cluster.memory.read(own, dtype.itemsize * count)
+        values[:, reads.threads] = from_bytes(rows, dtype, count)
+    if dtype.itemsize < 4:
+        values = values.astype(np.int32)
+    return values[0] if count == 1 else tuple(values)
+
+
+def store_global(call: Call) -> None:
+    """``st.global`` where the last operand holds."""
+    dtype, count = np.dtype(_TYPES[call.found[2]]), _count(call.found[1])
+    writes = call.active.where(call.all(1 + count))
+    if not len(writes.threads):
+        return
+    values = [call.all(1 + number)[writes.threads].astype(dtype, copy=False) for number in range(count)]
+    call.unit.cluster.memory.write(call.all(0)[writes.threads], to_bytes(np.stack(values)))
+
+
+# -- asynchronous copies ----------------------------------------------------------------------------------------------
+
+
+def copy_async(call: Call) -> None:
+    """``cp.async``: done when it is waited for, so that what reads too early finds nothing."""
+    width, unit = int(call.found[1]), call.unit
+    targets, sources, sizes = call.own(0), call.own(1), call.own(2)
+    threads = unit.threads(call.active)
+    rows = np.zeros((len(threads), width), np.uint8)
+    if (sizes > width).any() or (sizes < 0).any():
+        raise ExecutionError(f"'cp.async' of {width} bytes is to copy {int(sizes.max())} of them")
+    for size in np.unique(sizes[sizes > 0]):
+        these = sizes == size
+        if (sources[these] % width).any():
+            raise ExecutionError(f"'cp.async' from an address that is not a multiple of {width}")
+        rows[these, :size] = _read_bytes(call, sources[these], int(size))
+    unit.copies[-1].append(partial(unit.block.shared.write, targets, rows, threads))
+
+
+def _read_bytes(call: Call, addresses: Array, size: int) -> Array:
+    parts = [call.unit.cluster.memory.read(addresses + number, 1) for number in range(size)]
+    return np.concatenate(parts, axis=1)
+
+
+def close_group(groups: list[list[Any]]) -> None:
+    """What follows belongs to another group."""
+    groups.append([])
+
+
+def finish_groups(groups: list[list[Callable[[], None]]], pending: int) -> None:
+    """Do what is in all closed groups but the last ``pending``."""
+    while len(groups) - 1 > pending:
+        for action in groups.pop(0):
+            action()
+
+
+def copies_close(call: Call) -> None:
+    """``cp.async.commit_group``."""
+    _all_threads(call.active, call.found[0])
+    close_group(call.unit.copies)
+
+
+def copies_wait(call: Call) -> None:
+    """``cp.async.wait_group``."""
+    _all_threads(call.active, call.found[0])
+    finish_groups(call.unit.copies, int(call.found[1]))
+
+
+def copies_wait_all(call: Call) -> None:
+    """``cp.async.wait_all``."""
+    _all_threads(call.active, call.found[0])
+    close_group(call.unit.copies)
+    finish_groups(call.unit.copies, 0)
+
+
+def _all_threads(active: Active, what: str) -> None:
+    if not active.every:
+        raise ExecutionError(f"'{what}' by some threads only is not emulated")
+
+
+# -- matrices of a warp -----------------------------------------------------------------------------------------------
+
+
+def load_matrices(call: Call) -> tuple[Array, ...]:
+    """``ldmatrix.x4``: lane ``8 i + r`` says where row r of matrix i is."""
+    warps = call.active.warps("ldmatrix")
+    rows = call.unit.block.shared.read(call.own(0) + int(call.found[2]), 16, call.unit.threads(call.active))
+    matrices = rows.view(np.uint16).reshape(len(warps), 4, 8, 8)
+    if call.found[1]:
+        matrices = matrices.transpose(0, 1, 3, 2)
+    pairs = np.ascontiguousarray(matrices).view(np.uint32).reshape(len(warps), 4, WARP)
+    return tuple(call.spread(np.ascontiguousarray(pairs[:, i]).reshape(-1).view(np.int32)) for i in range(4))
+
+
+def store_matrices(call: Call) -> None:
+    """``stmatrix.x4``."""
+    warps = call.active.warps("stmatrix")
+    pairs = np.stack([bits(call.own(1 + i)).reshape(len(warps), WARP) for i in range(4)], axis=1)
+    rows = np.ascontiguousarray(pairs).view(np.uint8).reshape(-1, 16)
+    call.unit.block.shared.write(call.own(0), rows, call.unit.threads(call.active))

@@ -1,0 +1,237 @@
+"""Kernels whose threads meet, in numpy: every family against float64, and every mistake that is found."""
+
+from collections.abc import Callable
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch_mlir import ir
+from torch_mlir.dialects import arith
+
+from stepwell.backends.cuda.backend import CudaBackend
+from stepwell.backends.cuda.emulate.engine import TensorMap
+from stepwell.backends.cuda.emulate.kernel import Kernel
+from stepwell.backends.cuda.kernels.choose_pointers import choose_mma, choose_simt
+from stepwell.backends.cuda.kernels.gemm_mma import build_gemm_mma
+from stepwell.backends.cuda.kernels.gemm_simt import SimtSchedule, build_gemm_simt
+from stepwell.backends.cuda.kernels.gemm_wgmma import build_gemm
+from stepwell.backends.cuda.kernels.instructions import declare_shared
+from stepwell.backends.cuda.kernels.pointer_product import PointerProblem
+from stepwell.backends.cuda.kernels.wgmma_schedule import WgmmaProblem, WgmmaSchedule
+from stepwell.backends.target import Target
+from stepwell.dialects.context import make_context
+from stepwell.driver.verify import verify
+from stepwell.passes.base import Pass, PassContext
+from stepwell.support.walk import inside, named
+
+BF16 = torch.bfloat16
+Array = np.ndarray[Any, Any]
+
+ELEMENTS: dict[str, Any] = {
+    "bf16": ml_dtypes.bfloat16, "f16": np.float16, "tf32": np.float32, "f32": np.float32, "f64": np.float64,
+    "e4m3": ml_dtypes.float8_e4m3fn, "e5m2": ml_dtypes.float8_e5m2, "s8": np.int8, "s32": np.int32,
+}  # fmt: skip
+TOLERANCES = {"bf16": 2**-8, "f16": 2**-11, "f32": 1e-5, "f64": 1e-13, "s8": 0, "s32": 0}
+
+
+class Function(nn.Module):
+    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.function(*inputs)
+
+
+def attention(causal: bool) -> nn.Module:
+    return Function(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=causal))
+
+
+def heads(length: int, size: int, kind: torch.dtype = BF16) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.randn(1, 2, length, size).to(kind) for _ in range(3))
+
+
+MODELS: dict[str, tuple[nn.Module, tuple[torch.Tensor, ...], str]] = {
+    "softmax of odd rows": (Function(lambda x: torch.softmax(x, -1)), (torch.randn(3, 257),), "cuda"),
+    "softmax of one": (Function(lambda x: torch.softmax(x, -1)), (torch.randn(1, 1),), "cuda"),
+    "long norm": (nn.LayerNorm(8192), (torch.randn(2, 8192),), "cuda"),
+    "norm": (nn.LayerNorm(96).to(BF16), (torch.randn(5, 96).to(BF16),), "cuda"),
+    "transpose": (Function(lambda x: x.transpose(1, 2) * 2), (torch.randn(2, 37, 65),), "cuda"),
+    "columns": (Function(lambda x: x.sum(0)), (torch.randn(701, 33),), "cuda"),
+    "simt": (nn.Linear(67, 131), (torch.randn(7, 67),), "cuda,arch=sm_80"),
+    "mma": (nn.Sequential(nn.Linear(72, 136), nn.GELU()).to(BF16), (torch.randn(65, 72).to(BF16),), "cuda,arch=sm_80"),
+    "mma odd": (nn.Linear(37, 65).half(), (torch.randn(9, 37).half(),), "cuda"),
+    "wgmma": (nn.Sequential(nn.Linear(72, 136), nn.GELU()).to(BF16), (torch.randn(65, 72).to(BF16),), "cuda"),
+    "wgmma split": (nn.Linear(4096, 64).to(BF16), (torch.randn(3, 4096).to(BF16),), "cuda"),
+    "attention": (attention(False), heads(70, 64), "cuda"),
+    "attention causal": (attention(True), heads(200, 128), "cuda"),
+    "attention f16": (attention(False), heads(64, 64, torch.float16), "cuda"),
+    "attention apart": (attention(False), heads(33, 32), "cuda,arch=sm_80"),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_families(name: str) -> None:
+    model, inputs, target = MODELS[name]
+    report = verify(model.eval(), inputs, target=target)
+    assert report.passed, report.table()
+    rows = {row.stage: row for row in report.rows}
+    assert rows["kernels"].how == "emulator", report.table()
+    assert rows["kernels"].error <= 4 * rows["group"].error + 1e-6
+
+
+# -- products alone: what models do not reach -------------------------------------------------------------------------
+
+
+def built(build: Callable[[], None]) -> Kernel:
+    """The kernel that ``build`` makes."""
+    with make_context(torch=False), ir.Location.unknown():
+        module = ir.Module.parse("module attributes {gpu.container_module} { gpu.module @kernels {} }")
+        with ir.InsertionPoint(module.body.operations[0].regions[0].blocks[0]):
+            declare_shared()
+            build()
+        return Kernel(named(module.operation, "gpu.func")[0], module)
+
+
+def operand(batch: int, rows: int, columns: int, element: str) -> Array:
+    generator = np.random.default_rng()
+    if element == "s8":
+        return generator.integers(-4, 4, (batch, rows, columns)).astype(np.int8)
+    values = generator.standard_normal((batch, rows, columns)).astype(np.float32)
+    if element == "tf32":
+        return (values.view(np.uint32) & np.uint32(0xFFFFE000)).view(np.float32)
+    return values.astype(ELEMENTS[element])
+
+
+def check(result: Array, left: Array, right: Array, kind: str) -> None:
+    exact = np.int64 if result.dtype.kind == "i" else np.float64
+    wanted = left.astype(exact) @ right.astype(exact)
+    distance = np.abs(result.astype(exact) - wanted).max()
+    assert distance <= TOLERANCES[kind] * max(1, np.abs(wanted).max()), distance
+
+
+SMALL = WgmmaSchedule(rows=64, columns=64, stages=3, consumers=1, cluster=1)
+WGMMA = [
+    (WgmmaProblem("f16", "f32", left_transposed=True), SMALL),
+    (WgmmaProblem("bf16", "f16", left_transposed=True, right_transposed=True), SMALL),
+    (WgmmaProblem("tf32", "f32", right_transposed=True), SMALL),
+    (WgmmaProblem("e4m3", "bf16", right_transposed=True), SMALL),
+    (WgmmaProblem("e5m2", "f32", right_transposed=True, promote=True), SMALL),
+    (WgmmaProblem("s8", "s32", right_transposed=True), SMALL),
+    (WgmmaProblem("bf16", "bf16", alignment=2), SMALL),
+    (WgmmaProblem("bf16", "f32"), WgmmaSchedule(rows=128, columns=64, stages=3, consumers=2, cluster=2)),
+    (WgmmaProblem("bf16", "f32", right_transposed=True), WgmmaSchedule(192, 64, 3, consumers=3, cluster=1)),
+    (WgmmaProblem("bf16", "f32"), WgmmaSchedule(64, 64, 6, consumers=1, cluster=1, split=4)),
+]
+
+
+@pytest.mark.parametrize(("problem", "schedule"), WGMMA)
+def test_wgmma(problem: WgmmaProblem, schedule: WgmmaSchedule) -> None:
+    batch, m, n, k = 2, 137, 71, 203
+    left, right = operand(batch, m, k, problem.element), operand(batch, k, n, problem.element)
+    result = np.full((batch, m, n), 111, ELEMENTS[problem.result])
+    memory = [
+        np.ascontiguousarray(left.swapaxes(1, 2)) if problem.left_transposed else left,
+        np.ascontiguousarray(right.swapaxes(1, 2)) if problem.right_transposed else right,
+        result,
+    ]
+    maps: list[Any] = [
+        TensorMap(array, (1, height, 128 // array.itemsize))
+        for array, height in zip(memory, (*schedule.boxes(problem), 64), strict=True)
+    ]
+    sizes: list[Any] = [np.int32(size) for size in (m, n, k, batch)]
+    if problem.direct:
+        maps[2] = result
+        sizes += [np.int32(n), np.int64(m * n)]
+    tiles = -(-m // (schedule.rows * schedule.cluster)) * -(-n // schedule.columns) * batch
+    clusters = tiles if schedule.split > 1 else min(tiles, 3)  # so that blocks take several tiles
+    kernel = built(lambda: build_gemm("gemm", problem, schedule))
+    kernel.launch((clusters * schedule.blocks, 1, 1), schedule.threads, schedule.shared_bytes, [*maps, *sizes])
+    check(result, left, right, problem.result)
+
+
+POINTERS = [
+    *(
+        PointerProblem(element, result, left, right, alignment)
+        for element, result, alignment in (("bf16", "bf16", 16), ("tf32", "f32", 8), ("f16", "f32", 2))
+        for left in (False, True)
+        for right in (False, True)
+    ),
+    PointerProblem("s8", "s32", right_transposed=True),
+    PointerProblem("f32", "f32", left_transposed=True, alignment=4),
+    PointerProblem("f64", "f64", right_transposed=True),
+]
+
+
+@pytest.mark.parametrize("problem", POINTERS)
+def test_products_by_pointers(problem: PointerProblem) -> None:
+    batch, m, n, k = 2, 72, 80, 48
+    left, right = operand(batch, m, k, problem.element), operand(batch, k, n, problem.element)
+    result = np.full((batch, m, n), 111, ELEMENTS[problem.result])
+    memory = [
+        np.ascontiguousarray(left.swapaxes(1, 2)) if problem.left_transposed else left,
+        np.ascontiguousarray(right.swapaxes(1, 2)) if problem.right_transposed else right,
+        result,
+    ]
+    simt = problem.element in ("f32", "f64")
+    schedule = choose_simt(problem, m, n) if simt else choose_mma(problem, m, n)
+    kernel = built(lambda: (build_gemm_simt if simt else build_gemm_mma)("gemm", problem, schedule))
+    arguments = [
+        *memory,
+        *(np.int32(size) for size in (m, n, k, batch)),
+        *(np.int32(array.shape[2]) for array in memory),
+        *(np.int64(array[0].size) for array in memory),
+    ]
+    shared = schedule.shared_bytes(problem) if isinstance(schedule, SimtSchedule) else schedule.shared_bytes
+    kernel.launch((schedule.grid(m, n, batch), 1, 1), schedule.threads, shared, arguments)
+    check(result, left, right, problem.result)
+
+
+# -- mistakes in kernels ----------------------------------------------------------------------------------------------
+
+
+class WithoutBarriers(Pass):
+    """A mistake: threads do not wait for each other."""
+
+    name = "without-barriers"
+    summary = "a planted mistake"
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        for inner in inside(op):
+            if inner.name == "llvm.inline_asm" and "bar.sync 0" in str(inner.attributes["asm_string"]):
+                inner.erase()
+
+
+class OtherScale(Pass):
+    """A mistake: a constant of a kernel is another one."""
+
+    name = "other-scale"
+    summary = "a planted mistake"
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        for product in named(named(op, "gpu.module")[0], "arith.mulf")[:1]:
+            with ir.InsertionPoint(product), product.location:
+                wrong = arith.addf(product.operands[0], product.operands[0])
+            product.operands[0] = wrong
+
+
+@pytest.mark.parametrize("mistake", [WithoutBarriers(), OtherScale()])
+def test_verify_names_a_wrong_pass(mistake: Pass) -> None:
+    pipeline = CudaBackend().pipeline(CudaBackend().resolve(Target("cuda")))
+    pipeline.insert_after("lower-kernels", mistake)
+    report = verify(nn.LayerNorm(8192), (torch.randn(2, 8192),), target="cuda", pipeline=pipeline)
+    assert report.first_pass == mistake.name
+    if isinstance(mistake, WithoutBarriers):
+        assert "threads race at byte" in report.table() or "read before anything is written" in report.table()
+
+
+def test_kernels_that_would_take_minutes_are_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stepwell.backends.cuda.emulate.effort._LIMIT", 100)
+    report = verify(nn.Linear(64, 64), (torch.randn(64, 64),), target="cuda")
+    assert report.passed
+    assert "kernels" not in {row.stage for row in report.rows}
+    assert "stage 'kernels' was not run: emulating the kernels would take about" in report.table()
