@@ -15,6 +15,15 @@ from torch_mlir.dialects import arith
 from stepwell.backends.cuda.backend import CudaBackend
 from stepwell.backends.cuda.emulate.engine import TensorMap
 from stepwell.backends.cuda.emulate.kernel import Kernel
+from stepwell.backends.cuda.kernels.attention_mma import build_mma_attention
+from stepwell.backends.cuda.kernels.attention_mma_schedule import MmaSchedule
+from stepwell.backends.cuda.kernels.attention_schedule import (
+    AttentionProblem,
+    AttentionSchedule,
+    Layout,
+    choose_schedule,
+)
+from stepwell.backends.cuda.kernels.attention_wgmma import build_attention
 from stepwell.backends.cuda.kernels.choose_pointers import choose_mma, choose_simt
 from stepwell.backends.cuda.kernels.gemm_mma import build_gemm_mma
 from stepwell.backends.cuda.kernels.gemm_simt import SimtSchedule, build_gemm_simt
@@ -189,6 +198,48 @@ def test_products_by_pointers(problem: PointerProblem) -> None:
     shared = schedule.shared_bytes(problem) if isinstance(schedule, SimtSchedule) else schedule.shared_bytes
     kernel.launch((schedule.grid(m, n, batch), 1, 1), schedule.threads, shared, arguments)
     check(result, left, right, problem.result)
+
+
+ATTENTION = [
+    (AttentionProblem(64, "bf16"), None),
+    (AttentionProblem(72, "f16", causal=True), None),
+    (AttentionProblem(128, "bf16", causal=True), AttentionSchedule(keys=64, consumers=3, staging=False)),
+    (AttentionProblem(40, "f16"), MmaSchedule(warps=2, strips=1, keys=32)),
+    (AttentionProblem(64, "bf16", causal=True), MmaSchedule(warps=4, strips=2, keys=32)),
+]
+
+
+@pytest.mark.parametrize(("problem", "schedule"), ATTENTION)
+def test_attention(problem: AttentionProblem, schedule: AttentionSchedule | MmaSchedule | None) -> None:
+    """Two heads of queries share one of keys; the last query sees the last key."""
+    batch, heads, queries, keys = 2, 2, 77, 131
+    schedule = schedule or choose_schedule(problem)
+    q, k, v = (
+        operand(batch, number * length, problem.head, problem.element).reshape(batch, number, length, problem.head)
+        for number, length in ((heads, queries), (1, keys), (1, keys))
+    )
+    result = np.full(q.shape, 111, q.dtype)
+    tensors = [q, k, v, result]
+    scale, diagonal = problem.head**-0.5, keys - queries if problem.causal else 0
+    sizes = [*(np.int32(size) for size in (queries, keys, heads, batch, heads, 1, diagonal)), np.float32(scale)]
+    tiles = -(-queries // schedule.queries) * batch * heads
+    if isinstance(schedule, MmaSchedule):
+        kernel = built(lambda: build_mma_attention("attention", problem, schedule, 99 * 1024))
+        strides = [np.int32(stride // 2) for array in tensors for stride in array.strides[:3]]
+        shared, given = schedule.shared_bytes(problem), [*tensors, *strides, *sizes]
+    else:
+        kernel = built(lambda: build_attention("attention", problem, schedule))
+        boxes = (schedule.queries, schedule.keys, schedule.keys, 64)
+        maps = [TensorMap(array, (1, 1, rows, 64)) for array, rows in zip(tensors, boxes, strict=True)]
+        shared, given = Layout(problem, schedule).size, [*maps, *sizes]
+        tiles = min(tiles, 3)  # so that blocks take several
+    kernel.launch((tiles, 1, 1), schedule.threads, shared, given)
+    scores = q.astype(np.float64) @ k.astype(np.float64).swapaxes(2, 3) * scale
+    if problem.causal:
+        scores = np.where(np.arange(keys) <= np.arange(queries)[:, None] + diagonal, scores, -np.inf)
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    wanted = weights / weights.sum(-1, keepdims=True) @ v.astype(np.float64)
+    assert np.abs(result.astype(np.float64) - wanted).max() <= 2**-6
 
 
 # -- mistakes in kernels ----------------------------------------------------------------------------------------------

@@ -171,10 +171,6 @@ FAULTS: dict[str, tuple[str, str]] = {
         {asm(COPY, "%base, %p, %c16", "i32, i64, i32")}""",
         "'cp.async' from an address that is not a multiple of 16",
     ),
-    "some close": (
-        f"""scf.if %low {{ {asm('"cp.async.commit_group;", "~{memory}"')} }}""",
-        "'cp.async.commit_group;' by some threads only is not emulated",
-    ),
     "no map": (
         asm('"prefetch.tensormap [$0];", "l,~{memory}"', "%address", "i64"),
         "an address where no tensor map is",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from stepwell.backends.cuda.emulate.call import Call, bits
-from stepwell.backends.cuda.emulate.lanes import WARP, Active, Array
+from stepwell.backends.cuda.emulate.lanes import WARP, Array
+from stepwell.backends.cuda.emulate.machine import Copy
 from stepwell.backends.cuda.emulate.memory import from_bytes, in_cluster, rank_of, to_bytes
 from stepwell.support.errors import ExecutionError
 
@@ -80,6 +80,15 @@ def store_global(call: Call) -> None:
     call.unit.cluster.memory.write(call.all(0)[writes.threads], to_bytes(np.stack(values)))
 
 
+def copy_chunk(call: Call) -> None:
+    """16 bytes of shared memory to global memory, in threads whose last operand is not zero."""
+    copies = call.active.where(call.all(2) != 0)
+    if len(copies.threads):
+        threads = call.unit.threads(copies)
+        rows = call.unit.block.shared.read(call.all(1)[copies.threads], 16, threads)
+        call.unit.cluster.memory.write(call.all(0)[copies.threads], rows)
+
+
 # -- asynchronous copies ----------------------------------------------------------------------------------------------
 
 
@@ -87,8 +96,7 @@ def copy_async(call: Call) -> None:
     """``cp.async``: done when it is waited for, so that what reads too early finds nothing."""
     width, unit = int(call.found[1]), call.unit
     targets, sources, sizes = call.own(0), call.own(1), call.own(2)
-    threads = unit.threads(call.active)
-    rows = np.zeros((len(threads), width), np.uint8)
+    rows = np.zeros((len(targets), width), np.uint8)
     if (sizes > width).any() or (sizes < 0).any():
         raise ExecutionError(f"'cp.async' of {width} bytes is to copy {int(sizes.max())} of them")
     for size in np.unique(sizes[sizes > 0]):
@@ -96,7 +104,7 @@ def copy_async(call: Call) -> None:
         if (sources[these] % width).any():
             raise ExecutionError(f"'cp.async' from an address that is not a multiple of {width}")
         rows[these, :size] = _read_bytes(call, sources[these], int(size))
-    unit.copies[-1].append(partial(unit.block.shared.write, targets, rows, threads))
+    unit.copies.append(Copy(call.active.threads, unit.closed[call.active.threads].copy(), targets, rows))
 
 
 def _read_bytes(call: Call, addresses: Array, size: int) -> Array:
@@ -118,26 +126,30 @@ def finish_groups(groups: list[list[Callable[[], None]]], pending: int) -> None:
 
 def copies_close(call: Call) -> None:
     """``cp.async.commit_group``."""
-    _all_threads(call.active, call.found[0])
-    close_group(call.unit.copies)
+    call.unit.closed[call.active.threads] += 1
 
 
 def copies_wait(call: Call) -> None:
     """``cp.async.wait_group``."""
-    _all_threads(call.active, call.found[0])
-    finish_groups(call.unit.copies, int(call.found[1]))
+    _arrive(call, call.unit.closed - int(call.found[1]))
 
 
 def copies_wait_all(call: Call) -> None:
     """``cp.async.wait_all``."""
-    _all_threads(call.active, call.found[0])
-    close_group(call.unit.copies)
-    finish_groups(call.unit.copies, 0)
+    _arrive(call, call.unit.closed + 1)
 
 
-def _all_threads(active: Active, what: str) -> None:
-    if not active.every:
-        raise ExecutionError(f"'{what}' by some threads only is not emulated")
+def _arrive(call: Call, before: Array) -> None:
+    """Do what the threads have to wait for: their copies of groups below ``before``."""
+    unit, left = call.unit, []
+    for copy in unit.copies:
+        due = call.active.mask[copy.threads] & (copy.groups < before[copy.threads])
+        if due.any():
+            unit.block.shared.write(copy.targets[due], copy.rows[due], copy.threads[due] + unit.first)
+        if not due.all():
+            rest = ~due
+            left.append(Copy(copy.threads[rest], copy.groups[rest], copy.targets[rest], copy.rows[rest]))
+    unit.copies = left
 
 
 # -- matrices of a warp -----------------------------------------------------------------------------------------------
@@ -147,6 +159,7 @@ def load_matrices(call: Call) -> tuple[Array, ...]:
     """``ldmatrix.x4``: lane ``8 i + r`` says where row r of matrix i is."""
     warps = call.active.warps("ldmatrix")
     rows = call.unit.block.shared.read(call.own(0) + int(call.found[2]), 16, call.unit.threads(call.active))
+    call.unit.block.shared.warps_met(warps + call.unit.first // WARP)  # all lanes have their rows when it is done
     matrices = rows.view(np.uint16).reshape(len(warps), 4, 8, 8)
     if call.found[1]:
         matrices = matrices.transpose(0, 1, 3, 2)

@@ -42,6 +42,7 @@ INSTRUCTIONS: list[tuple[str, Run]] = [
     (r"st\.shared(\.v\d)?\.(\w+) .*", accesses.store_shared),
     (r"(?:mov\.\w+ \$\d, \w+; )+@\$\d ld\.global(\.v\d)?\.(\w+) .*", accesses.load_global),
     (r"@\$\d st\.global(\.v\d)?\.(\w+) .*", accesses.store_global),
+    (r"\{ \.reg \.pred wanted; .* @wanted st\.global\.v4\.b32 \[\$0\], \{a, b, c, d\}; \}", accesses.copy_chunk),
     (r"cp\.async\.c[ag]\.shared\.global \[\$0\], \[\$1\], (\d+), \$2;", accesses.copy_async),
     (r"cp\.async\.commit_group;", accesses.copies_close),
     (r"cp\.async\.wait_group (\d+);", accesses.copies_wait),

@@ -113,11 +113,13 @@ def copy_out(call: Call) -> None:
 
 
 def _leave(block: Block, target: TensorMap, start: list[int], source: int) -> None:
-    places = swizzled(source + np.arange(target.bytes // _CHUNK) * _CHUNK)
-    content = block.shared.read(places, _CHUNK).reshape(-1).view(target.tensor.dtype).reshape(target.box)
     inside = _inside(target, start)
-    if inside is not None:
-        target.tensor[inside[0]] = content[inside[1]]
+    if inside is None:
+        return
+    size = target.tensor.itemsize
+    places = swizzled(source + np.arange(target.bytes // size) * size).reshape(target.box)[inside[1]]
+    content = block.shared.read(places.reshape(-1), size).view(target.tensor.dtype)
+    target.tensor[inside[0]] = content.reshape(places.shape)
 
 
 def copies_commit(call: Call) -> None:

@@ -8,30 +8,26 @@ from typing import Any
 import numpy as np
 from torch_mlir import ir
 
-from stepwell.backends.cuda.emulate import control, matrix, storage, values
+from stepwell.backends.cuda.emulate import control, matrix, memrefs, storage, values
 from stepwell.backends.cuda.emulate.assembly import make_assembly
 from stepwell.backends.cuda.emulate.engine import TensorMap
 from stepwell.backends.cuda.emulate.machine import Block, Cluster, Unit, Wait, all_of
-from stepwell.backends.cuda.emulate.matrix import WARPGROUP
 from stepwell.backends.cuda.emulate.memory import GlobalMemory, SharedMemory, buffer_of
+from stepwell.backends.cuda.emulate.memrefs import memory_of
 from stepwell.backends.cuda.emulate.program import Builder, Maker
-from stepwell.backends.cuda.emulate.storage import memory_of
+from stepwell.backends.cuda.emulate.together import goes_apart, unit_of
 from stepwell.backends.interpreter.interpreter import known_operations
 from stepwell.support.errors import Error
-from stepwell.support.walk import inside
 
 _MAP_ADDRESS = -(2**40)
 """What stands for a tensor map as an address: these, one after the other."""
-
-_APART = ("mbarrier", "bar.arrive", "bar.sync $0", "barrier.cluster")
-"""Instructions by which warpgroups go their own ways: then each of them is a unit."""
 
 
 def makers() -> Mapping[str, Maker]:
     """What makes the step of each operation."""
     functions = {name: values.make_function for name in known_operations() if name.startswith(("arith.", "math."))}
     return {
-        **functions, **values.MAKERS, **storage.MAKERS, **control.MAKERS, **matrix.MAKERS,
+        **functions, **values.MAKERS, **storage.MAKERS, **memrefs.MAKERS, **control.MAKERS, **matrix.MAKERS,
         "llvm.inline_asm": make_assembly,
     }  # fmt: skip
 
@@ -55,10 +51,7 @@ class Kernel:
         self._body = builder.body(block)
         self._size = builder.size
         self._by_address = [not isinstance(argument.type, ir.MemRefType) for argument in block.arguments]
-        texts = [
-            ir.StringAttr(op.attributes["asm_string"]).value for op in inside(function) if op.name == "llvm.inline_asm"
-        ]
-        self._apart = any(mark in text for text in texts for mark in _APART)
+        self._function, self._races = function, not goes_apart(function)
         sizes = function.attributes.get("known_cluster_size", None)
         self._cluster = ir.DenseI32ArrayAttr(sizes)[0] if sizes is not None else 1
 
@@ -77,14 +70,15 @@ class Kernel:
         tensors = [*arrays, *(found.tensor for found in maps.values())]
         memory = GlobalMemory([buffer_of(array) for array in tensors if array.size])
         given = [self._given(number, argument) for number, argument in enumerate(arguments)]
+        unit = unit_of(self._function, threads)
         positions = [(x, y, z) for z in range(grid[2]) for y in range(grid[1]) for x in range(grid[0])]
         try:
             with np.errstate(all="ignore"):
                 for first in range(0, len(positions), self._cluster):
                     cluster = Cluster(grid, memory, maps)
                     for rank, position in enumerate(positions[first : first + self._cluster]):
-                        room = SharedMemory(shared, threads, races=not self._apart)
-                        self._add(cluster, Block(position, rank, threads, room), given)
+                        room = SharedMemory(shared, threads, races=self._races)
+                        self._add(cluster, Block(position, rank, threads, room), given, unit)
                     cluster.run(self._start)
         except Error as error:
             error.what = f"kernel '{self.name}': {error.what}"
@@ -98,18 +92,13 @@ class Kernel:
         memory = memory_of(argument)
         return memory.address if self._by_address[number] else memory
 
-    def _add(self, cluster: Cluster, block: Block, given: Sequence[Any]) -> None:
+    def _add(self, cluster: Cluster, block: Block, given: Sequence[Any], size: int) -> None:
         cluster.blocks.append(block)
-        size = self._unit(block.threads)
         for first in range(0, block.threads, size):
-            unit = Unit(cluster, block, first, size, [None] * self._size)
+            unit = Unit(cluster, block, first, size, [None] * self._size, np.zeros(size, np.int64))
             for slot, value in zip(self._body.arguments, given, strict=True):
                 unit.slots[slot] = value
             cluster.units.append(unit)
-
-    def _unit(self, threads: int) -> int:
-        """How many threads go step by step together."""
-        return WARPGROUP if self._apart and threads % WARPGROUP == 0 else threads
 
     def _start(self, unit: Unit) -> Wait:
         yield from self._body.run_waiting(unit, all_of(unit.count))

@@ -84,6 +84,16 @@ class Block:
         return self.phases[address]
 
 
+@dataclass(frozen=True)
+class Copy:
+    """An asynchronous copy of some threads, a row of bytes each, and the group of each that it belongs to."""
+
+    threads: Array
+    groups: Array
+    targets: Array
+    rows: Array
+
+
 @dataclass
 class Unit:
     """Threads of a block that go step by step together.
@@ -91,9 +101,10 @@ class Unit:
     Attributes:
         first: the number of its first thread in the block.
         slots: the values of the program, as :mod:`lanes` has them.
-        copies: asynchronous copies by group, the last one still open.
-        sends: copies to global memory by group, likewise.
-        products: parts of shared memory that products under way read, by group, likewise.
+        copies: asynchronous copies on their way.
+        closed: how many groups of them each thread has closed.
+        sends: copies to global memory by group, the last one still open.
+        products: parts of shared memory that products under way read, likewise.
     """
 
     cluster: Cluster
@@ -101,7 +112,8 @@ class Unit:
     first: int
     count: int
     slots: list[Any]
-    copies: list[list[Callable[[], None]]] = field(default_factory=lambda: [[]])
+    closed: Array
+    copies: list[Copy] = field(default_factory=list)
     sends: list[list[Callable[[], None]]] = field(default_factory=lambda: [[]])
     products: list[list[tuple[int, int]]] = field(default_factory=lambda: [[]])
 
