@@ -35,6 +35,7 @@ class CudaBackend(Backend):
         "arch": f"the architecture: {', '.join(PTX_VERSIONS)} (default sm_90a)",
         "threads": "threads of a block, a multiple of 32 (default 256)",
         "plain": "true for kernels of one thread an element, which verify can run without a GPU (default false)",
+        "libraries": "cublaslt for products by NVIDIA's library, to compare with (default none)",
         "fp": "strict, contract (default: fused multiply-add) or fast",
     }
     code_forms: ClassVar[tuple[str, ...]] = ("ptx", "cubin")
@@ -48,7 +49,9 @@ class CudaBackend(Backend):
         if threads % 32 or not 32 <= threads <= _MOST_THREADS:
             raise UsageError(f"a block of {threads} threads is not possible", hint="take a multiple of 32 up to 1024")
         plain = target.choice("plain", ("false", "true"), "false")
-        return Target(self.name, arch=arch, fp=fp, threads=threads, plain=plain)
+        libraries = target.choice("libraries", ("none", "cublaslt"), "none")
+        options = {"libraries": libraries} if libraries != "none" else {}
+        return Target(self.name, arch=arch, fp=fp, threads=threads, plain=plain, **options)
 
     def capabilities(self, target: Target) -> Capabilities:
         return Capabilities(_DTYPES)
@@ -59,6 +62,7 @@ class CudaBackend(Backend):
             target.get("arch", "sm_90a"),
             target.integer("threads", 256),
             plain=target.get("plain", "false") == "true",
+            library=target.get("libraries", "none") == "cublaslt",
         )
 
     def emit(self, lowered: Lowered) -> Code:

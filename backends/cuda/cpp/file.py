@@ -28,9 +28,13 @@ def print_cuda(module: ir.Module | ir.Operation) -> str:
         types = Types()
         assembly = Assembly(types)
         names = _parameter_names(copy.operation)
+        by_library = {
+            _kernel(op) for op in named(copy.operation, "gpu.launch_func") if "stepwell.library" in op.attributes
+        }
         kernels = [
             print_kernel(function, types, assembly, names.get(ir.StringAttr(function.attributes["sym_name"]).value, {}))
             for function in named(copy.operation, "gpu.func")
+            if ir.StringAttr(function.attributes["sym_name"]).value not in by_library
         ]
     structs = "\n".join(types.structs.values())
     return "\n\n".join(part for part in [PRELUDE.rstrip(), structs, *assembly.functions, *kernels] if part) + "\n"
@@ -40,11 +44,15 @@ def _parameter_names(module: ir.Operation) -> dict[str, dict[int, str]]:
     """For each kernel, the parameters that are inputs and weights of the model where it is launched first."""
     found: dict[str, dict[int, str]] = {}
     for launch in named(module, "gpu.launch_func"):
-        kernel = re.sub(r".*@", "", str(launch.attributes["kernel"]))
+        kernel = _kernel(launch)
         operands = list(launch.opview.kernelOperands)
         names = {number: _name(operand) for number, operand in enumerate(operands)}
         found.setdefault(kernel, {number: name for number, name in names.items() if name})
     return found
+
+
+def _kernel(launch: ir.Operation) -> str:
+    return str(ir.SymbolRefAttr(launch.attributes["kernel"]).value[-1])
 
 
 def _name(value: ir.Value) -> str:

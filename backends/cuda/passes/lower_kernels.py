@@ -29,6 +29,7 @@ class LowerKernels(Pass):
         arch: the architecture to build for.
         threads: of a block, where a family does not say.
         plain: one thread an element for everything that can be computed so: kernels that loops can emulate.
+        library: have cuBLASLt compute the products that it takes.
     """
 
     name: ClassVar[str] = "lower-kernels"
@@ -38,6 +39,7 @@ class LowerKernels(Pass):
     arch: str = "sm_90a"
     threads: int = 256
     plain: bool = False
+    library: bool = False
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         made = [function for function in functions(op) if "stepwell.kernel" in function.operation.attributes]
@@ -51,7 +53,9 @@ class LowerKernels(Pass):
             declare_shared()
             for function in made:
                 with function.operation.location:
-                    variant, launch = build_kernel(function.operation, self.arch, self.threads, plain=self.plain)
+                    variant, launch = build_kernel(
+                        function.operation, self.arch, self.threads, plain=self.plain, library=self.library
+                    )
                 launches[function.name.value] = launch
                 variants[variant] = variants.get(variant, 0) + 1
         for kernel in named(kernels.operation, "gpu.func"):
