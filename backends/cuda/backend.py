@@ -34,7 +34,8 @@ class CudaBackend(Backend):
     options: ClassVar[Mapping[str, str]] = {
         "arch": f"the architecture: {', '.join(PTX_VERSIONS)} (default sm_90a)",
         "threads": "threads of a block, a multiple of 32 (default 256)",
-        "plain": "true for kernels of one thread an element, which verify can run without a GPU (default false)",
+        "plain": "true for kernels of one thread an element, which need no emulator to be checked (default false)",
+        "math": "libdevice for NVIDIA's functions and exact quotients in place of own ones (default own)",
         "libraries": "cublaslt for products by NVIDIA's library, to compare with (default none)",
         "fp": "strict, contract (default: fused multiply-add) or fast",
     }
@@ -50,7 +51,9 @@ class CudaBackend(Backend):
             raise UsageError(f"a block of {threads} threads is not possible", hint="take a multiple of 32 up to 1024")
         plain = target.choice("plain", ("false", "true"), "false")
         libraries = target.choice("libraries", ("none", "cublaslt"), "none")
+        math = target.choice("math", ("own", "libdevice"), "own")
         options = {"libraries": libraries} if libraries != "none" else {}
+        options |= {"math": math} if math != "own" else {}
         return Target(self.name, arch=arch, fp=fp, threads=threads, plain=plain, **options)
 
     def capabilities(self, target: Target) -> Capabilities:
@@ -63,6 +66,7 @@ class CudaBackend(Backend):
             target.integer("threads", 256),
             plain=target.get("plain", "false") == "true",
             library=target.get("libraries", "none") == "cublaslt",
+            libdevice=target.get("math", "own") == "libdevice",
         )
 
     def emit(self, lowered: Lowered) -> Code:

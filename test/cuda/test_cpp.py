@@ -35,6 +35,13 @@ class Function(nn.Module):
         return self.function(*inputs)
 
 
+class Table(nn.Module):
+    """Windows, and a table of constants."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.max_pool2d(x, 2) * torch.tensor([[1.0, 2.0, -3.0], [4.0, 5.0, 0.1]]).to(x.dtype)
+
+
 def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
@@ -47,6 +54,7 @@ FAMILIES: dict[str, tuple[nn.Module, tuple[torch.Tensor, ...], str]] = {
     "columns": (Function(lambda x: x.sum(0)), (torch.randn(700, 90),), "sm_90a"),
     "points": (nn.Conv2d(3, 4, 3), (torch.randn(1, 3, 9, 9),), "sm_80"),
     "sequential": (Function(lambda x: x.topk(3)[0]), (torch.randn(4, 9),), "sm_80"),
+    "table": (Table(), (torch.randn(1, 2, 4, 6).to(BF16),), "sm_80"),
     "bytes": (Function(lambda x: (x * 3).clamp(-5, 100)), (torch.ones(3, 7, dtype=torch.int8),), "sm_75"),
     "simt f32": (nn.Linear(128, 384), (torch.randn(64, 128),), "sm_80"),
     "simt f64": (nn.Linear(36, 64).double(), (torch.randn(8, 36).double(),), "sm_90a"),

@@ -56,6 +56,18 @@ class Function(nn.Module):
         return self.function(*inputs)
 
 
+class Table(nn.Module):
+    """Windows times a table of constants, and a product."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(6, 9)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = F.max_pool2d(x, 2) * torch.tensor([[1.0, 2.0, -3.0], [4.0, 5.0, 0.1]])
+        return torch.softmax(self.linear(y.reshape(2, 6)), -1)
+
+
 def attention(causal: bool) -> nn.Module:
     return Function(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=causal))
 
@@ -70,6 +82,7 @@ MODELS: dict[str, tuple[nn.Module, tuple[torch.Tensor, ...], str]] = {
     "long norm": (nn.LayerNorm(8192), (torch.randn(2, 8192),), "cuda"),
     "norm": (nn.LayerNorm(96).to(BF16), (torch.randn(5, 96).to(BF16),), "cuda"),
     "transpose": (Function(lambda x: x.transpose(1, 2) * 2), (torch.randn(2, 37, 65),), "cuda"),
+    "table": (Table(), (torch.randn(1, 2, 4, 6),), "cuda,arch=sm_80"),
     "columns": (Function(lambda x: x.sum(0)), (torch.randn(701, 33),), "cuda"),
     "simt": (nn.Linear(67, 131), (torch.randn(7, 67),), "cuda,arch=sm_80"),
     "mma": (nn.Sequential(nn.Linear(72, 136), nn.GELU()).to(BF16), (torch.randn(65, 72).to(BF16),), "cuda,arch=sm_80"),

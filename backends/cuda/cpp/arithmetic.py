@@ -64,8 +64,7 @@ _REGISTERS = {"threadIdx.x": "thread", "blockIdx.x": "block", "gridDim.x": "bloc
 
 def write_constant(writer: Writer, op: ir.Operation) -> None:
     """A constant stands where it is used."""
-    kind = op.results[0].type
-    writer.stands_for(op.results[0], Expression(constant(op.attributes["value"], kind, writer.types)))
+    writer.stands_for(op.results[0], Expression(constant(op, writer.types)))
 
 
 def write_broadcast(writer: Writer, op: ir.Operation) -> None:

@@ -9,6 +9,7 @@ from torch_mlir.passmanager import PassManager
 
 from stepwell.backends.cuda.cpp.assembly import Assembly
 from stepwell.backends.cuda.cpp.kernel import print_kernel
+from stepwell.backends.cuda.cpp.memory import print_table
 from stepwell.backends.cuda.cpp.prelude import PRELUDE
 from stepwell.backends.cuda.cpp.types import Types
 from stepwell.support.walk import named
@@ -36,8 +37,11 @@ def print_cuda(module: ir.Module | ir.Operation) -> str:
             for function in named(copy.operation, "gpu.func")
             if ir.StringAttr(function.attributes["sym_name"]).value not in by_library
         ]
+        tables = [print_table(table, types) for table in named(copy.operation, "memref.global")]
     structs = "\n".join(types.structs.values())
-    return "\n\n".join(part for part in [PRELUDE.rstrip(), structs, *assembly.functions, *kernels] if part) + "\n"
+    return (
+        "\n\n".join(part for part in [PRELUDE.rstrip(), structs, *tables, *assembly.functions, *kernels] if part) + "\n"
+    )
 
 
 def _parameter_names(module: ir.Operation) -> dict[str, dict[int, str]]:

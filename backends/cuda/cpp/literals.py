@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from torch_mlir import ir
 
 from stepwell.backends.cuda.cpp.types import Types, element, lanes
+from stepwell.backends.interpreter.constants import constant_value
 
 _SUFFIX = {"i32": "u", "i64": "ull", "index": "ull"}
 _WIDTH = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "index": 64}
 _ROUND = {"f16": "__float2half_rn", "bf16": "__float2bfloat16_rn"}
 
 
-def constant(attribute: ir.Attribute, kind: ir.Type, types: Types) -> str:
-    """An attribute of an operation like ``arith.constant``."""
-    if not isinstance(attribute, ir.DenseElementsAttr):
-        return number(attribute, kind)
-    own, dense = element(kind), ir.DenseElementsAttr(attribute)
-    if dense.is_splat:
-        return f"splat<{types.name(own)}, {lanes(kind)}>({number(dense.get_splat_value(), own)})"
-    make = ir.FloatAttr.get if isinstance(own, ir.FloatType) else ir.IntegerAttr.get
-    inside = ", ".join(number(make(own, value), own) for value in attribute)
-    return f"{types.name(kind)}{{{inside}}}"
+def constant(op: ir.Operation, types: Types) -> str:
+    """What an operation like ``arith.constant`` gives."""
+    kind = op.results[0].type
+    numbers = elements(constant_value(op, "value", kind), element(kind))
+    if not isinstance(kind, ir.VectorType):
+        return numbers[0]
+    if len(set(numbers)) == 1:
+        return f"splat<{types.name(element(kind))}, {lanes(kind)}>({numbers[0]})"
+    return f"{types.name(kind)}{{{', '.join(numbers)}}}"
 
 
-def number(attribute: ir.Attribute, kind: ir.Type) -> str:
-    """One number."""
-    name = str(kind)
-    if isinstance(attribute, ir.BoolAttr):
-        return "true" if ir.BoolAttr(attribute).value else "false"
+def elements(values: Any, kind: ir.Type) -> list[str]:
+    """Numbers of a type, one after the other."""
+    name, flat = str(kind), np.asarray(values).reshape(-1)
     if name in _WIDTH:
-        return integer(ir.IntegerAttr(attribute).value, name)
-    value = ir.FloatAttr(attribute).value
+        return [integer(int(value), name) for value in flat.tolist()]
+    reals = flat.astype(np.float64).tolist()
     if name in _ROUND:
-        return f"{_ROUND[name]}({_real(value, single=True)})"
-    return _real(value, single=name == "f32")
+        return [f"{_ROUND[name]}({_real(value, single=True)})" for value in reals]
+    return [_real(value, single=name == "f32") for value in reals]
 
 
 def integer(value: int, name: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from torch_mlir import ir
 
 from stepwell.backends.cuda.cpp.expression import Expression
-from stepwell.backends.cuda.cpp.literals import integer
-from stepwell.backends.cuda.cpp.types import size
+from stepwell.backends.cuda.cpp.literals import elements, integer
+from stepwell.backends.cuda.cpp.types import Types, size
 from stepwell.backends.cuda.cpp.writer import Memory, Writer
+from stepwell.backends.interpreter.constants import constant_value
 
 _DYNAMIC = -(2**31)
 """What stands in a list of constant indices where an operand gives the index."""
@@ -173,6 +175,32 @@ def write_reinterpret_cast(writer: Writer, op: ir.Operation) -> None:
     name = writer.names.fresh("part")
     writer.line(f"{source.base.pointee}* const {name} = {base.text};")
     writer.memories[op.results[0]] = Memory(Expression(name, source.base.pointee), tuple(sizes), tuple(strides))
+
+
+def write_get_global(writer: Writer, op: ir.Operation) -> None:
+    """``memref.get_global``: a table of constants of the file."""
+    kind = ir.MemRefType(op.results[0].type)
+    strides, _ = kind.get_strides_and_offset()
+    name = ir.FlatSymbolRefAttr(op.attributes["name"]).value
+    pointee = f"const {writer.types.name(kind.element_type)}"
+    own = name if _stored(kind) == kind.element_type else f"reinterpret_cast<{pointee}*>({name})"
+    base = Expression(own, pointee)
+    writer.memories[op.results[0]] = Memory(base, tuple(map(_size, kind.shape)), tuple(map(_size, strides)))
+
+
+def print_table(op: ir.Operation, types: Types) -> str:
+    """The definition of a ``memref.global``; halves as bits, which have constant initialisers."""
+    kind = ir.MemRefType(ir.TypeAttr(op.attributes["type"]).value)
+    values, stored = np.ascontiguousarray(constant_value(op, "initial_value", kind)), _stored(kind)
+    numbers = elements(values if stored == kind.element_type else values.view(np.int16), stored)
+    name, inside = ir.StringAttr(op.attributes["sym_name"]).value, ", ".join(numbers)
+    return f"__device__ const {types.name(stored)} {name}[] = {{{inside}}};"
+
+
+def _stored(kind: ir.MemRefType) -> ir.Type:
+    """What a table in a file is of."""
+    half = isinstance(kind.element_type, ir.F16Type | ir.BF16Type)
+    return ir.IntegerType.get_signless(16, kind.context) if half else kind.element_type
 
 
 def write_alloca(writer: Writer, op: ir.Operation) -> None:

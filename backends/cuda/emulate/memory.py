@@ -49,7 +49,8 @@ class GlobalMemory:
 
     def add(self, buffer: Buffer) -> None:
         """Make one more known."""
-        self._buffers.append(buffer)
+        if buffer not in self._buffers:
+            self._buffers.append(buffer)
 
     def read(self, addresses: Array, size: int) -> Array:
         """``size`` bytes from each address, a row each.

@@ -11,11 +11,13 @@ from torch_mlir import ir
 
 from stepwell.backends.cuda.emulate.lanes import Active, Array, each
 from stepwell.backends.cuda.emulate.machine import Unit
-from stepwell.backends.cuda.emulate.memory import Buffer
+from stepwell.backends.cuda.emulate.memory import Buffer, buffer_of
 from stepwell.backends.cuda.emulate.program import Builder, Maker, Step
 from stepwell.backends.cuda.emulate.storage import load, store
+from stepwell.backends.interpreter.constants import constant_value
 from stepwell.backends.interpreter.element_types import element
 from stepwell.support.errors import ExecutionError
+from stepwell.support.walk import named
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,24 @@ def make_dim(op: ir.Operation, builder: Builder) -> Step:
     return run
 
 
+def make_get_global(op: ir.Operation, builder: Builder) -> Step:
+    """``memref.get_global``: a table of constants of the module."""
+    module, result = op, builder.slot(op.results[0])
+    while module.name != "gpu.module":
+        module = module.parent.operation
+    name = ir.FlatSymbolRefAttr(op.attributes["name"]).value
+    table = next(
+        one for one in named(module, "memref.global") if ir.StringAttr(one.attributes["sym_name"]).value == name
+    )
+    array = np.ascontiguousarray(constant_value(table, "initial_value", op.results[0].type))
+
+    def run(unit: Unit, active: Active) -> None:
+        unit.cluster.memory.add(buffer_of(array))
+        unit.slots[result] = memory_of(array)
+
+    return run
+
+
 def make_view(op: ir.Operation, builder: Builder) -> Step:
     """``memref.view`` of constant sizes."""
     source, offset = builder.slots(list(op.operands)[:2])
@@ -152,6 +172,7 @@ MAKERS: dict[str, Maker] = {
     "memref.alloca": make_alloca,
     "memref.dim": make_dim,
     "memref.extract_aligned_pointer_as_index": make_aligned_pointer,
+    "memref.get_global": make_get_global,
     "memref.load": make_memref_load,
     "memref.reinterpret_cast": make_reinterpret_cast,
     "memref.store": make_memref_store,
