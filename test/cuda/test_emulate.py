@@ -82,6 +82,7 @@ MODELS: dict[str, tuple[nn.Module, tuple[torch.Tensor, ...], str]] = {
     "long norm": (nn.LayerNorm(8192), (torch.randn(2, 8192),), "cuda"),
     "norm": (nn.LayerNorm(96).to(BF16), (torch.randn(5, 96).to(BF16),), "cuda"),
     "transpose": (Function(lambda x: x.transpose(1, 2) * 2), (torch.randn(2, 37, 65),), "cuda"),
+    "transpose f64": (Function(lambda x: x.transpose(1, 2) * 2), (torch.randn(2, 37, 64).double(),), "cuda"),
     "table": (Table(), (torch.randn(1, 2, 4, 6),), "cuda,arch=sm_80"),
     "columns": (Function(lambda x: x.sum(0)), (torch.randn(701, 33),), "cuda"),
     "simt": (nn.Linear(67, 131), (torch.randn(7, 67),), "cuda,arch=sm_80"),
