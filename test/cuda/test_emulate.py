@@ -35,6 +35,7 @@ from stepwell.backends.target import Target
 from stepwell.dialects.context import make_context
 from stepwell.driver.verify import verify
 from stepwell.passes.base import Pass, PassContext
+from stepwell.support.errors import ExecutionError
 from stepwell.support.walk import inside, named
 
 BF16 = torch.bfloat16
@@ -254,6 +255,24 @@ def test_attention(problem: AttentionProblem, schedule: AttentionSchedule | MmaS
     weights = np.exp(scores - scores.max(-1, keepdims=True))
     wanted = weights / weights.sum(-1, keepdims=True) @ v.astype(np.float64)
     assert np.abs(result.astype(np.float64) - wanted).max() <= 2**-6
+
+
+@pytest.mark.parametrize(("number", "message"), [(0, "more threads arrive"), (1, "read before"), (2, "read before")])
+def test_a_wait_of_a_pipeline_is_missing(number: int, message: str) -> None:
+    """The wait of the loading thread for a free stage, and those for a full one in the first step and the loop."""
+    problem, m, n, k = WgmmaProblem(right_transposed=True), 64, 64, 1024
+    with make_context(torch=False), ir.Location.unknown():
+        module = ir.Module.parse("module attributes {gpu.container_module} { gpu.module @kernels {} }")
+        with ir.InsertionPoint(module.body.operations[0].regions[0].blocks[0]):
+            declare_shared()
+            build_gemm("gemm", problem, SMALL)
+        waits = [op for op in inside(module.operation) if "try_wait" in str(op.attributes.get("asm_string", ""))]
+        waits[number].erase()
+        kernel = Kernel(named(module.operation, "gpu.func")[0], module)
+    memory = [operand(1, m, k, "bf16"), operand(1, n, k, "bf16"), np.zeros((1, m, n), ELEMENTS["bf16"])]
+    maps = [TensorMap(array, (1, 64, 64)) for array in memory]
+    with pytest.raises(ExecutionError, match=message):
+        kernel.launch((1, 1, 1), SMALL.threads, SMALL.shared_bytes, [*maps, *(np.int32(size) for size in (m, n, k, 1))])
 
 
 # -- mistakes in kernels ----------------------------------------------------------------------------------------------
