@@ -157,6 +157,8 @@ class Backend(ABC):
     """Option name -> help text."""
     code_forms: ClassVar[tuple[str, ...]] = ()
     """What :meth:`code_form` can give (``ll``, ``s``, ``ptx``, ``sv``)."""
+    printed_forms: ClassVar[Mapping[str, str]] = {}
+    """What :meth:`print_form` can give, and the level whose IR it prints."""
     kept_stage: ClassVar[str] = ""
     """The stage of the pipeline behind which an artifact keeps the program, to be compiled again from there."""
 
@@ -208,6 +210,10 @@ class Backend(ABC):
         """The code in another form, one of :attr:`code_forms`; it was emitted with that form asked for."""
         if form in code.forms:
             return code.forms[form]
+        raise UsageError(f"target '{self.name}' emits no '{form}'")
+
+    def print_form(self, module: ir.Operation, form: str) -> str:
+        """A program at a level as text in another language, one of :attr:`printed_forms`."""
         raise UsageError(f"target '{self.name}' emits no '{form}'")
 
     @abstractmethod

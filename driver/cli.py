@@ -94,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     source(sub)
     samples(sub)
     sub.add_argument("-o", "--output", type=Path, required=True, help="the artifact folder")
-    sub.add_argument("--emit", default="", metavar="KIND,...", help="also write ll, s, o, a, or the IR of a level")
+    sub.add_argument(
+        "--emit", default="", metavar="KIND,...", help="also write ll, s, o, a, ptx, cu, or the IR of a level"
+    )
     sub.add_argument("--time-passes", action="store_true", help="print the time of each pass")
     sub.add_argument("--no-cache", action="store_true", help="compile even if the code is in the cache; keep nothing")
 

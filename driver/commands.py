@@ -21,6 +21,8 @@ class Result:
 
 def run_compile(options: argparse.Namespace) -> Result:
     """``stepwell compile``."""
+    from stepwell.backends.registry import backend
+    from stepwell.backends.target import Target
     from stepwell.driver.artifact import check_place
     from stepwell.driver.emit import LevelTexts, check_kinds, emit_extras
     from stepwell.driver.request import Request
@@ -32,7 +34,7 @@ def run_compile(options: argparse.Namespace) -> Result:
     model, args = resolve(options.model)
     samples = _samples(options)
     request = Request(model, args, None, options.target, None, options.pipeline, options.dump_ir, samples)
-    levels = LevelTexts(kinds)
+    levels = LevelTexts(kinds, backend(Target.parse(options.target).name))
     use_cache = not (options.no_cache or options.time_passes)
     executable = request.compile(tuple(kinds), use_cache=use_cache, observers=[levels] if levels else [])
     executable.save(options.output)

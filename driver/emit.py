@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch_mlir import ir
 
+from stepwell.backends.base import Backend
 from stepwell.backends.registry import backend as find_backend
 from stepwell.backends.target import Target
 from stepwell.driver.executable import Executable
@@ -25,7 +26,11 @@ def check_kinds(kinds: list[str], target: str, pipeline: str | None) -> None:
     """
     backend = find_backend(Target.parse(target).name)
     passes = parse_pipeline(pipeline) if pipeline else backend.pipeline(backend.resolve(Target.parse(target)))
-    known = [*backend.code_forms, *dict.fromkeys(stage.level for stage in passes.stages if stage.level)]
+    known = [
+        *backend.code_forms,
+        *backend.printed_forms,
+        *dict.fromkeys(stage.level for stage in passes.stages if stage.level),
+    ]
     for kind in kinds:
         if kind not in known:
             raise UsageError(f"target '{target}' emits no '{kind}'", hint=f"it emits {', '.join(known)}")
@@ -33,38 +38,51 @@ def check_kinds(kinds: list[str], target: str, pipeline: str | None) -> None:
 
 def emit_extras(kinds: list[str], executable: Executable, folder: Path) -> None:
     """Write the code forms among ``kinds`` into the artifact ``folder`` as ``model.KIND``."""
+    backend = find_backend(executable.target.name)
     for kind in kinds:
         path = folder / f"model.{kind}"
-        if kind not in LEVELS and not path.exists():
-            write_bytes(path, find_backend(executable.target.name).code_form(executable.code, kind))
+        if kind in backend.code_forms and not path.exists():
+            write_bytes(path, backend.code_form(executable.code, kind))
 
 
 class LevelTexts:
-    """An observer of a compilation that keeps the IR at the levels among ``kinds``."""
+    """An observer of a compilation that keeps the IR at the levels among ``kinds``, and what ``backend`` prints of it.
 
-    def __init__(self, kinds: list[str]) -> None:
-        self._kinds = [kind for kind in kinds if kind in LEVELS]
+    Code forms among ``kinds`` are not its business.
+    """
+
+    def __init__(self, kinds: list[str], backend: Backend) -> None:
+        self._backend = backend
+        self._kinds = {kind: backend.printed_forms.get(kind, kind) for kind in kinds if kind not in backend.code_forms}
         self._texts: dict[str, str] = {}
 
     def __bool__(self) -> bool:
         return bool(self._kinds)
 
     def __call__(self, record: PassRecord, module: ir.Operation) -> None:
-        if record.level in self._kinds and record.name.startswith(CheckLevel.name):
-            self._texts[record.level] = module.get_asm(enable_debug_info=True)
+        if not record.name.startswith(CheckLevel.name):
+            return
+        for kind, level in self._kinds.items():
+            if record.level != level:
+                continue
+            if kind == level:
+                self._texts[kind] = module.get_asm(enable_debug_info=True) + "\n"
+            else:
+                self._texts[kind] = self._backend.print_form(module, kind)
 
     def write(self, folder: Path) -> None:
-        """Write each level into ``folder`` as ``LEVEL.mlir``.
+        """Write each level into ``folder`` as ``LEVEL.mlir``, and what was printed as ``model.KIND``.
 
         Raises:
             UsageError: the program did not pass a level.
         """
-        for kind in self._kinds:
+        for kind, level in self._kinds.items():
             if kind not in self._texts:
-                raise UsageError(f"the program does not pass level '{kind}', which --emit names")
+                what = "names" if kind == level else f"prints as {kind}"
+                raise UsageError(f"the program does not pass level '{level}', which --emit {what}")
         self.write_passed(folder)
 
     def write_passed(self, folder: Path) -> None:
         """Write the levels that the program passed, and no others."""
         for kind, text in self._texts.items():
-            write_text(folder / f"{kind}.mlir", text + "\n")
+            write_text(folder / (f"{kind}.mlir" if kind in LEVELS else f"model.{kind}"), text)

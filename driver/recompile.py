@@ -85,7 +85,7 @@ def rebuild(folder: Path, entries: Sequence[Entry], output: Path) -> None:
     backend = find_backend(old.target.name)
     beside = [path for path in folder.iterdir() if path.name not in (MANIFEST, *manifest.files)]
     forms = [kind for kind in backend.code_forms if folder / f"model.{kind}" in beside]
-    levels = LevelTexts([level for level in LEVELS if folder / f"{level}.mlir" in beside])
+    levels = LevelTexts([level for level in LEVELS if folder / f"{level}.mlir" in beside], backend)
     compilation = start_again(old, schedules_for(old, entries))
     compilation.observe(levels)
     compilation.lower()

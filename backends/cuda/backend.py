@@ -10,6 +10,7 @@ from typing import ClassVar
 from torch_mlir import ir
 
 from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnable
+from stepwell.backends.cuda.cpp.file import print_cuda
 from stepwell.backends.cuda.pipeline import cuda_pipeline
 from stepwell.backends.cuda.plan import Plan
 from stepwell.backends.cuda.ptx import PTX_VERSIONS, generate_ptx
@@ -33,10 +34,13 @@ class CudaBackend(Backend):
     options: ClassVar[Mapping[str, str]] = {
         "arch": f"the architecture: {', '.join(PTX_VERSIONS)} (default sm_90a)",
         "threads": "threads of a block, a multiple of 32 (default 256)",
-        "plain": "true for kernels of one thread an element, which verify can run without a GPU (default false)",
+        "plain": "true for kernels of one thread an element, which need no emulator to be checked (default false)",
+        "math": "libdevice for NVIDIA's functions and exact quotients in place of own ones (default own)",
+        "libraries": "cublaslt for products by NVIDIA's library, to compare with (default none)",
         "fp": "strict, contract (default: fused multiply-add) or fast",
     }
     code_forms: ClassVar[tuple[str, ...]] = ("ptx", "cubin")
+    printed_forms: ClassVar[Mapping[str, str]] = {"cu": "kernel"}
 
     def resolve(self, target: Target) -> Target:
         super().resolve(target)
@@ -46,7 +50,11 @@ class CudaBackend(Backend):
         if threads % 32 or not 32 <= threads <= _MOST_THREADS:
             raise UsageError(f"a block of {threads} threads is not possible", hint="take a multiple of 32 up to 1024")
         plain = target.choice("plain", ("false", "true"), "false")
-        return Target(self.name, arch=arch, fp=fp, threads=threads, plain=plain)
+        libraries = target.choice("libraries", ("none", "cublaslt"), "none")
+        math = target.choice("math", ("own", "libdevice"), "own")
+        options = {"libraries": libraries} if libraries != "none" else {}
+        options |= {"math": math} if math != "own" else {}
+        return Target(self.name, arch=arch, fp=fp, threads=threads, plain=plain, **options)
 
     def capabilities(self, target: Target) -> Capabilities:
         return Capabilities(_DTYPES)
@@ -57,6 +65,8 @@ class CudaBackend(Backend):
             target.get("arch", "sm_90a"),
             target.integer("threads", 256),
             plain=target.get("plain", "false") == "true",
+            library=target.get("libraries", "none") == "cublaslt",
+            libdevice=target.get("math", "own") == "libdevice",
         )
 
     def emit(self, lowered: Lowered) -> Code:
@@ -85,6 +95,9 @@ class CudaBackend(Backend):
         if file == _CUBIN and _CUBIN not in code.files:
             raise UsageError("there is no cubin without ptxas", hint="pip install 'stepwell[cuda]'")
         return code.files[file]
+
+    def print_form(self, module: ir.Operation, form: str) -> str:
+        return print_cuda(module)
 
     def load(
         self, code: Code, signatures: dict[str, Signature], parameter_file: Path, folder: Path | None = None

@@ -1,11 +1,13 @@
-"""A chain of kernels that the driver launches as one graph."""
+"""Kernels that the driver launches as one graph, alone, or in turns with calls of a library."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
+from stepwell.backends.cuda.cublaslt import LibraryProduct
 from stepwell.backends.cuda.driver import Driver
 from stepwell.support.errors import ExecutionError
 
@@ -52,6 +54,39 @@ class Single:
         """Run the kernel in the order of ``stream``."""
         p = self._kernel.params
         self._driver.call("cuLaunchKernel", p.func, *p.grid, *p.block, p.shared, stream, p.params, None)
+
+
+class Chain:
+    """Kernels and calls of a library in turn; kernels that follow each other are launched as one."""
+
+    def __init__(self, driver: Driver, steps: Sequence[Kernel | LibraryProduct]) -> None:
+        self._parts: list[Graph | Single | LibraryProduct] = []
+        self._places: list[tuple[Graph | Single | None, int]] = []
+        for kernels, group in groupby(steps, key=lambda step: isinstance(step, Kernel)):
+            members = list(group)
+            if not kernels:
+                self._parts += [step for step in members if isinstance(step, LibraryProduct)]
+                self._places += [(None, 0)] * len(members)
+                continue
+            recorded = record(driver, [step for step in members if isinstance(step, Kernel)])
+            self._parts.append(recorded)
+            self._places += [(recorded, number) for number in range(len(members))]
+
+    def update(self, number: int) -> None:
+        """Take the present words of step ``number``; a library reads its own at every launch."""
+        recorded, place = self._places[number]
+        if recorded is not None:
+            recorded.update(place)
+
+    def launch(self, stream: int) -> None:
+        """Run all of it in the order of ``stream``."""
+        for part in self._parts:
+            part.launch(stream)
+
+
+def record(driver: Driver, kernels: Sequence[Kernel]) -> Graph | Single:
+    """Kernels one after another as one launch."""
+    return Single(driver, kernels[0]) if len(kernels) == 1 else Graph(driver, kernels)
 
 
 class Graph:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from math import prod
 
 from stepwell.backends.cuda import tensor_maps
+from stepwell.backends.cuda.cublaslt import WORKSPACE, CublasLt, LibraryProduct
 from stepwell.backends.cuda.driver import Driver, Module
-from stepwell.backends.cuda.graph import Graph, Kernel, Single
+from stepwell.backends.cuda.graph import Chain, Graph, Kernel, Single, record
 from stepwell.backends.cuda.memory import place_temporaries
-from stepwell.backends.cuda.plan import Plan, Shape, TensorMap, descriptor_words, evaluate
+from stepwell.backends.cuda.plan import Launch, Plan, Shape, TensorMap, descriptor_words, evaluate
 from stepwell.support.dtypes import byte_size
 
 
@@ -20,27 +21,41 @@ class Instance:
     Args:
         parameters: the device addresses of weights and states by name.
         shapes: of all buffers of the plan.
+        library: what computes the products that the plan leaves to a library.
     """
 
     def __init__(
-        self, driver: Driver, module: Module, plan: Plan, parameters: Mapping[str, int], shapes: Sequence[Shape]
+        self,
+        driver: Driver,
+        module: Module,
+        plan: Plan,
+        parameters: Mapping[str, int],
+        shapes: Sequence[Shape],
+        library: CublasLt | None = None,
     ) -> None:
         self._driver, self._plan, self.shapes = driver, plan, list(shapes)
-        self._module = module
+        self._module, self._library = module, library
         self._addresses: dict[int, int] = {}
         for number, buffer in enumerate(plan.buffers):
             if buffer.kind in ("parameter", "state"):
                 self._addresses[number] = parameters[buffer.name]
         offsets, used = place_temporaries(plan, shapes)
         launches = [(launch, [evaluate(size, shapes) for size in launch.grid]) for launch in plan.launches]
-        self._launches = [(launch, grid) for launch, grid in launches if prod(grid) > 0]
+        self._launches = [
+            (launch, grid) for launch, grid in launches if prod(grid) > 0 and self._does_something(launch)
+        ]
         maps = sum("map" in argument for launch, _ in self._launches for argument in launch.arguments)
         self._arena = driver.allocate(used + maps * tensor_maps.BYTES) if used + maps else 0
+        self._workspace = driver.allocate(WORKSPACE) if any(launch.library for launch, _ in self._launches) else 0
         self._maps = self._arena + used
         self._addresses |= {number: self._arena + offset for number, offset in offsets.items()}
-        self._recorded: Graph | Single | None = None
+        self._recorded: Graph | Single | Chain | None = None
         self._placed: dict[int, int] = {}
         self._moving: dict[int, list[_Reference]] = {}
+
+    def _does_something(self, launch: Launch) -> bool:
+        """Whether there is anything to compute; a kernel finds that out by itself, a library must not be asked."""
+        return launch.library is None or prod(self.shapes[launch.arguments[-1]["buffer"]]) > 0
 
     def run(self, stream: int, external: Mapping[int, int]) -> None:
         """Run in the order of ``stream``; inputs and results lie at ``external`` addresses, by number of the buffer."""
@@ -66,9 +81,12 @@ class Instance:
                 self._recorded.update(kernel)
 
     def _record(self, stream: int, external: Mapping[int, int]) -> None:
-        self._kernels: list[Kernel] = []
+        self._kernels: list[Kernel | LibraryProduct] = []
         slot = self._maps
         for number, (launch, grid) in enumerate(self._launches):
+            if launch.library is not None:
+                self._kernels.append(self._product(number, launch, external))
+                continue
             block = [evaluate(size, self.shapes) for size in launch.block]
             words: list[int] = []
             references: list[_Reference] = []
@@ -94,10 +112,24 @@ class Instance:
                     self._moving.setdefault(reference.buffer, []).append(reference)
             function = self._module.function(launch.kernel, launch.shared)
             self._kernels.append(Kernel(function, grid, block, launch.shared, words))
-        if len(self._kernels) == 1:
-            self._recorded = Single(self._driver, self._kernels[0])
-        elif self._kernels:
-            self._recorded = Graph(self._driver, self._kernels)
+        kernels = [step for step in self._kernels if isinstance(step, Kernel)]
+        if len(kernels) < len(self._kernels):
+            self._recorded = Chain(self._driver, self._kernels)
+        elif kernels:
+            self._recorded = record(self._driver, kernels)
+
+    def _product(self, number: int, launch: Launch, external: Mapping[int, int]) -> LibraryProduct:
+        """What a library computes in place of launch ``number``."""
+        assert launch.library is not None
+        assert self._library is not None
+        places = (launch.library["left"], launch.library["right"], -1)
+        buffers = [launch.arguments[place]["buffer"] for place in places]
+        for word, buffer in enumerate(buffers):
+            root = self._plan.root(buffer)
+            if root in external:
+                self._moving.setdefault(root, []).append(_Reference(root, number, word))
+        words = [self.address(buffer) for buffer in buffers]
+        return LibraryProduct(self._library, launch.library, self.shapes[buffers[2]], words, self._workspace)
 
     def _follow(self, reference: _Reference, stream: int) -> set[int]:
         """Let a kernel see the new place of a buffer; gives its number if its parameters changed."""
@@ -123,10 +155,11 @@ class Instance:
     def close(self) -> None:
         """Give the memory back."""
         self._recorded = None
-        if self._arena:
-            self._driver.attach()
-            self._driver.free(self._arena)
-            self._arena = 0
+        for memory in (self._arena, self._workspace):
+            if memory:
+                self._driver.attach()
+                self._driver.free(memory)
+        self._arena = self._workspace = 0
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,9 @@ NVVM = (
 )
 
 
-def cuda_pipeline(fp: str, arch: str, threads: int, *, plain: bool = False) -> Pipeline:
+def cuda_pipeline(
+    fp: str, arch: str, threads: int, *, plain: bool = False, library: bool = False, libdevice: bool = False
+) -> Pipeline:
     """All stages.
 
     Args:
@@ -27,6 +29,8 @@ def cuda_pipeline(fp: str, arch: str, threads: int, *, plain: bool = False) -> P
         arch: the architecture that kernels are built for.
         threads: threads of a block, where a kernel has no number of its own.
         plain: whether all kernels are to be such as loops can emulate.
+        library: whether cuBLASLt computes the products that it takes.
+        libdevice: whether NVIDIA's libdevice computes functions that kernels have ways of their own for.
     """
     graph = graph_stage()
     if fp != "strict":
@@ -37,16 +41,21 @@ def cuda_pipeline(fp: str, arch: str, threads: int, *, plain: bool = False) -> P
             graph,
             tensor_stage(),
             _stage("prepare", "tensor", "narrow-products", "split-prepare", "detach-prepare"),
-            *kernel_stages(fp, arch, threads, plain=plain),
+            *kernel_stages(fp, arch, threads, plain=plain, library=library, libdevice=libdevice),
         ]
     )
 
 
-def kernel_stages(fp: str, arch: str, threads: int, *, plain: bool = False) -> list[Stage]:
+def kernel_stages(
+    fp: str, arch: str, threads: int, *, plain: bool = False, library: bool = False, libdevice: bool = False
+) -> list[Stage]:
     """The stages from the tensor level down; ``plain`` kernels are those that loops can emulate."""
     whole = arch == "sm_90a" and fp != "strict" and not plain
-    outline = "outline-kernels{attention=true}" if whole else "outline-kernels"
-    build = f"lower-kernels{{arch={arch} threads={threads}{' plain=true' if plain else ''}}}"
+    cuts = ["attention=true"] * whole + ["bare-products=true"] * library
+    outline = f"outline-kernels{{{' '.join(cuts)}}}" if cuts else "outline-kernels"
+    chosen = {"plain": plain, "library": library, "libdevice": libdevice}
+    options = [f"arch={arch}", f"threads={threads}", *(f"{name}=true" for name, wanted in chosen.items() if wanted)]
+    build = f"lower-kernels{{{' '.join(options)}}}"
     return [
         _stage("fuse", "tensor", *FUSE, *([] if fp == "strict" else ["split-reductions", "canonicalize", "cse"])),
         _stage("group", "tensor", outline, "canonicalize", "cse"),

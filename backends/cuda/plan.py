@@ -76,7 +76,8 @@ class TensorMap:
 class Launch:
     """One launch.
 
-    Its ``arguments`` are ``{"buffer": number}`` (all words of a descriptor), ``{"address": number}``, ``{"index":
+    Where ``library`` is given, that is what a library computes in place of the kernel, from the same arguments.
+    ``arguments`` are ``{"buffer": number}`` (all words of a descriptor), ``{"address": number}``, ``{"index":
     size}`` or ``{"map": {...}}``, see :class:`TensorMap`.
     """
 
@@ -85,6 +86,7 @@ class Launch:
     block: tuple[Size, ...]
     arguments: tuple[Mapping[str, Any], ...]
     shared: int = 0
+    library: Mapping[str, Any] | None = None
 
     @property
     def buffers(self) -> list[int]:
@@ -132,6 +134,7 @@ class Plan:
                         tuple(entry["block"]),
                         tuple(entry["arguments"]),
                         int(entry.get("shared", 0)),
+                        entry.get("library"),
                     )
                     for entry in data["launches"]
                 ),

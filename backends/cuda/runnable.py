@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from stepwell.backends.base import Runnable
+from stepwell.backends.cuda.cublaslt import CublasLt, default_library
 from stepwell.backends.cuda.direct import Direct
 from stepwell.backends.cuda.driver import Driver, Module, default_driver
 from stepwell.backends.cuda.instance import Instance
@@ -37,6 +38,7 @@ class CudaRunnable(Runnable):
         plans: by entry.
         arch: the architecture the code was made for; ``sm_90a`` runs on compute capability 9.0 only.
         driver: the device to run on, the machine's first by default.
+        library: what computes products that a plan leaves to one, that of this machine by default.
     """
 
     devices = ("cpu", "cuda")
@@ -49,6 +51,7 @@ class CudaRunnable(Runnable):
         signatures: Mapping[str, Signature],
         parameter_file: Path,
         driver: Driver | None = None,
+        library: CublasLt | None = None,
     ) -> None:
         self._code = code
         self._arch = arch
@@ -56,6 +59,7 @@ class CudaRunnable(Runnable):
         self._signatures = signatures
         self._parameters = open_file(parameter_file)
         self._driver = driver
+        self._library = library
         self._module: Module | None = None
         self._resident: dict[str, int] = {}
 
@@ -154,7 +158,7 @@ class CudaRunnable(Runnable):
                 known[buffer.name] = self._shape(f"state:{buffer.name}")
                 addresses[buffer.name] = self._place_state(driver, session, buffer.name)
         shapes = plan.shapes(key[1], known)
-        instance = Instance(driver, module, plan, addresses, shapes)
+        instance = Instance(driver, module, plan, addresses, shapes, self._library)
         session.instances[key] = instance
         return instance
 
@@ -163,6 +167,7 @@ class CudaRunnable(Runnable):
 
         Raises:
             ExecutionError: there is no device. ArtifactError: it is of another architecture.
+            DeviceError: a library that the plans ask for is not there.
         """
         driver = self._driver or default_driver()
         driver.attach()
@@ -170,6 +175,9 @@ class CudaRunnable(Runnable):
             check_arch(self._arch, driver.capability, driver.name)
             self._module = driver.load(self._code)
             self._driver = driver
+        asked = any(launch.library for plan in self._plans.values() for launch in plan.launches)
+        if asked and self._library is None:
+            self._library = default_library()
         return driver, self._module
 
     def _shape(self, name: str) -> Shape:

@@ -1,4 +1,4 @@
-"""What is used of NVIDIA's toolkit where it is there: ``ptxas`` and ``libdevice`` (PyPI nvidia-cuda-nvcc)."""
+"""What is used of NVIDIA's toolkit where it is there: ``ptxas``, ``nvcc`` and ``libdevice`` (PyPI nvidia-cuda-nvcc)."""
 
 from __future__ import annotations
 
@@ -58,6 +58,28 @@ def assemble(ptx: str, arch: str) -> bytes | None:
                 hint=f"the toolkit may be too old for {arch}, or too new",
             )
         return Path(folder, "kernels.cubin").read_bytes()
+
+
+def compile_cpp(text: str, arch: str) -> tuple[bytes, str]:
+    """The cubin of printed CUDA C++ by ``nvcc``, and what ``ptxas -v`` says of it.
+
+    For tests, and for kernels that somebody made his own.
+
+    Raises:
+        ToolError: there is no ``nvcc``, or it refuses the code.
+    """
+    found = next((path for folder in _roots() if (path := folder / "bin" / "nvcc").is_file()), None)
+    tool = found or shutil.which("nvcc")
+    if tool is None:
+        raise ToolError("nvcc was not found", hint=_INSTALL)
+    with tempfile.TemporaryDirectory(prefix="stepwell-") as folder_:
+        Path(folder_, "kernels.cu").write_text(text)
+        command = [str(tool), "-std=c++17", f"-arch={arch}", "-Xptxas", "-v", "-cubin", "kernels.cu"]
+        done = subprocess.run(command, cwd=folder_, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            line = next((line for line in done.stderr.splitlines() if "error" in line), f"status {done.returncode}")
+            raise ToolError(f"nvcc refused the kernels: {line}", where=str(tool))
+        return Path(folder_, "kernels.cubin").read_bytes(), done.stderr
 
 
 def _roots() -> Iterator[Path]:

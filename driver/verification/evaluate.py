@@ -27,6 +27,7 @@ from stepwell.support.dtypes import numpy_dtype
 from stepwell.support.errors import UnsupportedError
 from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import Signature, TensorSpec
+from stepwell.support.walk import operations
 
 Observer = Callable[[ir.Operation, list[Any]], None]
 
@@ -54,15 +55,19 @@ class Evaluator:
         return calls_of(self.signature)
 
     def run(self, module: ir.Operation, observer: Observer | None = None) -> tuple[Arrays, str, float]:
-        """Values, how they were made (``torch``, ``numpy``, ``O0``) and seconds.
+        """Values, how they were made (``torch``, ``numpy``, ``O0``, ``emulator``) and seconds.
 
         Raises:
             Error: the snapshot can't be run.
         """
         start = time.perf_counter()
         level = runnable_level(module, self.entry)
+        if level == "kernel" and _of_the_chip(module):
+            from stepwell.backends.cuda.emulate.host import emulated
+
+            return self._numpy(emulated(module), observer), "emulator", time.perf_counter() - start
         if level == "kernel":
-            module, level = _emulated(module), "buffer"
+            module, level = _as_loops(module), "buffer"
         if level is None:
             raise UnsupportedError(
                 "this state of the program can't be run by any interpreter",
@@ -169,7 +174,13 @@ def _without_made(parameters: ParameterStore, module: ir.Operation) -> Mapping[s
     return kept
 
 
-def _emulated(module: ir.Operation) -> ir.Operation:
+def _of_the_chip(module: ir.Operation) -> bool:
+    """Whether kernels do what loops over their threads can't: instructions of the chip, and threads that meet."""
+    names = {op.name for op in operations(module)}
+    return bool(names & {"llvm.inline_asm", "gpu.barrier"}) or any(name.startswith("nvvm.") for name in names)
+
+
+def _as_loops(module: ir.Operation) -> ir.Operation:
     """A copy of ``module`` whose kernels are loops over blocks and threads."""
     copy = module.clone()
     with copy.context, ir.Location.unknown():

@@ -14,10 +14,6 @@ from stepwell.support.walk import operations
 _FRAME = frozenset({"builtin.module", "func.func", "llvm.mlir.global", "memref.global"})
 
 
-#: What kernels do that loops over their threads can't: instructions of the chip, and threads that meet.
-_OF_THE_CHIP = frozenset({"llvm.inline_asm", "gpu.barrier", "gpu.shuffle"})
-
-
 def runnable_level(module: ir.Operation, entry: str = "main") -> str | None:
     """How ``module`` can be run: ``graph``, ``kernel``, ``hardware``, ``buffer`` (also the tensor level), or None.
 
@@ -32,8 +28,6 @@ def runnable_level(module: ir.Operation, entry: str = "main") -> str | None:
         return "buffer"
     if all(LEVELS["graph"].allows(name) or is_mixed(name) for name in names):
         return "graph"
-    if any(name in _OF_THE_CHIP or name.startswith("nvvm.") for name in names):
-        return None
     kernels = any(name.startswith("gpu.") for name in names)
     return "kernel" if kernels and all(LEVELS["kernel"].allows(name) for name in names) else None
 

@@ -14,7 +14,7 @@ from stepwell.driver.verification.runnable import runnable_level
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.pipeline import Element
 from stepwell.passes.runner import PassRecord, run_element
-from stepwell.support.errors import Error
+from stepwell.support.errors import Error, UnsupportedError
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,11 @@ class History:
     quantised: Quantised | None = None
     _errors: dict[int, tuple[Deviation, str, float]] = field(default_factory=dict)
     _fixed: Reference | None = None
+    _refused: set[int] = field(default_factory=set)
 
     def runnable(self, index: int) -> bool:
-        """Whether some interpreter takes the snapshot."""
-        return runnable_level(self.snapshots[index].module) is not None
+        """Whether some interpreter takes the snapshot; kernels that the emulator refused are known to be none."""
+        return index not in self._refused and runnable_level(self.snapshots[index].module) is not None
 
     def error(self, index: int) -> tuple[Deviation, str, float]:
         """How far off it is, how it was run, and seconds; run once.
@@ -65,7 +66,12 @@ class History:
             Error: it can't be run, or fails.
         """
         if index not in self._errors:
-            values, how, seconds = self.evaluator.run(self.snapshots[index].module)
+            try:
+                values, how, seconds = self.evaluator.run(self.snapshots[index].module)
+            except UnsupportedError:
+                if self.snapshots[index].level == "kernel":
+                    self._refused.add(index)
+                raise
             self._errors[index] = (self.compare(values, index), how, seconds)
         return self._errors[index]
 

@@ -13,6 +13,7 @@ from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import arguments, entries, functions, result_marks, state_name
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
+from stepwell.support.walk import named
 
 _ARITHMETIC = {
     "arith.addi": "add",
@@ -39,6 +40,7 @@ _COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge", "lt", "le", "gt", "ge")
 #: The same number in a type of another width.
 _CASTS = ("arith.index_cast", "arith.index_castui", "arith.extsi", "arith.extui", "arith.trunci")
 _RESHAPES = ("memref.expand_shape", "memref.collapse_shape", "memref.cast")
+_LIBRARY = "stepwell.library"
 #: Read where a launch takes what comes of them.
 _PARTS = (
     "arith.constant",
@@ -65,6 +67,8 @@ class PlanLaunches(Pass):
     sizes, box}}`` for a tensor map. A size is a number, ``["dim", buffer, axis]``, or ``[operator, size, ...]``.
     Temporaries have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``. ``checks`` are what sizes must fulfil:
     ``holds`` is not 0, or ``message`` says what is wrong.
+    A launch that says what a library is to
+    compute in its place (``stepwell.library``) keeps that, and its kernel goes if nothing else launches it.
     """
 
     name: ClassVar[str] = "plan-launches"
@@ -74,6 +78,12 @@ class PlanLaunches(Pass):
     def run(self, op: ir.Operation, context: PassContext) -> None:
         plans = {entry.name.value: _Plan(entry.operation).as_data() for entry in entries(op)}
         op.attributes["stepwell.launches"] = ir.StringAttr.get(json.dumps(plans), op.context)
+        launches = [launch for plan in plans.values() for launch in plan["launches"]]
+        by_library = {launch["kernel"] for launch in launches if "library" in launch}
+        by_library -= {launch["kernel"] for launch in launches if "library" not in launch}
+        for kernel in named(op, "gpu.func"):
+            if ir.StringAttr(kernel.attributes["sym_name"]).value in by_library:
+                kernel.erase()
         for function in functions(op):
             function.operation.erase()
 
@@ -165,7 +175,9 @@ class _Plan:
         sizes = [self._size(value) for value in operands[counts[0] : counts[0] + 6]]
         passed = operands[sum(counts[:-2]) : sum(counts[:-1])]
         shared = operands[sum(counts[:10]) : sum(counts[:11])]
+        library = json.loads(ir.StringAttr(op.attributes[_LIBRARY]).value) if _LIBRARY in op.attributes else None
         return {
+            **({"library": library} if library is not None else {}),
             "kernel": ir.SymbolRefAttr(op.attributes["kernel"]).value[-1],
             "grid": sizes[:3],
             "block": sizes[3:],

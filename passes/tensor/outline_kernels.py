@@ -30,6 +30,7 @@ class OutlineKernels(Pass):
 
     Options:
         attention: whether a softmax between two products of bf16 or f16 is one kernel.
+        bare_products: whether products stand alone, but for the rounding of their sums, as libraries take them.
     """
 
     name: ClassVar[str] = "outline-kernels"
@@ -37,13 +38,15 @@ class OutlineKernels(Pass):
     anchor: ClassVar[str] = "builtin.module"
 
     attention: bool = False
+    bare_products: bool = False
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         families: dict[str, int] = {}
         for entry in entries(op):
             return_op(entry)
             block = entry.operation.regions[0].blocks[0]
-            groups = _sort(block, group_operations(block, attention=self.attention))
+            found = group_operations(block, attention=self.attention, bare_products=self.bare_products)
+            groups = _sort(block, found)
             first = sum(families.values())
             # What is copied must still be there, not a call of the kernel that others get it from.
             for number, group in sorted(enumerate(groups, first), key=lambda one: not one[1].copied):

@@ -11,7 +11,7 @@ from stepwell.backends.target import Target
 from stepwell.driver import api
 from stepwell.driver.verify import verify
 from stepwell.passes.base import Pass, PassContext
-from stepwell.support.errors import ExecutionError, UnsupportedError, UsageError
+from stepwell.support.errors import ExecutionError, ToolError, UnsupportedError, UsageError
 
 
 class Gate(torch.nn.Module):
@@ -51,6 +51,22 @@ def test_softmax_is_one_kernel() -> None:
     assert program.report.notes["lower-kernels"] == {"rows": 1}
 
 
+def test_functions_by_libdevice(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = api.compile(Softmax(), (torch.randn(4, 8),), target="cuda", cache=False).code.files["model.ptx"].decode()
+    program = api.compile(Softmax(), (torch.randn(4, 8),), target="cuda,math=libdevice", cache=False)
+    ptx = program.code.files["model.ptx"].decode()
+    assert "div.full.f32" in own
+    assert "div.rn.f32" not in own
+    assert "div.full.f32" not in ptx
+    assert "div.rn.f32" in ptx
+    assert "__nv_expf" not in ptx, "it is linked and inlined"
+    monkeypatch.setattr("stepwell.backends.cuda.toolkit._roots", lambda: iter(()))
+    with pytest.raises(
+        ToolError, match=r"libdevice, which holds the math functions of CUDA \(__nv_expf\), was not found"
+    ):
+        api.compile(Softmax(), (torch.randn(4, 8),), target="cuda,math=libdevice", cache=False)
+
+
 def test_a_type_that_gpus_lack_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="complex<f32>") as failure:
         api.compile(Softmax(), (torch.randn(4, 8, dtype=torch.complex64),), target="cuda")
@@ -63,6 +79,7 @@ def test_a_type_that_gpus_lack_is_refused() -> None:
         ("cuda,arch=sm_20", "option 'arch' of target 'cuda' is one of"),
         ("cuda,threads=100", "a block of 100 threads is not possible"),
         ("cuda,threads=2048", "a block of 2048 threads is not possible"),
+        ("cuda,math=fast", "option 'math' of target 'cuda' is one of own, libdevice, not 'fast'"),
         ("cuda,speed=11", "target 'cuda' has no option 'speed'"),
     ],
 )

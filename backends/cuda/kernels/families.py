@@ -8,16 +8,21 @@ from stepwell.backends.cuda.kernels.attention import build_heads
 from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.points import build_points
 from stepwell.backends.cuda.kernels.products.build import build_product
+from stepwell.backends.cuda.kernels.products.library import build_library_product
 from stepwell.backends.cuda.kernels.rows.build import build_rows
 from stepwell.backends.cuda.kernels.sequential import build_sequential
 from stepwell.passes.buffer.entry import return_op
 from stepwell.support.errors import PassError
 
 
-def build_kernel(function: ir.Operation, arch: str, threads: int, *, plain: bool = False) -> tuple[str, Launch]:
+def build_kernel(
+    function: ir.Operation, arch: str, threads: int, *, plain: bool = False, library: bool = False
+) -> tuple[str, Launch]:
     """Build the kernel of ``function`` at the insertion point; gives what kind it is and how it is launched.
 
-    ``plain`` ones are those that loops over blocks and threads can stand for.
+    Args:
+        plain: whether it is to be one that loops over blocks and threads can stand for.
+        library: whether cuBLASLt computes the products that it takes.
     """
     family = ir.StringAttr(function.attributes["stepwell.kernel"]).value
     name = ir.StringAttr(function.attributes["sym_name"]).value
@@ -25,6 +30,8 @@ def build_kernel(function: ir.Operation, arch: str, threads: int, *, plain: bool
         return "attention", build_heads(function, name)
     if family == "sequential":
         return "sequential", build_sequential(function, name)
+    if family == "product" and library and (launch := build_library_product(function, name, threads)) is not None:
+        return "cublaslt", launch
     if family == "product" and not plain and (built := build_product(function, name, arch)) is not None:
         return built
     if family == "rows" and not plain and (launch := _build_rows(function, name)) is not None:

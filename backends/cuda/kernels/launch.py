@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch_mlir import ir
 
@@ -24,12 +25,14 @@ class Launch:
         block: threads of a block.
         shared: bytes of dynamic shared memory.
         arguments: builds the kernel's arguments from the function's.
+        library: what a library is to compute in place of the kernel, as a launch plan has it.
     """
 
     grid: Callable[[Values], Values]
     block: int
     shared: int = 0
     arguments: Callable[[Values], Values] = as_they_are
+    library: Mapping[str, Any] | None = None
 
 
 def in_memory(kind: ir.Type) -> ir.Type:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from torch_mlir import ir
@@ -100,13 +101,15 @@ class _Host:
         shared = None
         if launch.shared:
             shared = arith.constant(ir.IntegerType.get_signless(32), launch.shared)
-        gpu.LaunchFuncOp(
+        made = gpu.LaunchFuncOp(
             [self.module, name],
             grid,
             (threads, one, one),
             list(launch.arguments(operands)),
             dynamic_shared_memory_size=shared,
         )
+        if launch.library is not None:
+            made.operation.attributes["stepwell.library"] = ir.StringAttr.get(json.dumps(launch.library))
         for number, result in enumerate(op.results):
             self.values[result] = operands[first + number]
 

@@ -8,13 +8,14 @@ from typing import ClassVar
 from torch_mlir import ir
 from torch_mlir.dialects import gpu
 
+from stepwell.backends.cuda.kernels.elementary.functions import leave_to_libdevice
 from stepwell.backends.cuda.kernels.families import build_kernel
 from stepwell.backends.cuda.kernels.instructions import declare_shared
 from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.passes.host import to_host
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import entries, functions
-from stepwell.support.walk import named
+from stepwell.support.walk import inside, named
 
 _MODULE = "kernels"
 
@@ -29,6 +30,8 @@ class LowerKernels(Pass):
         arch: the architecture to build for.
         threads: of a block, where a family does not say.
         plain: one thread an element for everything that can be computed so: kernels that loops can emulate.
+        library: have cuBLASLt compute the products that it takes.
+        libdevice: have NVIDIA's libdevice compute functions, and divide exactly, where kernels have ways of their own.
     """
 
     name: ClassVar[str] = "lower-kernels"
@@ -38,10 +41,16 @@ class LowerKernels(Pass):
     arch: str = "sm_90a"
     threads: int = 256
     plain: bool = False
+    library: bool = False
+    libdevice: bool = False
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         made = [function for function in functions(op) if "stepwell.kernel" in function.operation.attributes]
         op.attributes["gpu.container_module"] = ir.UnitAttr.get(op.context)
+        if self.libdevice:
+            for function in made:
+                for inner in inside(function.operation):
+                    leave_to_libdevice(inner)
         launches: dict[str, Launch] = {}
         variants: dict[str, int] = {}
         with ir.InsertionPoint.at_block_begin(op.regions[0].blocks[0]), op.location:
@@ -51,7 +60,9 @@ class LowerKernels(Pass):
             declare_shared()
             for function in made:
                 with function.operation.location:
-                    variant, launch = build_kernel(function.operation, self.arch, self.threads, plain=self.plain)
+                    variant, launch = build_kernel(
+                        function.operation, self.arch, self.threads, plain=self.plain, library=self.library
+                    )
                 launches[function.name.value] = launch
                 variants[variant] = variants.get(variant, 0) + 1
         for kernel in named(kernels.operation, "gpu.func"):

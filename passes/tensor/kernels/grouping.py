@@ -57,9 +57,14 @@ class Group:
         return self.ops[0]
 
 
-def group_operations(block: ir.Block, *, attention: bool = False) -> list[Group]:
-    """The kernels of a block; with ``attention`` that is one of them. There is an order in which they can run."""
-    grouping = _Grouping([view.operation for view in block.operations])
+def group_operations(block: ir.Block, *, attention: bool = False, bare_products: bool = False) -> list[Group]:
+    """The kernels of a block; there is an order in which they can run.
+
+    Args:
+        attention: whether attention is one of them.
+        bare_products: whether a product has nothing behind it but the rounding of its sums.
+    """
+    grouping = _Grouping([view.operation for view in block.operations], bare_products)
     if attention:
         for op in grouping.ops:
             grouping.attend(op)
@@ -71,8 +76,9 @@ def group_operations(block: ir.Block, *, attention: bool = False) -> list[Group]
 class _Grouping:
     """Groups under construction; ``owner`` is the group of an operation, where it has one."""
 
-    def __init__(self, ops: Sequence[ir.Operation]) -> None:
+    def __init__(self, ops: Sequence[ir.Operation], bare_products: bool) -> None:
         self.ops = list(ops)
+        self._bare_products = bare_products
         self.groups: list[Group] = []
         self._place = {op: position for position, op in enumerate(ops)}
         self.owner: dict[ir.Operation, Group] = {}
@@ -93,7 +99,10 @@ class _Grouping:
         if op in self.owner or _is_host(op) or is_fill(op):
             return
         if match_contraction(op) is not None:
-            self._give(Group("product"), [op, *_epilogue(op, self.owner)])
+            behind = _epilogue(op, self.owner)
+            if self._bare_products:
+                behind = [one for one in behind[:1] if is_rounding(one)]
+            self._give(Group("product"), [op, *behind])
             return
         rows = rows_of(op)
         if rows is None:
@@ -183,6 +192,12 @@ def _epilogue(root: ir.Operation, taken: dict[ir.Operation, Group]) -> list[ir.O
         found.append(following)
         last = following
     return found
+
+
+def is_rounding(op: ir.Operation) -> bool:
+    """Whether all that an elementwise operation does is to round its one input to fewer bits."""
+    body = [inner.operation.name for inner in op.regions[0].blocks[0].operations]
+    return body == ["arith.truncf", "linalg.yield"]
 
 
 def _next(op: ir.Operation) -> ir.Operation | None:

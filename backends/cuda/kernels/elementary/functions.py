@@ -123,6 +123,16 @@ EXACT: dict[str, str] = {
 """Functions that are instructions, of every float type."""
 
 
+LIBDEVICE = "stepwell.libdevice"
+"""The attribute of an operation that NVIDIA's libdevice computes, or the chip's exact division."""
+
+
+def leave_to_libdevice(op: ir.Operation) -> None:
+    """Mark ``op`` as such, if there is a function of ours for it."""
+    if op.name in F32:
+        op.attributes[LIBDEVICE] = ir.UnitAttr.get(op.context)
+
+
 def expand(name: str, operands: list[ir.Value]) -> ir.Value | None:
     """The function called ``name`` (of dialect math, or a quotient), None where it has to come from a library."""
     kind = operands[0].type

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from torch_mlir import ir
 from torch_mlir.dialects import arith, vector
 
-from stepwell.backends.cuda.kernels.elementary.functions import expand, like
+from stepwell.backends.cuda.kernels.elementary.functions import LIBDEVICE, expand, like
 
 Index = Callable[[int], ir.Value]
 """The value of a loop of the operation, for one element or as a vector for all of them."""
@@ -53,10 +53,10 @@ def emit(
 def apply(op: ir.Operation, operands: list[ir.Value]) -> list[ir.Value]:
     """``op`` on other operands, all scalars or all vectors."""
     kinds = [like(operands[0].type, result.type) if operands else result.type for result in op.results]
-    function = expand(op.name, operands) if operands else None
+    function = expand(op.name, operands) if operands and LIBDEVICE not in op.attributes else None
     if function is not None:
         return [function]
-    attributes = {name: op.attributes[name] for name in op.attributes}
+    attributes = {name: op.attributes[name] for name in op.attributes if name != LIBDEVICE}
     return list(ir.Operation.create(op.name, kinds, operands, attributes, loc=op.location).results)
 
 

@@ -76,12 +76,13 @@ def build_transposes(group: Group, name: str, schedule: RowSchedule) -> Launch:
     if any(group.size(value) != total for value in group.results):
         raise group.refuse("results of different sizes")
     tile = lanes_of(group) * _CHUNKS
+    threads = min(schedule.threads, tile * _CHUNKS)  # each has at least one vector of the tile
     widths = [Buffer.bytes_of(operand.source) for _, operand in crossing.crossed]
 
     def body(buffers: dict[ir.Value, Buffer], stores: Stores, sizes: dict[int, Word]) -> None:
-        _Tile(group, crossing, schedule, Values(group, buffers, sizes, Layout()), stores).build()
+        _Tile(group, crossing, threads, Values(group, buffers, sizes, Layout()), stores).build()
 
-    kernel(group, name, schedule.threads, body)
+    kernel(group, name, threads, body)
 
     def grid(memrefs: Sequence[ir.Value]) -> Sequence[ir.Value]:
         others = on_host(group, total // crossing.down // crossing.along, memrefs)
@@ -89,15 +90,15 @@ def build_transposes(group: Group, name: str, schedule: RowSchedule) -> Launch:
         below = arith.ceildivui(on_host(group, crossing.down, memrefs), index(tile))
         return [arith.muli(arith.muli(across, below), others), index(1), index(1)]
 
-    return Launch(grid, schedule.threads, tile * tile * sum(widths))
+    return Launch(grid, threads, tile * tile * sum(widths))
 
 
 class _Tile:
     """The builder of one kernel: what a block does for its tile."""
 
-    def __init__(self, group: Group, crossing: Crossing, schedule: RowSchedule, values: Values, stores: Stores) -> None:
+    def __init__(self, group: Group, crossing: Crossing, threads: int, values: Values, stores: Stores) -> None:
         self.group, self.crossing, self.values, self.stores = group, crossing, values, stores
-        self.threads = schedule.threads
+        self.threads = threads
         self.lanes = lanes_of(group)
         self.tile = self.lanes * _CHUNKS
 

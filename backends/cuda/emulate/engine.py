@@ -1,0 +1,132 @@
+"""The copy engine: boxes of tensors to shared memory and back, with the 128-byte swizzle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from stepwell.backends.cuda.emulate.accesses import close_group, finish_groups
+from stepwell.backends.cuda.emulate.call import Call
+from stepwell.backends.cuda.emulate.lanes import Array, one
+from stepwell.backends.cuda.emulate.machine import Block, Cluster
+from stepwell.support.errors import ExecutionError
+
+_ROW, _CHUNK = 128, 16
+
+
+@dataclass(frozen=True)
+class TensorMap:
+    """What the engine sees of a tensor: an array with its strides, and the box that it copies."""
+
+    tensor: Array
+    box: tuple[int, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Of a box."""
+        return int(np.prod(self.box)) * self.tensor.itemsize
+
+
+def swizzled(places: Any) -> Any:
+    """Where bytes lie in shared memory: chunks of 16 in rows of 128, turned by the row."""
+    return places ^ ((places >> 7 & 7) << 4)
+
+
+def prefetch_map(call: Call) -> None:
+    """``prefetch.tensormap``."""
+    _map(call, 0)
+
+
+def _map(call: Call, number: int) -> TensorMap:
+    address = one(call.operands[number], call.active, call.found[0])
+    if address not in call.unit.cluster.maps:
+        raise ExecutionError("the copy engine is given an address where no tensor map is")
+    found: TensorMap = call.unit.cluster.maps[address]
+    return found
+
+
+def _single(call: Call) -> None:
+    if len(call.active.threads) != 1:
+        raise ExecutionError(f"{len(call.active.threads)} threads start one copy of the engine")
+
+
+def copy_in(call: Call) -> None:
+    """``cp.async.bulk.tensor`` to shared memory: made when somebody has to wait for it."""
+    _single(call)
+    source, cluster, own = _map(call, 1), call.unit.cluster, call.unit.block
+    target, barrier = int(call.own(0)[0]), int(call.own(2)[0])
+    rank = int(call.found[1])
+    start = [int(call.own(3 + number)[0]) for number in reversed(range(rank))]
+    mask = int(call.own(3 + rank)[0]) if len(call.operands) > 3 + rank else 1 << own.rank
+    blocks = [block for block in cluster.blocks if mask >> block.rank & 1]
+    if target % 128:
+        raise ExecutionError(f"the copy engine writes to shared memory at {target}, which is no multiple of 128")
+    cluster.engine.append(partial(_arrive, cluster, source, start, blocks, target, barrier))
+    cluster.changes += 1
+
+
+def _arrive(
+    cluster: Cluster, source: TensorMap, start: list[int], blocks: list[Block], target: int, barrier: int
+) -> None:
+    content = _box(source, start).reshape(-1).view(np.uint8).reshape(-1, _CHUNK)
+    places = swizzled(target + np.arange(len(content)) * _CHUNK)
+    for block in blocks:
+        cluster.overwrites(block, target, target + source.bytes)
+        block.shared.write(places, content)
+        phase = block.phase(barrier)
+        phase.bytes -= source.bytes
+        phase.settle()
+
+
+def _box(source: TensorMap, start: list[int]) -> Array:
+    """The box from ``start`` on, zeros outside of the tensor."""
+    made = np.zeros(source.box, source.tensor.dtype)
+    inside = _inside(source, start)
+    if inside is not None:
+        made[inside[1]] = source.tensor[inside[0]]
+    return made
+
+
+def _inside(source: TensorMap, start: list[int]) -> tuple[tuple[slice, ...], tuple[slice, ...]] | None:
+    """The part of a box that lies in the tensor, as slices of the tensor and of the box."""
+    of_tensor, of_box = [], []
+    for first, size, count in zip(start, source.tensor.shape, source.box, strict=True):
+        low, high = max(first, 0), min(first + count, size)
+        if low >= high:
+            return None
+        of_tensor.append(slice(low, high))
+        of_box.append(slice(low - first, high - first))
+    return tuple(of_tensor), tuple(of_box)
+
+
+def copy_out(call: Call) -> None:
+    """``cp.async.bulk.tensor`` to global memory: read when it is waited for, so that who overwrites it is found."""
+    _single(call)
+    rank = int(call.found[1])
+    target = _map(call, 0)
+    start = [int(call.own(2 + number)[0]) for number in reversed(range(rank))]
+    source = int(call.own(1)[0])
+    call.unit.sends[-1].append(partial(_leave, call.unit.block, target, start, source))
+
+
+def _leave(block: Block, target: TensorMap, start: list[int], source: int) -> None:
+    inside = _inside(target, start)
+    if inside is None:
+        return
+    size = target.tensor.itemsize
+    places = swizzled(source + np.arange(target.bytes // size) * size).reshape(target.box)[inside[1]]
+    content = block.shared.read(places.reshape(-1), size).view(target.tensor.dtype)
+    target.tensor[inside[0]] = content.reshape(places.shape)
+
+
+def copies_commit(call: Call) -> None:
+    """``cp.async.bulk.commit_group``."""
+    close_group(call.unit.sends)
+
+
+def copies_wait_read(call: Call) -> None:
+    """``cp.async.bulk.wait_group.read``."""
+    finish_groups(call.unit.sends, int(call.found[1]))
