@@ -14,9 +14,9 @@ from stepwell.passes.buffer.entry import entries, return_op
 from stepwell.passes.tensor.attention.cone import RESHAPES
 from stepwell.passes.tensor.build import copy_operation, sizes_of
 from stepwell.passes.tensor.kernels.fills import is_fill
+from stepwell.passes.tensor.kernels.followed import outside_of
 from stepwell.passes.tensor.kernels.grouping import Group, group_operations, makers
 from stepwell.passes.tensor.structured import input_count, is_structured
-from stepwell.support.walk import outer_first
 
 _STARTS = ("arith.constant", "tensor.empty", "tensor.dim")
 
@@ -112,7 +112,7 @@ def _with_starts(group: Group) -> list[ir.Operation]:
     def add(op: ir.Operation) -> None:
         if op in found:
             return
-        for value in _uses(op):
+        for value in outside_of(op):
             owner = value.owner
             if isinstance(owner, ir.Block):
                 continue
@@ -146,19 +146,10 @@ def _captured(ops: Sequence[ir.Operation]) -> list[ir.Value]:
     made = {result for op in ops for result in op.results}
     found: list[ir.Value] = []
     for op in ops:
-        for value in _uses(op):
+        for value in outside_of(op):
             if value not in made and value not in found:
                 found.append(value)
     return found
-
-
-def _uses(op: ir.Operation) -> list[ir.Value]:
-    """The values that ``op`` and what is inside it take from outside."""
-    inner = outer_first(op)
-    inside = {id_ for one in inner for id_ in one.results}
-    blocks = [block for one in inner for region in one.regions for block in region]
-    inside.update(argument for block in blocks for argument in block.arguments)
-    return [value for one in inner for value in one.operands if value not in inside]
 
 
 def _escapes(result: ir.Value, ops: Sequence[ir.Operation]) -> bool:

@@ -19,6 +19,7 @@ from stepwell.backends.cuda.kernels.attention_schedule import (
     choose_schedule,
     planes_together,
 )
+from stepwell.backends.cuda.kernels.attention_tiles import Sizes
 from stepwell.backends.cuda.kernels.attention_wgmma import Adjust, build_attention
 from stepwell.backends.cuda.kernels.real import Real
 from stepwell.backends.cuda.kernels.word import Word
@@ -29,7 +30,7 @@ from stepwell.dialects.context import make_context
 Assemble = Callable[[str, str], Any]
 
 
-def slope(values: Sequence[ir.Value]) -> Adjust:
+def slope(values: Sequence[ir.Value], sizes: Sizes) -> Adjust:
     """Adds the number in memory at the head's place times the key's."""
     f32, pointer = ir.F32Type.get(), ir.Type.parse("!llvm.ptr")
 
@@ -179,6 +180,5 @@ def test_memory_does_not_overlap() -> None:
 
 
 def test_planes_together() -> None:
-    assert planes_together(AttentionProblem(64), 512, 132) == 1
-    assert planes_together(AttentionProblem(64, causal=True), 512, 132) == 33
-    assert planes_together(AttentionProblem(64, causal=True), 16, 132) == 16
+    assert planes_together(AttentionProblem(64), 132) == 1
+    assert planes_together(AttentionProblem(64, causal=True), 132) == 33

@@ -52,14 +52,52 @@ def test_attention_of_f32_is_products_and_a_softmax() -> None:
     assert variants["simt_f32"] == 6
 
 
-def test_attention_with_a_mask_is_products_and_a_softmax() -> None:
-    class Masked(nn.Module):
-        def forward(self, q: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-            return F.scaled_dot_product_attention(q, q, q, attn_mask=mask)
+class Attend(nn.Module):
+    """Attention of tensors as they are given."""
 
-    q = torch.randn(1, 2, 32, 64).to(torch.bfloat16)
-    names, _ = kernels(Masked(), q, torch.zeros(32, 32, dtype=torch.bfloat16))
-    assert "attention" not in names
+    def __init__(self, **options: bool) -> None:
+        super().__init__()
+        self.options = options
+
+    def forward(
+        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, **self.options)
+
+
+class Written(nn.Module):
+    """The formula, its weights rounded, as models have it that need the weights."""
+
+    def forward(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        scores = (q @ k.transpose(-1, -2) / 8).masked_fill(mask == 0, float("-inf"))
+        return torch.softmax(scores.float(), -1).to(q.dtype) @ v
+
+
+def heads(*shape: int) -> torch.Tensor:
+    return torch.randn(shape).to(torch.bfloat16)
+
+
+@pytest.mark.parametrize("mask", [torch.rand(32, 48) > 0.5, heads(2, 1, 1, 48), heads(2, 4, 32, 48)])
+def test_attention_with_a_mask_is_one_kernel(mask: torch.Tensor) -> None:
+    _, variants = kernels(Attend(), heads(2, 4, 32, 64), heads(2, 4, 48, 64), heads(2, 4, 48, 64), mask)
+    assert variants == {"attention": 1}
+
+
+def test_attention_as_its_formula_is_one_kernel() -> None:
+    q = heads(2, 4, 32, 64)
+    _, variants = kernels(Written(), q, q, q, torch.ones(2, 1, 32, 32, dtype=torch.int64))
+    assert variants == {"attention": 1}
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_heads_that_share_keys_read_them_where_they_lie(groups: int) -> None:
+    q, k = heads(2, 4, 32, 64), heads(2, groups, 32, 64)
+    program = stepwell.compile(Attend(is_causal=True, enable_gqa=True), (q, k, k), target="cuda", cache=False)
+    assert program.report is not None
+    assert program.report.notes["lower-kernels"] == {"attention": 1}
+    (launch,) = program.code.facts["launches"]["main"]["launches"]
+    maps = [argument["map"]["sizes"] for argument in launch["arguments"] if "map" in argument]
+    assert maps == [[2, 4, 32, 64], [2, groups, 32, 64], [2, groups, 32, 64], [2, 4, 32, 64]]
 
 
 def test_older_chips_multiply_by_mma() -> None:

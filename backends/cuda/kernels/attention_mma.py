@@ -81,7 +81,7 @@ class _Attention:
         self.problem, self.schedule, self.sizes = problem, schedule, sizes
         self.queries, self.keys, self.values, self.results = tensors
         self.element = problem.element_type()
-        self.power = sizes.scale * softmax.LOG2_E
+        self.power = softmax.Power(sizes.scale * softmax.LOG2_E)
         self.base = isa.shared_memory()
         self.thread = isa.thread()
         self.lane = self.thread % WARP
@@ -246,7 +246,7 @@ class _Attention:
     def _store(self, at: Tile, strip: int, results: Values, rows: Rows) -> None:
         """Results by their sums of weights through the place of their queries to memory, 16 bytes a lane."""
         s, p = self.schedule, self.problem
-        results = softmax.scaled(results, [softmax.inverse(total) for total in rows.totals()])
+        results = softmax.scaled(results, [softmax.inverse(total, closed=p.closed) for total in rows.totals()])
         first = self.strip + strip * STRIP
         for number, value in enumerate(softmax.packed(reals(results), self.element)):
             part, eight = divmod(number // 2, ROW_BYTES // chunks.CHUNK)

@@ -36,12 +36,15 @@ Adjust = Callable[[Sequence[Real], Word, Word, Word, Word], Sequence[Real]]
 
 It is asked for queries and keys beyond the last ones too, for nothing."""
 
+MakeAdjust = Callable[[Values, Sizes], Adjust]
+"""From the kernel's further arguments, and its sizes, to what adjusts scores."""
+
 
 def build_attention(
     name: str,
     problem: AttentionProblem,
     schedule: AttentionSchedule,
-    adjust: Callable[[Values], Adjust] | None = None,
+    adjust: MakeAdjust | None = None,
     extra: Sequence[ir.Type] = (),
 ) -> None:
     """The kernel ``name(query map, key map, value map, result map, queries, keys, heads, batch, sharing, together,
@@ -49,7 +52,7 @@ def build_attention(
 
     The maps are tensor maps of four dimensions (head size, sequence, head, batch) in global memory, with boxes of 64
     numbers by: the schedule's queries, its keys, its keys, 64 results; `Sizes` tells the rest, `planes_together` what
-    is good for ``together``. Where no key counts, the result is zero.
+    is good for ``together``.
 
     Args:
         adjust: makes what adjusts the scores (a mask, a bias) from the kernel's ``extra`` arguments.
@@ -64,8 +67,9 @@ def build_attention(
     entry = function.add_entry_block()
     with ir.InsertionPoint(entry):
         values = list(entry.arguments)
-        made = None if adjust is None else adjust(values[len(fixed) :])
-        _build(problem, schedule, Maps(*values[:4]), Sizes.of(values[4 : len(fixed)]), made)
+        sizes = Sizes.of(values[4 : len(fixed)])
+        made = None if adjust is None else adjust(values[len(fixed) :], sizes)
+        _build(problem, schedule, Maps(*values[:4]), sizes, made)
         gpu.return_([])
 
 
@@ -127,7 +131,11 @@ class _Multiplier:
         self.lane = isa.thread() % WARPGROUP
         self.leads = self.lane.is_equal(0)
         self.element = problem.element_type()
-        self.power = real(softmax.LOG2_E) if adjust is not None else sizes.scale * softmax.LOG2_E
+        self.power = (
+            softmax.Power(sizes.scale * softmax.LOG2_E)
+            if adjust is None
+            else softmax.Power(real(softmax.LOG2_E), bounded=False)
+        )
 
     def build(self) -> None:
         """All of it."""

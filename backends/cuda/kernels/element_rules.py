@@ -36,6 +36,10 @@ def sizes_of(elements: Elements, op: ir.Operation, number: int) -> list[Index]:
         return elements.sizes(op.operands[0])
     if op.name == "tensor.insert_slice":
         return elements.sizes(op.operands[1])
+    if op.name == "tensor.extract_slice":
+        _, sizes, _ = slice_parameters(op, elements.scalar)
+        dropped = dropped_axes(op)
+        return [size for axis, size in enumerate(sizes) if axis not in dropped]
     raise PassError(f"a GPU kernel does not know the sizes of '{op.name}'", where=describe_location(op.location))
 
 

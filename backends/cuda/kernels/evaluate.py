@@ -10,6 +10,7 @@ from torch_mlir.dialects import arith, linalg, memref, scf
 from stepwell.backends.cuda.kernels.element_rules import ELEMENTS, sizes_of
 from stepwell.passes.tensor import index as ix
 from stepwell.passes.tensor.index import Index
+from stepwell.passes.tensor.kernels.followed import ops_behind, taken_by
 from stepwell.passes.tensor.structured import input_count, is_structured, loops_of
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
@@ -85,6 +86,24 @@ class Elements:
             self._inner(op, inner, dims)
         return [inner[value] if value in inner else self.scalar(value) for value in end.operands]
 
+    def within(self, op: ir.Operation, value: ir.Value, dims: Sequence[Index]) -> ir.Value:
+        """A value in the body of an elementwise operation at one place, and no more of the body than it needs."""
+        maps = [ir.AffineMapAttr(attribute).value for attribute in linalg.get_indexing_maps(op)]
+        body = op.regions[0].blocks[0]
+        inner: dict[ir.Value, ir.Value] = {}
+        for taken in taken_by(op, value):
+            if isinstance(taken, ir.BlockArgument) and taken.owner == body:
+                inner[taken] = self._argument(op.operands[taken.arg_number], maps[taken.arg_number], dims)
+        for step in ops_behind(op, value):
+            self._inner(step, inner, dims)
+        return inner[value] if value in inner else self.scalar(value)
+
+    def _argument(self, operand: ir.Value, indexing: ir.AffineMap, dims: Sequence[Index]) -> ir.Value:
+        """What the body of a structured operation sees of an operand."""
+        if not isinstance(operand.type, ir.ShapedType):
+            return self.scalar(operand)
+        return self.element(operand, [ix.affine(e, dims) for e in indexing.results])
+
     def _inner(self, op: ir.Operation, inner: dict[ir.Value, ir.Value], dims: Sequence[Index]) -> None:
         def get(value: ir.Value) -> ir.Value:
             return inner[value] if value in inner else self.scalar(value)
@@ -143,10 +162,8 @@ class Elements:
                     arguments.append(totals[position - inputs])
                 elif not any(True for _ in inner.uses):
                     arguments.append(_unread(inner.type))
-                elif isinstance(operand.type, ir.ShapedType):
-                    arguments.append(self.element(operand, [ix.affine(e, place) for e in maps[position].results]))
                 else:
-                    arguments.append(self.scalar(operand))
+                    arguments.append(self._argument(operand, maps[position], place))
             return self.body(body, arguments, place)
 
         if not missing:

@@ -29,10 +29,13 @@ class Softmax:
     closed: bool
 
 
-def match_softmax(cone: Cone) -> Softmax | None:
+def match_softmax(cone: Cone, *, rounded: bool = False) -> Softmax | None:
     """The softmax that makes the weights of ``cone``, None where they are something else.
 
     Its quotient is to be taken behind the product, which starts from zero then.
+
+    Args:
+        rounded: whether weights may have been rounded to the product's type behind the quotient.
     """
     start = fill_of(cone.final.operands[2])
     if start is None or constant(start) != 0.0:
@@ -43,6 +46,8 @@ def match_softmax(cone: Cone) -> Softmax | None:
         return None
     block = op.regions[0].blocks[0]
     result = list(block.operations)[-1].operation.operands[0]
+    if rounded and is_made_by(result, "arith.truncf"):
+        result = result.owner.operation.operands[0]
     closed = None
     if is_made_by(result, "arith.select"):
         closed, zero, result = result.owner.operation.operands
