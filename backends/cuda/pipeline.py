@@ -6,7 +6,7 @@ from stepwell.passes.pipeline import Pipeline, Stage, parse_element
 from stepwell.passes.stages import graph_stage, tensor_stage
 
 #: Structured operations all in one form, with elementwise ones where their results are used.
-FUSE = ("fuse", "linalg-generalize-named-ops", "canonicalize", "cse")
+FUSE = ("fuse{narrow=true}", "linalg-generalize-named-ops", "canonicalize", "cse")
 
 #: From kernels to the NVVM dialect. bf16 and f16 arithmetic has instructions, their math functions have not.
 NVVM = (

@@ -12,6 +12,7 @@ from stepwell.passes.tensor.attention.cone import RESHAPES
 from stepwell.passes.tensor.kernels.attention import is_dense, match_attention
 from stepwell.passes.tensor.kernels.contraction import match_contraction
 from stepwell.passes.tensor.kernels.fills import is_fill
+from stepwell.passes.tensor.kernels.gathered import BY_ELEMENT, gathered
 from stepwell.passes.tensor.kernels.rows import Rows, joined, rows_of
 from stepwell.passes.tensor.structured import input_count, is_structured, loops_of
 from stepwell.support.walk import inside, outer_first
@@ -29,8 +30,6 @@ _HOST = (
     "tensor.cast",
     "func.return",
 )
-
-_BY_ELEMENT = ("tensor.pad", "tensor.extract_slice", "tensor.insert_slice", "tensor.concat")
 
 
 @dataclass
@@ -63,6 +62,10 @@ def group_operations(block: ir.Block, *, attention: bool = False) -> list[Group]
     if attention:
         for op in grouping.ops:
             grouping.attend(op)
+    behind = {op for product in grouping.ops if match_contraction(product) for op in _epilogue(product, {})}
+    for op in reversed(grouping.ops):
+        if op not in behind:
+            grouping.gather(op)
     for op in grouping.ops:
         grouping.visit(op)
     return grouping.groups
@@ -87,6 +90,12 @@ class _Grouping:
             copied |= others
         group = Group("attention", copied=[one for one in found.ops if one in copied])
         self._give(group, [one for one in found.ops if one not in copied])
+
+    def gather(self, op: ir.Operation) -> None:
+        """Make a group of ``op`` and the parts and joins of tensors that are made for it alone, if there are any."""
+        found = [] if op in self.owner else gathered(op, self._place, self.owner)
+        if found:
+            self._give(Group("points"), found)
 
     def visit(self, op: ir.Operation) -> None:
         """Give ``op`` to a group, its own if need be."""
@@ -168,7 +177,7 @@ def makers(op: ir.Operation) -> list[ir.Operation]:
 def _has_elements(op: ir.Operation) -> bool:
     """Whether each element of what ``op`` gives can be computed by itself."""
     if not is_structured(op):
-        return op.name in _BY_ELEMENT
+        return op.name in BY_ELEMENT
     return not any(inner.name in ("scf.for", "scf.while") for inner in inside(op))
 
 

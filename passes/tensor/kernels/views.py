@@ -105,7 +105,7 @@ def _elementwise(op: ir.Operation) -> View | None:
         return None
     axes = {e.position: axis for axis, e in enumerate(into.results) if isinstance(e, ir.AffineDimExpr)}
     single = [e for e in into.results if isinstance(e, ir.AffineConstantExpr) and e.value == 0]
-    factor = _factor(op.regions[0].blocks[0])
+    factor = factor_of(op.regions[0].blocks[0])
     if factor is None or len(axes) + len(single) != len(into.results):
         return None
     before = view_of(op.operands[0])
@@ -114,7 +114,7 @@ def _elementwise(op: ir.Operation) -> View | None:
     return replace(before, sizes=tuple(sizes), strides=tuple(strides), factor=before.factor * factor)
 
 
-def _factor(block: ir.Block) -> float | None:
+def factor_of(block: ir.Block) -> float | None:
     """What the body multiplies its number by; None where it does anything else but widen it."""
     factor = 1.0
     current = block.arguments[0]
