@@ -8,6 +8,9 @@ from stepwell.passes.stages import graph_stage, tensor_stage
 #: Structured operations all in one form, with elementwise ones where their results are used.
 FUSE = ("fuse{narrow=true}", "linalg-generalize-named-ops", "canonicalize", "cse")
 
+#: What changes how numbers are rounded and added up.
+LOOSE = ("widen-arithmetic", "split-reductions", "canonicalize", "cse")
+
 #: From kernels to the NVVM dialect. bf16 and f16 arithmetic has instructions, their math functions have not.
 NVVM = (
     "plan-launches",
@@ -48,7 +51,7 @@ def kernel_stages(fp: str, arch: str, threads: int, *, plain: bool = False) -> l
     outline = "outline-kernels{attention=true}" if whole else "outline-kernels"
     build = f"lower-kernels{{arch={arch} threads={threads}{' plain=true' if plain else ''}}}"
     return [
-        _stage("fuse", "tensor", *FUSE, *([] if fp == "strict" else ["split-reductions", "canonicalize", "cse"])),
+        _stage("fuse", "tensor", *FUSE, *([] if fp == "strict" else LOOSE)),
         _stage("group", "tensor", outline, "canonicalize", "cse"),
         _stage("kernels", "kernel", build, f"set-fp-policy{{policy={fp}}}"),
         _stage("nvvm", "backend", *NVVM),
