@@ -131,7 +131,7 @@ class Mock:
     def __init__(self, library: Path) -> None:
         self.driver = Driver(str(library))
         self._library = ctypes.CDLL(str(library))
-        for name in ("launches", "fail_alloc", "minor", "updates"):
+        for name in ("launches", "fail_alloc", "minor", "updates", "maps"):
             self.set(name, 0)
 
     def get(self, name: str) -> int:

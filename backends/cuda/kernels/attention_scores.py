@@ -1,4 +1,4 @@
-"""What a kernel's function does to the product of queries and keys before the softmax: masks, biases, whatever it is."""
+"""What a kernel does to the product of queries and keys ahead of the softmax: masks, biases, what its function says."""
 
 from __future__ import annotations
 

@@ -140,11 +140,24 @@ class _Match:
         shared = share(loops, queries, keys, held, result)
         if shared is None:
             return None
-        planes, heads = shared
+        planes, (of_queries, of_keys, of_values, of_result) = shared
         chain = {*left.ops, *right.ops, *values.ops, *self.cone.members, *scores.beside, second.op, *ending}
         order = tuple(view.operation for view in second.op.block.operations if view.operation in chain)
         scale = left.factor * right.factor
-        return Attention(order, first.op, *heads, planes, loops, size, scale, scores, closed)
+        return Attention(
+            order,
+            first.op,
+            of_queries,
+            of_keys,
+            of_values,
+            of_result,
+            planes,
+            loops,
+            size,
+            scale,
+            scores,
+            closed,
+        )
 
     def _size(self, left: View) -> int | None:
         """The length of a vector, where it is one dimension of a known size."""
