@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from stepwell.backends.cuda.kernels.chip import OLDEST_MMA
 from stepwell.passes.pipeline import Pipeline, Stage, parse_element
 from stepwell.passes.stages import graph_stage, tensor_stage
 
 #: Structured operations all in one form, with elementwise ones where their results are used.
-FUSE = ("fuse{narrow=true}", "linalg-generalize-named-ops", "canonicalize", "cse")
+FUSE = (
+    "fuse{narrow=true}",
+    "linalg-generalize-named-ops",
+    "resolve-ranked-shaped-type-result-dims",
+    "canonicalize",
+    "cse",
+)
 
 #: What changes how numbers are rounded and added up.
 LOOSE = ("widen-arithmetic", "split-reductions", "canonicalize", "cse")
@@ -47,7 +54,7 @@ def cuda_pipeline(fp: str, arch: str, threads: int, *, plain: bool = False) -> P
 
 def kernel_stages(fp: str, arch: str, threads: int, *, plain: bool = False) -> list[Stage]:
     """The stages from the tensor level down; ``plain`` kernels are those that loops can emulate."""
-    whole = arch == "sm_90a" and fp != "strict" and not plain
+    whole = int(arch.removeprefix("sm_").rstrip("a")) >= OLDEST_MMA and fp != "strict" and not plain
     outline = "outline-kernels{attention=true}" if whole else "outline-kernels"
     build = f"lower-kernels{{arch={arch} threads={threads}{' plain=true' if plain else ''}}}"
     return [

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-from stepwell.support.errors import ArtifactError
+from stepwell.support.errors import ArtifactError, ExecutionError
 
 Size = int | list[Any]
 """A number, ``["dim", buffer, axis]``, or ``[operator, size, size]``."""
@@ -22,6 +22,14 @@ _OPERATORS: dict[str, Callable[[int, int], int]] = {
     "ceildiv": lambda a, b: -(-a // b),
     "max": max,
     "min": min,
+    "and": lambda a, b: a & b,
+    "or": lambda a, b: a | b,
+    "eq": lambda a, b: int(a == b),
+    "ne": lambda a, b: int(a != b),
+    "lt": lambda a, b: int(a < b),
+    "le": lambda a, b: int(a <= b),
+    "gt": lambda a, b: int(a > b),
+    "ge": lambda a, b: int(a >= b),
 }
 
 
@@ -90,12 +98,18 @@ class Launch:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do for one entry; ``states`` are the buffers with the new values of states by name."""
+    """What to do for one entry.
+
+    Attributes:
+        states: the buffers with the new values of states by name.
+        checks: what must not be 0, and the message where it is.
+    """
 
     buffers: tuple[Buffer, ...]
     launches: tuple[Launch, ...]
     results: tuple[int, ...]
     states: Mapping[str, int] = field(default_factory=dict)
+    checks: tuple[tuple[Size, str], ...] = ()
 
     @staticmethod
     def from_data(data: Mapping[str, Any]) -> Plan:
@@ -120,12 +134,17 @@ class Plan:
                 ),
                 tuple(data["results"]),
                 dict(data.get("states", {})),
+                tuple((check["hold"], check["message"]) for check in data.get("checks", ())),
             )
         except (KeyError, TypeError) as failure:
             raise ArtifactError(f"the launch plan is damaged: {failure}", hint="compile the model again") from None
 
     def shapes(self, inputs: Sequence[Shape], parameters: Mapping[str, Shape]) -> list[Shape]:
-        """The shape of each buffer for inputs of these shapes; ``parameters`` has those of weights and states."""
+        """The shape of each buffer for inputs of these shapes; ``parameters`` has those of weights and states.
+
+        Raises:
+            ExecutionError: the program does not take these shapes.
+        """
         shapes: list[Shape] = []
         for buffer in self.buffers:
             if buffer.kind == "input":
@@ -134,6 +153,9 @@ class Plan:
                 shapes.append(tuple(parameters[buffer.name]))
             else:
                 shapes.append(tuple(evaluate(size, shapes) for size in buffer.sizes))
+        for hold, message in self.checks:
+            if not evaluate(hold, shapes):
+                raise ExecutionError(message, hint="give inputs of shapes that fit each other")
         return shapes
 
     def root(self, number: int) -> int:

@@ -33,10 +33,11 @@ class CudaRunnable(Runnable):
     the CPU are copied, and results with them.
 
     Args:
-        code: a cubin for ``arch``, or PTX.
+        code: PTX, which the driver compiles.
         plans: by entry.
         arch: the architecture the code was made for; ``sm_90a`` runs on compute capability 9.0 only.
         driver: the device to run on, the machine's first by default.
+        cubin: the same, ready for ``arch`` and those of its generation that came later.
     """
 
     devices = ("cpu", "cuda")
@@ -49,8 +50,9 @@ class CudaRunnable(Runnable):
         signatures: Mapping[str, Signature],
         parameter_file: Path,
         driver: Driver | None = None,
+        cubin: bytes | None = None,
     ) -> None:
-        self._code = code
+        self._code, self._cubin = code, cubin
         self._arch = arch
         self._plans = plans
         self._signatures = signatures
@@ -168,7 +170,8 @@ class CudaRunnable(Runnable):
         driver.attach()
         if self._module is None:
             check_arch(self._arch, driver.capability, driver.name)
-            self._module = driver.load(self._code)
+            ready = self._cubin if driver.capability[0] == capability_of(self._arch)[0] else None
+            self._module = driver.load(self._code if ready is None else ready)
             self._driver = driver
         return driver, self._module
 
@@ -203,14 +206,19 @@ class CudaRunnable(Runnable):
                 return  # the process is ending, and the driver with it
 
 
+def capability_of(arch: str) -> tuple[int, int]:
+    """The compute capability that ``arch`` names."""
+    number = arch.removeprefix("sm_").rstrip("a")
+    return int(number[:-1]), int(number[-1])
+
+
 def check_arch(arch: str, capability: tuple[int, int], device: str) -> None:
     """Check that a device can run code made for ``arch``.
 
     Raises:
         ArtifactError: it can't; PTX of a plain architecture runs on later ones, that of ``sm_90a`` on no other.
     """
-    number = arch.removeprefix("sm_").rstrip("a")
-    wanted = (int(number[:-1]), int(number[-1]))
+    wanted = capability_of(arch)
     if capability == wanted or (not arch.endswith("a") and capability > wanted):
         return
     raise ArtifactError(

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from torch_mlir import ir
+from torch_mlir.dialects import arith
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import arguments, entries, functions, result_marks, state_name
@@ -24,11 +25,20 @@ _ARITHMETIC = {
     "arith.maxui": "max",
     "arith.maxsi": "max",
     "arith.minui": "min",
+    "arith.andi": "and",
+    "arith.ori": "or",
+}
+#: Comparisons of sizes, which are no negative numbers.
+_COMPARISONS = {
+    "eq": "eq",
+    "ne": "ne",
+    **{f"{sign}{name}": name for sign in "su" for name in ("lt", "le", "gt", "ge")},
 }
 _RESHAPES = ("memref.expand_shape", "memref.collapse_shape", "memref.cast")
 #: Read where a launch takes what comes of them.
 _PARTS = (
     "arith.constant",
+    "arith.cmpi",
     "arith.index_cast",
     "memref.dim",
     "memref.dealloc",
@@ -45,8 +55,9 @@ class PlanLaunches(Pass):
     """Take the host functions out and keep what they did in the module attribute ``stepwell.launches`` (JSON text).
 
     For each entry: ``buffers`` (in order; ``kind`` is input, parameter, state, temporary or view), ``results`` (indices
-    of buffers), ``states`` (the buffer that holds the new value of each) and ``launches`` in program order, each with
-    its ``kernel``, ``grid`` and ``block`` (three sizes), ``shared`` (bytes of dynamic shared memory) and ``arguments``:
+    of buffers), ``states`` (the buffer that holds the new value of each), ``checks`` (what must ``hold`` of sizes, and
+    a ``message`` where it does not) and ``launches`` in program order, each with its ``kernel``, ``grid`` and ``block``
+    (three sizes), ``shared`` (bytes of dynamic shared memory) and ``arguments``:
     ``{"buffer": i}`` for a whole descriptor, ``{"address": i}``, ``{"index": size}`` or ``{"map": {buffer, dtype,
     sizes, box}}`` for a tensor map. A size is a number, ``["dim", buffer, axis]``, or ``[operator, size, size]``.
     Temporaries have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``.
@@ -72,6 +83,7 @@ class _Plan:
         self.launches: list[dict[str, Any]] = []
         self.results: list[int] = []
         self.states: dict[str, int] = {}
+        self.checks: list[dict[str, Any]] = []
         self.numbers: dict[ir.Value, int] = {}
         inputs = 0
         for argument in arguments(function.opview):
@@ -95,6 +107,7 @@ class _Plan:
             "launches": self.launches,
             "results": self.results,
             "states": self.states,
+            "checks": self.checks,
         }
 
     def _add(self, value: ir.Value | None, buffer: dict[str, Any]) -> None:
@@ -115,6 +128,9 @@ class _Plan:
             self.launches.append(self._launch(op))
         elif op.name == "memref.copy":
             self._copy(op)
+        elif op.name == "cf.assert":
+            message = ir.StringAttr(op.attributes["msg"]).value
+            self.checks.append({"hold": self._size(op.operands[0]), "message": message})
         elif op.name == "func.return":
             self.results = [self.numbers[value] for value in op.operands]
         elif op.name not in (*_ARITHMETIC, *_PARTS):
@@ -210,6 +226,9 @@ class _Plan:
                 return self._dim(op.operands[0], axis)
         if op is not None and op.name in _ARITHMETIC:
             return [_ARITHMETIC[op.name], *(self._size(operand) for operand in op.operands)]
+        if op is not None and op.name == "arith.cmpi":
+            name = arith.CmpIPredicate(ir.IntegerAttr(op.attributes["predicate"]).value).name
+            return [_COMPARISONS[name], *(self._size(operand) for operand in op.operands)]
         raise self._refuse(f"a size computed by {op.name if op is not None else 'an argument'}")
 
     def _dim(self, buffer: ir.Value, axis: int) -> Any:

@@ -26,7 +26,8 @@ class OutlineKernels(Pass):
     """Move what one kernel computes into a private function marked ``stepwell.kernel = "<family>"``, and call that.
 
     A function takes what its operations read, then a destination for each result, which it only takes the shape of.
-    Entries keep calls, shapes and views. Numbers that fill a tensor are set where a kernel starts from them.
+    Groups that do the same call the same function. Entries keep calls, shapes and views. Numbers that fill a tensor are
+    set where a kernel starts from them.
 
     Options:
         attention: whether a softmax between two products of bf16 or f16 is one kernel.
@@ -40,6 +41,7 @@ class OutlineKernels(Pass):
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         families: dict[str, int] = {}
+        known: dict[str, str] = {}
         for entry in entries(op):
             return_op(entry)
             block = entry.operation.regions[0].blocks[0]
@@ -47,7 +49,7 @@ class OutlineKernels(Pass):
             first = sum(families.values())
             # What is copied must still be there, not a call of the kernel that others get it from.
             for number, group in sorted(enumerate(groups, first), key=lambda one: not one[1].copied):
-                _outline(group, f"{group.family}_{number}", op)
+                _outline(group, f"{group.family}_{number}", op, known)
                 families[group.family] = families.get(group.family, 0) + 1
         context.note(self.name, **families)
 
@@ -77,7 +79,8 @@ def _sort(block: ir.Block, groups: Sequence[Group]) -> list[Group]:
     return placed
 
 
-def _outline(group: Group, name: str, module: ir.Operation) -> None:
+def _outline(group: Group, name: str, module: ir.Operation, known: dict[str, str]) -> None:
+    """Make a function of ``group``, unless one of the ``known`` ones, by their texts, does the same; call that."""
     ops = _with_starts(group)
     captured = _captured(ops)
     results = [result for op in group.ops for result in op.results if _escapes(result, group.ops)]
@@ -96,10 +99,22 @@ def _outline(group: Group, name: str, module: ir.Operation) -> None:
         for op in ops:
             copy_operation(op, values)
         func.ReturnOp([values[result] for result in results])
+    text = _text(function)
+    if text in known:
+        function.operation.erase()
+        call.operation.attributes["callee"] = ir.FlatSymbolRefAttr.get(known[text])
+    else:
+        known[text] = name
     for result, made in zip(results, call.results, strict=True):
         result.replace_all_uses_with(made)
     for op in reversed(group.ops):
         op.erase()
+
+
+def _text(function: func.FuncOp) -> str:
+    """What ``function`` does, without its name."""
+    named: str = function.operation.get_asm(enable_debug_info=False, use_local_scope=True)
+    return named.replace(f"@{function.name.value}(", "@(", 1)
 
 
 def _with_starts(group: Group) -> list[ir.Operation]:

@@ -100,11 +100,45 @@ def test_heads_that_share_keys_read_them_where_they_lie(groups: int) -> None:
     assert maps == [[2, 4, 32, 64], [2, groups, 32, 64], [2, groups, 32, 64], [2, 4, 32, 64]]
 
 
+class Rotated(nn.Module):
+    """Queries and keys turned by their places."""
+
+    def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        batch, length, _ = x.shape
+        q, k, v = (part.transpose(1, 2) for part in x.view(batch, length, 3, 2, 64).unbind(2))
+        q, k = (y * cos + torch.cat([-y[..., 32:], y[..., :32]], -1) * sin for y in (q, k))
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2)
+
+
+def test_rotations_are_a_kernel_each() -> None:
+    _, variants = kernels(Rotated(), heads(2, 96, 384), heads(96, 64), heads(96, 64))
+    assert variants == {"points": 2, "attention": 1}
+
+
+def test_attention_of_dynamic_sizes_is_one_kernel() -> None:
+    batch, length, keys = (torch.export.Dim(name, min=2, max=512) for name in ("batch", "length", "keys"))
+    q, k = heads(2, 4, 32, 64), heads(2, 4, 48, 64)
+    sizes = {"q": {0: batch, 2: length}, "k": {0: batch, 2: keys}, "v": {0: batch, 2: keys}}
+    sizes["mask"] = {0: batch, 2: length, 3: keys}
+    mask = torch.ones(2, 1, 32, 48, dtype=torch.bool)
+    program = stepwell.compile(Attend(), (q, k, k, mask), target="cuda", dynamic_shapes=sizes, cache=False)
+    assert program.report is not None
+    assert program.report.notes["lower-kernels"] == {"attention": 1}
+
+
+def test_layers_of_the_same_sizes_share_their_kernels() -> None:
+    model = nn.Sequential(Block(causal=True), Block(causal=True)).to(torch.bfloat16)
+    names, variants = kernels(model, heads(2, 96, 128))
+    assert variants["attention"] == 2
+    assert names[7:] == names[:7]
+
+
 def test_older_chips_multiply_by_mma() -> None:
     model = Block(causal=False).to(torch.bfloat16)
     x = torch.randn(2, 96, 128).to(torch.bfloat16)
     _, variants = kernels(model, x, target="cuda,arch=sm_80")
-    assert variants["mma_bf16"] >= 4
+    assert variants["mma_bf16"] == 4
+    assert variants["attention"] == 1
     _, variants = kernels(model, x, target="cuda,arch=sm_75")
     assert not any(name.startswith(("mma", "simt", "wgmma")) for name in variants)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from torch_mlir import ir
 from torch_mlir.dialects import arith
 
+from stepwell.backends.cuda.kernels.attention_adjust import Adjust, MakeAdjust
 from stepwell.backends.cuda.kernels.attention_tiles import Sizes, Values
-from stepwell.backends.cuda.kernels.attention_wgmma import Adjust, MakeAdjust
 from stepwell.backends.cuda.kernels.evaluate import Elements
 from stepwell.backends.cuda.kernels.real import Real
 from stepwell.backends.cuda.kernels.word import Word

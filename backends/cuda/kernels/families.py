@@ -22,7 +22,7 @@ def build_kernel(function: ir.Operation, arch: str, threads: int, *, plain: bool
     family = ir.StringAttr(function.attributes["stepwell.kernel"]).value
     name = ir.StringAttr(function.attributes["sym_name"]).value
     if family == "attention":
-        return "attention", build_heads(function, name)
+        return "attention", build_heads(function, name, arch)
     if family == "sequential":
         return "sequential", build_sequential(function, name)
     if family == "product" and not plain and (built := build_product(function, name, arch)) is not None:

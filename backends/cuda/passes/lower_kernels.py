@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -42,6 +43,7 @@ class LowerKernels(Pass):
     def run(self, op: ir.Operation, context: PassContext) -> None:
         made = [function for function in functions(op) if "stepwell.kernel" in function.operation.attributes]
         op.attributes["gpu.container_module"] = ir.UnitAttr.get(op.context)
+        calls = Counter(ir.FlatSymbolRefAttr(call.attributes["callee"]).value for call in named(op, "func.call"))
         launches: dict[str, Launch] = {}
         variants: dict[str, int] = {}
         with ir.InsertionPoint.at_block_begin(op.regions[0].blocks[0]), op.location:
@@ -53,7 +55,7 @@ class LowerKernels(Pass):
                 with function.operation.location:
                     variant, launch = build_kernel(function.operation, self.arch, self.threads, plain=self.plain)
                 launches[function.name.value] = launch
-                variants[variant] = variants.get(variant, 0) + 1
+                variants[variant] = variants.get(variant, 0) + calls[function.name.value]
         for kernel in named(kernels.operation, "gpu.func"):
             # The binding sets an attribute of the dialect in place of the operation's own, and lowering would make two.
             del kernel.attributes["gpu.kernel"]
