@@ -6,6 +6,7 @@ import weakref
 
 import torch
 
+from stepwell.backends.cuda.places import ALIGNMENT
 from stepwell.backends.cuda.plan import Plan
 from stepwell.backends.cuda.session import CudaSession
 from stepwell.support.dtypes import torch_dtype
@@ -43,6 +44,8 @@ class Direct:
         if instance is None or stream != session.stream:
             return None
         external = {number: args[place].data_ptr() for number, place in self._inputs}
+        if any(address % ALIGNMENT for address in external.values()):
+            return None
         results = []
         for number, root, dtype in self._results:
             result = torch.empty(instance.shapes[number], dtype=dtype, device=self._device)

@@ -9,6 +9,7 @@ from torch_mlir.dialects import arith
 
 from stepwell.backends.cuda.kernels.attention_adjust import Adjust, MakeAdjust
 from stepwell.backends.cuda.kernels.attention_tiles import Sizes, Values
+from stepwell.backends.cuda.kernels.elementary.functions import expand
 from stepwell.backends.cuda.kernels.evaluate import Elements
 from stepwell.backends.cuda.kernels.real import Real
 from stepwell.backends.cuda.kernels.word import Word
@@ -34,7 +35,7 @@ def make_adjust(attention: Attention, adjusted: Adjusted, read: Sequence[ir.Valu
             for step, score in enumerate(pair):
                 column = _index((key + step).minimum(sizes.keys - 1))
                 dims = [_place(label, planes, row, column) for label in adjusted.labels]
-                elements = Elements(known, {attention.product.results[0]: _always(score.value)})
+                elements = Elements(known, {attention.product.results[0]: _always(score.value)}, expand)
                 made.append(Real(elements.within(adjusted.op, adjusted.value, dims)))
             return made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, memref, scf
@@ -15,6 +16,8 @@ from stepwell.passes.tensor.structured import input_count, is_structured, loops_
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
 
+Functions: TypeAlias = Callable[[str, list[ir.Value]], ir.Value | None]
+
 
 class Elements:
     """Builds elements at the insertion point.
@@ -22,15 +25,18 @@ class Elements:
     Args:
         values: what stands for the arguments of the function: buffers for tensors, scalars for scalars.
         known: elements that are there already, for tensors that the kernel computes in its own way.
+        functions: builds functions by their operations' names, and gives None for those that stay as they are.
     """
 
     def __init__(
         self,
         values: Mapping[ir.Value, ir.Value],
         known: Mapping[ir.Value, Callable[[Sequence[Index]], ir.Value]] | None = None,
+        functions: Functions | None = None,
     ) -> None:
         self._values = dict(values)
         self._known = dict(known or {})
+        self._functions = functions
 
     def element(self, tensor: ir.Value, indices: Sequence[Index]) -> ir.Value:
         """The element of ``tensor`` at ``indices``."""
@@ -53,7 +59,7 @@ class Elements:
 
     def branch(self) -> Elements:
         """The same for a region of its own: what is made there is not seen outside."""
-        return Elements(self._values, self._known)
+        return Elements(self._values, self._known, self._functions)
 
     def scalar(self, outside: ir.Value) -> ir.Value:
         """What stands for a scalar of the function."""
@@ -119,8 +125,10 @@ class Elements:
         elif op.regions:
             self._nested(op, inner, dims, get)
         else:
-            copy = _copy(op, [get(operand) for operand in op.operands])
-            inner.update(zip(op.results, copy.results, strict=True))
+            operands = [get(operand) for operand in op.operands]
+            made = self._functions(op.name, operands) if self._functions is not None and operands else None
+            results = [made] if made is not None else _copy(op, operands).results
+            inner.update(zip(op.results, results, strict=True))
 
     def _nested(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch_mlir import ir
 
 from stepwell.backends.cuda.kernels.attention import build_heads
+from stepwell.backends.cuda.kernels.elementary.functions import expand
 from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.points import build_points
 from stepwell.backends.cuda.kernels.products.build import build_product
@@ -29,7 +30,7 @@ def build_kernel(function: ir.Operation, arch: str, threads: int, *, plain: bool
         return built
     if family == "rows" and not plain and (launch := _build_rows(function, name)) is not None:
         return "rows", launch
-    return "points", build_points(function, name, threads)
+    return "points", build_points(function, name, threads, None if plain else expand)
 
 
 def _build_rows(function: ir.Operation, name: str) -> Launch | None:

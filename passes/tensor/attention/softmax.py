@@ -8,8 +8,16 @@ from dataclasses import dataclass
 from torch_mlir import ir
 from torch_mlir.dialects import arith
 
-from stepwell.passes.tensor.attention.cone import RESHAPES, Cone, dim_labels, fill_of, maps_of, operand_labels
-from stepwell.passes.tensor.attention.labels import Labels, Zero
+from stepwell.passes.tensor.attention.cone import (
+    RESHAPES,
+    Cone,
+    dim_labels,
+    fill_of,
+    maps_of,
+    operand_labels,
+    source_labels,
+)
+from stepwell.passes.tensor.attention.labels import Labels, UnnamedError, Zero
 from stepwell.passes.tensor.structured import input_count, loops_of
 
 
@@ -222,8 +230,15 @@ class _Same:
         assert position is not None
         op = self.ops[which]
         dims = dim_labels(op, self.cone.labels[op.results[0]])
-        labels = operand_labels(op.operands[position], maps_of(op)[position], dims)
-        return source_of(op.operands[position]), tuple(label for label in labels if not isinstance(label, Zero))
+        value = op.operands[position]
+        labels = operand_labels(value, maps_of(op)[position], dims)
+        while isinstance(value, ir.OpResult) and value.owner.operation.name in RESHAPES:
+            try:
+                labels = source_labels(value.owner.operation, labels)
+            except UnnamedError:
+                break
+            value = value.owner.operation.operands[0]
+        return source_of(value), tuple(label for label in labels if not isinstance(label, Zero))
 
 
 def _attributes(op: ir.Operation) -> list[tuple[str, ir.Attribute]]:

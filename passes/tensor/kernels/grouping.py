@@ -99,7 +99,7 @@ class _Grouping:
 
     def visit(self, op: ir.Operation) -> None:
         """Give ``op`` to a group, its own if need be."""
-        if op in self.owner or _is_host(op) or is_fill(op):
+        if op in self.owner or _is_host(op) or is_fill(op) or self._is_copied(op):
             return
         if match_contraction(op) is not None:
             self._give(Group("product"), [op, *_epilogue(op, self.owner)])
@@ -118,6 +118,14 @@ class _Grouping:
                 self._give(group, [*reshapes, op])
                 return
         self._give(Group("rows", rows=rows), [op])
+
+    def _is_copied(self, op: ir.Operation) -> bool:
+        """Whether everybody who uses ``op`` does it for himself."""
+        users = [use.owner.operation for result in op.results for use in result.uses]
+        return bool(users) and all(
+            op in self.owner[user].copied if user in self.owner else user.name in RESHAPES and self._is_copied(user)
+            for user in users
+        )
 
     def _give(self, group: Group, ops: Sequence[ir.Operation]) -> None:
         if not group.ops:
