@@ -11,7 +11,6 @@ import torch
 from stepwell.backends.cuda.driver import Driver
 from stepwell.backends.cuda.plan import Shape
 
-
 ALIGNMENT = 16
 """Bytes: what the copy engine and kernels expect tensors to lie at multiples of; parts of others may not."""
 
