@@ -10,7 +10,7 @@ from torch_mlir.dialects import llvm
 from torch_mlir.passmanager import PassManager
 
 from stepwell.backends.cuda.kernels import instructions as isa
-from stepwell.backends.cuda.kernels.attention_adjust import Adjust
+from stepwell.backends.cuda.kernels.attention_adjust import Adjust, Place
 from stepwell.backends.cuda.kernels.attention_mma import build_mma_attention
 from stepwell.backends.cuda.kernels.attention_mma_schedule import SHARED_LIMIT, MmaSchedule, choose_mma_schedule
 from stepwell.backends.cuda.kernels.attention_schedule import (
@@ -23,7 +23,6 @@ from stepwell.backends.cuda.kernels.attention_schedule import (
 from stepwell.backends.cuda.kernels.attention_tiles import Sizes
 from stepwell.backends.cuda.kernels.attention_wgmma import build_attention
 from stepwell.backends.cuda.kernels.real import Real
-from stepwell.backends.cuda.kernels.word import Word
 from stepwell.backends.cuda.pipeline import NVVM
 from stepwell.backends.cuda.ptx import generate_ptx
 from stepwell.dialects.context import make_context
@@ -35,8 +34,8 @@ def slope(values: Sequence[ir.Value], sizes: Sizes) -> Adjust:
     """Adds the number in memory at the head's place times the key's."""
     f32, pointer = ir.F32Type.get(), ir.Type.parse("!llvm.ptr")
 
-    def adjust(pair: Sequence[Real], batch: Word, head: Word, query: Word, key: Word) -> list[Real]:
-        place = llvm.getelementptr(pointer, values[0], [head.wide()], [-(2**31)], f32, None)
+    def adjust(pair: Sequence[Real], at: Place) -> list[Real]:
+        place = llvm.getelementptr(pointer, values[0], [at.head.wide()], [-(2**31)], f32, None)
         return [score + Real(llvm.load(f32, place)) for score in pair]
 
     return adjust

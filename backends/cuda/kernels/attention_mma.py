@@ -207,7 +207,7 @@ class _Attention:
         first = at.row + self.strip + (strip * STRIP) + self.lane // 4
         queries = [first + half * 8 for half in range(softmax.ROWS)]
         if self.adjust is not None:
-            scores = adjusted(self.adjust, self.sizes, at, scores, queries, key)
+            scores = adjusted(self.adjust, self.sizes, at, scores, queries, key, inside=not edge)
         if not edge:
             return scores
         limits = [self.sizes.limit(query, causal=self.problem.causal) - key for query in queries]

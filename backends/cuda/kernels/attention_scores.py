@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from torch_mlir import ir
 from torch_mlir.dialects import arith
 
-from stepwell.backends.cuda.kernels.attention_adjust import Adjust, MakeAdjust
+from stepwell.backends.cuda.kernels.attention_adjust import Adjust, MakeAdjust, Place
 from stepwell.backends.cuda.kernels.attention_tiles import Sizes, Values
 from stepwell.backends.cuda.kernels.elementary.functions import expand
 from stepwell.backends.cuda.kernels.evaluate import Elements
@@ -28,12 +28,18 @@ def make_adjust(attention: Attention, adjusted: Adjusted, read: Sequence[ir.Valu
     def make(values: Values, sizes: Sizes) -> Adjust:
         known = dict(zip(read, values, strict=True))
 
-        def adjust(pair: Sequence[Real], batch: Word, head: Word, query: Word, key: Word) -> list[Real]:
-            planes = ix.split(_index(batch * sizes.heads + head), inner)
-            row = _index(query.minimum(sizes.queries - 1))
+        def adjust(pair: Sequence[Real], place: Place) -> list[Real]:
+            planes = ix.split(_index(place.batch * sizes.heads + place.head), inner)
+            row = _index(place.query.minimum(sizes.queries - 1))
             made = []
             for step, score in enumerate(pair):
-                column = _index((key + step).minimum(sizes.keys - 1))
+                distance = place.distance + step
+                # A sum of the wide index is an offset of the address; the narrow one would be added up each time.
+                column = (
+                    ix.add(_index(place.key), distance)
+                    if place.inside
+                    else _index((place.key + distance).minimum(sizes.keys - 1))
+                )
                 dims = [_place(label, planes, row, column) for label in adjusted.labels]
                 elements = Elements(known, {attention.product.results[0]: _always(score.value)}, expand)
                 made.append(Real(elements.within(adjusted.op, adjusted.value, dims)))

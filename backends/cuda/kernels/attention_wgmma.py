@@ -246,7 +246,7 @@ class _Multiplier:
         key = block * self.schedule.keys + (self.lane & 3) * 2
         queries = [work.row + (self.lane // 32) * 16 + (self.lane % 32) // 4 + half * 8 for half in range(softmax.ROWS)]
         if self.adjust is not None:
-            numbers = adjusted(self.adjust, self.sizes, work.tile, numbers, queries, key)
+            numbers = adjusted(self.adjust, self.sizes, work.tile, numbers, queries, key, inside=not edge)
         if not edge:
             return numbers
         limits = [self.sizes.limit(query, causal=self.problem.causal) - key for query in queries]
