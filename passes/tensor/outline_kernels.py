@@ -16,6 +16,7 @@ from stepwell.passes.tensor.build import copy_operation, sizes_of
 from stepwell.passes.tensor.kernels.fills import is_fill
 from stepwell.passes.tensor.kernels.followed import outside_of
 from stepwell.passes.tensor.kernels.grouping import Group, group_operations, makers
+from stepwell.passes.tensor.kernels.scattered import keep_originals
 from stepwell.passes.tensor.structured import input_count, is_structured
 
 _STARTS = ("arith.constant", "tensor.empty", "tensor.dim")
@@ -45,6 +46,7 @@ class OutlineKernels(Pass):
         for entry in entries(op):
             return_op(entry)
             block = entry.operation.regions[0].blocks[0]
+            keep_originals(block)
             groups = _sort(block, group_operations(block, attention=self.attention))
             first = sum(families.values())
             # What is copied must still be there, not a call of the kernel that others get it from.

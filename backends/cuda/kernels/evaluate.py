@@ -89,7 +89,7 @@ class Elements:
         inner = dict(zip(block.arguments, arguments, strict=True))
         *ops, end = [op.operation for op in block.operations]
         for op in ops:
-            self._inner(op, inner, dims)
+            self.perform(op, inner, dims)
         return [inner[value] if value in inner else self.scalar(value) for value in end.operands]
 
     def within(self, op: ir.Operation, value: ir.Value, dims: Sequence[Index]) -> ir.Value:
@@ -101,7 +101,7 @@ class Elements:
             if isinstance(taken, ir.BlockArgument) and taken.owner == body:
                 inner[taken] = self._argument(op.operands[taken.arg_number], maps[taken.arg_number], dims)
         for step in ops_behind(op, value):
-            self._inner(step, inner, dims)
+            self.perform(step, inner, dims)
         return inner[value] if value in inner else self.scalar(value)
 
     def _argument(self, operand: ir.Value, indexing: ir.AffineMap, dims: Sequence[Index]) -> ir.Value:
@@ -110,7 +110,9 @@ class Elements:
             return self.scalar(operand)
         return self.element(operand, [ix.affine(e, dims) for e in indexing.results])
 
-    def _inner(self, op: ir.Operation, inner: dict[ir.Value, ir.Value], dims: Sequence[Index]) -> None:
+    def perform(self, op: ir.Operation, inner: dict[ir.Value, ir.Value], dims: Sequence[Index]) -> None:
+        """Do what an operation of a body does; ``inner`` has what the body's values are."""
+
         def get(value: ir.Value) -> ir.Value:
             return inner[value] if value in inner else self.scalar(value)
 
@@ -148,7 +150,7 @@ class Elements:
                     local = dict(inner)
                     *ops, end = [one.operation for one in block.operations]
                     for one in ops:
-                        branch._inner(one, local, dims)
+                        branch.perform(one, local, dims)
                     scf.YieldOp([local[v] if v in local else branch.scalar(v) for v in end.operands])
         inner.update(zip(op.results, made.operation.results, strict=True))
 

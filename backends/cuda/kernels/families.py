@@ -10,6 +10,7 @@ from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.points import build_points
 from stepwell.backends.cuda.kernels.products.build import build_product
 from stepwell.backends.cuda.kernels.rows.build import build_rows
+from stepwell.backends.cuda.kernels.scatter import build_scatter
 from stepwell.backends.cuda.kernels.sequential import build_sequential
 from stepwell.passes.buffer.entry import return_op
 from stepwell.support.errors import PassError
@@ -24,6 +25,8 @@ def build_kernel(function: ir.Operation, arch: str, threads: int, *, plain: bool
     name = ir.StringAttr(function.attributes["sym_name"]).value
     if family == "attention":
         return "attention", build_heads(function, name, arch)
+    if family == "scatter":
+        return "scatter", build_scatter(function, name, threads, None if plain else expand)
     if family == "sequential":
         return "sequential", build_sequential(function, name)
     if family == "product" and not plain and (built := build_product(function, name, arch)) is not None:

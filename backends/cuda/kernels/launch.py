@@ -24,12 +24,14 @@ class Launch:
         block: threads of a block.
         shared: bytes of dynamic shared memory.
         arguments: builds the kernel's arguments from the function's.
+        in_place: which argument of the function the kernel writes its one result to; None for memory of its own.
     """
 
     grid: Callable[[Values], Values]
     block: int
     shared: int = 0
     arguments: Callable[[Values], Values] = as_they_are
+    in_place: int | None = None
 
 
 def in_memory(kind: ir.Type) -> ir.Type:

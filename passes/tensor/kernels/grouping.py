@@ -14,6 +14,7 @@ from stepwell.passes.tensor.kernels.contraction import match_contraction
 from stepwell.passes.tensor.kernels.fills import is_fill
 from stepwell.passes.tensor.kernels.gathered import BY_ELEMENT, gathered
 from stepwell.passes.tensor.kernels.rows import Rows, joined, rows_of
+from stepwell.passes.tensor.kernels.scattered import match_scatter
 from stepwell.passes.tensor.structured import input_count, is_structured, loops_of
 from stepwell.support.walk import inside, outer_first
 
@@ -39,7 +40,8 @@ class Group:
     Attributes:
         family: ``attention`` for a softmax between two products, ``product`` for matrix products with what follows them
             at once, ``rows`` for elementwise operations and reductions that walk the same rows, ``points`` for what can
-            be computed an element at a time, ``sequential`` for loops that carry whole tensors.
+            be computed an element at a time, ``scatter`` for what is written to computed places, ``sequential`` for
+            other loops that carry whole tensors.
         ops: the operations.
         rows: what the operations of family ``rows`` walk.
         copied: operations that the kernel does for itself, although others need them too.
@@ -106,7 +108,7 @@ class _Grouping:
             return
         rows = rows_of(op)
         if rows is None:
-            self._give(Group("points" if _has_elements(op) else "sequential"), [op])
+            self._give(Group(_family(op)), [op])
             return
         for maker, reshapes in self._makers(op):
             group = self.owner.get(maker)
@@ -180,6 +182,13 @@ def makers(op: ir.Operation) -> list[ir.Operation]:
     owners = [value.owner for inner in outer_first(op) for value in inner.operands]
     found = [owner.operation for owner in owners if not isinstance(owner, ir.Block)]
     return [maker for maker in found if maker.block == block]
+
+
+def _family(op: ir.Operation) -> str:
+    """Of an operation that walks no rows."""
+    if match_scatter(op) is not None:
+        return "scatter"
+    return "points" if _has_elements(op) else "sequential"
 
 
 def _has_elements(op: ir.Operation) -> bool:
