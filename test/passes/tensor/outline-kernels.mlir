@@ -335,3 +335,46 @@ func.func @same(%x: tensor<8xf32>) -> tensor<8xf32> {
   } -> tensor<8xf32>
   return %r : tensor<8xf32>
 }
+
+// -----
+
+// What is written to computed places goes to a copy of what was there; where others read it, what they read stays.
+// CHECK-LABEL: func.func @scatter
+// CHECK-SAME: (%[[X:.*]]: tensor<8xf32>,
+// CHECK: %[[COPY:.*]] = call @rows_0(%[[X]]
+// CHECK: call @scatter_1({{.*}}%[[COPY]]
+// CHECK: return {{.*}}, %[[X]]
+// CHECK: func.func private @scatter_1
+func.func @scatter(%x: tensor<8xf32>, %at: tensor<4xindex>, %from: tensor<4xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %r = scf.for %n = %c0 to %c4 step %c1 iter_args(%t = %x) -> tensor<8xf32> {
+    %place = tensor.extract %at[%n] : tensor<4xindex>
+    %v = tensor.extract %from[%n] : tensor<4xf32>
+    %next = tensor.insert %v into %t[%place] : tensor<8xf32>
+    scf.yield %next : tensor<8xf32>
+  }
+  return %r, %x : tensor<8xf32>, tensor<8xf32>
+}
+
+// -----
+
+// Turns that read what others wrote stay in their order.
+// CHECK-LABEL: func.func @accumulated
+// CHECK-NOT: call @scatter
+// CHECK: call @sequential_0
+func.func @accumulated(%x: tensor<8xf32>, %at: tensor<4xindex>, %from: tensor<4xf32>) -> tensor<8xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %r = scf.for %n = %c0 to %c4 step %c1 iter_args(%t = %x) -> tensor<8xf32> {
+    %place = tensor.extract %at[%n] : tensor<4xindex>
+    %v = tensor.extract %from[%n] : tensor<4xf32>
+    %old = tensor.extract %t[%place] : tensor<8xf32>
+    %sum = arith.addf %old, %v : f32
+    %next = tensor.insert %sum into %t[%place] : tensor<8xf32>
+    scf.yield %next : tensor<8xf32>
+  }
+  return %r : tensor<8xf32>
+}
