@@ -45,6 +45,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "pack-convolutions": "stepwell.passes.tensor.pack_convolutions:PackConvolutions",
     "lower-tm-tensor": "stepwell.passes.tensor.lower_tm_tensor:LowerTmTensor",
     "exact-extrema": "stepwell.passes.tensor.exact_extrema:ExactExtrema",
+    "widen-arithmetic": "stepwell.passes.tensor.widen_arithmetic:WidenArithmetic",
     "widen-sums": "stepwell.passes.tensor.widen_sums:WidenSums",
     "matmul-to-matvec": "stepwell.passes.tensor.matmul_to_matvec:MatmulToMatvec",
     "narrow-products": "stepwell.passes.tensor.narrow_products:NarrowProducts",

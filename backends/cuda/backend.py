@@ -105,9 +105,8 @@ class CudaBackend(Backend):
         from stepwell.backends.cuda.runnable import CudaRunnable
 
         plans = {entry: Plan.from_data(data) for entry, data in code.facts["launches"].items()}
-        # PTX is compiled by the driver; a cubin is ready.
-        binary = code.files.get(_CUBIN, code.files[_PTX])
-        return CudaRunnable(binary, code.facts["arch"], plans, signatures, parameter_file)
+        arch = code.facts["arch"]
+        return CudaRunnable(code.files[_PTX], arch, plans, signatures, parameter_file, cubin=code.files.get(_CUBIN))
 
     def doctor(self) -> list[tuple[str, bool, str]]:
         from stepwell.backends.cuda.driver import default_driver

@@ -6,6 +6,7 @@ import weakref
 
 import torch
 
+from stepwell.backends.cuda.places import ALIGNMENT
 from stepwell.backends.cuda.plan import Plan
 from stepwell.backends.cuda.session import CudaSession
 from stepwell.support.dtypes import torch_dtype
@@ -18,8 +19,8 @@ class Direct:
     def __init__(self, session: CudaSession, entry: str, plan: Plan, signature: Signature) -> None:
         self._session, self._entry = weakref.ref(session), entry  # which has this
         self._dtypes = [torch_dtype(spec.dtype) for spec in signature.inputs]
-        self._inputs = [n for n, buffer in enumerate(plan.buffers) if buffer.kind == "input"]
-        self._places = [plan.buffers[number].index for number in self._inputs]
+        self._inputs = [(n, buffer.index) for n, buffer in enumerate(plan.buffers) if buffer.kind == "input"]
+        self._device = torch.device("cuda")
         self._results = [
             (n, plan.root(n), torch_dtype(s.dtype)) for s, n in zip(signature.results, plan.results, strict=True)
         ]
@@ -31,20 +32,23 @@ class Direct:
         if not self._simple or len(args) != len(self._dtypes):
             return None
         for tensor, dtype in zip(args, self._dtypes, strict=True):
-            if type(tensor) is not torch.Tensor or not tensor.is_cuda or tensor.dtype is not dtype:
+            if type(tensor) is not torch.Tensor or tensor.dtype is not dtype or not tensor.is_cuda:
                 return None
-            if not tensor.is_contiguous() or tensor.requires_grad or tensor.is_conj():
+            if tensor.requires_grad or not tensor.is_contiguous():
                 return None
         session = self._session()
         assert session is not None
-        instance = session.instances.get((self._entry, tuple(tuple(tensor.shape) for tensor in args)))
-        stream = torch.cuda.current_stream().cuda_stream
+        # A torch.Size is equal to the tuple of its numbers, and has its hash.
+        instance = session.instances.get((self._entry, tuple([tensor.shape for tensor in args])))
+        stream = torch._C._cuda_getCurrentRawStream(args[0].get_device())
         if instance is None or stream != session.stream:
             return None
-        external = {number: args[place].data_ptr() for number, place in zip(self._inputs, self._places, strict=True)}
+        external = {number: args[place].data_ptr() for number, place in self._inputs}
+        if any(address % ALIGNMENT for address in external.values()):
+            return None
         results = []
         for number, root, dtype in self._results:
-            result = torch.empty(instance.shapes[number], dtype=dtype, device="cuda")
+            result = torch.empty(instance.shapes[number], dtype=dtype, device=self._device)
             external[root] = result.data_ptr()
             results.append(result)
         instance.run(stream, external)

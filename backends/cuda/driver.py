@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -36,7 +37,7 @@ _SIGNATURES: dict[str, list[Any]] = {
     "cuMemcpyHtoDAsync_v2": [_ADDRESS, ctypes.c_void_p, ctypes.c_size_t, _HANDLE],
     "cuMemcpyDtoDAsync_v2": [_ADDRESS, _ADDRESS, ctypes.c_size_t, _HANDLE],
     "cuFuncSetAttribute": [_HANDLE, ctypes.c_int, ctypes.c_int],
-    "cuLaunchKernel": [_HANDLE, *[ctypes.c_uint] * 7, _HANDLE, ctypes.POINTER(ctypes.c_void_p), _HANDLE],
+    "cuLaunchKernelEx": [_HANDLE, _HANDLE, ctypes.POINTER(ctypes.c_void_p), _HANDLE],
     "cuStreamSynchronize": [_HANDLE],
     "cuEventCreate": [ctypes.POINTER(_HANDLE), ctypes.c_uint],
     "cuEventDestroy_v2": [_HANDLE],
@@ -167,7 +168,20 @@ class Driver:
         Raises:
             ExecutionError: it fails.
         """
-        status = getattr(self._library, name)(*arguments)
+        self._check(getattr(self._library, name)(*arguments), name)
+
+    def bind(self, name: str) -> Callable[..., None]:
+        """A function of the driver for those who call it often; raises as :meth:`call` does."""
+        function = getattr(self._library, name)
+
+        def call(*arguments: Any) -> None:
+            status = function(*arguments)
+            if status:
+                self._check(status, name)
+
+        return call
+
+    def _check(self, status: int, name: str) -> None:
         if status == 0:
             return
         text = ctypes.c_char_p()

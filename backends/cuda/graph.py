@@ -41,19 +41,36 @@ class Kernel:
         )
 
 
+class _LaunchConfig(ctypes.Structure):
+    """CUlaunchConfig of cuda.h."""
+
+    _fields_ = (
+        ("grid", ctypes.c_uint * 3),
+        ("block", ctypes.c_uint * 3),
+        ("shared", ctypes.c_uint),
+        ("stream", ctypes.c_void_p),
+        ("attributes", ctypes.c_void_p),
+        ("attribute_count", ctypes.c_uint),
+    )
+
+
 class Single:
     """A kernel alone, which a graph would only make slower."""
 
     def __init__(self, driver: Driver, kernel: Kernel) -> None:
-        self._driver, self._kernel = driver, kernel
+        self._kernel = kernel
+        p = kernel.params
+        self._config = _LaunchConfig(grid=p.grid, block=p.block, shared=p.shared)
+        self._launch = driver.bind("cuLaunchKernelEx")
+        self._arguments = ctypes.byref(self._config), p.func, p.params, None
 
     def update(self, number: int) -> None:
         """Nothing: its words are read at every launch."""
 
     def launch(self, stream: int) -> None:
         """Run the kernel in the order of ``stream``."""
-        p = self._kernel.params
-        self._driver.call("cuLaunchKernel", p.func, *p.grid, *p.block, p.shared, stream, p.params, None)
+        self._config.stream = stream
+        self._launch(*self._arguments)
 
 
 class Chain:
@@ -111,15 +128,16 @@ class Graph:
             )
             self._nodes.append(node)
         driver.call("cuGraphInstantiateWithFlags", ctypes.byref(self._exec), self._graph, 0)
+        self._launch, self._update = driver.bind("cuGraphLaunch"), driver.bind("cuGraphExecKernelNodeSetParams_v2")
+        self._params = [ctypes.addressof(kernel.params) for kernel in self._kernels]
 
     def update(self, number: int) -> None:
         """Take the present words of kernel ``number``."""
-        params = ctypes.addressof(self._kernels[number].params)
-        self._driver.call("cuGraphExecKernelNodeSetParams_v2", self._exec, self._nodes[number], params)
+        self._update(self._exec, self._nodes[number], self._params[number])
 
     def launch(self, stream: int) -> None:
         """Run all kernels in the order of ``stream``."""
-        self._driver.call("cuGraphLaunch", self._exec, stream)
+        self._launch(self._exec, stream)
 
     def __del__(self) -> None:
         try:

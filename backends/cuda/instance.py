@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
-from stepwell.backends.cuda import tensor_maps
+from stepwell.backends.cuda import map_slots, tensor_maps
 from stepwell.backends.cuda.cublaslt import WORKSPACE, CublasLt, LibraryProduct
 from stepwell.backends.cuda.driver import Driver, Module
 from stepwell.backends.cuda.graph import Chain, Graph, Kernel, Single, record
+from stepwell.backends.cuda.map_slots import MapSlots
 from stepwell.backends.cuda.memory import place_temporaries
 from stepwell.backends.cuda.plan import Launch, Plan, Shape, TensorMap, descriptor_words, evaluate
-from stepwell.support.dtypes import byte_size
 
 
 class Instance:
@@ -40,11 +41,12 @@ class Instance:
             if buffer.kind in ("parameter", "state"):
                 self._addresses[number] = parameters[buffer.name]
         offsets, used = place_temporaries(plan, shapes)
+        self._fixed = {*self._addresses, *offsets}
         launches = [(launch, [evaluate(size, shapes) for size in launch.grid]) for launch in plan.launches]
         self._launches = [
             (launch, grid) for launch, grid in launches if prod(grid) > 0 and self._does_something(launch)
         ]
-        maps = sum("map" in argument for launch, _ in self._launches for argument in launch.arguments)
+        maps = sum(self._slots_of(argument) for launch, _ in self._launches for argument in launch.arguments)
         self._arena = driver.allocate(used + maps * tensor_maps.BYTES) if used + maps else 0
         self._workspace = driver.allocate(WORKSPACE) if any(launch.library for launch, _ in self._launches) else 0
         self._maps = self._arena + used
@@ -75,10 +77,17 @@ class Instance:
         for number, address in external.items():
             if self._placed[number] != address:
                 for reference in self._moving.get(number, ()):
-                    changed |= self._follow(reference, stream)
+                    self._kernels[reference.kernel].words[reference.word] = reference.value(address, stream)
+                    changed.add(reference.kernel)
         if self._recorded is not None:
             for kernel in sorted(changed):
                 self._recorded.update(kernel)
+
+    def _slots_of(self, argument: Mapping[str, Any]) -> int:
+        """How many tensor maps an argument may need: more where its buffer is an input or a result."""
+        if "map" not in argument:
+            return 0
+        return 1 if self._plan.root(TensorMap(**argument["map"]).buffer) in self._fixed else map_slots.COUNT
 
     def _record(self, stream: int, external: Mapping[int, int]) -> None:
         self._kernels: list[Kernel | LibraryProduct] = []
@@ -101,12 +110,11 @@ class Instance:
                     references.append(_Reference(self._plan.root(argument["address"]), number, len(words)))
                     words.append(self.address(argument["address"]))
                 else:
-                    found = TensorMap(**argument["map"])
-                    reference = _Reference(self._plan.root(found.buffer), number, len(words), found, slot)
-                    references.append(reference)
-                    words.append(slot)
-                    self._encode(reference, stream)
-                    slot += tensor_maps.BYTES
+                    found, count = TensorMap(**argument["map"]), self._slots_of(argument)
+                    maps = MapSlots(self._driver, found, self.shapes, slot, count)
+                    references.append(_Reference(self._plan.root(found.buffer), number, len(words), maps))
+                    words.append(maps.place(self.address(found.buffer), stream))
+                    slot += count * tensor_maps.BYTES
             for reference in references:
                 if reference.buffer in external:
                     self._moving.setdefault(reference.buffer, []).append(reference)
@@ -131,23 +139,6 @@ class Instance:
         words = [self.address(buffer) for buffer in buffers]
         return LibraryProduct(self._library, launch.library, self.shapes[buffers[2]], words, self._workspace)
 
-    def _follow(self, reference: _Reference, stream: int) -> set[int]:
-        """Let a kernel see the new place of a buffer; gives its number if its parameters changed."""
-        if reference.tensor_map is not None:
-            self._encode(reference, stream)
-            return set()
-        self._kernels[reference.kernel].words[reference.word] = self._addresses[reference.buffer]
-        return {reference.kernel}
-
-    def _encode(self, reference: _Reference, stream: int) -> None:
-        found = reference.tensor_map
-        assert found is not None
-        sizes = [evaluate(size, self.shapes) for size in found.sizes]
-        strides = [evaluate(stride, self.shapes) for stride in found.strides]
-        place = self.address(found.buffer) + found.offset * byte_size(found.dtype)
-        content = tensor_maps.encode(self._driver, place, found.dtype, sizes, strides, found.box)
-        self._driver.upload_on(stream, reference.slot, content)
-
     def address(self, buffer: int) -> int:
         """Where a buffer lies on the device."""
         return self._addresses.get(self._plan.root(buffer), 0)
@@ -164,10 +155,13 @@ class Instance:
 
 @dataclass(frozen=True)
 class _Reference:
-    """A place where a kernel is told where a buffer lies: a word of its parameters, or a tensor map at ``slot``."""
+    """A place where a kernel is told where a buffer lies: a word of its parameters, maybe by way of tensor maps."""
 
     buffer: int
     kernel: int
     word: int
-    tensor_map: TensorMap | None = None
-    slot: int = 0
+    maps: MapSlots | None = None
+
+    def value(self, address: int, stream: int) -> int:
+        """The word for a buffer at ``address``."""
+        return address if self.maps is None else self.maps.place(address, stream)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from stepwell.backends.cuda.kernels.chip import OLDEST_MMA
 from stepwell.passes.pipeline import Pipeline, Stage, parse_element
 from stepwell.passes.stages import graph_stage, tensor_stage
 
 #: Structured operations all in one form, with elementwise ones where their results are used.
-FUSE = ("fuse", "linalg-generalize-named-ops", "canonicalize", "cse")
+FUSE = (
+    "fuse{narrow=true}",
+    "linalg-generalize-named-ops",
+    "resolve-ranked-shaped-type-result-dims",
+    "canonicalize",
+    "cse",
+)
+
+#: What changes how numbers are rounded and added up.
+LOOSE = ("widen-arithmetic", "split-reductions", "canonicalize", "cse")
 
 #: From kernels to the NVVM dialect. bf16 and f16 arithmetic has instructions, their math functions have not.
 NVVM = (
@@ -50,14 +60,14 @@ def kernel_stages(
     fp: str, arch: str, threads: int, *, plain: bool = False, library: bool = False, libdevice: bool = False
 ) -> list[Stage]:
     """The stages from the tensor level down; ``plain`` kernels are those that loops can emulate."""
-    whole = arch == "sm_90a" and fp != "strict" and not plain
+    whole = int(arch.removeprefix("sm_").rstrip("a")) >= OLDEST_MMA and fp != "strict" and not plain
     cuts = ["attention=true"] * whole + ["bare-products=true"] * library
     outline = f"outline-kernels{{{' '.join(cuts)}}}" if cuts else "outline-kernels"
     chosen = {"plain": plain, "library": library, "libdevice": libdevice}
     options = [f"arch={arch}", f"threads={threads}", *(f"{name}=true" for name, wanted in chosen.items() if wanted)]
     build = f"lower-kernels{{{' '.join(options)}}}"
     return [
-        _stage("fuse", "tensor", *FUSE, *([] if fp == "strict" else ["split-reductions", "canonicalize", "cse"])),
+        _stage("fuse", "tensor", *FUSE, *([] if fp == "strict" else LOOSE)),
         _stage("group", "tensor", outline, "canonicalize", "cse"),
         _stage("kernels", "kernel", build, f"set-fp-policy{{policy={fp}}}"),
         _stage("nvvm", "backend", *NVVM),

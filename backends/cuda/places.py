@@ -11,6 +11,9 @@ import torch
 from stepwell.backends.cuda.driver import Driver
 from stepwell.backends.cuda.plan import Shape
 
+ALIGNMENT = 16
+"""Bytes: what the copy engine and kernels expect tensors to lie at multiples of; parts of others may not."""
+
 
 class OnDevice:
     """Tensors of the GPU, used as they are."""
@@ -19,9 +22,12 @@ class OnDevice:
         self._copies: list[torch.Tensor] = []
 
     def input(self, tensor: torch.Tensor) -> int:
-        """Where an input lies; one on the CPU is copied."""
+        """Where an input lies; one on the CPU, or between the places that kernels take, is copied."""
         if tensor.device.type != "cuda":
             tensor = tensor.to("cuda")
+            self._copies.append(tensor)
+        elif tensor.data_ptr() % ALIGNMENT:
+            tensor = tensor.clone()
             self._copies.append(tensor)
         return tensor.data_ptr()
 

@@ -108,7 +108,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do for one entry; ``states`` are the buffers with the new values of states by name."""
+    """What to do for one entry.
+
+    Attributes:
+        states: the buffers with the new values of states by name.
+        checks: what must not be 0, and the message where it is.
+    """
 
     buffers: tuple[Buffer, ...]
     launches: tuple[Launch, ...]

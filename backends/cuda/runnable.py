@@ -34,11 +34,12 @@ class CudaRunnable(Runnable):
     the CPU are copied, and results with them.
 
     Args:
-        code: a cubin for ``arch``, or PTX.
+        code: PTX, which the driver compiles.
         plans: by entry.
         arch: the architecture the code was made for; ``sm_90a`` runs on compute capability 9.0 only.
         driver: the device to run on, the machine's first by default.
         library: what computes products that a plan leaves to one, that of this machine by default.
+        cubin: the same, ready for ``arch`` and those of its generation that came later.
     """
 
     devices = ("cpu", "cuda")
@@ -52,8 +53,9 @@ class CudaRunnable(Runnable):
         parameter_file: Path,
         driver: Driver | None = None,
         library: CublasLt | None = None,
+        cubin: bytes | None = None,
     ) -> None:
-        self._code = code
+        self._code, self._cubin = code, cubin
         self._arch = arch
         self._plans = plans
         self._signatures = signatures
@@ -173,7 +175,8 @@ class CudaRunnable(Runnable):
         driver.attach()
         if self._module is None:
             check_arch(self._arch, driver.capability, driver.name)
-            self._module = driver.load(self._code)
+            ready = self._cubin if driver.capability[0] == capability_of(self._arch)[0] else None
+            self._module = driver.load(self._code if ready is None else ready)
             self._driver = driver
         asked = any(launch.library for plan in self._plans.values() for launch in plan.launches)
         if asked and self._library is None:
@@ -211,14 +214,19 @@ class CudaRunnable(Runnable):
                 return  # the process is ending, and the driver with it
 
 
+def capability_of(arch: str) -> tuple[int, int]:
+    """The compute capability that ``arch`` names."""
+    number = arch.removeprefix("sm_").rstrip("a")
+    return int(number[:-1]), int(number[-1])
+
+
 def check_arch(arch: str, capability: tuple[int, int], device: str) -> None:
     """Check that a device can run code made for ``arch``.
 
     Raises:
         ArtifactError: it can't; PTX of a plain architecture runs on later ones, that of ``sm_90a`` on no other.
     """
-    number = arch.removeprefix("sm_").rstrip("a")
-    wanted = (int(number[:-1]), int(number[-1]))
+    wanted = capability_of(arch)
     if capability == wanted or (not arch.endswith("a") and capability > wanted):
         return
     raise ArtifactError(

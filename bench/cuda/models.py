@@ -72,24 +72,23 @@ class Vision(nn.Module):
 
 
 class LlamaBlock(nn.Module):
-    """RMS norm, rotated queries and keys, gated feed-forward."""
+    """RMS norm, rotated queries and keys, of which several heads of queries share one; gated feed-forward."""
 
-    def __init__(self, width: int, heads: int, inner: int) -> None:
+    def __init__(self, width: int, heads: int, groups: int, inner: int) -> None:
         super().__init__()
-        self.heads = heads
-        self.qkv, self.out = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width, bias=False)
+        size = width // heads
+        self.parts, self.size = [heads, groups, groups], size
+        self.qkv, self.out = nn.Linear(width, sum(self.parts) * size, bias=False), nn.Linear(width, width, bias=False)
         self.gate, self.up = nn.Linear(width, inner, bias=False), nn.Linear(width, inner, bias=False)
         self.down = nn.Linear(inner, width, bias=False)
         self.first, self.second = nn.RMSNorm(width, eps=1e-5), nn.RMSNorm(width, eps=1e-5)
 
     def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
         batch, length, width = x.shape
-        parts = self.qkv(self.first(x)).view(batch, length, 3, self.heads, width // self.heads).unbind(2)
+        parts = self.qkv(self.first(x)).view(batch, length, -1, self.size).split(self.parts, 2)
         q, k, v = (part.transpose(1, 2) for part in parts)
-        q, k = (
-            y * cos + torch.cat([-y[..., y.shape[-1] // 2 :], y[..., : y.shape[-1] // 2]], -1) * sin for y in (q, k)
-        )
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        q, k = (y * cos + torch.cat([-y[..., self.size // 2 :], y[..., : self.size // 2]], -1) * sin for y in (q, k))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
         x = x + self.out(y.transpose(1, 2).reshape(batch, length, width))
         z = self.second(x)
         grown: torch.Tensor = x + self.down(F.silu(self.gate(z)) * self.up(z))
@@ -97,12 +96,12 @@ class LlamaBlock(nn.Module):
 
 
 class Llama(nn.Module):
-    """Of the shape of Llama-3.2 1B, with as many heads of keys as of queries."""
+    """Of the shape of Llama-3.2 1B, with a smaller vocabulary."""
 
     def __init__(self, width: int = 2048, depth: int = 16, inner: int = 8192, vocabulary: int = 32000) -> None:
         super().__init__()
         self.tokens = nn.Embedding(vocabulary, width)
-        self.blocks = nn.ModuleList(LlamaBlock(width, width // 64, inner) for _ in range(depth))
+        self.blocks = nn.ModuleList(LlamaBlock(width, width // 64, width // 256, inner) for _ in range(depth))
         self.norm = nn.RMSNorm(width, eps=1e-5)
         angles = torch.outer(torch.arange(2048), 10000 ** (-torch.arange(0, 64, 2) / 64)).repeat(1, 2)
         self.register_buffer("cos", angles.cos())

@@ -9,10 +9,12 @@ from torch_mlir import ir
 from torch_mlir.dialects import bufferization
 
 from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.buffer.contraction.roles import contraction_maps
 from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
+from stepwell.passes.tensor.kernels.views import factor_of
 from stepwell.passes.tensor.structured import input_count, loops_of, structured_ops, used_dims
-from stepwell.support.walk import operations
+from stepwell.support.walk import inside, operations
 
 _RESHAPES = ("tensor.collapse_shape", "tensor.expand_shape")
 
@@ -28,6 +30,7 @@ class Fuse(Pass):
             operations, none of them expensive (``math``, division), and it reads at most one tensor of its own
             shape; 0 keeps such results stored.
         fold_reshapes: move reshapes out of the way of a fusion.
+        narrow: keep what operands of products are widened from stored as it is, for products that widen them.
     """
 
     name: ClassVar[str] = "fuse"
@@ -36,6 +39,7 @@ class Fuse(Pass):
     reductions: bool = True
     copies: int = 1
     fold_reshapes: bool = True
+    narrow: bool = False
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         before = len(structured_ops(op))
@@ -46,6 +50,7 @@ class Fuse(Pass):
         # A second use keeps the upstream pass from fusing an operation.
         pinned = _repeated_by_reductions(op) if self.reductions else _feeding_reductions(op)
         pinned += [] if self.fold_reshapes else _feeding_reshapes(op)
+        pinned += _widened_for_products(op) if self.narrow else []
         for producer in pinned:
             _pin(producer)
         for text in ("linalg-fuse-elementwise-ops", "canonicalize", "cse"):
@@ -105,6 +110,28 @@ def _repeated_by_reductions(root: ir.Operation) -> list[ir.Operation]:
 
 def _feeding_reshapes(root: ir.Operation) -> list[ir.Operation]:
     return _producers([op for op in operations(root) if op.name in _RESHAPES])
+
+
+def _widened_for_products(root: ir.Operation) -> list[ir.Operation]:
+    """Elementwise producers of narrow floats that products read widened, in another order or times a constant."""
+    products = [op for op in structured_ops(root) if contraction_maps(op) is not None]
+    sources = [_widened_from(operand) for op in products for operand in list(op.operands)[: input_count(op)]]
+    return _producers_of([source for source in sources if source is not None])
+
+
+def _widened_from(value: ir.Value) -> ir.Value | None:
+    """What ``value`` is a widened form of, moved or scaled as well; None where nothing is widened."""
+    widens = False
+    while isinstance(value, ir.OpResult):
+        op = value.owner.operation
+        if op.name == "linalg.generic":
+            if input_count(op) != 1 or not _is_elementwise(op) or factor_of(op.regions[0].blocks[0]) is None:
+                break
+            widens |= any(inner.name == "arith.extf" for inner in inside(op))
+        elif op.name not in (*_RESHAPES, "linalg.transpose"):
+            break
+        value = op.operands[0]
+    return value if widens else None
 
 
 def _producers(users: list[ir.Operation]) -> list[ir.Operation]:

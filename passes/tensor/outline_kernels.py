@@ -14,9 +14,10 @@ from stepwell.passes.buffer.entry import entries, return_op
 from stepwell.passes.tensor.attention.cone import RESHAPES
 from stepwell.passes.tensor.build import Size, copy_operation, index, sizes_of
 from stepwell.passes.tensor.kernels.fills import is_fill
+from stepwell.passes.tensor.kernels.followed import outside_of
 from stepwell.passes.tensor.kernels.grouping import Group, group_operations, makers
+from stepwell.passes.tensor.kernels.scattered import keep_originals
 from stepwell.passes.tensor.result_sizes import result_sizes
-from stepwell.support.walk import outer_first
 
 _STARTS = ("arith.constant", "tensor.empty", "tensor.dim")
 
@@ -26,7 +27,8 @@ class OutlineKernels(Pass):
     """Move what one kernel computes into a private function marked ``stepwell.kernel = "<family>"``, and call that.
 
     A function takes what its operations read, then a destination for each result, which it only takes the shape of.
-    Entries keep calls, shapes and views. Numbers that fill a tensor are set where a kernel starts from them.
+    Groups that do the same call the same function. Entries keep calls, shapes and views. Numbers that fill a tensor are
+    set where a kernel starts from them.
 
     Options:
         attention: whether a softmax between two products of bf16 or f16 is one kernel.
@@ -42,15 +44,17 @@ class OutlineKernels(Pass):
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         families: dict[str, int] = {}
+        known: dict[str, str] = {}
         for entry in entries(op):
             return_op(entry)
             block = entry.operation.regions[0].blocks[0]
+            keep_originals(block)
             found = group_operations(block, attention=self.attention, bare_products=self.bare_products)
             groups = _sort(block, found)
             first = sum(families.values())
             # What is copied must still be there, not a call of the kernel that others get it from.
             for number, group in sorted(enumerate(groups, first), key=lambda one: not one[1].copied):
-                _outline(group, f"{group.family}_{number}", op)
+                _outline(group, f"{group.family}_{number}", op, known)
                 families[group.family] = families.get(group.family, 0) + 1
         context.note(self.name, **families)
 
@@ -80,7 +84,8 @@ def _sort(block: ir.Block, groups: Sequence[Group]) -> list[Group]:
     return placed
 
 
-def _outline(group: Group, name: str, module: ir.Operation) -> None:
+def _outline(group: Group, name: str, module: ir.Operation, known: dict[str, str]) -> None:
+    """Make a function of ``group``, unless one of the ``known`` ones, by their texts, does the same; call that."""
     ops = _with_starts(group)
     captured = _captured(ops)
     results = [result for op in group.ops for result in op.results if _escapes(result, group.ops)]
@@ -99,10 +104,22 @@ def _outline(group: Group, name: str, module: ir.Operation) -> None:
         for op in ops:
             copy_operation(op, values)
         func.ReturnOp([values[result] for result in results])
+    text = _text(function)
+    if text in known:
+        function.operation.erase()
+        call.operation.attributes["callee"] = ir.FlatSymbolRefAttr.get(known[text])
+    else:
+        known[text] = name
     for result, made in zip(results, call.results, strict=True):
         result.replace_all_uses_with(made)
     for op in reversed(group.ops):
         op.erase()
+
+
+def _text(function: func.FuncOp) -> str:
+    """What ``function`` does, without its name."""
+    named: str = function.operation.get_asm(enable_debug_info=False, use_local_scope=True)
+    return named.replace(f"@{function.name.value}(", "@(", 1)
 
 
 def _with_starts(group: Group) -> list[ir.Operation]:
@@ -115,7 +132,7 @@ def _with_starts(group: Group) -> list[ir.Operation]:
     def add(op: ir.Operation) -> None:
         if op in found:
             return
-        for value in _uses(op):
+        for value in outside_of(op):
             owner = value.owner
             if isinstance(owner, ir.Block):
                 continue
@@ -149,19 +166,10 @@ def _captured(ops: Sequence[ir.Operation]) -> list[ir.Value]:
     made = {result for op in ops for result in op.results}
     found: list[ir.Value] = []
     for op in ops:
-        for value in _uses(op):
+        for value in outside_of(op):
             if value not in made and value not in found:
                 found.append(value)
     return found
-
-
-def _uses(op: ir.Operation) -> list[ir.Value]:
-    """The values that ``op`` and what is inside it take from outside."""
-    inner = outer_first(op)
-    inside = {id_ for one in inner for id_ in one.results}
-    blocks = [block for one in inner for region in one.regions for block in region]
-    inside.update(argument for block in blocks for argument in block.arguments)
-    return [value for one in inner for value in one.operands if value not in inside]
 
 
 def _escapes(result: ir.Value, ops: Sequence[ir.Operation]) -> bool:

@@ -3,9 +3,11 @@
 import ctypes
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from torch_mlir import ir
@@ -131,8 +133,16 @@ class Mock:
     def __init__(self, library: Path) -> None:
         self.driver = Driver(str(library))
         self._library = ctypes.CDLL(str(library))
-        for name in ("launches", "fail_alloc", "minor", "updates"):
+        for name in ("launches", "fail_alloc", "minor", "updates", "maps"):
             self.set(name, 0)
+
+    @contextmanager
+    def loaded(self) -> Iterator[list[bytes]]:
+        """The code that is loaded meanwhile."""
+        codes: list[bytes] = []
+        load = self.driver.load
+        with patch.object(self.driver, "load", lambda code: codes.append(code) or load(code)):
+            yield codes
 
     def get(self, name: str) -> int:
         return ctypes.c_int.in_dll(self._library, f"mock_{name}").value

@@ -6,7 +6,7 @@
 #include <string.h>
 
 int mock_launches, mock_grid, mock_block, mock_shared, mock_allocated, mock_fail_alloc, mock_minor;
-int mock_graphs, mock_updates, mock_waits, mock_stream;
+int mock_graphs, mock_updates, mock_waits, mock_stream, mock_maps;
 
 typedef struct {
   void *function;
@@ -68,19 +68,29 @@ int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t size, void *stream) 
 int cuTensorMapEncodeTiled(void *map, int type, unsigned rank, uint64_t address, void *sizes, void *strides, void *box,
                            void *steps, int interleave, int swizzle, int promotion, int fill) {
   memcpy(map, &address, sizeof address);
+  mock_maps++;
   return 0;
 }
-int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
-                   unsigned shared, void *stream, void **parameters, void **extra) {
+static int launch(void *function, const unsigned *grid, const unsigned *block, void **parameters) {
   mock_launches++;
-  mock_grid = gx;
-  mock_block = bx;
+  mock_grid = grid[0];
+  mock_block = block[0];
   int64_t n = *(int64_t *)parameters[0];
   int by_map = function == &mock_block;
   const float *in = by_map ? **(float ***)parameters[1] : *(float **)parameters[2];
   float *out = *(float **)parameters[by_map ? 2 : 7];
-  for (int64_t i = 0; i < n && i < (int64_t)gx * bx; i++) out[i] = in[i] + 1.0f;
+  for (int64_t i = 0; i < n && i < (int64_t)grid[0] * block[0]; i++) out[i] = in[i] + 1.0f;
   return 0;
+}
+
+typedef struct {
+  unsigned grid[3], block[3], shared;
+  void *stream, *attributes;
+  unsigned attribute_count;
+} Config;
+
+int cuLaunchKernelEx(const Config *config, void *function, void **parameters, void **extra) {
+  return launch(function, config->grid, config->block, parameters);
 }
 
 int cuGraphCreate(void **graph, unsigned flags) {
@@ -116,8 +126,7 @@ int cuGraphLaunch(void *exec, void *stream) {
   mock_stream = (int)(uintptr_t)stream;
   for (int i = 0; i < graph->count; i++) {
     Node *node = &graph->nodes[i];
-    cuLaunchKernel(node->function, node->grid[0], node->grid[1], node->grid[2], node->block[0], node->block[1],
-                   node->block[2], node->shared, stream, graph->pointers[i], 0);
+    launch(node->function, node->grid, node->block, graph->pointers[i]);
   }
   return 0;
 }

@@ -10,8 +10,9 @@ from torch_mlir.dialects import llvm
 from torch_mlir.passmanager import PassManager
 
 from stepwell.backends.cuda.kernels import instructions as isa
+from stepwell.backends.cuda.kernels.attention_adjust import Adjust, Place
 from stepwell.backends.cuda.kernels.attention_mma import build_mma_attention
-from stepwell.backends.cuda.kernels.attention_mma_schedule import MmaSchedule, choose_mma_schedule
+from stepwell.backends.cuda.kernels.attention_mma_schedule import SHARED_LIMIT, MmaSchedule, choose_mma_schedule
 from stepwell.backends.cuda.kernels.attention_schedule import (
     AttentionProblem,
     AttentionSchedule,
@@ -19,9 +20,9 @@ from stepwell.backends.cuda.kernels.attention_schedule import (
     choose_schedule,
     planes_together,
 )
-from stepwell.backends.cuda.kernels.attention_wgmma import Adjust, build_attention
+from stepwell.backends.cuda.kernels.attention_tiles import Sizes
+from stepwell.backends.cuda.kernels.attention_wgmma import build_attention
 from stepwell.backends.cuda.kernels.real import Real
-from stepwell.backends.cuda.kernels.word import Word
 from stepwell.backends.cuda.pipeline import NVVM
 from stepwell.backends.cuda.ptx import generate_ptx
 from stepwell.dialects.context import make_context
@@ -29,12 +30,12 @@ from stepwell.dialects.context import make_context
 Assemble = Callable[[str, str], Any]
 
 
-def slope(values: Sequence[ir.Value]) -> Adjust:
+def slope(values: Sequence[ir.Value], sizes: Sizes) -> Adjust:
     """Adds the number in memory at the head's place times the key's."""
     f32, pointer = ir.F32Type.get(), ir.Type.parse("!llvm.ptr")
 
-    def adjust(pair: Sequence[Real], batch: Word, head: Word, query: Word, key: Word) -> list[Real]:
-        place = llvm.getelementptr(pointer, values[0], [head.wide()], [-(2**31)], f32, None)
+    def adjust(pair: Sequence[Real], at: Place) -> list[Real]:
+        place = llvm.getelementptr(pointer, values[0], [at.head.wide()], [-(2**31)], f32, None)
         return [score + Real(llvm.load(f32, place)) for score in pair]
 
     return adjust
@@ -47,7 +48,8 @@ def ptx_of(problem: AttentionProblem, schedule: AttentionSchedule | MmaSchedule,
         with ir.InsertionPoint(kernels.blocks[0] if len(kernels.blocks) else kernels.blocks.append()):
             isa.declare_shared()
             if isinstance(schedule, MmaSchedule):
-                build_mma_attention("attention", problem, schedule, 99 * 1024)
+                extra = [ir.Type.parse("!llvm.ptr")] if adjusted else []
+                build_mma_attention("attention", problem, schedule, adjust=slope if adjusted else None, extra=extra)
             elif adjusted:
                 build_attention("attention", problem, schedule, slope, [ir.Type.parse("!llvm.ptr")])
             else:
@@ -72,10 +74,16 @@ def test_kernels_assemble(head: int, element: str, adjusted: bool, causal: bool,
 
 
 @pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize(("head", "element"), [(40, "f16"), (64, "bf16"), (128, "bf16"), (256, "f16")])
-def test_kernels_of_older_chips_assemble(head: int, element: str, causal: bool, assemble_ptx: Assemble) -> None:
+@pytest.mark.parametrize(
+    ("head", "element", "adjusted"),
+    [(40, "f16", False), (64, "bf16", True), (128, "bf16", False), (128, "bf16", True), (256, "f16", False)],
+)
+def test_kernels_of_older_chips_assemble(
+    head: int, element: str, adjusted: bool, causal: bool, assemble_ptx: Assemble
+) -> None:
     problem = AttentionProblem(head, element, causal)
-    assembled = assemble_ptx(ptx_of(problem, choose_mma_schedule(problem)), "sm_80")
+    schedule = choose_mma_schedule(problem, adjusted=adjusted)
+    assembled = assemble_ptx(ptx_of(problem, schedule, adjusted=adjusted), "sm_80")
     assert "0 bytes spill stores" in assembled.report
 
 
@@ -146,7 +154,7 @@ def test_wrong_schedules(schedule: AttentionSchedule, message: str) -> None:
 )
 def test_wrong_schedules_of_older_chips(schedule: MmaSchedule, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        schedule.check(AttentionProblem(128), 99 * 1024)
+        schedule.check(AttentionProblem(128), SHARED_LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +175,7 @@ def test_every_head_has_a_schedule(adjusted: bool) -> None:
     for head in range(8, 257, 8):
         problem = AttentionProblem(head)
         choose_schedule(problem, adjusted=adjusted).check(problem)
-        choose_mma_schedule(problem).check(problem, 99 * 1024)
+        choose_mma_schedule(problem, adjusted=adjusted).check(problem, SHARED_LIMIT)
 
 
 def test_memory_does_not_overlap() -> None:
@@ -179,6 +187,5 @@ def test_memory_does_not_overlap() -> None:
 
 
 def test_planes_together() -> None:
-    assert planes_together(AttentionProblem(64), 512, 132) == 1
-    assert planes_together(AttentionProblem(64, causal=True), 512, 132) == 33
-    assert planes_together(AttentionProblem(64, causal=True), 16, 132) == 16
+    assert planes_together(AttentionProblem(64), 132) == 1
+    assert planes_together(AttentionProblem(64, causal=True), 132) == 33

@@ -52,21 +52,93 @@ def test_attention_of_f32_is_products_and_a_softmax() -> None:
     assert variants["simt_f32"] == 6
 
 
-def test_attention_with_a_mask_is_products_and_a_softmax() -> None:
-    class Masked(nn.Module):
-        def forward(self, q: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-            return F.scaled_dot_product_attention(q, q, q, attn_mask=mask)
+class Attend(nn.Module):
+    """Attention of tensors as they are given."""
 
-    q = torch.randn(1, 2, 32, 64).to(torch.bfloat16)
-    names, _ = kernels(Masked(), q, torch.zeros(32, 32, dtype=torch.bfloat16))
-    assert "attention" not in names
+    def __init__(self, **options: bool) -> None:
+        super().__init__()
+        self.options = options
+
+    def forward(
+        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, **self.options)
+
+
+class Written(nn.Module):
+    """The formula, its weights rounded, as models have it that need the weights."""
+
+    def forward(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        scores = (q @ k.transpose(-1, -2) / 8).masked_fill(mask == 0, float("-inf"))
+        return torch.softmax(scores.float(), -1).to(q.dtype) @ v
+
+
+def heads(*shape: int) -> torch.Tensor:
+    return torch.randn(shape).to(torch.bfloat16)
+
+
+@pytest.mark.parametrize("mask", [torch.rand(32, 48) > 0.5, heads(2, 1, 1, 48), heads(2, 4, 32, 48)])
+def test_attention_with_a_mask_is_one_kernel(mask: torch.Tensor) -> None:
+    _, variants = kernels(Attend(), heads(2, 4, 32, 64), heads(2, 4, 48, 64), heads(2, 4, 48, 64), mask)
+    assert variants == {"attention": 1}
+
+
+def test_attention_as_its_formula_is_one_kernel() -> None:
+    q = heads(2, 4, 32, 64)
+    _, variants = kernels(Written(), q, q, q, torch.ones(2, 1, 32, 32, dtype=torch.int64))
+    assert variants == {"attention": 1}
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_heads_that_share_keys_read_them_where_they_lie(groups: int) -> None:
+    q, k = heads(2, 4, 32, 64), heads(2, groups, 32, 64)
+    program = stepwell.compile(Attend(is_causal=True, enable_gqa=True), (q, k, k), target="cuda", cache=False)
+    assert program.report is not None
+    assert program.report.notes["lower-kernels"] == {"attention": 1}
+    (launch,) = program.code.facts["launches"]["main"]["launches"]
+    maps = [argument["map"]["sizes"] for argument in launch["arguments"] if "map" in argument]
+    assert maps == [[2, 4, 32, 64], [2, groups, 32, 64], [2, groups, 32, 64], [2, 4, 32, 64]]
+
+
+class Rotated(nn.Module):
+    """Queries and keys turned by their places."""
+
+    def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        batch, length, _ = x.shape
+        q, k, v = (part.transpose(1, 2) for part in x.view(batch, length, 3, 2, 64).unbind(2))
+        q, k = (y * cos + torch.cat([-y[..., 32:], y[..., :32]], -1) * sin for y in (q, k))
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2)
+
+
+def test_rotations_are_a_kernel_each() -> None:
+    _, variants = kernels(Rotated(), heads(2, 96, 384), heads(96, 64), heads(96, 64))
+    assert variants == {"points": 2, "attention": 1}
+
+
+def test_attention_of_dynamic_sizes_is_one_kernel() -> None:
+    batch, length, keys = (torch.export.Dim(name, min=2, max=512) for name in ("batch", "length", "keys"))
+    q, k = heads(2, 4, 32, 64), heads(2, 4, 48, 64)
+    sizes = {"q": {0: batch, 2: length}, "k": {0: batch, 2: keys}, "v": {0: batch, 2: keys}}
+    sizes["mask"] = {0: batch, 2: length, 3: keys}
+    mask = torch.ones(2, 1, 32, 48, dtype=torch.bool)
+    program = stepwell.compile(Attend(), (q, k, k, mask), target="cuda", dynamic_shapes=sizes, cache=False)
+    assert program.report is not None
+    assert program.report.notes["lower-kernels"] == {"attention": 1}
+
+
+def test_layers_of_the_same_sizes_share_their_kernels() -> None:
+    model = nn.Sequential(Block(causal=True), Block(causal=True)).to(torch.bfloat16)
+    names, variants = kernels(model, heads(2, 96, 128))
+    assert variants["attention"] == 2
+    assert names[7:] == names[:7]
 
 
 def test_older_chips_multiply_by_mma() -> None:
     model = Block(causal=False).to(torch.bfloat16)
     x = torch.randn(2, 96, 128).to(torch.bfloat16)
     _, variants = kernels(model, x, target="cuda,arch=sm_80")
-    assert variants["mma_bf16"] >= 4
+    assert variants["mma_bf16"] == 4
+    assert variants["attention"] == 1
     _, variants = kernels(model, x, target="cuda,arch=sm_75")
     assert not any(name.startswith(("mma", "simt", "wgmma")) for name in variants)
 

@@ -114,3 +114,29 @@ def test_without_ptxas(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ptxas_refuses() -> None:
     with pytest.raises(ToolError, match="ptxas refused the kernel"):
         assemble("this is no PTX", "sm_90a")
+
+
+def test_emulated_scatter(emulated: Lower, to_nvvm: Lower) -> None:
+    text = """
+      func.func @main(%x: tensor<8xf32> {stepwell.input = "x"}, %at: tensor<?xi64> {stepwell.input = "at"},
+                      %from: tensor<?xf32> {stepwell.input = "from"}) -> tensor<8xf32> {
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %count = tensor.dim %at, %c0 : tensor<?xi64>
+        %r = scf.for %n = %c0 to %count step %c1 iter_args(%t = %x) -> tensor<8xf32> {
+          %place = tensor.extract %at[%n] : tensor<?xi64>
+          %index = arith.index_cast %place : i64 to index
+          %v = tensor.extract %from[%n] : tensor<?xf32>
+          %next = tensor.insert %v into %t[%index] : tensor<8xf32>
+          scf.yield %next : tensor<8xf32>
+        }
+        return %r : tensor<8xf32>
+      }"""
+    x, module = np.random.default_rng(0).standard_normal(8, np.float32), emulated(text)
+    for at in (np.array([5, 0, 7]), np.array([], np.int64)):
+        values = np.arange(len(at), dtype=np.float32)
+        (result,), _ = run_entry(module, [x, at, values], {}, {})
+        expected = x.copy()
+        expected[at] = values
+        np.testing.assert_array_equal(result, expected)
+    assert assemble(generate_ptx(to_nvvm(text), "sm_90a"), "sm_90a") is not None

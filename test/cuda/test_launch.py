@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from stepwell.backends.cuda import tensor_maps
 from stepwell.backends.cuda.driver import Driver
+from stepwell.backends.cuda.map_slots import MapSlots
 from stepwell.backends.cuda.memory import place_temporaries
-from stepwell.backends.cuda.plan import Plan, descriptor_words, evaluate
+from stepwell.backends.cuda.plan import Plan, TensorMap, descriptor_words, evaluate
 from stepwell.backends.cuda.runnable import CudaRunnable, check_arch
 from stepwell.support import parameter_file
 from stepwell.support.errors import ArtifactError, ExecutionError, UsageError
@@ -117,6 +119,23 @@ def test_temporaries_share_memory(mock: Any, parameters: Path) -> None:
     torch.testing.assert_close(program.run(program.new_session(), "main", [x])[0], x + 4)
 
 
+def test_what_must_hold_of_sizes_is_checked(mock: Any, parameters: Path) -> None:
+    checks = [{"hold": ["le", ["dim", 0, 0], 4], "message": "five are too many"}]
+    program = runnable(parameters, mock.driver, {**PLAN, "checks": checks})
+    torch.testing.assert_close(_run(program)[0], torch.full((4,), 3.0))
+    with pytest.raises(ExecutionError, match="five are too many"):
+        program.run(program.new_session(), "main", [torch.ones(5)])
+
+
+@pytest.mark.parametrize(("arch", "loaded"), [("sm_80", b"code"), ("sm_90", b"cubin")])
+def test_a_cubin_is_for_its_own_generation(mock: Any, parameters: Path, arch: str, loaded: bytes) -> None:
+    plans = {"main": Plan.from_data(PLAN)}
+    program = CudaRunnable(b"code", arch, plans, {"main": SIGNATURE}, parameters, mock.driver, cubin=b"cubin")
+    with mock.loaded() as codes:
+        _run(program)
+    assert codes == [loaded]
+
+
 def test_tensor_maps_follow_their_buffers(mock: Any, parameters: Path) -> None:
     mapped = {
         "map": {
@@ -146,6 +165,20 @@ def test_tensor_maps_follow_their_buffers(mock: Any, parameters: Path) -> None:
         x = torch.rand(9)
         torch.testing.assert_close(program.run(session, "main", [x])[0], x + 1)
     assert mock.get("shared") == 200000, "more than 48 KB are asked for"
+
+
+def test_maps_are_made_once_for_each_of_the_last_addresses(mock: Any) -> None:
+    found = TensorMap(0, "f32", 0, (1, ["dim", 0, 0]), (8, 1), (1, 32))
+    first = mock.driver.allocate(2 * tensor_maps.BYTES)
+    slots = MapSlots(mock.driver, found, [(7,)], first, 2)
+    one, other = slots.place(256, 0), slots.place(512, 0)
+    assert {one, other} == {first, first + tensor_maps.BYTES}
+    assert (slots.place(256, 0), slots.place(512, 0)) == (one, other)
+    assert mock.get("maps") == 2
+    assert slots.place(768, 0) == one, "the one not used for longest goes"
+    assert slots.place(256, 0) == other
+    assert mock.get("maps") == 4
+    mock.driver.free(first)
 
 
 def test_a_state_stays_on_the_device(mock: Any, parameters: Path) -> None:

@@ -15,7 +15,8 @@ from torch_mlir.dialects import arith, gpu, llvm
 from stepwell.backends.cuda.kernels import chunks, memory, mma
 from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels import online_softmax as softmax
-from stepwell.backends.cuda.kernels.attention_mma_schedule import STRIP, WARP, MmaSchedule
+from stepwell.backends.cuda.kernels.attention_adjust import Adjust, MakeAdjust, adjusted, power_of
+from stepwell.backends.cuda.kernels.attention_mma_schedule import SHARED_LIMIT, STRIP, WARP, MmaSchedule
 from stepwell.backends.cuda.kernels.attention_schedule import PART, AttentionProblem
 from stepwell.backends.cuda.kernels.attention_tiles import Sizes, Tile, Values
 from stepwell.backends.cuda.kernels.control import loop, when
@@ -32,16 +33,29 @@ _Matrices = Callable[[int, int, int], tuple[Word, int]]
 """From a step of 16 columns, the tile's rows, and a row, to an address and what to add to it."""
 
 
-def build_mma_attention(name: str, problem: AttentionProblem, schedule: MmaSchedule, shared_limit: int) -> None:
-    """The kernel ``name(queries, keys, values, results, strides, sizes)`` at the insertion point, in a ``gpu.module``.
+def build_mma_attention(
+    name: str,
+    problem: AttentionProblem,
+    schedule: MmaSchedule,
+    offsets: Sequence[int] = (0,) * _STRIDED,
+    adjust: MakeAdjust | None = None,
+    extra: Sequence[ir.Type] = (),
+) -> None:
+    """The kernel ``name(queries, keys, values, results, strides, sizes, ...)`` at the insertion point.
 
-    The first four are pointers, aligned to 16 bytes; the strides twelve ``i32``: for each of them those of batch, head
-    and sequence, in numbers, multiples of 8. `Sizes` tells the rest. The grid has a block for each tile of each plane.
+    That is in a ``gpu.module``. The first four are pointers, aligned to 16 bytes; the strides twelve ``i32``: for each
+    of them those of batch, head and sequence, in numbers, multiples of 8. `Sizes` tells the rest. The grid has a block
+    for each tile of each plane.
+
+    Args:
+        offsets: where queries, keys, values and results begin behind their pointers, in numbers, multiples of 8.
+        adjust: makes what adjusts the scores (a mask, a bias) from the kernel's ``extra`` arguments.
     """
     problem.check()
-    schedule.check(problem, shared_limit)
+    schedule.check(problem, SHARED_LIMIT)
     pointer, i32 = ir.Type.parse("!llvm.ptr"), ir.IntegerType.get_signless(32)
-    kind = ir.FunctionType.get([*[pointer] * _STRIDED, *[i32] * (3 * _STRIDED), *Sizes.types()], [])
+    fixed = [*[pointer] * _STRIDED, *[i32] * (3 * _STRIDED), *Sizes.types()]
+    kind = ir.FunctionType.get([*fixed, *extra], [])
     function = gpu.GPUFuncOp(kind, name, kernel=True, known_block_size=[schedule.threads, 1, 1])
     function.operation.attributes["nvvm.minctasm"] = ir.IntegerAttr.get(i32, 1)
     entry = function.add_entry_block()
@@ -49,9 +63,12 @@ def build_mma_attention(name: str, problem: AttentionProblem, schedule: MmaSched
         values = list(entry.arguments)
         strides = values[_STRIDED : 4 * _STRIDED]
         tensors = [
-            _Strided(values[i], *(Word(stride) for stride in strides[3 * i : 3 * i + 3])) for i in range(_STRIDED)
+            _Strided(values[i], offsets[i], *(Word(stride) for stride in strides[3 * i : 3 * i + 3]))
+            for i in range(_STRIDED)
         ]
-        _Attention(problem, schedule, tensors, Sizes.of(values[4 * _STRIDED :])).build()
+        sizes = Sizes.of(values[4 * _STRIDED : len(fixed)])
+        made = None if adjust is None else adjust(values[len(fixed) :], sizes)
+        _Attention(problem, schedule, tensors, sizes, made).build()
         gpu.return_([])
 
 
@@ -60,6 +77,7 @@ class _Strided:
     """A tensor in memory."""
 
     pointer: ir.Value
+    offset: int
     batch: Word
     head: Word
     sequence: Word
@@ -67,7 +85,7 @@ class _Strided:
     def row(self, batch: Word, head: Word, row: Word) -> ir.Value:
         """The address of a row, as an ``i64``."""
         parts = [(self.batch, batch), (self.head, head), (self.sequence, row)]
-        offset = _sum([arith.muli(stride.wide(), number.wide()) for stride, number in parts])
+        offset = _sum([_i64(self.offset), *(arith.muli(stride.wide(), number.wide()) for stride, number in parts)])
         address = llvm.ptrtoint(ir.IntegerType.get_signless(64), self.pointer)
         return arith.addi(address, arith.muli(offset, _i64(2)))
 
@@ -76,12 +94,17 @@ class _Attention:
     """The builder of one kernel; its fields are what all its parts use."""
 
     def __init__(
-        self, problem: AttentionProblem, schedule: MmaSchedule, tensors: Sequence[_Strided], sizes: Sizes
+        self,
+        problem: AttentionProblem,
+        schedule: MmaSchedule,
+        tensors: Sequence[_Strided],
+        sizes: Sizes,
+        adjust: Adjust | None,
     ) -> None:
-        self.problem, self.schedule, self.sizes = problem, schedule, sizes
+        self.problem, self.schedule, self.sizes, self.adjust = problem, schedule, sizes, adjust
         self.queries, self.keys, self.values, self.results = tensors
         self.element = problem.element_type()
-        self.power = sizes.scale * softmax.LOG2_E
+        self.power = power_of(sizes, adjust)
         self.base = isa.shared_memory()
         self.thread = isa.thread()
         self.lane = self.thread % WARP
@@ -169,7 +192,7 @@ class _Attention:
         weights: list[Values] = []
         after: list[Rows] = []
         for strip, numbers in enumerate(scores):
-            counting = self._counting(at, strip, reals(numbers), block) if edge else reals(numbers)
+            counting = self._counting(at, strip, reals(numbers), block, edge=edge)
             step = softmax.next_part(counting, rows[strip], self.power)
             results.append(softmax.rescaled(earlier[strip], step))
             weights.append(softmax.packed(step.weights, self.element))
@@ -178,11 +201,16 @@ class _Attention:
         state = [[*mine, *known.values()] for mine, known in zip(sums, after, strict=True)]
         return [*(value for strip in state for value in strip), (stage ^ 1).value]
 
-    def _counting(self, at: Tile, strip: int, scores: Sequence[Real], block: Word) -> list[Real]:
-        """The scores of keys that there are, and that are seen; no others count."""
+    def _counting(self, at: Tile, strip: int, scores: list[Real], block: Word, *, edge: bool) -> list[Real]:
+        """The scores as they count; at an edge those of keys that are not there, or not seen, do not."""
         key = block * self.schedule.keys + (self.lane & 3) * 2
         first = at.row + self.strip + (strip * STRIP) + self.lane // 4
-        limits = [self.sizes.limit(first + half * 8, causal=self.problem.causal) - key for half in range(softmax.ROWS)]
+        queries = [first + half * 8 for half in range(softmax.ROWS)]
+        if self.adjust is not None:
+            scores = adjusted(self.adjust, self.sizes, at, scores, queries, key, inside=not edge)
+        if not edge:
+            return scores
+        limits = [self.sizes.limit(query, causal=self.problem.causal) - key for query in queries]
         return softmax.masked(scores, limits)
 
     # -- products -----------------------------------------------------------------------------------------------------
@@ -246,7 +274,7 @@ class _Attention:
     def _store(self, at: Tile, strip: int, results: Values, rows: Rows) -> None:
         """Results by their sums of weights through the place of their queries to memory, 16 bytes a lane."""
         s, p = self.schedule, self.problem
-        results = softmax.scaled(results, [softmax.inverse(total) for total in rows.totals()])
+        results = softmax.scaled(results, [softmax.inverse(total, closed=p.closed) for total in rows.totals()])
         first = self.strip + strip * STRIP
         for number, value in enumerate(softmax.packed(reals(results), self.element)):
             part, eight = divmod(number // 2, ROW_BYTES // chunks.CHUNK)

@@ -12,6 +12,9 @@ WARP = 32
 STRIP = 16
 """Queries in one product."""
 
+SHARED_LIMIT = 99 * 1024
+"""Bytes of shared memory of a block that each of these chips has."""
+
 _ALIGNMENT = 1024
 _STAGES = 2
 
@@ -64,11 +67,17 @@ class MmaSchedule:
             raise ValueError(f"{size} bytes of shared memory are more than {shared_limit}")
 
 
-def choose_mma_schedule(problem: AttentionProblem) -> MmaSchedule:
-    """The schedule for a problem: what needs no more registers and shared memory than all of these chips have."""
+def choose_mma_schedule(problem: AttentionProblem, *, adjusted: bool = False) -> MmaSchedule:
+    """The schedule for a problem: what needs no more registers and shared memory than all of these chips have.
+
+    Args:
+        adjusted: whether something adjusts the scores, which takes registers.
+    """
     problem.check()
-    if problem.head <= PART:
+    if problem.head <= PART and not adjusted:
         return MmaSchedule()
+    if problem.head <= PART:
+        return MmaSchedule(strips=1)
     if problem.head <= 2 * PART:
-        return MmaSchedule(keys=32)
+        return MmaSchedule(strips=1 if adjusted else 2, keys=32)
     return MmaSchedule(strips=1, keys=32)

@@ -28,11 +28,13 @@ class AttentionProblem:
         head: the size of a head.
         element: of queries, keys, values and results, ``bf16`` or ``f16``.
         causal: whether query i sees keys up to i plus the kernel's ``diagonal`` only.
+        closed: whether a query that no key counts for gets zeros; NaN otherwise.
     """
 
     head: int
     element: str = "bf16"
     causal: bool = False
+    closed: bool = True
 
     @property
     def parts(self) -> int:
@@ -125,9 +127,9 @@ def choose_schedule(problem: AttentionProblem, *, adjusted: bool = False) -> Att
     return AttentionSchedule(keys=fewer if adjusted else keys, query_stages=1, staging=False)
 
 
-def planes_together(problem: AttentionProblem, planes: int, multiprocessors: int) -> int:
-    """How many heads of a batch are worked on at a time: few enough for the L2 cache, enough for an even load."""
-    return min(planes, max(1, multiprocessors // 4)) if problem.causal else 1
+def planes_together(problem: AttentionProblem, multiprocessors: int) -> int:
+    """How many planes at most are worked on at a time: few enough for the L2 cache, enough for an even load."""
+    return max(1, multiprocessors // 4) if problem.causal else 1
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Store:
     def build(self, at: Tile, row: Word, queries: Place, results: Values, rows: Rows) -> None:
         """Store sums of weighted values, for queries from ``row`` on, divided by the sums of their weights."""
         problem = self.layout.problem
-        results = softmax.scaled(results, [softmax.inverse(total) for total in rows.totals()])
+        results = softmax.scaled(results, [softmax.inverse(total, closed=problem.closed) for total in rows.totals()])
         element = problem.element_type()
         mine, part_bytes = self._place(queries)
         inner = self.lane % 32

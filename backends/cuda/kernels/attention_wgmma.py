@@ -7,7 +7,7 @@ the tensor cores (as in "FlashAttention-3", Shah et al., 2024).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch_mlir import ir
@@ -16,6 +16,7 @@ from torch_mlir.dialects import gpu
 from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels import online_softmax as softmax
 from stepwell.backends.cuda.kernels import tensor_cores as cores
+from stepwell.backends.cuda.kernels.attention_adjust import Adjust, MakeAdjust, adjusted, power_of
 from stepwell.backends.cuda.kernels.attention_load import Loader
 from stepwell.backends.cuda.kernels.attention_schedule import (
     PART,
@@ -31,17 +32,12 @@ from stepwell.backends.cuda.kernels.real import Real, real, reals
 from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES, WARPGROUP
 from stepwell.backends.cuda.kernels.word import Word, select
 
-Adjust = Callable[[Sequence[Real], Word, Word, Word, Word], Sequence[Real]]
-"""From scores of (batch, head, query, key) and (batch, head, query, key + 1), times the scale, to those that count.
-
-It is asked for queries and keys beyond the last ones too, for nothing."""
-
 
 def build_attention(
     name: str,
     problem: AttentionProblem,
     schedule: AttentionSchedule,
-    adjust: Callable[[Values], Adjust] | None = None,
+    adjust: MakeAdjust | None = None,
     extra: Sequence[ir.Type] = (),
 ) -> None:
     """The kernel ``name(query map, key map, value map, result map, queries, keys, heads, batch, sharing, together,
@@ -49,7 +45,7 @@ def build_attention(
 
     The maps are tensor maps of four dimensions (head size, sequence, head, batch) in global memory, with boxes of 64
     numbers by: the schedule's queries, its keys, its keys, 64 results; `Sizes` tells the rest, `planes_together` what
-    is good for ``together``. Where no key counts, the result is zero.
+    is good for ``together``.
 
     Args:
         adjust: makes what adjusts the scores (a mask, a bias) from the kernel's ``extra`` arguments.
@@ -64,8 +60,9 @@ def build_attention(
     entry = function.add_entry_block()
     with ir.InsertionPoint(entry):
         values = list(entry.arguments)
-        made = None if adjust is None else adjust(values[len(fixed) :])
-        _build(problem, schedule, Maps(*values[:4]), Sizes.of(values[4 : len(fixed)]), made)
+        sizes = Sizes.of(values[4 : len(fixed)])
+        made = None if adjust is None else adjust(values[len(fixed) :], sizes)
+        _build(problem, schedule, Maps(*values[:4]), sizes, made)
         gpu.return_([])
 
 
@@ -127,7 +124,7 @@ class _Multiplier:
         self.lane = isa.thread() % WARPGROUP
         self.leads = self.lane.is_equal(0)
         self.element = problem.element_type()
-        self.power = real(softmax.LOG2_E) if adjust is not None else sizes.scale * softmax.LOG2_E
+        self.power = power_of(sizes, adjust)
 
     def build(self) -> None:
         """All of it."""
@@ -249,20 +246,11 @@ class _Multiplier:
         key = block * self.schedule.keys + (self.lane & 3) * 2
         queries = [work.row + (self.lane // 32) * 16 + (self.lane % 32) // 4 + half * 8 for half in range(softmax.ROWS)]
         if self.adjust is not None:
-            numbers = self._adjusted(self.adjust, work.tile, numbers, queries, key)
+            numbers = adjusted(self.adjust, self.sizes, work.tile, numbers, queries, key, inside=not edge)
         if not edge:
             return numbers
         limits = [self.sizes.limit(query, causal=self.problem.causal) - key for query in queries]
         return softmax.masked(numbers, limits)
-
-    def _adjusted(
-        self, adjust: Adjust, at: Tile, scores: Sequence[Real], queries: Sequence[Word], key: Word
-    ) -> list[Real]:
-        adjusted: list[Real] = []
-        for number in range(0, len(scores), 2):
-            pair = [score * self.sizes.scale for score in scores[number : number + 2]]
-            adjusted += adjust(pair, at.batch, at.head, queries[number % 4 // 2], key + number // 4 * 8)
-        return adjusted
 
     # -- products -----------------------------------------------------------------------------------------------------
 

@@ -2,3 +2,6 @@
 
 MULTIPROCESSORS = 132
 """Of an H100 or H200 (SXM)."""
+
+OLDEST_MMA = 80
+"""The architecture that brought ``cp.async`` and products of bf16."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg, memref, scf
@@ -10,10 +11,13 @@ from torch_mlir.dialects import arith, linalg, memref, scf
 from stepwell.backends.cuda.kernels.element_rules import ELEMENTS
 from stepwell.passes.tensor import index as ix
 from stepwell.passes.tensor.index import Index
+from stepwell.passes.tensor.kernels.followed import ops_behind, taken_by
 from stepwell.passes.tensor.result_sizes import result_sizes
 from stepwell.passes.tensor.structured import input_count, is_structured, loops_of
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
+
+Functions: TypeAlias = Callable[[str, list[ir.Value]], ir.Value | None]
 
 
 class Elements:
@@ -22,15 +26,18 @@ class Elements:
     Args:
         values: what stands for the arguments of the function: buffers for tensors, scalars for scalars.
         known: elements that are there already, for tensors that the kernel computes in its own way.
+        functions: builds functions by their operations' names, and gives None for those that stay as they are.
     """
 
     def __init__(
         self,
         values: Mapping[ir.Value, ir.Value],
         known: Mapping[ir.Value, Callable[[Sequence[Index]], ir.Value]] | None = None,
+        functions: Functions | None = None,
     ) -> None:
         self._values = dict(values)
         self._known = dict(known or {})
+        self._functions = functions
 
     def element(self, tensor: ir.Value, indices: Sequence[Index]) -> ir.Value:
         """The element of ``tensor`` at ``indices``."""
@@ -53,7 +60,7 @@ class Elements:
 
     def branch(self) -> Elements:
         """The same for a region of its own: what is made there is not seen outside."""
-        return Elements(self._values, self._known)
+        return Elements(self._values, self._known, self._functions)
 
     def scalar(self, outside: ir.Value) -> ir.Value:
         """What stands for a scalar of the function."""
@@ -83,10 +90,30 @@ class Elements:
         inner = dict(zip(block.arguments, arguments, strict=True))
         *ops, end = [op.operation for op in block.operations]
         for op in ops:
-            self._inner(op, inner, dims)
+            self.perform(op, inner, dims)
         return [inner[value] if value in inner else self.scalar(value) for value in end.operands]
 
-    def _inner(self, op: ir.Operation, inner: dict[ir.Value, ir.Value], dims: Sequence[Index]) -> None:
+    def within(self, op: ir.Operation, value: ir.Value, dims: Sequence[Index]) -> ir.Value:
+        """A value in the body of an elementwise operation at one place, and no more of the body than it needs."""
+        maps = [ir.AffineMapAttr(attribute).value for attribute in linalg.get_indexing_maps(op)]
+        body = op.regions[0].blocks[0]
+        inner: dict[ir.Value, ir.Value] = {}
+        for taken in taken_by(op, value):
+            if isinstance(taken, ir.BlockArgument) and taken.owner == body:
+                inner[taken] = self._argument(op.operands[taken.arg_number], maps[taken.arg_number], dims)
+        for step in ops_behind(op, value):
+            self.perform(step, inner, dims)
+        return inner[value] if value in inner else self.scalar(value)
+
+    def _argument(self, operand: ir.Value, indexing: ir.AffineMap, dims: Sequence[Index]) -> ir.Value:
+        """What the body of a structured operation sees of an operand."""
+        if not isinstance(operand.type, ir.ShapedType):
+            return self.scalar(operand)
+        return self.element(operand, [ix.affine(e, dims) for e in indexing.results])
+
+    def perform(self, op: ir.Operation, inner: dict[ir.Value, ir.Value], dims: Sequence[Index]) -> None:
+        """Do what an operation of a body does; ``inner`` has what the body's values are."""
+
         def get(value: ir.Value) -> ir.Value:
             return inner[value] if value in inner else self.scalar(value)
 
@@ -101,8 +128,10 @@ class Elements:
         elif op.regions:
             self._nested(op, inner, dims, get)
         else:
-            copy = _copy(op, [get(operand) for operand in op.operands])
-            inner.update(zip(op.results, copy.results, strict=True))
+            operands = [get(operand) for operand in op.operands]
+            made = self._functions(op.name, operands) if self._functions is not None and operands else None
+            results = [made] if made is not None else _copy(op, operands).results
+            inner.update(zip(op.results, results, strict=True))
 
     def _nested(
         self,
@@ -122,7 +151,7 @@ class Elements:
                     local = dict(inner)
                     *ops, end = [one.operation for one in block.operations]
                     for one in ops:
-                        branch._inner(one, local, dims)
+                        branch.perform(one, local, dims)
                     scf.YieldOp([local[v] if v in local else branch.scalar(v) for v in end.operands])
         inner.update(zip(op.results, made.operation.results, strict=True))
 
@@ -144,10 +173,8 @@ class Elements:
                     arguments.append(totals[position - inputs])
                 elif not any(True for _ in inner.uses):
                     arguments.append(_unread(inner.type))
-                elif isinstance(operand.type, ir.ShapedType):
-                    arguments.append(self.element(operand, [ix.affine(e, place) for e in maps[position].results]))
                 else:
-                    arguments.append(self.scalar(operand))
+                    arguments.append(self._argument(operand, maps[position], place))
             return self.body(body, arguments, place)
 
         if not missing:

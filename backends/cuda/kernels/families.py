@@ -5,11 +5,13 @@ from __future__ import annotations
 from torch_mlir import ir
 
 from stepwell.backends.cuda.kernels.attention import build_heads
+from stepwell.backends.cuda.kernels.elementary.functions import expand
 from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.points import build_points
 from stepwell.backends.cuda.kernels.products.build import build_product
 from stepwell.backends.cuda.kernels.products.library import build_library_product
 from stepwell.backends.cuda.kernels.rows.build import build_rows
+from stepwell.backends.cuda.kernels.scatter import build_scatter
 from stepwell.backends.cuda.kernels.sequential import build_sequential
 from stepwell.passes.buffer.entry import return_op
 from stepwell.support.errors import PassError
@@ -27,7 +29,9 @@ def build_kernel(
     family = ir.StringAttr(function.attributes["stepwell.kernel"]).value
     name = ir.StringAttr(function.attributes["sym_name"]).value
     if family == "attention":
-        return "attention", build_heads(function, name)
+        return "attention", build_heads(function, name, arch)
+    if family == "scatter":
+        return "scatter", build_scatter(function, name, threads, None if plain else expand)
     if family == "sequential":
         return "sequential", build_sequential(function, name)
     if family == "product" and library and (launch := build_library_product(function, name, threads)) is not None:
@@ -36,7 +40,7 @@ def build_kernel(
         return built
     if family == "rows" and not plain and (launch := _build_rows(function, name)) is not None:
         return "rows", launch
-    return "points", build_points(function, name, threads)
+    return "points", build_points(function, name, threads, None if plain else expand)
 
 
 def _build_rows(function: ir.Operation, name: str) -> Launch | None:

@@ -26,6 +26,7 @@ class Launch:
         shared: bytes of dynamic shared memory.
         arguments: builds the kernel's arguments from the function's.
         library: what a library is to compute in place of the kernel, as a launch plan has it.
+        in_place: which argument of the function the kernel writes its one result to; None for memory of its own.
     """
 
     grid: Callable[[Values], Values]
@@ -33,6 +34,7 @@ class Launch:
     shared: int = 0
     arguments: Callable[[Values], Values] = as_they_are
     library: Mapping[str, Any] | None = None
+    in_place: int | None = None
 
 
 def in_memory(kind: ir.Type) -> ir.Type:

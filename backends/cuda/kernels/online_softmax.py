@@ -66,6 +66,25 @@ class Step:
     needed: ir.Value
 
 
+@dataclass(frozen=True)
+class Power:
+    """How scores become powers of two.
+
+    Attributes:
+        scale: what they are multiplied with.
+        bounded: whether products with it are finite; the largest score is taken off ahead of it otherwise.
+    """
+
+    scale: Real
+    bounded: bool = True
+
+    def of(self, score: Real, maximum: Real) -> Real:
+        """Two to ``(score - maximum) * scale``."""
+        if not self.bounded:
+            return ((score - maximum) * self.scale).exp2()
+        return score.times_plus(self.scale, -(maximum * self.scale)).exp2()
+
+
 def masked(scores: Sequence[Real], limits: Sequence[Word]) -> list[Real]:
     """The scores of columns below the row's limit (signed, from the thread's first column on); no others count."""
     kept = []
@@ -75,24 +94,24 @@ def masked(scores: Sequence[Real], limits: Sequence[Word]) -> list[Real]:
     return kept
 
 
-def first_part(scores: Sequence[Real], scale: Real) -> tuple[list[Real], Rows]:
+def first_part(scores: Sequence[Real], power: Power) -> tuple[list[Real], Rows]:
     """Weights of the first part, ``exp2((score - maximum) * scale)``, and the rows with it."""
     maxima = tuple(_maximum(scores, row) for row in range(ROWS))
-    weights = _weights(scores, maxima, scale)
+    weights = _weights(scores, maxima, power)
     return weights, Rows(maxima, tuple(_sum(weights, row) for row in range(ROWS)))
 
 
-def next_part(scores: Sequence[Real], rows: Rows, scale: Real) -> Step:
+def next_part(scores: Sequence[Real], rows: Rows, power: Power) -> Step:
     """Weights of a further part; they refer to a new maximum only where the old one is far below it."""
     maxima, factors, grown = [], [], []
     for row in range(ROWS):
         old, new = rows.maxima[row], rows.maxima[row].maximum(_maximum(scores, row))
-        grows = ((new - old) * scale).is_greater(_SLACK)
-        factor = ((old - _finite(new)) * scale).exp2()
+        grows = ((new - old) * power.scale).is_greater(_SLACK)
+        factor = ((old - _finite(new)) * power.scale).exp2()
         maxima.append(choose(grows, new, old))
         factors.append(choose(grows, factor, 1.0))
         grown.append(grows)
-    weights = _weights(scores, maxima, scale)
+    weights = _weights(scores, maxima, power)
     sums = tuple(rows.sums[row].times_plus(factors[row], _sum(weights, row)) for row in range(ROWS))
     return Step(weights, Rows(tuple(maxima), sums), tuple(factors), isa.any_lane(grown))
 
@@ -102,9 +121,9 @@ def packed(weights: Sequence[Real], kind: ir.Type) -> list[ir.Value]:
     return [isa.pack_halves(weights[i].value, weights[i + 1].value, kind) for i in range(0, len(weights), 2)]
 
 
-def inverse(total: Real) -> Real:
-    """One over a sum of weights, or zero where nothing counted."""
-    return choose(total.is_greater(0.0), total.reciprocal(), 0.0)
+def inverse(total: Real, *, closed: bool) -> Real:
+    """One over a sum of weights; where nothing counted zero if ``closed``, else infinity."""
+    return choose(total.is_greater(0.0), total.reciprocal(), 0.0) if closed else total.reciprocal()
 
 
 def scaled(results: Sequence[ir.Value], factors: Sequence[Real]) -> list[ir.Value]:
@@ -122,9 +141,9 @@ def rescaled(results: Sequence[ir.Value], step: Step) -> list[ir.Value]:
     return list(made.results)
 
 
-def _weights(scores: Sequence[Real], maxima: Sequence[Real], scale: Real) -> list[Real]:
-    shifts = [-(_finite(maximum) * scale) for maximum in maxima]
-    return [score.times_plus(scale, shifts[number % 4 // 2]).exp2() for number, score in enumerate(scores)]
+def _weights(scores: Sequence[Real], maxima: Sequence[Real], power: Power) -> list[Real]:
+    finite = [_finite(maximum) for maximum in maxima]
+    return [power.of(score, finite[number % 4 // 2]) for number, score in enumerate(scores)]
 
 
 def _finite(maximum: Real) -> Real:

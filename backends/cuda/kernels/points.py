@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from torch_mlir import ir
 from torch_mlir.dialects import arith, gpu, memref, scf
 
-from stepwell.backends.cuda.kernels.evaluate import Elements
+from stepwell.backends.cuda.kernels.evaluate import Elements, Functions
 from stepwell.backends.cuda.kernels.launch import Launch, Values, in_memory
 from stepwell.passes.buffer.entry import return_op
 from stepwell.passes.tensor import index as ix
 
 
-def build_points(function: ir.Operation, name: str, threads: int) -> Launch:
+def build_points(function: ir.Operation, name: str, threads: int, functions: Functions | None = None) -> Launch:
     """The kernel ``name`` at the insertion point, from a function that takes its results' destinations last."""
     block = function.regions[0].blocks[0]
     results = list(return_op(function.opview).operands)
@@ -28,7 +28,8 @@ def build_points(function: ir.Operation, name: str, threads: int) -> Launch:
             groups.setdefault(tuple(ir.MemRefType(target.type).shape), []).append(number)
         position = _position(threads)
         for numbers in groups.values():
-            _store_all(values, [results[i] for i in numbers], [targets[i] for i in numbers], position)
+            elements = Elements(values, functions=functions)
+            _store_all(elements, [results[i] for i in numbers], [targets[i] for i in numbers], position)
         gpu.return_([])
 
     def grid(arguments: Values) -> Values:
@@ -50,14 +51,14 @@ def _position(threads: int) -> ir.Value:
 
 
 def _store_all(
-    values: dict[ir.Value, ir.Value], results: Sequence[ir.Value], targets: Sequence[ir.Value], position: ir.Value
+    elements: Elements, results: Sequence[ir.Value], targets: Sequence[ir.Value], position: ir.Value
 ) -> None:
     """Store the element at ``position`` of results of one shape."""
     sizes = ix.sizes_of(targets[0])
     inside = scf.IfOp(arith.cmpi(arith.CmpIPredicate.ult, position, ix.value(ix.product(sizes))))
     with ir.InsertionPoint(inside.then_block):
         indices = ix.split(position, sizes)
-        elements = Elements(values)
+        elements = elements.branch()
         made: list[tuple[ir.Value, ir.Value]] = [
             (elements.element(result, indices), target) for result, target in zip(results, targets, strict=True)
         ]

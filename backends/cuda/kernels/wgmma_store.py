@@ -17,6 +17,9 @@ from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES, ROWS, WARPGRO
 from stepwell.backends.cuda.kernels.wgmma_schedule import WgmmaProblem, WgmmaSchedule
 from stepwell.backends.cuda.kernels.word import Word, word
 
+TOGETHER = 2
+"""Parts whose results are computed in a row."""
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -56,10 +59,21 @@ class SumStore:
         """Store a tile whose sums this block has alone."""
         size = self.problem.part // 2
         across = self.schedule.columns // self.problem.part
+        parts = []
         for number in range(self.schedule.parts(self.problem)):
             row = self._row(at) + number // across * ROWS
             column = at.column + number % across * self.problem.part
-            self._part(at.batch, row, column, sums[number * size : (number + 1) * size], number)
+            parts.append((row, column, sums[number * size : (number + 1) * size]))
+        if self.direct is not None:
+            for row, column, own in parts:
+                self._store_directly(self.direct(at.batch), row, column, own)
+            return
+        # What the epilogue reads comes for several parts at once: there are no barriers in between.
+        for first in range(0, len(parts), TOGETHER):
+            some = parts[first : first + TOGETHER]
+            made = [self._results(at.batch, row, column, own) for row, column, own in some]
+            for number, (row, column, _) in enumerate(some):
+                self._send(at.batch, row, column, made[number], first + number)
 
     def store_split(self, at: Tile, sums: Sequence[ir.Value]) -> None:
         """Add up the sums of all blocks of the cluster, each its share of the parts, and store them."""
@@ -124,14 +138,28 @@ class SumStore:
 
     def _part(self, batch: Word, first: Word, column: Word, sums: Sequence[ir.Value], number: int) -> None:
         """Store a part whose upper left corner is (first, column)."""
+        if self.direct is not None:
+            self._store_directly(self.direct(batch), first, column, sums)
+        else:
+            self._send(batch, first, column, self._results(batch, first, column, sums), number)
+
+    def _places(self, first: Word, column: Word, count: int) -> list[tuple[Word, Word]]:
+        """Row and column of each pair of this thread's sums."""
         warp, inner = self.lane // 32, self.lane % 32
         own_row, own_column = first + warp * 16 + (inner >> 2), column + (inner & 3) * 2
-        places = [(own_row + place % 4 // 2 * 8, own_column + place // 4 * 8) for place in range(0, len(sums), 2)]
-        if self.direct is not None:
-            store = self.direct(batch)
-            for pair, (row, own) in enumerate(places):
-                store.store(row, own, sums[2 * pair : 2 * pair + 2])
-            return
+        return [(own_row + place % 4 // 2 * 8, own_column + place // 4 * 8) for place in range(0, count, 2)]
+
+    def _store_directly(self, store: PairStore, first: Word, column: Word, sums: Sequence[ir.Value]) -> None:
+        for pair, (row, own) in enumerate(self._places(first, column, len(sums))):
+            store.store(row, own, sums[2 * pair : 2 * pair + 2])
+
+    def _results(self, batch: Word, first: Word, column: Word, sums: Sequence[ir.Value]) -> list[Sequence[ir.Value]]:
+        """What the epilogue makes of a part's sums."""
+        places = self._places(first, column, len(sums))
+        return [self.epilogue(sums[2 * pair : 2 * pair + 2], batch, row, own) for pair, (row, own) in enumerate(places)]
+
+    def _send(self, batch: Word, first: Word, column: Word, pairs: Sequence[Sequence[ir.Value]], number: int) -> None:
+        """Bring a part's results to memory through a buffer."""
         buffer = self.base + (
             self.group * (2 * ROWS * ROW_BYTES) + (self.schedule.staging + number % 2 * ROWS * ROW_BYTES)
         )
@@ -139,9 +167,6 @@ class SumStore:
         pending = 0 if number == 0 and self.schedule.parts(self.problem) % 2 else 1
         when(self.lane.is_equal(0), lambda: isa.copies_wait_read(pending))
         isa.sync_threads(self.group + 1, WARPGROUP)
-        pairs = [
-            self.epilogue(sums[2 * pair : 2 * pair + 2], batch, row, own) for pair, (row, own) in enumerate(places)
-        ]
         {"bf16": self._write_halves, "f16": self._write_halves, "s8": self._write_bytes}.get(
             self.problem.result, self._write_words
         )(buffer, pairs)

@@ -92,9 +92,12 @@ class _Host:
 
     def _launch(self, op: ir.Operation, operands: list[ir.Value]) -> None:
         first = len(operands) - len(op.results)
-        operands[first:] = [_fresh(destination) for destination in operands[first:]]
         name = ir.FlatSymbolRefAttr(op.attributes["callee"]).value
         launch = self.launches[name]
+        if launch.in_place is None:
+            operands[first:] = [_fresh(destination) for destination in operands[first:]]
+        else:
+            operands[first:] = [operands[launch.in_place]]
         one = arith.constant(ir.IndexType.get(), 1)
         grid = tuple(launch.grid(operands))
         threads = arith.constant(ir.IndexType.get(), launch.block)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -51,6 +52,7 @@ class LowerKernels(Pass):
             for function in made:
                 for inner in inside(function.operation):
                     leave_to_libdevice(inner)
+        calls = Counter(ir.FlatSymbolRefAttr(call.attributes["callee"]).value for call in named(op, "func.call"))
         launches: dict[str, Launch] = {}
         variants: dict[str, int] = {}
         with ir.InsertionPoint.at_block_begin(op.regions[0].blocks[0]), op.location:
@@ -64,7 +66,7 @@ class LowerKernels(Pass):
                         function.operation, self.arch, self.threads, plain=self.plain, library=self.library
                     )
                 launches[function.name.value] = launch
-                variants[variant] = variants.get(variant, 0) + 1
+                variants[variant] = variants.get(variant, 0) + calls[function.name.value]
         for kernel in named(kernels.operation, "gpu.func"):
             # The binding sets an attribute of the dialect in place of the operation's own, and lowering would make two.
             del kernel.attributes["gpu.kernel"]

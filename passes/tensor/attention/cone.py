@@ -8,6 +8,7 @@ from torch_mlir import ir
 
 from stepwell.passes.buffer.contraction.roles import contraction_maps
 from stepwell.passes.tensor.attention.labels import KEYS, ROWS, Labels, Loop, UnnamedError, Zero, join, narrowed, split
+from stepwell.passes.tensor.kernels.fills import is_fill
 from stepwell.passes.tensor.structured import input_count, loops_of
 
 RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
@@ -74,7 +75,7 @@ def fill_of(value: ir.Value) -> ir.Value | None:
     """The scalar that the tensor ``value`` is filled with, None where it is not."""
     while isinstance(value, ir.OpResult) and value.owner.operation.name in RESHAPES:
         value = value.owner.operation.operands[0]
-    if not isinstance(value, ir.OpResult) or value.owner.operation.name != "linalg.fill":
+    if not isinstance(value, ir.OpResult) or not is_fill(value.owner.operation):
         return None
     return value.owner.operation.operands[0]
 

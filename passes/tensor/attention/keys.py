@@ -67,13 +67,14 @@ def _end_of(cone: Cone, op: ir.Operation, score: ir.Value) -> int | None:
     condition, kept, closed = score.owner.operation.operands
     if constant(closed) != -math.inf:
         return None
-    end = _end_where(cone, op, condition)
+    end = end_where(cone, op, condition)
     return end if end is not None else _end_of(cone, op, kept)
 
 
-def _end_where(cone: Cone, op: ir.Operation, condition: ir.Value) -> int | None:
+def end_where(cone: Cone, op: ir.Operation, condition: ir.Value) -> int | None:
+    """The ``n`` for which ``condition``, in the body of ``op``, is false for keys behind a row's number plus ``n``."""
     if is_made_by(condition, "arith.andi"):
-        ends = [_end_where(cone, op, part) for part in condition.owner.operation.operands]
+        ends = [end_where(cone, op, part) for part in condition.owner.operation.operands]
         return min((end for end in ends if end is not None), default=None)
     if not is_made_by(condition, "arith.cmpi"):
         return None

@@ -115,6 +115,10 @@ def _parted(value: ir.Value, label: Label, group: list[int]) -> list[Label]:
     if not _is_index(label) or any(_is_dynamic(value, axis) for axis in long[1:]):
         raise UnnamedError
     parts: dict[int, Label] = {}
+    while len(long) > 1 and isinstance(label, Joined) and label.size == shape[long[-1]]:
+        parts[long.pop()], label = label.inner, label.outer
+    if len(long) == 1:
+        parts[long.pop()] = label
     divisor = 1
     for axis in reversed(long):
         parts[axis] = Part(label, divisor, shape[axis] if axis != long[0] else None)

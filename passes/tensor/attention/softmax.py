@@ -8,8 +8,16 @@ from dataclasses import dataclass
 from torch_mlir import ir
 from torch_mlir.dialects import arith
 
-from stepwell.passes.tensor.attention.cone import RESHAPES, Cone, dim_labels, fill_of, maps_of, operand_labels
-from stepwell.passes.tensor.attention.labels import Labels, Zero
+from stepwell.passes.tensor.attention.cone import (
+    RESHAPES,
+    Cone,
+    dim_labels,
+    fill_of,
+    maps_of,
+    operand_labels,
+    source_labels,
+)
+from stepwell.passes.tensor.attention.labels import Labels, UnnamedError, Zero
 from stepwell.passes.tensor.structured import input_count, loops_of
 
 
@@ -29,10 +37,13 @@ class Softmax:
     closed: bool
 
 
-def match_softmax(cone: Cone) -> Softmax | None:
+def match_softmax(cone: Cone, *, rounded: bool = False) -> Softmax | None:
     """The softmax that makes the weights of ``cone``, None where they are something else.
 
     Its quotient is to be taken behind the product, which starts from zero then.
+
+    Args:
+        rounded: whether weights may have been rounded to the product's type behind the quotient.
     """
     start = fill_of(cone.final.operands[2])
     if start is None or constant(start) != 0.0:
@@ -43,6 +54,8 @@ def match_softmax(cone: Cone) -> Softmax | None:
         return None
     block = op.regions[0].blocks[0]
     result = list(block.operations)[-1].operation.operands[0]
+    if rounded and is_made_by(result, "arith.truncf"):
+        result = result.owner.operation.operands[0]
     closed = None
     if is_made_by(result, "arith.select"):
         closed, zero, result = result.owner.operation.operands
@@ -217,8 +230,15 @@ class _Same:
         assert position is not None
         op = self.ops[which]
         dims = dim_labels(op, self.cone.labels[op.results[0]])
-        labels = operand_labels(op.operands[position], maps_of(op)[position], dims)
-        return source_of(op.operands[position]), tuple(label for label in labels if not isinstance(label, Zero))
+        value = op.operands[position]
+        labels = operand_labels(value, maps_of(op)[position], dims)
+        while isinstance(value, ir.OpResult) and value.owner.operation.name in RESHAPES:
+            try:
+                labels = source_labels(value.owner.operation, labels)
+            except UnnamedError:
+                break
+            value = value.owner.operation.operands[0]
+        return source_of(value), tuple(label for label in labels if not isinstance(label, Zero))
 
 
 def _attributes(op: ir.Operation) -> list[tuple[str, ir.Attribute]]:

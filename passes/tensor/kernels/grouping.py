@@ -12,7 +12,9 @@ from stepwell.passes.tensor.attention.cone import RESHAPES
 from stepwell.passes.tensor.kernels.attention import is_dense, match_attention
 from stepwell.passes.tensor.kernels.contraction import match_contraction
 from stepwell.passes.tensor.kernels.fills import is_fill
+from stepwell.passes.tensor.kernels.gathered import BY_ELEMENT, gathered
 from stepwell.passes.tensor.kernels.rows import Rows, joined, rows_of
+from stepwell.passes.tensor.kernels.scattered import match_scatter
 from stepwell.passes.tensor.structured import input_count, is_structured, loops_of
 from stepwell.support.walk import inside, outer_first
 
@@ -30,8 +32,6 @@ _HOST = (
     "func.return",
 )
 
-_BY_ELEMENT = ("tensor.pad", "tensor.extract_slice", "tensor.insert_slice", "tensor.concat")
-
 
 @dataclass
 class Group:
@@ -40,7 +40,8 @@ class Group:
     Attributes:
         family: ``attention`` for a softmax between two products, ``product`` for matrix products with what follows them
             at once, ``rows`` for elementwise operations and reductions that walk the same rows, ``points`` for what can
-            be computed an element at a time, ``sequential`` for loops that carry whole tensors.
+            be computed an element at a time, ``scatter`` for what is written to computed places, ``sequential`` for
+            other loops that carry whole tensors.
         ops: the operations.
         rows: what the operations of family ``rows`` walk.
         copied: operations that the kernel does for itself, although others need them too.
@@ -68,6 +69,10 @@ def group_operations(block: ir.Block, *, attention: bool = False, bare_products:
     if attention:
         for op in grouping.ops:
             grouping.attend(op)
+    behind = {op for product in grouping.ops if match_contraction(product) for op in _epilogue(product, {})}
+    for op in reversed(grouping.ops):
+        if op not in behind:
+            grouping.gather(op)
     for op in grouping.ops:
         grouping.visit(op)
     return grouping.groups
@@ -94,9 +99,15 @@ class _Grouping:
         group = Group("attention", copied=[one for one in found.ops if one in copied])
         self._give(group, [one for one in found.ops if one not in copied])
 
+    def gather(self, op: ir.Operation) -> None:
+        """Make a group of ``op`` and the parts and joins of tensors that are made for it alone, if there are any."""
+        found = [] if op in self.owner else gathered(op, self._place, self.owner)
+        if found:
+            self._give(Group("points"), found)
+
     def visit(self, op: ir.Operation) -> None:
         """Give ``op`` to a group, its own if need be."""
-        if op in self.owner or _is_host(op) or is_fill(op):
+        if op in self.owner or _is_host(op) or is_fill(op) or self._is_copied(op):
             return
         if match_contraction(op) is not None:
             behind = _epilogue(op, self.owner)
@@ -106,7 +117,7 @@ class _Grouping:
             return
         rows = rows_of(op)
         if rows is None:
-            self._give(Group("points" if _has_elements(op) else "sequential"), [op])
+            self._give(Group(_family(op)), [op])
             return
         for maker, reshapes in self._makers(op):
             group = self.owner.get(maker)
@@ -118,6 +129,14 @@ class _Grouping:
                 self._give(group, [*reshapes, op])
                 return
         self._give(Group("rows", rows=rows), [op])
+
+    def _is_copied(self, op: ir.Operation) -> bool:
+        """Whether everybody who uses ``op`` does it for himself."""
+        users = [use.owner.operation for result in op.results for use in result.uses]
+        return bool(users) and all(
+            op in self.owner[user].copied if user in self.owner else user.name in RESHAPES and self._is_copied(user)
+            for user in users
+        )
 
     def _give(self, group: Group, ops: Sequence[ir.Operation]) -> None:
         if not group.ops:
@@ -174,10 +193,17 @@ def makers(op: ir.Operation) -> list[ir.Operation]:
     return [maker for maker in found if maker.block == block]
 
 
+def _family(op: ir.Operation) -> str:
+    """Of an operation that walks no rows."""
+    if match_scatter(op) is not None:
+        return "scatter"
+    return "points" if _has_elements(op) else "sequential"
+
+
 def _has_elements(op: ir.Operation) -> bool:
     """Whether each element of what ``op`` gives can be computed by itself."""
     if not is_structured(op):
-        return op.name in _BY_ELEMENT
+        return op.name in BY_ELEMENT
     return not any(inner.name in ("scf.for", "scf.while") for inner in inside(op))
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import prod
 
 from torch_mlir import ir
 from torch_mlir.dialects import linalg
 
+from stepwell.passes.tensor.attention.cone import groups_of
+from stepwell.passes.tensor.kernels.extents import NONE, ONE, Extent, product, sizes_of
 from stepwell.passes.tensor.structured import input_count
 
 _CONVERSIONS = ("arith.truncf", "arith.extf")
@@ -25,23 +26,20 @@ class View:
     """
 
     base: ir.Value
-    sizes: tuple[int, ...]
-    strides: tuple[int, ...]
+    sizes: tuple[Extent, ...]
+    strides: tuple[Extent, ...]
     offset: int = 0
     factor: float = 1.0
     ops: tuple[ir.Operation, ...] = ()
 
 
-def view_of(value: ir.Value) -> View | None:
-    """How ``value`` is seen in memory; None where its sizes are dynamic."""
-    kind = ir.RankedTensorType(value.type)
-    if not kind.has_static_shape:
-        return None
+def view_of(value: ir.Value) -> View:
+    """How ``value`` is seen in memory."""
     made = _made(value)
     if made is not None:
         return made
-    sizes = tuple(int(size) for size in kind.shape)
-    return View(value, sizes, tuple(prod(sizes[axis + 1 :]) for axis in range(len(sizes))))
+    sizes = sizes_of(value)
+    return View(value, sizes, tuple(product(sizes[axis + 1 :]) for axis in range(len(sizes))))
 
 
 def _made(value: ir.Value) -> View | None:
@@ -49,11 +47,12 @@ def _made(value: ir.Value) -> View | None:
     if not isinstance(value, ir.OpResult):
         return None
     op = value.owner.operation
-    if op.name in ("tensor.expand_shape", "tensor.collapse_shape", "tensor.extract_slice"):
-        before = view_of(op.operands[0])
-        if before is None:
-            return None
-        made = _slice(op, before) if op.name == "tensor.extract_slice" else _reshape(op, before)
+    if op.name == "tensor.expand_shape":
+        made: View | None = _expand(op, view_of(op.operands[0]))
+    elif op.name == "tensor.collapse_shape":
+        made = _collapse(op, view_of(op.operands[0]))
+    elif op.name == "tensor.extract_slice":
+        made = _slice(op, view_of(op.operands[0]))
     elif op.name == "linalg.generic":
         made = _elementwise(op)
     else:
@@ -61,53 +60,61 @@ def _made(value: ir.Value) -> View | None:
     return None if made is None else replace(made, ops=(*made.ops, op))
 
 
-def _reshape(op: ir.Operation, before: View) -> View | None:
-    groups = [[int(axis.value) for axis in group] for group in op.attributes["reassociation"]]
-    sizes = tuple(int(size) for size in ir.RankedTensorType(op.results[0].type).shape)
-    strides: list[int] = []
-    for number, group in enumerate(groups):
-        if op.name == "tensor.expand_shape":
-            inner = [prod(sizes[axis] for axis in group[place + 1 :]) for place in range(len(group))]
-            strides += [before.strides[number] * step for step in inner]
-            continue
-        walked = [axis for axis in group if before.sizes[axis] != 1] or group[-1:]
+def _expand(op: ir.Operation, before: View) -> View:
+    sizes, strides = list(sizes_of(op.results[0])), []
+    for size, stride, group in zip(before.sizes, before.strides, groups_of(op), strict=True):
+        long = [axis for axis in group if sizes[axis] != ONE]
+        if len(long) == 1:
+            sizes[long[0]] = size
+        strides += [stride * product(sizes[axis] for axis in group[place + 1 :]) for place in range(len(group))]
+    return replace(before, sizes=tuple(sizes), strides=tuple(strides))
+
+
+def _collapse(op: ir.Operation, before: View) -> View | None:
+    sizes, strides = [], []
+    for group in groups_of(op):
+        walked = [axis for axis in group if before.sizes[axis] != ONE] or group[-1:]
         steps = [(before.sizes[axis], before.strides[axis]) for axis in walked]
         if any(one != size * step for (_, one), (size, step) in pairwise(steps)):
             return None
-        strides.append(steps[-1][1])
-    return replace(before, sizes=sizes, strides=tuple(strides))
+        sizes.append(product(size for size, _ in steps))
+        strides.append(steps[-1][1] if steps else ONE)
+    return replace(before, sizes=tuple(sizes), strides=tuple(strides))
 
 
 def _slice(op: ir.Operation, before: View) -> View | None:
-    parts = [list(ir.DenseI64ArrayAttr(op.attributes[f"static_{name}"])) for name in ("offsets", "sizes", "strides")]
+    offsets, steps = (list(ir.DenseI64ArrayAttr(op.attributes[f"static_{name}"])) for name in ("offsets", "strides"))
     marker = ir.ShapedType.get_dynamic_size()
-    kind = ir.RankedTensorType(op.results[0].type)
-    if any(marker in part for part in parts) or kind.rank != len(before.sizes):
+    sizes = sizes_of(op.results[0])
+    if marker in (*offsets, *steps) or len(sizes) != len(before.sizes):
         return None
-    offsets, sizes, steps = parts
-    offset = before.offset + sum(place * stride for place, stride in zip(offsets, before.strides, strict=True))
-    strides = tuple(step * stride for step, stride in zip(steps, before.strides, strict=True))
-    return replace(before, sizes=tuple(sizes), strides=strides, offset=offset)
+    moved = [(Extent(place) * stride).known for place, stride in zip(offsets, before.strides, strict=True)]
+    if None in moved:
+        return None
+    offset = before.offset + sum(distance for distance in moved if distance is not None)
+    strides = tuple(Extent(step) * stride for step, stride in zip(steps, before.strides, strict=True))
+    return replace(before, sizes=sizes, strides=strides, offset=offset)
 
 
 def _elementwise(op: ir.Operation) -> View | None:
-    """A permutation, also widened or times a constant."""
+    """A permutation or repetition, also widened or times a constant."""
     if input_count(op) != 1 or len(op.results) != 1 or not isinstance(op.operands[0].type, ir.RankedTensorType):
         return None
     into, out = (ir.AffineMapAttr(attribute).value for attribute in linalg.get_indexing_maps(op))
     if out != ir.AffineMap.get_identity(out.n_dims):
         return None
-    dims = [ir.AffineDimExpr(e).position if isinstance(e, ir.AffineDimExpr) else None for e in into.results]
-    factor = _factor(op.regions[0].blocks[0])
-    before = view_of(op.operands[0])
-    if factor is None or before is None or None in dims or len(set(dims)) != len(dims):
+    axes = {e.position: axis for axis, e in enumerate(into.results) if isinstance(e, ir.AffineDimExpr)}
+    single = [e for e in into.results if isinstance(e, ir.AffineConstantExpr) and e.value == 0]
+    factor = factor_of(op.regions[0].blocks[0])
+    if factor is None or len(axes) + len(single) != len(into.results):
         return None
-    sizes = tuple(int(size) for size in ir.RankedTensorType(op.results[0].type).shape)
-    strides = tuple(before.strides[dims.index(axis)] if axis in dims else 0 for axis in range(len(sizes)))
-    return replace(before, sizes=sizes, strides=strides, factor=before.factor * factor)
+    before = view_of(op.operands[0])
+    sizes = [before.sizes[axes[dim]] if dim in axes else size for dim, size in enumerate(sizes_of(op.results[0]))]
+    strides = [before.strides[axes[dim]] if dim in axes else NONE for dim in range(out.n_dims)]
+    return replace(before, sizes=tuple(sizes), strides=tuple(strides), factor=before.factor * factor)
 
 
-def _factor(block: ir.Block) -> float | None:
+def factor_of(block: ir.Block) -> float | None:
     """What the body multiplies its number by; None where it does anything else but widen it."""
     factor = 1.0
     current = block.arguments[0]

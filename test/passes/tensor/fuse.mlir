@@ -1,5 +1,6 @@
 // RUN: stepwell-opt %s --fuse --split-input-file | FileCheck %s
 // RUN: stepwell-opt %s --fuse=reductions=false --split-input-file | FileCheck %s --check-prefix=APART
+// RUN: stepwell-opt %s --fuse=narrow=true --split-input-file | FileCheck %s --check-prefix=NARROW
 
 #id = affine_map<(d0, d1) -> (d0, d1)>
 #row = affine_map<(d0, d1) -> (d0)>
@@ -97,4 +98,24 @@ func.func @before_matmul(%a: tensor<32xf32>, %b: tensor<8x16xf32>, %init: tensor
   %2 = tensor.expand_shape %0 [[0, 1]] output_shape [4, 8] : tensor<32xf32> into tensor<4x8xf32>
   %3 = linalg.matmul ins(%2, %b : tensor<4x8xf32>, tensor<8x16xf32>) outs(%init : tensor<4x16xf32>) -> tensor<4x16xf32>
   return %3 : tensor<4x16xf32>
+}
+
+// -----
+
+// What a product widens is stored as it comes where that is asked for.
+// CHECK-LABEL: func.func @widened
+// CHECK: arith.addf {{.*}} : bf16
+// CHECK: arith.extf
+// NARROW-LABEL: func.func @widened
+// NARROW: %[[SUM:.*]] = linalg.generic
+// NARROW: arith.addf {{.*}} : bf16
+// NARROW-NEXT: linalg.yield
+// NARROW: linalg.generic {{.*}} ins(%[[SUM]] : tensor<4x8xbf16>)
+// NARROW: arith.extf
+// NARROW: linalg.matmul
+func.func @widened(%a: tensor<4x8xbf16>, %b: tensor<4x8xbf16>, %w: tensor<8x16xf32>, %out: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  %sum = arith.addf %a, %b : tensor<4x8xbf16>
+  %wide = arith.extf %sum : tensor<4x8xbf16> to tensor<4x8xf32>
+  %r = linalg.matmul ins(%wide, %w : tensor<4x8xf32>, tensor<8x16xf32>) outs(%out : tensor<4x16xf32>) -> tensor<4x16xf32>
+  return %r : tensor<4x16xf32>
 }

@@ -244,3 +244,137 @@ func.func @attention(%x: tensor<128x3x4x64xbf16>) -> tensor<128x4x64xbf16> {
   } -> tensor<128x4x64xbf16>
   return %r : tensor<128x4x64xbf16>
 }
+
+// -----
+
+#pair = affine_map<(i, j) -> (i, j)>
+#column = affine_map<(i, j) -> (j)>
+
+// Parts and joins are made where their elements are used; what others use as well is stored.
+// CHECK-LABEL: func.func @rotated
+// CHECK-SAME: (%[[X:.*]]: tensor<4x8xf32>, %[[ANGLE:.*]]: tensor<8xf32>)
+// CHECK-NEXT: %[[E:.*]] = tensor.empty() : tensor<4x8xf32>
+// CHECK-NEXT: %[[R:.*]] = call @points_0(%[[X]], %[[ANGLE]], %[[E]])
+// CHECK-NEXT: return %[[R]]
+// CHECK: func.func private @points_0
+// CHECK: tensor.concat
+func.func @rotated(%x: tensor<4x8xf32>, %angle: tensor<8xf32>) -> tensor<4x8xf32> {
+  %half = tensor.empty() : tensor<4x4xf32>
+  %e = tensor.empty() : tensor<4x8xf32>
+  %low = tensor.extract_slice %x[0, 0] [4, 4] [1, 1] : tensor<4x8xf32> to tensor<4x4xf32>
+  %high = tensor.extract_slice %x[0, 4] [4, 4] [1, 1] : tensor<4x8xf32> to tensor<4x4xf32>
+  %turned = linalg.generic {indexing_maps = [#pair, #pair], iterator_types = ["parallel", "parallel"]}
+      ins(%high : tensor<4x4xf32>) outs(%half : tensor<4x4xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %0 = arith.negf %a : f32
+      linalg.yield %0 : f32
+  } -> tensor<4x4xf32>
+  %both = tensor.concat dim(1) %turned, %low : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x8xf32>
+  %r = linalg.generic {indexing_maps = [#pair, #column, #pair], iterator_types = ["parallel", "parallel"]}
+      ins(%both, %angle : tensor<4x8xf32>, tensor<8xf32>) outs(%e : tensor<4x8xf32>) {
+    ^bb0(%a: f32, %b: f32, %o: f32):
+      %0 = arith.mulf %a, %b : f32
+      linalg.yield %0 : f32
+  } -> tensor<4x8xf32>
+  return %r : tensor<4x8xf32>
+}
+
+// -----
+
+#pair = affine_map<(i, j) -> (i, j)>
+
+// CHECK-LABEL: func.func @used_twice
+// CHECK: %[[PART:.*]] = call @points_0
+// CHECK: call @rows_1(%[[PART]]
+// CHECK: return %[[PART]]
+func.func @used_twice(%x: tensor<4x8xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  %half = tensor.empty() : tensor<4x4xf32>
+  %low = tensor.extract_slice %x[0, 0] [4, 4] [1, 1] : tensor<4x8xf32> to tensor<4x4xf32>
+  %turned = linalg.generic {indexing_maps = [#pair, #pair], iterator_types = ["parallel", "parallel"]}
+      ins(%low : tensor<4x4xf32>) outs(%half : tensor<4x4xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %0 = arith.negf %a : f32
+      linalg.yield %0 : f32
+  } -> tensor<4x4xf32>
+  return %low, %turned : tensor<4x4xf32>, tensor<4x4xf32>
+}
+
+// -----
+
+#id = affine_map<(i) -> (i)>
+#all = affine_map<(i) -> ()>
+
+// What does the same is one function.
+// CHECK-LABEL: func.func @same
+// CHECK: %[[S:.*]] = call @rows_0
+// CHECK: call @sequential_1
+// CHECK: call @rows_0
+// CHECK: func.func private @rows_0
+// CHECK-NOT: @rows_2
+func.func @same(%x: tensor<8xf32>) -> tensor<8xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %e = tensor.empty() : tensor<8xf32>
+  %a = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%x : tensor<8xf32>) outs(%e : tensor<8xf32>) {
+    ^bb0(%v: f32, %o: f32):
+      %0 = math.exp %v : f32
+      linalg.yield %0 : f32
+  } -> tensor<8xf32>
+  %b = scf.for %i = %c0 to %c8 step %c1 iter_args(%t = %a) -> tensor<8xf32> {
+    %v = tensor.extract %t[%c0] : tensor<8xf32>
+    %n = tensor.insert %v into %t[%i] : tensor<8xf32>
+    scf.yield %n : tensor<8xf32>
+  }
+  %r = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%b : tensor<8xf32>) outs(%e : tensor<8xf32>) {
+    ^bb0(%v: f32, %o: f32):
+      %0 = math.exp %v : f32
+      linalg.yield %0 : f32
+  } -> tensor<8xf32>
+  return %r : tensor<8xf32>
+}
+
+// -----
+
+// What is written to computed places goes to a copy of what was there; where others read it, what they read stays.
+// CHECK-LABEL: func.func @scatter
+// CHECK-SAME: (%[[X:.*]]: tensor<8xf32>,
+// CHECK: %[[COPY:.*]] = call @rows_0(%[[X]]
+// CHECK: call @scatter_1({{.*}}%[[COPY]]
+// CHECK: return {{.*}}, %[[X]]
+// CHECK: func.func private @scatter_1
+func.func @scatter(%x: tensor<8xf32>, %at: tensor<4xindex>, %from: tensor<4xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %r = scf.for %n = %c0 to %c4 step %c1 iter_args(%t = %x) -> tensor<8xf32> {
+    %place = tensor.extract %at[%n] : tensor<4xindex>
+    %v = tensor.extract %from[%n] : tensor<4xf32>
+    %next = tensor.insert %v into %t[%place] : tensor<8xf32>
+    scf.yield %next : tensor<8xf32>
+  }
+  return %r, %x : tensor<8xf32>, tensor<8xf32>
+}
+
+// -----
+
+// Turns that read what others wrote stay in their order.
+// CHECK-LABEL: func.func @accumulated
+// CHECK-NOT: call @scatter
+// CHECK: call @sequential_0
+func.func @accumulated(%x: tensor<8xf32>, %at: tensor<4xindex>, %from: tensor<4xf32>) -> tensor<8xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %r = scf.for %n = %c0 to %c4 step %c1 iter_args(%t = %x) -> tensor<8xf32> {
+    %place = tensor.extract %at[%n] : tensor<4xindex>
+    %v = tensor.extract %from[%n] : tensor<4xf32>
+    %old = tensor.extract %t[%place] : tensor<8xf32>
+    %sum = arith.addf %old, %v : f32
+    %next = tensor.insert %sum into %t[%place] : tensor<8xf32>
+    scf.yield %next : tensor<8xf32>
+  }
+  return %r : tensor<8xf32>
+}

@@ -133,8 +133,12 @@ def leave_to_libdevice(op: ir.Operation) -> None:
         op.attributes[LIBDEVICE] = ir.UnitAttr.get(op.context)
 
 
-def expand(name: str, operands: list[ir.Value]) -> ir.Value | None:
-    """The function called ``name`` (of dialect math, or a quotient), None where it has to come from a library."""
+def expand(name: str, operands: list[ir.Value], *, short: bool = False) -> ir.Value | None:
+    """The function called ``name`` (of dialect math, or a quotient), None where it has to come from a library.
+
+    Args:
+        short: whether what is computed in f32 ends in bf16.
+    """
     kind = operands[0].type
     element = ir.VectorType(kind).element_type if isinstance(kind, ir.VectorType) else kind
     if name in EXACT and isinstance(element, ir.FloatType):
@@ -143,7 +147,7 @@ def expand(name: str, operands: list[ir.Value]) -> ir.Value | None:
         return None
     emitter = GpuEmitter(like(kind, ir.F32Type.get()))
     if isinstance(element, ir.F32Type):
-        return F32[name](emitter, *operands)
+        return (BF16 if short else F32)[name](emitter, *operands)
     table = BF16 if isinstance(element, ir.BF16Type) else F32
     wide = [arith.extf(emitter.kind, operand) for operand in operands]
     return arith.truncf(kind, table[name](emitter, *wide))

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from torch_mlir import ir
 
+from stepwell.backends.cuda.kernels.chip import OLDEST_MMA
 from stepwell.backends.cuda.kernels.launch import Launch
 from stepwell.backends.cuda.kernels.products.facts import Product
 from stepwell.backends.cuda.kernels.products.pointers import build_mma, build_simt
 from stepwell.backends.cuda.kernels.products.wgmma import build_wgmma
-
-_OLDEST_MMA = 80
-"""The architecture that brought ``cp.async`` and products of bf16."""
 
 
 def build_product(function: ir.Operation, name: str, arch: str) -> tuple[str, Launch] | None:
@@ -21,8 +19,8 @@ def build_product(function: ir.Operation, name: str, arch: str) -> tuple[str, La
     number = int(arch.removeprefix("sm_").rstrip("a"))
     if arch == "sm_90a" and (launch := build_wgmma(product, name)) is not None:
         return f"wgmma_{product.element}", launch
-    if number >= _OLDEST_MMA and (launch := build_mma(product, name)) is not None:
+    if number >= OLDEST_MMA and (launch := build_mma(product, name)) is not None:
         return f"mma_{product.element}", launch
-    if number >= _OLDEST_MMA and (launch := build_simt(product, name)) is not None:
+    if number >= OLDEST_MMA and (launch := build_simt(product, name)) is not None:
         return f"simt_{product.element}", launch
     return None

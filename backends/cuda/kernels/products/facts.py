@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith
 
+from stepwell.backends.cuda.kernels.elementary.functions import expand
 from stepwell.backends.cuda.kernels.epilogue import Epilogue, MakeEpilogue
 from stepwell.backends.cuda.kernels.evaluate import Elements
 from stepwell.backends.cuda.kernels.launch import Values, in_memory
@@ -144,13 +145,14 @@ class Product:
 
     def _epilogue(self, values: dict[ir.Value, ir.Value]) -> Epilogue:
         root = self.contraction.op.results[0]
+        functions = partial(expand, short=self.result == "bf16")
 
         def build(sums: Sequence[ir.Value], batch: Word, row: Word, column: Word) -> Sequence[ir.Value]:
             results = []
             sizes = self._result_sizes(values)
             for step, total in enumerate(sums):
                 indices = self._indices(sizes, batch, row, column + step)
-                elements = Elements(values, {root: _always(total)})
+                elements = Elements(values, {root: _always(total)}, functions)
                 results.append(_widened(elements.element(self.final, indices)))
             return results
 
