@@ -1,7 +1,7 @@
 // RUN: stepwell-opt %s --plan-launches | FileCheck %s
 
 // What must hold of sizes is part of the plan.
-// CHECK: \22checks\22: [{\22hold\22: [\22and\22, [\22eq\22, [\22dim\22, 0, 0], [\22dim\22, 1, 0]], [\22lt\22, 0, [\22dim\22, 0, 0]]], \22message\22: \22sizes differ\22}]
+// CHECK: \22checks\22: [{\22holds\22: [\22and\22, [\22eq\22, [\22dim\22, 0, 0], [\22dim\22, 1, 0]], [\22lt\22, 0, [\22dim\22, 0, 0]]], \22message\22: \22sizes differ\22}]
 func.func @main(%x: memref<?xf32> {stepwell.input = "x"}, %y: memref<?xf32> {stepwell.input = "y"}) -> memref<?xf32> {
   %c0 = arith.constant 0 : index
   %n = memref.dim %x, %c0 : memref<?xf32>
