@@ -38,7 +38,7 @@ class MapSlots:
         slot = self._free.pop() if self._free else self._slots.popitem(last=False)[1]
         found = self._found
         begin = address + found.offset * byte_size(found.dtype)
-        content = tensor_maps.encode(self._driver, begin, found.dtype, self._sizes, self._strides, found.box)
+        content = tensor_maps.encode(self._driver, begin, found, self._sizes, self._strides)
         self._driver.upload_on(stream, slot, content)
         self._slots[address] = slot
         return slot

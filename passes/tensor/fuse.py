@@ -13,7 +13,7 @@ from stepwell.passes.buffer.contraction.roles import contraction_maps
 from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
 from stepwell.passes.tensor.kernels.views import factor_of
-from stepwell.passes.tensor.structured import input_count, loops_of, structured_ops, used_dims
+from stepwell.passes.tensor.structured import input_count, is_structured, loops_of, structured_ops, used_dims
 from stepwell.support.walk import inside, operations
 
 _RESHAPES = ("tensor.collapse_shape", "tensor.expand_shape")
@@ -31,6 +31,8 @@ class Fuse(Pass):
             shape; 0 keeps such results stored.
         fold_reshapes: move reshapes out of the way of a fusion.
         narrow: keep what operands of products are widened from stored as it is, for products that widen them.
+        results: keep what is done to the result of one product apart from what is done to another one's: each can be
+            the end of its product then.
     """
 
     name: ClassVar[str] = "fuse"
@@ -40,6 +42,7 @@ class Fuse(Pass):
     copies: int = 1
     fold_reshapes: bool = True
     narrow: bool = False
+    results: bool = False
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         before = len(structured_ops(op))
@@ -51,6 +54,7 @@ class Fuse(Pass):
         pinned = _repeated_by_reductions(op) if self.reductions else _feeding_reductions(op)
         pinned += [] if self.fold_reshapes else _feeding_reshapes(op)
         pinned += _widened_for_products(op) if self.narrow else []
+        pinned += _ends_of_products(op) if self.results else []
         for producer in pinned:
             _pin(producer)
         for text in ("linalg-fuse-elementwise-ops", "canonicalize", "cse"):
@@ -132,6 +136,35 @@ def _widened_from(value: ir.Value) -> ir.Value | None:
             break
         value = op.operands[0]
     return value if widens else None
+
+
+def _ends_of_products(root: ir.Operation) -> list[ir.Operation]:
+    """Elementwise operations that end chains behind different products and meet in another one."""
+    found: list[ir.Operation] = []
+    for join in structured_ops(root):
+        behind = [_reduction_behind(value) if _is_elementwise(join) else None for value in join.operands]
+        if len({reduction for reduction in behind if reduction is not None}) > 1:
+            found += [v.owner.operation for v, op in zip(join.operands, behind, strict=True) if op is not None]
+    return found
+
+
+def _reduction_behind(value: ir.Value) -> ir.Operation | None:
+    """The reduction whose result a chain of elementwise operations turns into ``value``, with no other user."""
+    chain = 0
+    while isinstance(value, ir.OpResult) and len({use.owner.operation for use in value.uses}) == 1:
+        op = value.owner.operation
+        if not is_structured(op):
+            return None
+        if not all(loop.parallel for loop in loops_of(op)):
+            return op if chain else None
+        kind = ir.ShapedType(value.type)
+        alike = [v for v in op.operands[: input_count(op)] if isinstance(v.type, ir.ShapedType)]
+        alike = [v for v in alike if ir.ShapedType(v.type).rank == kind.rank and isinstance(v, ir.OpResult)]
+        inner = [v for v in alike if is_structured(v.owner.operation)]
+        if not _is_elementwise(op) or len(inner) != 1:
+            return None
+        value, chain = inner[0], chain + 1
+    return None
 
 
 def _producers(users: list[ir.Operation]) -> list[ir.Operation]:

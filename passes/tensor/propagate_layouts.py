@@ -25,17 +25,22 @@ class PropagateLayouts(Pass):
     A vector of channels then meets one pixel in every operation: whatever the stride, the dilation and the width.
     Elementwise operations, padding, pooling, reductions over pixels and transposes follow their operands; a transpose
     is left where a value enters the first convolution, and where it is used by anything else.
+
+    Options:
+        alone: whether convolutions that stand alone may keep their channels second.
     """
 
     name: ClassVar[str] = "propagate-layouts"
     summary: ClassVar[str] = "keep images with channels last between convolutions"
+
+    alone: bool = True
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         converted = kept = 0
         for function in op.regions[0].blocks[0].operations:
             for region in function.operation.regions:
                 for block in region.blocks:
-                    alone = keep_planes(block)
+                    alone = keep_planes(block) if self.alone else []
                     kept += len(alone)
                     converted += _convert(block, alone)
         context.note(self.name, converted=converted, kept=kept)

@@ -26,7 +26,8 @@ class SplitPrepare(Pass):
     Each value where such work ends becomes a new parameter ``prepared.<N>.<origin>`` of the entry, made by
     ``func.func private @prepare_<N>`` (marked ``stepwell.prepare``) from the parameters that it takes. Views of a
     parameter stay where they are, and so does work whose result is larger than ``max_growth`` times its parameters
-    (broadcasts, casts to a wider type): there the split is made further up. States are not weights.
+    (broadcasts, casts to a wider type) unless it is ``small``: there the split is made further up. States are not
+    weights.
     """
 
     name: ClassVar[str] = "split-prepare"
@@ -36,6 +37,7 @@ class SplitPrepare(Pass):
     max_growth: float = field(
         default=1.5, metadata={"help": "largest size of a prepared value over that of the parameters it is made from"}
     )
+    small: int = field(default=0, metadata={"help": "bytes up to which a prepared value may be any larger than those"})
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         functions = _PrepareFunctions(op)
@@ -90,7 +92,7 @@ class SplitPrepare(Pass):
         size = _byte_size(value.type)
         if size is None or value.owner.operation.name in _VIEWS:
             return False
-        return size <= self.max_growth * sum(_byte_size(source.type) or 0 for source in sources)
+        return size <= max(self.small, self.max_growth * sum(_byte_size(source.type) or 0 for source in sources))
 
 
 class _PrepareFunctions:

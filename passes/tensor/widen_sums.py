@@ -9,7 +9,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, linalg
 
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.tensor.build import cast_elements, copy_operation
+from stepwell.passes.tensor.build import cast_elements, copy_operation, empty, sizes_of
 from stepwell.passes.tensor.layout.rewrites import window_of
 from stepwell.passes.tensor.structured import input_count, loops_of
 from stepwell.support.walk import operations
@@ -32,12 +32,22 @@ class WidenSums(Pass):
         found = [candidate for candidate in operations(op) if _sums_narrowly(candidate)]
         for reduction in found:
             with ir.InsertionPoint(reduction), reduction.location:
-                init = cast_elements(reduction.operands[len(reduction.operands) - 1], ir.F32Type.get())
+                init = _extended(reduction.operands[len(reduction.operands) - 1])
                 wide = _pooled(reduction, init) if reduction.name in _POOLING else _reduced(reduction, init)
                 result = cast_elements(wide, ir.RankedTensorType(reduction.results[0].type).element_type)
             reduction.results[0].replace_all_uses_with(result)
             reduction.erase()
         context.note(self.name, widened=len(found))
+
+
+def _extended(init: ir.Value) -> ir.Value:
+    """``init`` in f32; what is full of one number stays so."""
+    element = ir.F32Type.get()
+    if isinstance(init.owner, ir.Block) or init.owner.operation.name != "linalg.fill":
+        return cast_elements(init, element)
+    number = arith.extf(element, init.owner.operation.operands[0])
+    filled: ir.Value = linalg.fill(number, outs=[empty(sizes_of(init), element)])
+    return filled
 
 
 def _sums_narrowly(op: ir.Operation) -> bool:

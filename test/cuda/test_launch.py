@@ -1,5 +1,6 @@
 """Launch plans and the driver, on a stand-in for libcuda."""
 
+import ctypes
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from stepwell.backends.cuda.map_slots import MapSlots
 from stepwell.backends.cuda.memory import place_temporaries
 from stepwell.backends.cuda.plan import Plan, TensorMap, descriptor_words, evaluate
 from stepwell.backends.cuda.runnable import CudaRunnable, check_arch
+from stepwell.backends.cuda.tensor_maps import encode
 from stepwell.support import parameter_file
 from stepwell.support.errors import ArtifactError, ExecutionError, UsageError
 from stepwell.support.parameters import ParameterStore
@@ -179,6 +181,14 @@ def test_maps_are_made_once_for_each_of_the_last_addresses(mock: Any) -> None:
     assert slots.place(256, 0) == other
     assert mock.get("maps") == 4
     mock.driver.free(first)
+
+
+def test_a_tensor_map_of_images(mock: Any, mock_library: Path) -> None:
+    window = {"lower": [-1, -2], "upper": [-3, -4], "strides": [5, 6]}
+    found = TensorMap(0, "bf16", 0, (1, 9, 9, 64), (5184, 576, 64, 1), (128, 64), window)
+    encode(mock.driver, 4096, found, [1, 9, 9, 64], [5184, 576, 64, 1])
+    seen = (ctypes.c_int * 10).in_dll(ctypes.CDLL(str(mock_library)), "mock_window")
+    assert list(seen) == [-2, -1, -4, -3, 64, 128, 1, 6, 5, 1], "innermost first"
 
 
 def test_a_state_stays_on_the_device(mock: Any, parameters: Path) -> None:

@@ -13,6 +13,7 @@ from stepwell.backends.cuda.kernels.products.library import build_library_produc
 from stepwell.backends.cuda.kernels.rows.build import build_rows
 from stepwell.backends.cuda.kernels.scatter import build_scatter
 from stepwell.backends.cuda.kernels.sequential import build_sequential
+from stepwell.backends.cuda.kernels.windows import build_windows
 from stepwell.passes.buffer.entry import return_op
 from stepwell.support.errors import PassError
 
@@ -36,8 +37,10 @@ def build_kernel(
         return "sequential", build_sequential(function, name)
     if family == "product" and library and (launch := build_library_product(function, name, threads)) is not None:
         return "cublaslt", launch
-    if family == "product" and not plain and (built := build_product(function, name, arch)) is not None:
+    if family in ("product", "windows") and not plain and (built := build_product(function, name, arch)) is not None:
         return built
+    if family == "windows" and not plain and (launch := build_windows(function, name)) is not None:
+        return "windows", launch
     if family == "rows" and not plain and (launch := _build_rows(function, name)) is not None:
         return "rows", launch
     return "points", build_points(function, name, threads, None if plain else expand)

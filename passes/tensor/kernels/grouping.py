@@ -15,6 +15,7 @@ from stepwell.passes.tensor.kernels.fills import is_fill
 from stepwell.passes.tensor.kernels.gathered import BY_ELEMENT, gathered
 from stepwell.passes.tensor.kernels.rows import Rows, joined, rows_of
 from stepwell.passes.tensor.kernels.scattered import match_scatter
+from stepwell.passes.tensor.kernels.windows import is_border, match_windows
 from stepwell.passes.tensor.structured import input_count, is_structured, loops_of
 from stepwell.support.walk import inside, outer_first
 
@@ -39,9 +40,10 @@ class Group:
 
     Attributes:
         family: ``attention`` for a softmax between two products, ``product`` for matrix products with what follows them
-            at once, ``rows`` for elementwise operations and reductions that walk the same rows, ``points`` for what can
-            be computed an element at a time, ``scatter`` for what is written to computed places, ``sequential`` for
-            other loops that carry whole tensors.
+            at once, ``windows`` for convolutions and pooling over images with channels last likewise, ``rows`` for
+            elementwise operations and reductions that walk the same rows, ``points`` for what can be computed an
+            element at a time, ``scatter`` for what is written to computed places, ``sequential`` for other loops that
+            carry whole tensors.
         ops: the operations.
         rows: what the operations of family ``rows`` walk.
         copied: operations that the kernel does for itself, although others need them too.
@@ -107,13 +109,17 @@ class _Grouping:
 
     def visit(self, op: ir.Operation) -> None:
         """Give ``op`` to a group, its own if need be."""
-        if op in self.owner or _is_host(op) or is_fill(op) or self._is_copied(op):
+        if op in self.owner or _is_host(op) or is_fill(op) or is_border(op) or self._is_copied(op):
             return
         if match_contraction(op) is not None:
             behind = _epilogue(op, self.owner)
             if self._bare_products:
                 behind = [one for one in behind[:1] if is_rounding(one)]
             self._give(Group("product"), [op, *behind])
+            return
+        windows = match_windows(op)
+        if windows is not None:
+            self._give(Group("windows", copied=list(windows.made)), [op, *_epilogue(op, self.owner)])
             return
         rows = rows_of(op)
         if rows is None:

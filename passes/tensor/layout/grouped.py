@@ -7,7 +7,7 @@ from torch_mlir.dialects import linalg, tensor
 
 from stepwell.passes.tensor.build import empty, reassociation, scalar, sizes_of
 from stepwell.passes.tensor.layout.readers import ELEMENTS, GROUPED, SUMS
-from stepwell.passes.tensor.layout.rewrites import add_start, window_of
+from stepwell.passes.tensor.layout.rewrites import add_start, starts_at_zero, window_of
 from stepwell.passes.tensor.layout.twins import Twins, transpose
 
 _CHANNELS_SECOND = [[0], [1, 2], [3], [4]]
@@ -22,9 +22,10 @@ def grouped_convolution(op: ir.Operation, twins: Twins) -> ir.Value | None:
     image, weights, init = convolution.operands
     source, start = _unsplit(image), _unsplit(init)
     kind, total = ir.RankedTensorType(weights.type), ir.RankedTensorType(init.type).element_type
+    zero = starts_at_zero(init)
     if (
         source is None
-        or start is None
+        or (start is None and not zero)
         or str(kind.element_type) not in ELEMENTS
         or str(total) not in SUMS
         or not kind.has_static_shape
@@ -34,12 +35,13 @@ def grouped_convolution(op: ir.Operation, twins: Twins) -> ir.Value | None:
     split = _split(twins.make(source), *ir.RankedTensorType(image.type).shape[1:3])
     groups, filters = kind.shape[:2]
     batch, _, _, height, width = sizes_of(init)
-    zero = linalg.fill(scalar(total, 0.0), outs=[empty([batch, height, width, groups, filters], total)])
-    made = linalg.conv_2d_nhwgc_gfhwc(split, transpose(weights, (0, 1, 3, 4, 2)), outs=[zero], **window_of(convolution))
+    filled = linalg.fill(scalar(total, 0.0), outs=[empty([batch, height, width, groups, filters], total)])
+    packed = transpose(weights, (0, 1, 3, 4, 2))
+    made = linalg.conv_2d_nhwgc_gfhwc(split, packed, outs=[filled], **window_of(convolution))
     shape = ir.RankedTensorType(made.type).shape
     joined = ir.RankedTensorType.get([*shape[:3], groups * filters], total)
     result = tensor.CollapseShapeOp(joined, made, reassociation(_CHANNELS_LAST)).result
-    return add_start(result, start, twins)
+    return result if start is None or zero else add_start(result, start, twins)
 
 
 def _split(image: ir.Value, groups: int, channels: int) -> ir.Value:

@@ -1,6 +1,7 @@
 // RUN: stepwell-opt %s --fuse --split-input-file | FileCheck %s
 // RUN: stepwell-opt %s --fuse=reductions=false --split-input-file | FileCheck %s --check-prefix=APART
 // RUN: stepwell-opt %s --fuse=narrow=true --split-input-file | FileCheck %s --check-prefix=NARROW
+// RUN: stepwell-opt %s --fuse=results=true --split-input-file | FileCheck %s --check-prefix=RESULTS
 
 #id = affine_map<(d0, d1) -> (d0, d1)>
 #row = affine_map<(d0, d1) -> (d0)>
@@ -118,4 +119,51 @@ func.func @widened(%a: tensor<4x8xbf16>, %b: tensor<4x8xbf16>, %w: tensor<8x16xf
   %wide = arith.extf %sum : tensor<4x8xbf16> to tensor<4x8xf32>
   %r = linalg.matmul ins(%wide, %w : tensor<4x8xf32>, tensor<8x16xf32>) outs(%out : tensor<4x16xf32>) -> tensor<4x16xf32>
   return %r : tensor<4x16xf32>
+}
+
+// -----
+
+// What two products end in meets: with `results`, each keeps its own end, rounded as the model has it.
+#two = affine_map<(d0, d1) -> (d0, d1)>
+// CHECK-LABEL: func.func @ends_of_products
+// CHECK: linalg.matmul
+// CHECK: linalg.matmul
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %{{.*}} : tensor<4x4xf32>, tensor<4x4xf32>) outs(%{{.*}} : tensor<4x4xbf16>)
+// CHECK-NOT: linalg.generic
+// CHECK: return
+// RESULTS-LABEL: func.func @ends_of_products
+// RESULTS: linalg.generic {{.*}} ins(%{{.*}} : tensor<4x4xf32>) outs(%{{.*}} : tensor<4x4xbf16>)
+// RESULTS: linalg.generic {{.*}} ins(%{{.*}} : tensor<4x4xf32>) outs(%{{.*}} : tensor<4x4xbf16>)
+// RESULTS: linalg.generic {{.*}} ins(%{{.*}}, %{{.*}} : tensor<4x4xbf16>, tensor<4x4xbf16>) outs(%{{.*}} : tensor<4x4xbf16>)
+func.func @ends_of_products(%a: tensor<4x4xbf16>, %b: tensor<4x4xbf16>, %init: tensor<4x4xf32>) -> tensor<4x4xbf16> {
+  %e = tensor.empty() : tensor<4x4xbf16>
+  %0 = linalg.matmul ins(%a, %b : tensor<4x4xbf16>, tensor<4x4xbf16>) outs(%init : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %1 = linalg.generic {indexing_maps = [#two, #two], iterator_types = ["parallel", "parallel"]} ins(%0 : tensor<4x4xf32>) outs(%e : tensor<4x4xbf16>) {
+  ^bb0(%x: f32, %y: bf16):
+    %r = arith.truncf %x : f32 to bf16
+    linalg.yield %r : bf16
+  } -> tensor<4x4xbf16>
+  %2 = linalg.matmul ins(%b, %a : tensor<4x4xbf16>, tensor<4x4xbf16>) outs(%init : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %3 = linalg.generic {indexing_maps = [#two, #two], iterator_types = ["parallel", "parallel"]} ins(%2 : tensor<4x4xf32>) outs(%e : tensor<4x4xbf16>) {
+  ^bb0(%x: f32, %y: bf16):
+    %r = arith.truncf %x : f32 to bf16
+    linalg.yield %r : bf16
+  } -> tensor<4x4xbf16>
+  %4 = linalg.generic {indexing_maps = [#two, #two, #two], iterator_types = ["parallel", "parallel"]} ins(%1, %3 : tensor<4x4xbf16>, tensor<4x4xbf16>) outs(%e : tensor<4x4xbf16>) {
+  ^bb0(%x: bf16, %y: bf16, %z: bf16):
+    %r = arith.addf %x, %y : bf16
+    linalg.yield %r : bf16
+  } -> tensor<4x4xbf16>
+  return %4 : tensor<4x4xbf16>
+}
+
+// An end that meets something else than another product is fused all the same.
+// RESULTS-LABEL: func.func @one_product
+// RESULTS: linalg.generic {{.*}} ins(%{{.*}}, %{{.*}} : tensor<4x4xf32>, tensor<4x4xf32>)
+// RESULTS-NOT: linalg.generic
+func.func @one_product(%a: tensor<4x4xf32>, %init: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %0 = linalg.matmul ins(%a, %a : tensor<4x4xf32>, tensor<4x4xf32>) outs(%init : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %1 = math.exp %0 : tensor<4x4xf32>
+  %2 = arith.addf %1, %a : tensor<4x4xf32>
+  return %2 : tensor<4x4xf32>
 }

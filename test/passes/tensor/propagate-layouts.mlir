@@ -1,4 +1,5 @@
 // RUN: stepwell-opt %s --propagate-layouts --canonicalize --cse --split-input-file | FileCheck %s
+// RUN: stepwell-opt %s --pass-pipeline='builtin.module(propagate-layouts{alone=false},canonicalize,cse)' --split-input-file | FileCheck %s --check-prefix=ALL
 
 // Between two convolutions nothing is transposed: the border is made and the activation done with channels last.
 // CHECK-LABEL: func.func @chain
@@ -197,6 +198,8 @@ func.func @any_height(%x: tensor<1x8x?x6xf32>, %w: tensor<8x3x3xf32>, %init: ten
 
 // A window of one pixel, alone, stays a product over planes where rows of pixels are long.
 // CHECK-LABEL: func.func @one_pixel_windows
+// ALL-LABEL: func.func @one_pixel_windows
+// ALL: linalg.conv_2d_nhwc_hwcf
 // CHECK-NOT: linalg.transpose
 // CHECK: linalg.conv_2d_nchw_fchw {{.*}} ins(%arg0, %arg1 : tensor<1x8x14x14xf32>, tensor<4x8x1x1xf32>)
 func.func @one_pixel_windows(%x: tensor<1x8x14x14xf32>, %w: tensor<4x8x1x1xf32>) -> tensor<1x4x14x14xf32> {
@@ -217,4 +220,22 @@ func.func @few_pixels(%x: tensor<1x8x7x7xf32>, %w: tensor<4x8x1x1xf32>) -> tenso
   %0 = linalg.conv_2d_nchw_fchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
       ins(%x, %w : tensor<1x8x7x7xf32>, tensor<4x8x1x1xf32>) outs(%init : tensor<1x4x7x7xf32>) -> tensor<1x4x7x7xf32>
   return %0 : tensor<1x4x7x7xf32>
+}
+
+// -----
+
+// Groups whose sums start from zero: there is nothing to add afterwards.
+// CHECK-LABEL: func.func @groups_from_zero
+// CHECK: %[[R:.*]] = linalg.conv_2d_nhwgc_gfhwc
+// CHECK: %[[JOINED:.*]] = tensor.collapse_shape %[[R]] {{.*}} into tensor<1x4x4x8xf32>
+// CHECK: linalg.transpose ins(%[[JOINED]] : tensor<1x4x4x8xf32>)
+func.func @groups_from_zero(%x: tensor<1x8x6x6xf32>, %w: tensor<2x4x4x3x3xf32>) -> tensor<1x8x4x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %split = tensor.expand_shape %x [[0], [1, 2], [3], [4]] output_shape [1, 2, 4, 6, 6] : tensor<1x8x6x6xf32> into tensor<1x2x4x6x6xf32>
+  %empty = tensor.empty() : tensor<1x2x4x4x4xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<1x2x4x4x4xf32>) -> tensor<1x2x4x4x4xf32>
+  %0 = linalg.conv_2d_ngchw_gfchw {dilations = dense<1> : vector<2xi64>, strides = dense<1> : vector<2xi64>}
+      ins(%split, %w : tensor<1x2x4x6x6xf32>, tensor<2x4x4x3x3xf32>) outs(%init : tensor<1x2x4x4x4xf32>) -> tensor<1x2x4x4x4xf32>
+  %1 = tensor.collapse_shape %0 [[0], [1, 2], [3], [4]] : tensor<1x2x4x4x4xf32> into tensor<1x8x4x4xf32>
+  return %1 : tensor<1x8x4x4xf32>
 }

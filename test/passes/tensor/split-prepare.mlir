@@ -1,6 +1,7 @@
 // RUN: stepwell-opt %s --split-input-file --split-prepare | FileCheck %s
 // RUN: stepwell-opt %s --split-input-file --split-prepare --split-prepare | FileCheck %s
 // RUN: stepwell-opt %s --split-input-file --split-prepare=max-growth=4 | FileCheck %s --check-prefix=GROW
+// RUN: stepwell-opt %s --split-input-file --split-prepare=small=64 | FileCheck %s --check-prefix=GROW
 // RUN: stepwell-opt %s --split-input-file --split-prepare --print-report -o %t.out 2>&1 | FileCheck %s --check-prefix=REPORT
 
 // A transposed weight becomes a parameter of its own; the original is dropped. A constant captured by the body

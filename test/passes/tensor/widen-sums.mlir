@@ -55,3 +55,19 @@ func.func @others(%x: tensor<4x8xbf16>, %start: tensor<4xbf16>) -> (tensor<4xbf1
   } -> tensor<4x8xbf16>
   return %0, %1 : tensor<4xbf16>, tensor<4x8xbf16>
 }
+
+// -----
+
+// What starts from a number is filled with that in f32.
+// CHECK-LABEL: func @from_a_number
+// CHECK: %[[ONE:.*]] = arith.constant 1.000000e+00 : f32
+// CHECK: %[[START:.*]] = linalg.fill ins(%[[ONE]] : f32)
+// CHECK: linalg.pooling_nchw_sum {{.*}} outs(%[[START]] : tensor<1x2x2x2xf32>)
+func.func @from_a_number(%x: tensor<1x2x4x4xf16>, %w: tensor<2x2xf16>) -> tensor<1x2x2x2xf16> {
+  %one = arith.constant 1.0 : f16
+  %e = tensor.empty() : tensor<1x2x2x2xf16>
+  %start = linalg.fill ins(%one : f16) outs(%e : tensor<1x2x2x2xf16>) -> tensor<1x2x2x2xf16>
+  %0 = linalg.pooling_nchw_sum {dilations = dense<1> : vector<2xi64>, strides = dense<2> : vector<2xi64>}
+      ins(%x, %w : tensor<1x2x4x4xf16>, tensor<2x2xf16>) outs(%start : tensor<1x2x2x2xf16>) -> tensor<1x2x2x2xf16>
+  return %0 : tensor<1x2x2x2xf16>
+}
