@@ -73,7 +73,6 @@ int cuTensorMapEncodeTiled(void *map, int type, unsigned rank, uint64_t address,
   mock_maps++;
   return 0;
 }
-static int launch(void *function, const unsigned *grid, const unsigned *block, void **parameters) {
 int cuTensorMapEncodeIm2col(void *map, int type, unsigned rank, uint64_t address, void *sizes, void *strides, int *lower,
                             int *upper, unsigned channels, unsigned pixels, unsigned *steps, int interleave, int swizzle,
                             int promotion, int fill) {

@@ -239,7 +239,7 @@ def test_attention(problem: AttentionProblem, schedule: AttentionSchedule | MmaS
     sizes = [*(np.int32(size) for size in (queries, keys, heads, batch, heads, 1, diagonal)), np.float32(scale)]
     tiles = -(-queries // schedule.queries) * batch * heads
     if isinstance(schedule, MmaSchedule):
-        kernel = built(lambda: build_mma_attention("attention", problem, schedule, 99 * 1024))
+        kernel = built(lambda: build_mma_attention("attention", problem, schedule))
         strides = [np.int32(stride // 2) for array in tensors for stride in array.strides[:3]]
         shared, given = schedule.shared_bytes(problem), [*tensors, *strides, *sizes]
     else:

@@ -121,14 +121,6 @@ def test_temporaries_share_memory(mock: Any, parameters: Path) -> None:
     torch.testing.assert_close(program.run(program.new_session(), "main", [x])[0], x + 4)
 
 
-def test_what_must_hold_of_sizes_is_checked(mock: Any, parameters: Path) -> None:
-    checks = [{"hold": ["le", ["dim", 0, 0], 4], "message": "five are too many"}]
-    program = runnable(parameters, mock.driver, {**PLAN, "checks": checks})
-    torch.testing.assert_close(_run(program)[0], torch.full((4,), 3.0))
-    with pytest.raises(ExecutionError, match="five are too many"):
-        program.run(program.new_session(), "main", [torch.ones(5)])
-
-
 @pytest.mark.parametrize(("arch", "loaded"), [("sm_80", b"code"), ("sm_90", b"cubin")])
 def test_a_cubin_is_for_its_own_generation(mock: Any, parameters: Path, arch: str, loaded: bytes) -> None:
     plans = {"main": Plan.from_data(PLAN)}
