@@ -44,6 +44,7 @@ CASES = [
         insert=(("simplify", "quantised-to-numeric"),),
     ),
     Case("fold-batch-norm", "convolution", change("torch.constant.float", "0.5 : f64")),
+    Case("join-scales", "dense", swap("torch.aten.tanh", "torch.aten.relu"), insert=(("simplify", "join-scales"),)),
     Case(
         "split-products",
         "dense",
@@ -71,6 +72,8 @@ CASES = [
     Case("pack", "dense", SUB),
     Case("propagate-layouts", "convolution", SUB),
     Case("pack-convolutions", "convolution", SUB),
+    Case("space-to-depth", "convolution", SUB, insert=(("propagate-layouts", "space-to-depth"),)),
+    Case("convolutions-to-products", "convolution", SUB, insert=(("propagate-layouts", "convolutions-to-products"),)),
     Case("winograd-convolutions", "dense", SUB, insert=(("propagate-layouts", "winograd-convolutions"),)),
     Case("split-prepare", "convolution", swap("arith.mulf", "arith.addf")),
     Case("detach-prepare", "convolution", swap("arith.mulf", "arith.addf"), beside=True),

@@ -13,6 +13,7 @@ from stepwell.passes.tensor.kernels.attention import is_dense, match_attention
 from stepwell.passes.tensor.kernels.contraction import match_contraction
 from stepwell.passes.tensor.kernels.fills import is_fill
 from stepwell.passes.tensor.kernels.rows import Rows, joined, rows_of
+from stepwell.passes.tensor.kernels.windows import is_border, match_windows
 from stepwell.passes.tensor.structured import input_count, is_structured, loops_of
 from stepwell.support.walk import inside, outer_first
 
@@ -39,8 +40,9 @@ class Group:
 
     Attributes:
         family: ``attention`` for a softmax between two products, ``product`` for matrix products with what follows them
-            at once, ``rows`` for elementwise operations and reductions that walk the same rows, ``points`` for what can
-            be computed an element at a time, ``sequential`` for loops that carry whole tensors.
+            at once, ``windows`` for convolutions and pooling over images with channels last likewise, ``rows`` for
+            elementwise operations and reductions that walk the same rows, ``points`` for what can be computed an
+            element at a time, ``sequential`` for loops that carry whole tensors.
         ops: the operations.
         rows: what the operations of family ``rows`` walk.
         copied: operations that the kernel does for itself, although others need them too.
@@ -90,10 +92,14 @@ class _Grouping:
 
     def visit(self, op: ir.Operation) -> None:
         """Give ``op`` to a group, its own if need be."""
-        if op in self.owner or _is_host(op) or is_fill(op):
+        if op in self.owner or _is_host(op) or is_fill(op) or is_border(op):
             return
         if match_contraction(op) is not None:
             self._give(Group("product"), [op, *_epilogue(op, self.owner)])
+            return
+        windows = match_windows(op)
+        if windows is not None:
+            self._give(Group("windows", copied=list(windows.made)), [op, *_epilogue(op, self.owner)])
             return
         rows = rows_of(op)
         if rows is None:

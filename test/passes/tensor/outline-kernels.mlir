@@ -244,3 +244,51 @@ func.func @attention(%x: tensor<128x3x4x64xbf16>) -> tensor<128x4x64xbf16> {
   } -> tensor<128x4x64xbf16>
   return %r : tensor<128x4x64xbf16>
 }
+
+// -----
+
+#image = affine_map<(n, y, x, f, i, j, c) -> (n, y + i, x + j, c)>
+#filter = affine_map<(n, y, x, f, i, j, c) -> (i, j, c, f)>
+#out = affine_map<(n, y, x, f, i, j, c) -> (n, y, x, f)>
+#pool = affine_map<(n, y, x, c, i, j) -> (n, y * 2 + i, x * 2 + j, c)>
+#taps = affine_map<(n, y, x, c, i, j) -> (i, j)>
+#pooled = affine_map<(n, y, x, c, i, j) -> (n, y, x, c)>
+
+// A convolution and a pooling over one image with a border: each puts it there itself, and it is never stored.
+// CHECK-LABEL: func.func @windows
+// CHECK-NOT: tensor.insert_slice
+// CHECK: call @windows_0(%arg0, %arg1, %{{.*}})
+// CHECK: call @windows_1(%arg0, %{{.*}})
+// CHECK: return
+// CHECK: func.func private @windows_0({{.*}}) -> tensor<1x4x4x8xf32> attributes {stepwell.kernel = "windows"}
+// CHECK: tensor.insert_slice
+// CHECK: func.func private @windows_1({{.*}}) -> tensor<1x2x2x8xbf16> attributes {stepwell.kernel = "windows"}
+// CHECK: tensor.insert_slice
+func.func @windows(%x: tensor<1x4x4x8xbf16>, %w: tensor<3x3x8x8xbf16>) -> (tensor<1x4x4x8xf32>, tensor<1x2x2x8xbf16>) {
+  %zero = arith.constant 0.0 : f32
+  %nothing = arith.constant 0.0 : bf16
+  %b = tensor.empty() : tensor<1x6x6x8xbf16>
+  %border = linalg.fill ins(%nothing : bf16) outs(%b : tensor<1x6x6x8xbf16>) -> tensor<1x6x6x8xbf16>
+  %image = tensor.insert_slice %x into %border[0, 1, 1, 0] [1, 4, 4, 8] [1, 1, 1, 1] : tensor<1x4x4x8xbf16> into tensor<1x6x6x8xbf16>
+  %e = tensor.empty() : tensor<1x4x4x8xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<1x4x4x8xf32>) -> tensor<1x4x4x8xf32>
+  %0 = linalg.generic {indexing_maps = [#image, #filter, #out], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%image, %w : tensor<1x6x6x8xbf16>, tensor<3x3x8x8xbf16>) outs(%f : tensor<1x4x4x8xf32>) {
+    ^bb0(%a: bf16, %c: bf16, %o: f32):
+      %1 = arith.extf %a : bf16 to f32
+      %2 = arith.extf %c : bf16 to f32
+      %3 = arith.mulf %1, %2 : f32
+      %4 = arith.addf %o, %3 : f32
+      linalg.yield %4 : f32
+  } -> tensor<1x4x4x8xf32>
+  %t = tensor.empty() : tensor<3x3xbf16>
+  %s = tensor.empty() : tensor<1x2x2x8xbf16>
+  %start = linalg.fill ins(%nothing : bf16) outs(%s : tensor<1x2x2x8xbf16>) -> tensor<1x2x2x8xbf16>
+  %5 = linalg.generic {indexing_maps = [#pool, #taps, #pooled], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%image, %t : tensor<1x6x6x8xbf16>, tensor<3x3xbf16>) outs(%start : tensor<1x2x2x8xbf16>) {
+    ^bb0(%a: bf16, %c: bf16, %o: bf16):
+      %6 = arith.maximumf %o, %a : bf16
+      linalg.yield %6 : bf16
+  } -> tensor<1x2x2x8xbf16>
+  return %0, %5 : tensor<1x4x4x8xf32>, tensor<1x2x2x8xbf16>
+}
