@@ -57,6 +57,16 @@ _SIGNATURES: dict[str, list[Any]] = {
         *[ctypes.c_void_p] * 4,
         *[ctypes.c_int] * 4,
     ],
+    "cuTensorMapEncodeIm2col": [
+        ctypes.c_void_p,
+        ctypes.c_int,
+        ctypes.c_uint,
+        _ADDRESS,
+        *[ctypes.c_void_p] * 4,
+        *[ctypes.c_uint] * 2,
+        ctypes.c_void_p,
+        *[ctypes.c_int] * 4,
+    ],
 }
 
 

@@ -113,7 +113,7 @@ class Instance:
         sizes = [evaluate(size, self.shapes) for size in found.sizes]
         strides = [evaluate(stride, self.shapes) for stride in found.strides]
         place = self.address(found.buffer) + found.offset * byte_size(found.dtype)
-        content = tensor_maps.encode(self._driver, place, found.dtype, sizes, strides, found.box)
+        content = tensor_maps.encode(self._driver, place, found, sizes, strides)
         self._driver.upload_on(stream, reference.slot, content)
 
     def address(self, buffer: int) -> int:

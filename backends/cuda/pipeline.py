@@ -6,7 +6,21 @@ from stepwell.passes.pipeline import Pipeline, Stage, parse_element
 from stepwell.passes.stages import graph_stage, tensor_stage
 
 #: Structured operations all in one form, with elementwise ones where their results are used.
-FUSE = ("fuse", "linalg-generalize-named-ops", "canonicalize", "cse")
+FUSE = ("fuse{results=true}", "linalg-generalize-named-ops", "canonicalize", "cse")
+
+#: Images with channels last, of whole chunks of 16 bytes; what is a product then.
+LAYOUTS = (
+    "propagate-layouts{alone=false}",
+    "canonicalize",
+    "cse",
+    "space-to-depth",
+    "convolutions-to-products",
+    "canonicalize",
+    "cse",
+)
+
+_SMALL = 256 * 1024
+"""Bytes of work on weights that is done ahead of time, however much larger than the weights what comes of it is."""
 
 #: From kernels to the NVVM dialect. bf16 and f16 arithmetic has instructions, their math functions have not.
 NVVM = (
@@ -29,14 +43,17 @@ def cuda_pipeline(fp: str, arch: str, threads: int, *, plain: bool = False) -> P
         plain: whether all kernels are to be such as loops can emulate.
     """
     graph = graph_stage()
+    layouts: tuple[str, ...] = () if fp == "strict" else LAYOUTS
     if fp != "strict":
-        graph.elements.append(parse_element("fold-batch-norm"))
+        graph.elements += [parse_element("fold-batch-norm"), parse_element("join-scales")]
         Pipeline([graph]).insert_after("decompose", "split-moments")
     return Pipeline(
         [
             graph,
             tensor_stage(),
-            _stage("prepare", "tensor", "narrow-products", "split-prepare", "detach-prepare"),
+            _stage(
+                "prepare", "tensor", "narrow-products", *layouts, f"split-prepare{{small={_SMALL}}}", "detach-prepare"
+            ),
             *kernel_stages(fp, arch, threads, plain=plain),
         ]
     )

@@ -53,7 +53,9 @@ class TensorMap:
         dtype: of its elements.
         offset: of its first element in the buffer.
         sizes, strides: of the tensor in elements, outermost first; the last stride is 1.
-        box: elements of a box, likewise.
+        box: elements of a box, likewise; of images, pixels and channels.
+        window: of images with channels last: ``lower`` and ``upper`` corner of where a window's first tap may be
+            (the second from the last pixel) and ``strides``, each down and across.
     """
 
     buffer: int
@@ -62,6 +64,7 @@ class TensorMap:
     sizes: tuple[Size, ...]
     strides: tuple[Size, ...]
     box: tuple[int, ...]
+    window: Mapping[str, Sequence[int]] | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Sequence
 
 from stepwell.backends.cuda.driver import Driver
+from stepwell.backends.cuda.plan import TensorMap
 from stepwell.support.dtypes import byte_size
 
 BYTES = 128
@@ -17,33 +18,41 @@ _SWIZZLE_128B = 3
 _PROMOTE_128B = 2
 
 
-def encode(
-    driver: Driver, address: int, dtype: str, sizes: Sequence[int], strides: Sequence[int], box: Sequence[int]
-) -> bytes:
-    """The map of a tensor; ``sizes``, ``strides`` (in elements) and ``box`` outermost first.
+def encode(driver: Driver, address: int, found: TensorMap, sizes: Sequence[int], strides: Sequence[int]) -> bytes:
+    """The map ``found`` of a tensor of ``sizes`` with ``strides``, both in elements.
 
     Raises:
         ExecutionError: the driver refuses it.
     """
-    rank = len(sizes)
+    rank, width = len(sizes), byte_size(found.dtype)
     room = ctypes.create_string_buffer(BYTES + 64)
     place = ctypes.addressof(room) + -ctypes.addressof(room) % 64
     # An empty dimension is none that the engine can walk: nothing is copied there anyway.
     inner_first = [max(1, size) for size in reversed(sizes)]
-    steps = [byte_size(dtype) * stride for stride in reversed(strides[:-1])]
-    driver.call(
-        "cuTensorMapEncodeTiled",
+    steps = [width * stride for stride in reversed(strides[:-1])]
+    tensor = [
         place,
-        _TYPES[dtype],
+        _TYPES[found.dtype],
         rank,
         address,
         (ctypes.c_uint64 * rank)(*inner_first),
         (ctypes.c_uint64 * max(1, rank - 1))(*steps),
-        (ctypes.c_uint32 * rank)(*reversed(box)),
-        (ctypes.c_uint32 * rank)(*[1] * rank),
-        0,
-        _SWIZZLE_128B,
-        _PROMOTE_128B,
-        0,
-    )
+    ]
+    ending = [0, _SWIZZLE_128B, _PROMOTE_128B, 0]
+    if found.window is None:
+        box = (ctypes.c_uint32 * rank)(*reversed(found.box))
+        driver.call("cuTensorMapEncodeTiled", *tensor, box, (ctypes.c_uint32 * rank)(*[1] * rank), *ending)
+    else:
+        lower, upper, walk = (found.window[name] for name in ("lower", "upper", "strides"))
+        pixels, channels = found.box
+        driver.call(
+            "cuTensorMapEncodeIm2col",
+            *tensor,
+            (ctypes.c_int * len(lower))(*reversed(lower)),
+            (ctypes.c_int * len(upper))(*reversed(upper)),
+            channels,
+            pixels,
+            (ctypes.c_uint32 * rank)(1, *reversed(walk), 1),
+            *ending,
+        )
     return ctypes.string_at(place, BYTES)

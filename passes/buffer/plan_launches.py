@@ -48,8 +48,8 @@ class PlanLaunches(Pass):
     of buffers), ``states`` (the buffer that holds the new value of each) and ``launches`` in program order, each with
     its ``kernel``, ``grid`` and ``block`` (three sizes), ``shared`` (bytes of dynamic shared memory) and ``arguments``:
     ``{"buffer": i}`` for a whole descriptor, ``{"address": i}``, ``{"index": size}`` or ``{"map": {buffer, dtype,
-    sizes, box}}`` for a tensor map. A size is a number, ``["dim", buffer, axis]``, or ``[operator, size, size]``.
-    Temporaries have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``.
+    sizes, box}}`` for a tensor map, with a ``window`` for one of images. A size is a number, ``["dim", buffer, axis]``,
+    or ``[operator, size, size]``. Temporaries have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``.
     """
 
     name: ClassVar[str] = "plan-launches"
@@ -178,7 +178,7 @@ class _Plan:
         sizes = list(view.operands)[1 + counts[1] : 1 + counts[1] + counts[2]]
         steps = iter(list(view.operands)[1 + counts[1] + counts[2] :])
         marker = ir.ShapedType.get_dynamic_size()
-        return {
+        found: dict[str, Any] = {
             "buffer": self.numbers[view.operands[0]],
             "dtype": str(kind.element_type),
             "offset": ir.DenseI64ArrayAttr(view.attributes["static_offsets"])[0],
@@ -189,6 +189,10 @@ class _Plan:
             ],
             "box": [self._size(size) for size in list(made.operands)[1:]],
         }
+        if "stepwell.window" in made.attributes:
+            window = ir.DictAttr(made.attributes["stepwell.window"])
+            found["window"] = {part.name: list(ir.DenseI64ArrayAttr(part.attr)) for part in window}
+        return found
 
     def _sizes(self, kind: ir.MemRefType, dynamic: list[ir.Value]) -> list[Any]:
         rest = iter(dynamic)

@@ -13,7 +13,7 @@ from torch_mlir.dialects import arith, memref
 from torch_mlir.passmanager import PassManager
 
 from stepwell.backends.cuda.driver import Driver
-from stepwell.backends.cuda.kernels.epilogue import Epilogue, MakeEpilogue
+from stepwell.backends.cuda.kernels.epilogue import End, Epilogue, MakeEpilogue
 from stepwell.backends.cuda.kernels.instructions import declare_shared
 from stepwell.backends.cuda.kernels.word import Word
 from stepwell.backends.cuda.pipeline import NVVM, kernel_stages
@@ -113,12 +113,15 @@ def biased() -> MakeEpilogue:
     """An epilogue that adds a bias of 64 f32 columns, repeated."""
 
     def make(arguments: Sequence[ir.Value]) -> Epilogue:
-        def epilogue(sums: Sequence[ir.Value], batch: Word, row: Word, column: Word) -> Sequence[ir.Value]:
-            results = []
-            for step, total in enumerate(sums):
-                place = arith.index_castui(ir.IndexType.get(), ((column + step) % 64).value)
-                results.append(arith.addf(total, memref.load(arguments[0], [place])))
-            return results
+        def epilogue(batch: Word, row: Word, column: Word) -> End:
+            def end(sums: Sequence[ir.Value]) -> Sequence[ir.Value]:
+                results = []
+                for step, total in enumerate(sums):
+                    place = arith.index_castui(ir.IndexType.get(), ((column + step) % 64).value)
+                    results.append(arith.addf(total, memref.load(arguments[0], [place])))
+                return results
+
+            return end
 
         return epilogue
 

@@ -7,6 +7,7 @@
 
 int mock_launches, mock_grid, mock_block, mock_shared, mock_allocated, mock_fail_alloc, mock_minor;
 int mock_graphs, mock_updates, mock_waits, mock_stream;
+int mock_window[10]; /* corners, channels, pixels and steps of the last tensor map of images */
 
 typedef struct {
   void *function;
@@ -68,6 +69,14 @@ int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t size, void *stream) 
 int cuTensorMapEncodeTiled(void *map, int type, unsigned rank, uint64_t address, void *sizes, void *strides, void *box,
                            void *steps, int interleave, int swizzle, int promotion, int fill) {
   memcpy(map, &address, sizeof address);
+  return 0;
+}
+int cuTensorMapEncodeIm2col(void *map, int type, unsigned rank, uint64_t address, void *sizes, void *strides, int *lower,
+                            int *upper, unsigned channels, unsigned pixels, unsigned *steps, int interleave, int swizzle,
+                            int promotion, int fill) {
+  memcpy(map, &address, sizeof address);
+  int seen[10] = {lower[0], lower[1], upper[0], upper[1], channels, pixels, steps[0], steps[1], steps[2], steps[3]};
+  memcpy(mock_window, seen, sizeof seen);
   return 0;
 }
 int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,

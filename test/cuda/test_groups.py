@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -98,3 +99,22 @@ def test_tensors_on_other_devices_are_refused() -> None:
     program = stepwell.compile(nn.Linear(8, 8), (torch.randn(2, 8),), target="cuda", cache=False)
     with pytest.raises(InputError, match="is on device meta, this target takes cpu and cuda tensors"):
         program(torch.empty(2, 8, device="meta"))
+
+
+def test_residuals_leave_registers_for_sums(assemble_ptx: Callable[[str, str], Any]) -> None:
+    """Three warpgroups, which have the fewest, and two: what is read ahead neither spills nor holds the products up."""
+
+    class Down(nn.Module):
+        def __init__(self, outputs: int) -> None:
+            super().__init__()
+            self.down = nn.Linear(1024, outputs)
+
+        def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return x + self.down(y)
+
+    for rows, outputs, warpgroups in ((6304, 768, 4), (8192, 1024, 3)):
+        inputs = tuple(torch.randn(rows, n).to(torch.bfloat16) for n in (outputs, 1024))
+        program = stepwell.compile(Down(outputs).eval().to(torch.bfloat16), inputs, target="cuda", cache=False)
+        (launch,) = program.code.facts["launches"]["main"]["launches"]
+        assert launch["block"] == [128 * warpgroups, 1, 1]
+        assemble_ptx(program.code.files["model.ptx"].decode(), "sm_90a").check(168)

@@ -1,5 +1,6 @@
 """Launch plans and the driver, on a stand-in for libcuda."""
 
+import ctypes
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import torch
 
 from stepwell.backends.cuda.driver import Driver
 from stepwell.backends.cuda.memory import place_temporaries
-from stepwell.backends.cuda.plan import Plan, descriptor_words, evaluate
+from stepwell.backends.cuda.plan import Plan, TensorMap, descriptor_words, evaluate
 from stepwell.backends.cuda.runnable import CudaRunnable, check_arch
+from stepwell.backends.cuda.tensor_maps import encode
 from stepwell.support import parameter_file
 from stepwell.support.errors import ArtifactError, ExecutionError, UsageError
 from stepwell.support.parameters import ParameterStore
@@ -146,6 +148,14 @@ def test_tensor_maps_follow_their_buffers(mock: Any, parameters: Path) -> None:
         x = torch.rand(9)
         torch.testing.assert_close(program.run(session, "main", [x])[0], x + 1)
     assert mock.get("shared") == 200000, "more than 48 KB are asked for"
+
+
+def test_a_tensor_map_of_images(mock: Any, mock_library: Path) -> None:
+    window = {"lower": [-1, -2], "upper": [-3, -4], "strides": [5, 6]}
+    found = TensorMap(0, "bf16", 0, (1, 9, 9, 64), (5184, 576, 64, 1), (128, 64), window)
+    encode(mock.driver, 4096, found, [1, 9, 9, 64], [5184, 576, 64, 1])
+    seen = (ctypes.c_int * 10).in_dll(ctypes.CDLL(str(mock_library)), "mock_window")
+    assert list(seen) == [-2, -1, -4, -3, 64, 128, 1, 6, 5, 1], "innermost first"
 
 
 def test_a_state_stays_on_the_device(mock: Any, parameters: Path) -> None:

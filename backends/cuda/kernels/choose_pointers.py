@@ -7,6 +7,12 @@ from stepwell.backends.cuda.kernels.gemm_mma import MmaSchedule
 from stepwell.backends.cuda.kernels.gemm_simt import SimtSchedule
 from stepwell.backends.cuda.kernels.pointer_product import PointerProblem
 
+_NARROW = 16
+"""Columns of a tile for groups of few channels, whose depth is contiguous in both matrices."""
+
+_WHOLE = 16
+"""Bytes that rows are aligned to where their tiles are copied in the widest pieces."""
+
 
 def choose_mma(
     problem: PointerProblem, rows: int, columns: int, batch: int = 1, multiprocessors: int = MULTIPROCESSORS
@@ -14,6 +20,9 @@ def choose_mma(
     """The schedule; the shorter the pieces in which rows are copied, the more registers a thread needs for them."""
     if problem.alignment == 1:
         return MmaSchedule(rows=64, columns=64, depth_bytes=32)
+    along = problem.right_transposed and not problem.left_transposed
+    if columns <= _NARROW and along and problem.alignment == _WHOLE:
+        return MmaSchedule(rows=64, columns=_NARROW, stages=4, down=2, across=1, blocks=4)
     large = MmaSchedule()
     if problem.alignment < 8:
         large = MmaSchedule(across=4, stages=4, blocks=1, depth_bytes=64 if problem.alignment == 4 else 32)

@@ -97,7 +97,8 @@ def estimate(
         tiles += chip.cluster
     if s.split > 1:
         tiles += chip.reduce
-    moved = (rows * depth + depth * columns) * size + rows * columns * ROW_BYTES // problem.part
+    taps = 1 if problem.window is None else problem.window.taps  # that read the same image
+    moved = (rows * depth // taps + depth * columns) * size + rows * columns * ROW_BYTES // problem.part
     return chip.launch + _together(tiles, batch * moved / chip.memory + chip.wave)
 
 

@@ -10,6 +10,7 @@ from stepwell.backends.cuda.kernels.points import build_points
 from stepwell.backends.cuda.kernels.products.build import build_product
 from stepwell.backends.cuda.kernels.rows.build import build_rows
 from stepwell.backends.cuda.kernels.sequential import build_sequential
+from stepwell.backends.cuda.kernels.windows import build_windows
 from stepwell.passes.buffer.entry import return_op
 from stepwell.support.errors import PassError
 
@@ -25,8 +26,10 @@ def build_kernel(function: ir.Operation, arch: str, threads: int, *, plain: bool
         return "attention", build_heads(function, name)
     if family == "sequential":
         return "sequential", build_sequential(function, name)
-    if family == "product" and not plain and (built := build_product(function, name, arch)) is not None:
+    if family in ("product", "windows") and not plain and (built := build_product(function, name, arch)) is not None:
         return built
+    if family == "windows" and not plain and (launch := build_windows(function, name)) is not None:
+        return "windows", launch
     if family == "rows" and not plain and (launch := _build_rows(function, name)) is not None:
         return "rows", launch
     return "points", build_points(function, name, threads)

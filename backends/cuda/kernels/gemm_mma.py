@@ -19,7 +19,7 @@ from stepwell.backends.cuda.kernels import memory, mma
 from stepwell.backends.cuda.kernels.control import loop
 from stepwell.backends.cuda.kernels.epilogue import MakeEpilogue
 from stepwell.backends.cuda.kernels.pointer_product import PointerProblem, PointerProduct, build_pointer_product
-from stepwell.backends.cuda.kernels.tile_copy import Matrix, TileCopy
+from stepwell.backends.cuda.kernels.tile_copy import Source, TileCopy
 from stepwell.backends.cuda.kernels.word import Word, select, word
 
 _ROWS, _COLUMNS = 16, 16
@@ -115,7 +115,7 @@ class _Operand:
         self,
         problem: PointerProblem,
         schedule: MmaSchedule,
-        matrix: Matrix,
+        source: Source,
         extent: int,
         along_depth: bool,
         start: Word,
@@ -125,7 +125,7 @@ class _Operand:
         depth = schedule.depth_bytes // self.size
         rows, row_bytes = (extent, schedule.depth_bytes) if along_depth else (depth, extent * self.size)
         self.row_bytes = row_bytes
-        self.copy = TileCopy(matrix, rows, row_bytes, problem.alignment, schedule.threads, isa.thread())
+        self.copy = TileCopy(source, rows, row_bytes, problem.alignment, schedule.threads, isa.thread())
         self.lane = isa.thread() % 32
 
     def place(self, base: Word, row: Word, byte: Word) -> Word:

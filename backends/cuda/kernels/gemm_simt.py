@@ -17,7 +17,7 @@ from stepwell.backends.cuda.kernels import memory
 from stepwell.backends.cuda.kernels.control import loop
 from stepwell.backends.cuda.kernels.epilogue import MakeEpilogue
 from stepwell.backends.cuda.kernels.pointer_product import PointerProblem, PointerProduct, build_pointer_product
-from stepwell.backends.cuda.kernels.tile_copy import Matrix, TileCopy
+from stepwell.backends.cuda.kernels.tile_copy import Source, TileCopy
 from stepwell.backends.cuda.kernels.word import Word, word
 
 _DOWN = 16
@@ -121,7 +121,7 @@ class _Operand:
         self,
         problem: PointerProblem,
         schedule: SimtSchedule,
-        matrix: Matrix,
+        source: Source,
         extent: int,
         along_depth: bool,
         start: Word,
@@ -130,7 +130,7 @@ class _Operand:
         self.pitch = _pitch(extent, problem)
         self.along_depth, self.start = along_depth, start
         shape = (extent, schedule.depth) if along_depth else (schedule.depth, extent)
-        self.copy = TileCopy(matrix, shape[0], shape[1] * self.size, _unit(problem), schedule.threads, isa.thread())
+        self.copy = TileCopy(source, shape[0], shape[1] * self.size, _unit(problem), schedule.threads, isa.thread())
 
     def load(self, depth: Word, where: ir.Value) -> list[list[ir.Value]]:
         """The tile at this depth, in registers."""

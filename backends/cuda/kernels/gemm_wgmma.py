@@ -9,6 +9,7 @@ the chip, the blocks of a cluster take parts of the depth of one tile instead.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, gpu, nvvm
@@ -17,7 +18,8 @@ from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels.control import loop, when
 from stepwell.backends.cuda.kernels.elements import RESULT_BYTES
 from stepwell.backends.cuda.kernels.epilogue import Epilogue, MakeEpilogue, store_sums
-from stepwell.backends.cuda.kernels.pair_store import PairStore, matrix
+from stepwell.backends.cuda.kernels.pair_store import PairStore
+from stepwell.backends.cuda.kernels.pair_store import matrix as matrix_at
 from stepwell.backends.cuda.kernels.raster import raster
 from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES, WARPGROUP
 from stepwell.backends.cuda.kernels.wgmma_product import StageProduct
@@ -26,6 +28,9 @@ from stepwell.backends.cuda.kernels.wgmma_store import SumStore, Tile
 from stepwell.backends.cuda.kernels.word import Word, select, word
 
 __all__ = ["Epilogue", "WgmmaProblem", "WgmmaSchedule", "build_gemm"]
+
+Load: TypeAlias = Callable[[Word, Word, Word], None]
+"""Loads a step of the depth into a stage, whose barrier counts the bytes."""
 
 _REGISTERS = {2: (40, 232), 3: (32, 160)}
 """By warpgroups that multiply: of a thread that loads, of one that multiplies. One has all it wants from the start."""
@@ -43,6 +48,9 @@ def build_gemm(
     The maps are tensor maps of three dimensions (innermost, outer, batch) in global memory, with boxes of 128 bytes by
     ``schedule.boxes`` rows of the matrices and 64 of the result. Maps of ``tf32`` matrices round as they load if their
     type says so. Where the depth is split each cluster takes one tile, else blocks take tiles in turn.
+
+    The left map of a ``window`` is one of images, with columns of ``schedule.rows`` pixels; batches of the right map
+    are taps, and K is not used.
 
     Where the copy engine cannot store the result, its address stands for its map, and elements from row to row (i32)
     and from matrix to matrix (i64) follow the batch.
@@ -96,6 +104,8 @@ class _Gemm:
         """This block's stages of each tile: at least one, which lies behind the edge where there is nothing to add."""
         depth, split = self.problem.depth, self.schedule.split
         total = ((self.k + (depth - 1)) // depth).maximum(1)
+        if self.problem.window is not None:
+            total = word(self.problem.window.taps * self.problem.parts_of_tap)
         if split == 1:
             self.first_step, self.steps = word(0), total
             return
@@ -161,19 +171,19 @@ class _Gemm:
     # -- the warpgroup that loads -------------------------------------------------------------------------------------
 
     def _produce(self) -> None:
-        s, depth = self.schedule, self.problem.depth
+        s = self.schedule
         if s.consumers in _REGISTERS:
             isa.registers(_REGISTERS[s.consumers][0], more=False)
 
         def tile(at: Tile, ring: Sequence[ir.Value]) -> Sequence[ir.Value]:
+            load = self._load_window(at) if self.problem.window is not None else self._load_matrices(at)
+
             def step(index: Word, ring: Sequence[ir.Value]) -> Sequence[ir.Value]:
                 stage, parity = Word(ring[0]), Word(ring[1])
                 isa.barrier_wait(self._empty(stage), parity)
                 full = self._full(stage)
                 isa.barrier_expect(full, s.left_bytes + s.right_bytes)
-                place = (self.first_step + index) * depth
-                self._load_left(at, place, stage, full)
-                self._load_right(at, place, stage, full)
+                load(self.first_step + index, stage, full)
                 return [value.value for value in self._advance(stage, parity)]
 
             return loop(0, self.steps, 1, ring, step)
@@ -184,6 +194,31 @@ class _Gemm:
             isa.meet_cluster()
             isa.meet_cluster()
 
+    def _load_matrices(self, at: Tile) -> Load:
+        def load(step: Word, stage: Word, full: Word) -> None:
+            depth = step * self.problem.depth
+            self._load_left(at, depth, stage, full)
+            self._load_right(at, depth, at.batch, stage, full)
+
+        return load
+
+    def _load_window(self, at: Tile) -> Load:
+        """Pixels at the tap of a step, and its part of the matrix of that tap."""
+        p, s, window = self.problem, self.schedule, self.problem.window
+        assert window is not None
+        image, y, x = window.pixel(at.row)
+
+        def load(step: Word, stage: Word, full: Word) -> None:
+            tap, channel = step // p.parts_of_tap, step % p.parts_of_tap * p.depth
+            if s.split > 1:  # behind the last step there is nothing
+                channel = select(step.is_less(window.taps * p.parts_of_tap), channel, window.channels)
+            down, across = window.tap(tap)
+            place = self.base + stage * s.left_bytes
+            isa.copy_pixels_in(place, self.left, [channel, x, y, image], [across, down], full)
+            self._load_right(at, channel, tap, stage, full)
+
+        return load
+
     def _load_left(self, at: Tile, depth: Word, stage: Word, full: Word) -> None:
         s = self.schedule
         place = self.base + stage * s.left_bytes
@@ -193,17 +228,17 @@ class _Gemm:
         for part in range(s.rows // 64):
             isa.copy_in(place + part * 64 * ROW_BYTES, self.left, [at.row + part * 64, depth, at.batch], full)
 
-    def _load_right(self, at: Tile, depth: Word, stage: Word, full: Word) -> None:
+    def _load_right(self, at: Tile, depth: Word, matrix: Word, stage: Word, full: Word) -> None:
         s = self.schedule
         share = s.boxes(self.problem)[1]
         blocks = (1 << s.cluster) - 1 if s.cluster > 1 else None
         first = self.below * share
         place = self.base + (s.stages * s.left_bytes) + stage * s.right_bytes + first * ROW_BYTES
         if self.problem.right_transposed:
-            isa.copy_in(place, self.right, [depth, at.column + first, at.batch], full, blocks)
+            isa.copy_in(place, self.right, [depth, at.column + first, matrix], full, blocks)
             return
         for part in range(s.columns // 64):
-            coordinates = [at.column + part * 64, depth + first, at.batch]
+            coordinates = [at.column + part * 64, depth + first, matrix]
             isa.copy_in(place + part * 64 * ROW_BYTES, self.right, coordinates, full, blocks)
 
     # -- the warpgroups that multiply ---------------------------------------------------------------------------------
@@ -232,7 +267,7 @@ class _Gemm:
         """What stores to matrix ``batch`` of the result without the copy engine."""
         p, size = self.problem, RESULT_BYTES[self.problem.result]
         pitch, plane = self.steps_of_result
-        base = matrix(self.result, batch, plane, size)
+        base = matrix_at(self.result, batch, plane, size)
         paired = p.alignment >= 2 * size
         return PairStore(p.result, paired, self.epilogue, base, Word(pitch) * size, batch, self.m, self.n)
 

@@ -218,6 +218,20 @@ def copy_in(
     ptx(text, constraints + ",~{memory}", values)
 
 
+def copy_pixels_in(
+    target: Word, tensor_map: ir.Value, coordinates: Sequence[Word], tap: Sequence[Word], barrier: Word
+) -> None:
+    """Copy a column of pixels to shared memory, each at ``tap`` (innermost first) from where it would be."""
+    places = ", ".join(f"${3 + i}" for i in range(4))
+    text = (
+        "{ .reg .b16 across, down; cvt.u16.u32 across, $7; cvt.u16.u32 down, $8; "
+        "cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes "
+        f"[$0], [$1, {{{places}}}], [$2], {{across, down}}; }}"
+    )
+    values = [target.value, tensor_map, barrier.value, *(c.value for c in (*coordinates, *tap))]
+    ptx(text, "r,l,r,r,r,r,r,r,r,~{memory}", values)
+
+
 def copy_out(tensor_map: ir.Value, coordinates: Sequence[Word], source: Word) -> None:
     """Copy a box of shared memory to global memory, as a part of the thread's group of copies."""
     rank = len(coordinates)

@@ -41,7 +41,7 @@ class PairStore:
     def store(self, row: Word, column: Word, sums: Sequence[ir.Value]) -> None:
         """Store the sums of (row, column) and (row, column + 1), as far as they lie in the result."""
         size = RESULT_BYTES[self.result]
-        first, second = self.epilogue(sums, self.batch, row, column)
+        first, second = self.epilogue(self.batch, row, column)(sums)
         below = row.is_less(self.m)
         inside = [arith.andi(below, (column + step).is_less(self.n)) for step in range(2)]
         address = gm.at(self.base, row, self.pitch, column * size)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch_mlir import ir
 from torch_mlir.dialects import arith, builtin, llvm, memref, nvgpu
 
+from stepwell.backends.cuda.kernels.window import Window
 from stepwell.passes.tensor import index as ix
 from stepwell.passes.tensor.index import Index
 
@@ -33,6 +34,20 @@ def matrices_map(buffer: ir.Value, sizes: tuple[Index, Index, Index], height: in
     """The tensor map of a buffer as matrices of rows, with boxes of ``height`` rows by 128 bytes."""
     width = _ROW_BYTES * 8 // ir.MemRefType(buffer.type).element_type.width
     return tensor_map(buffer, sizes, [ix.multiply(sizes[1], sizes[2]), sizes[2], 1], (1, height, width))
+
+
+def images_map(buffer: ir.Value, window: Window, pixels: int) -> ir.Value:
+    """The tensor map of a buffer as images that a window moves over, with columns of ``pixels`` by 128 bytes."""
+    width = _ROW_BYTES * 8 // ir.MemRefType(buffer.type).element_type.width
+    sizes = [ix.sizes_of(buffer)[0], *window.image, window.channels]
+    made = tensor_map(buffer, sizes, [*window.steps, 1], (pixels, width))
+    lower, upper = window.corners
+    parts = {"lower": lower, "upper": upper, "strides": window.strides}
+    descriptor = made.owner.operation.operands[0].owner.operation
+    descriptor.attributes["stepwell.window"] = ir.DictAttr.get(
+        {name: ir.DenseI64ArrayAttr.get(list(pair)) for name, pair in parts.items()}
+    )
+    return made
 
 
 def tensor_map(

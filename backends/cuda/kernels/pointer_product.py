@@ -13,7 +13,8 @@ from stepwell.backends.cuda.kernels.elements import ELEMENTS, RESULT_BYTES, Elem
 from stepwell.backends.cuda.kernels.epilogue import Epilogue, MakeEpilogue, store_sums
 from stepwell.backends.cuda.kernels.pair_store import PairStore, matrix
 from stepwell.backends.cuda.kernels.raster import raster
-from stepwell.backends.cuda.kernels.tile_copy import Matrix
+from stepwell.backends.cuda.kernels.tile_copy import Image, Matrix, Source
+from stepwell.backends.cuda.kernels.window import Window
 from stepwell.backends.cuda.kernels.word import Word
 
 _ARGUMENTS = 13
@@ -30,6 +31,7 @@ class PointerProblem:
         right_transposed: whether the right one does (as weights of a linear layer do).
         alignment: bytes, a power of two up to 16; in both matrices, rows of the memory begin and end at multiples.
         paired: whether rows of the result begin at multiples of two elements and have an even length.
+        window: of a convolution: what the left matrix is of images.
     """
 
     element: str
@@ -38,6 +40,7 @@ class PointerProblem:
     right_transposed: bool = False
     alignment: int = 16
     paired: bool = True
+    window: Window | None = None
 
     @property
     def kind(self) -> Element:
@@ -50,6 +53,12 @@ class PointerProblem:
             raise ValueError(f"elements are {', '.join(elements)}, not {self.element}")
         if self.alignment not in (1, 2, 4, 8, 16) or self.alignment < self.kind.bytes:
             raise ValueError(f"{self.element} is aligned to {self.kind.bytes} to 16 bytes, not {self.alignment}")
+        if self.window is not None and (
+            self.left_transposed or self.window.channels * self.kind.bytes % self.alignment
+        ):
+            raise ValueError(
+                f"{self.window.channels} channels of {self.element} are not aligned to {self.alignment} bytes"
+            )
         check_result(self.element, self.result, epilogue=epilogue)
 
 
@@ -58,14 +67,14 @@ class PointerProduct:
     """One tile of a block, and what it is computed from.
 
     Attributes:
-        left, right: matrices of this tile's plane.
+        left, right: matrices of this tile's plane, the left one maybe of images.
         k: the depth.
         row, column: where the tile begins.
         result: stores sums.
     """
 
-    left: Matrix
-    right: Matrix
+    left: Source
+    right: Source
     k: Word
     row: Word
     column: Word
@@ -85,7 +94,7 @@ def build_pointer_product(
     """The kernel ``name(left, right, result, M, N, K, batch, pitches, planes, ...)`` at the insertion point.
 
     Pitches (i32, from row to row of the memory) and planes (i64, from matrix to matrix) are of left, right and result,
-    in elements. There is a block for each tile of each plane.
+    in elements; the left pitch is not used where a window reads images. There is a block for each tile of each plane.
 
     Args:
         tile: rows, columns, and how many tiles below each other are worked on before the next column.
@@ -126,4 +135,5 @@ def _product(
         matrices.append(Matrix(base, Word(arguments[7 + number]) * size, outer, inner * size))
     left, right, result = matrices
     store = PairStore(problem.result, problem.paired, epilogue, result.base, result.pitch, batch, m, n)
-    return PointerProduct(left, right, k, vertical * rows, horizontal * columns, store)
+    source = left if problem.window is None else Image(left.base, problem.window, m, problem.kind.bytes)
+    return PointerProduct(source, right, k, vertical * rows, horizontal * columns, store)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, gpu, memref, scf
 
+from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels.evaluate import Elements
 from stepwell.backends.cuda.kernels.launch import Launch, Values, in_memory
 from stepwell.passes.buffer.entry import return_op
@@ -26,7 +28,7 @@ def build_points(function: ir.Operation, name: str, threads: int) -> Launch:
         groups: dict[tuple[int, ...], list[int]] = {}
         for number, target in enumerate(targets):
             groups.setdefault(tuple(ir.MemRefType(target.type).shape), []).append(number)
-        position = _position(threads)
+        position = _position(threads, narrow=all(map(_is_small, targets)))
         for numbers in groups.values():
             _store_all(values, [results[i] for i in numbers], [targets[i] for i in numbers], position)
         gpu.return_([])
@@ -44,7 +46,16 @@ def build_points(function: ir.Operation, name: str, threads: int) -> Launch:
     return Launch(grid, threads)
 
 
-def _position(threads: int) -> ir.Value:
+def _is_small(target: ir.Value) -> bool:
+    """Whether the numbers of elements, and of threads that have none, are known to fit 32 bits."""
+    kind = ir.MemRefType(target.type)
+    return bool(kind.has_static_shape and prod(kind.shape) < 1 << 31)
+
+
+def _position(threads: int, *, narrow: bool) -> ir.Value:
+    """The number of the thread; ``narrow`` if 32 bits hold it, which divisions by sizes are done in then."""
+    if narrow:
+        return arith.index_castui(ir.IndexType.get(), (isa.block() * threads + isa.thread()).value)
     block, thread = gpu.block_id(gpu.Dimension.x), gpu.thread_id(gpu.Dimension.x)
     return arith.addi(arith.muli(block, ix.value(threads)), thread)
 

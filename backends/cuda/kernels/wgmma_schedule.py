@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 from stepwell.backends.cuda.kernels.elements import ELEMENTS, RESULT_BYTES, Element, check_result
 from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES, ROWS, WARPGROUP
+from stepwell.backends.cuda.kernels.window import Window
 
 WGMMA_ELEMENTS = ("bf16", "f16", "tf32", "e4m3", "e5m2", "s8")
 
 _ATOM_ROWS = 8
 _ENGINE_ALIGNMENT = 16
+
+_LONGEST_STRIDE, _FARTHEST_TAP, _WIDEST_BORDER = 8, 255, 128
+"""What a tensor map of two-dimensional images holds."""
 
 _SUMS = {1: 256, 2: 256, 3: 192}
 """Columns of sums, 64 below each other, that registers have room for, by warpgroups that multiply."""
@@ -31,6 +35,7 @@ class WgmmaProblem:
         promote: whether the sums of each 128 bytes of depth are added to those before in full f32: the tensor cores
             keep about 13 bits of a sum of fp8 products below its largest term.
         alignment: bytes; rows of the result begin and end at multiples. Below 16, the copy engine cannot store them.
+        window: of a convolution: what the left matrix is of images. The right one is a matrix for each tap then.
     """
 
     element: str = "bf16"
@@ -39,6 +44,7 @@ class WgmmaProblem:
     right_transposed: bool = False
     promote: bool = False
     alignment: int = 16
+    window: Window | None = None
 
     @property
     def kind(self) -> Element:
@@ -49,6 +55,12 @@ class WgmmaProblem:
     def depth(self) -> int:
         """Of a stage."""
         return ROW_BYTES // self.kind.bytes
+
+    @property
+    def parts_of_tap(self) -> int:
+        """Stages of a tap of the window, the last one filled up with zeros."""
+        assert self.window is not None
+        return -(-self.window.channels // self.depth)
 
     @property
     def direct(self) -> bool:
@@ -70,7 +82,25 @@ class WgmmaProblem:
             raise ValueError("sums of integers are exact: there is nothing to promote")
         if self.alignment not in (1, 2, 4, 8, 16) or self.alignment < RESULT_BYTES.get(self.result, 1):
             raise ValueError(f"rows of {self.result} are not aligned to {self.alignment} bytes")
+        if (fault := self.fault()) is not None:
+            raise ValueError(fault)
         check_result(self.element, self.result, epilogue=epilogue)
+
+    def fault(self) -> str | None:
+        """Why the copy engine can't read images by the window; None where it can, or there is none."""
+        window = self.window
+        if window is None:
+            return None
+        if self.kind.bytes != 2 or self.left_transposed or self.right_transposed:
+            return "a window is multiplied in bf16 or f16, by a matrix that lies row by row"
+        if window.channels * 2 % _ENGINE_ALIGNMENT or any(step * 2 % _ENGINE_ALIGNMENT for step in window.steps):
+            return f"pixels of {window.channels} channels are no whole {_ENGINE_ALIGNMENT} bytes"
+        reach = [(size - 1) * step for size, step in zip(window.size, window.dilations, strict=True)]
+        if max(window.strides) > _LONGEST_STRIDE or max(reach) > _FARTHEST_TAP:
+            return f"the copy engine takes strides up to {_LONGEST_STRIDE} and taps up to {_FARTHEST_TAP} pixels away"
+        if not all(-_WIDEST_BORDER <= place < _WIDEST_BORDER for corner in window.corners for place in corner):
+            return f"the copy engine takes borders of less than {_WIDEST_BORDER} pixels"
+        return None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES, ROWS, WARPGRO
 from stepwell.backends.cuda.kernels.wgmma_schedule import WgmmaProblem, WgmmaSchedule
 from stepwell.backends.cuda.kernels.word import Word, word
 
+_AHEAD = {1: 2, 2: 2, 3: 0}
+"""Parts that what an epilogue reads is on its way for, by warpgroups that share the registers."""
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -54,12 +57,13 @@ class SumStore:
 
     def store(self, at: Tile, sums: Sequence[ir.Value]) -> None:
         """Store a tile whose sums this block has alone."""
-        size = self.problem.part // 2
-        across = self.schedule.columns // self.problem.part
-        for number in range(self.schedule.parts(self.problem)):
-            row = self._row(at) + number // across * ROWS
-            column = at.column + number % across * self.problem.part
-            self._part(at.batch, row, column, sums[number * size : (number + 1) * size], number)
+        size, parts = self.problem.part // 2, self.schedule.parts(self.problem)
+        ahead = _AHEAD[self.schedule.consumers]
+        begun = [self._begin(at, number) for number in range(min(ahead, parts))]
+        for number in range(parts):
+            if number + ahead < parts:
+                begun.append(self._begin(at, number + ahead))
+            begun[number](sums[number * size : (number + 1) * size])
 
     def store_split(self, at: Tile, sums: Sequence[ir.Value]) -> None:
         """Add up the sums of all blocks of the cluster, each its share of the parts, and store them."""
@@ -74,9 +78,15 @@ class SumStore:
             def own(number: int = number, part: Word = part) -> None:
                 row = self._row(at) + (part // across) * ROWS
                 column = at.column + (part % across) * self.problem.part
-                self._part(at.batch, row, column, self._gather(number), number)
+                self._part(at.batch, row, column, number)(self._gather(number))
 
             when(part.is_less(parts), own)
+
+    def _begin(self, at: Tile, number: int) -> Callable[[Sequence[ir.Value]], None]:
+        """Have on its way what the epilogue reads for a part; what comes back ends it, given its sums."""
+        across = self.schedule.columns // self.problem.part
+        row = self._row(at) + number // across * ROWS
+        return self._part(at.batch, row, at.column + number % across * self.problem.part, number)
 
     def finish(self) -> None:
         """Wait until the copy engine has read what it was given."""
@@ -122,37 +132,52 @@ class SumStore:
 
     # -- parts --------------------------------------------------------------------------------------------------------
 
-    def _part(self, batch: Word, first: Word, column: Word, sums: Sequence[ir.Value], number: int) -> None:
-        """Store a part whose upper left corner is (first, column)."""
+    def _part(self, batch: Word, first: Word, column: Word, number: int) -> Callable[[Sequence[ir.Value]], None]:
+        """How a part whose upper left corner is (first, column) is stored, given its sums."""
         warp, inner = self.lane // 32, self.lane % 32
         own_row, own_column = first + warp * 16 + (inner >> 2), column + (inner & 3) * 2
-        places = [(own_row + place % 4 // 2 * 8, own_column + place // 4 * 8) for place in range(0, len(sums), 2)]
+        size = self.problem.part // 2
+        places = [(own_row + place % 4 // 2 * 8, own_column + place // 4 * 8) for place in range(0, size, 2)]
         if self.direct is not None:
             store = self.direct(batch)
-            for pair, (row, own) in enumerate(places):
-                store.store(row, own, sums[2 * pair : 2 * pair + 2])
-            return
-        buffer = self.base + (
-            self.group * (2 * ROWS * ROW_BYTES) + (self.schedule.staging + number % 2 * ROWS * ROW_BYTES)
-        )
+
+            def store_pairs(sums: Sequence[ir.Value]) -> None:
+                for pair, (row, own) in enumerate(places):
+                    store.store(row, own, sums[2 * pair : 2 * pair + 2])
+
+            return store_pairs
+        ends = [self.epilogue(batch, row, own) for row, own in places]
+
+        def send(sums: Sequence[ir.Value]) -> None:
+            buffer = self._free_buffer(number)
+            self._write(buffer, [end(sums[2 * pair : 2 * pair + 2]) for pair, end in enumerate(ends)])
+            isa.fence_async()
+            isa.sync_threads(self.group + 1, WARPGROUP)
+
+            def copy() -> None:
+                isa.copy_out(self.result, [column, first, batch], buffer)
+                isa.copies_commit()
+
+            when(self.lane.is_equal(0), copy)
+
+        return send
+
+    def _free_buffer(self, number: int) -> Word:
+        """A buffer for a part, once the copy engine has read what was in it.
+
+        Threads meet here between the last product and whatever reads its sums, or ptxas would move that up.
+        """
         # The other buffer's copy may run on, but for the first part behind a tile that ended on this buffer.
         pending = 0 if number == 0 and self.schedule.parts(self.problem) % 2 else 1
         when(self.lane.is_equal(0), lambda: isa.copies_wait_read(pending))
         isa.sync_threads(self.group + 1, WARPGROUP)
-        pairs = [
-            self.epilogue(sums[2 * pair : 2 * pair + 2], batch, row, own) for pair, (row, own) in enumerate(places)
-        ]
+        place = self.schedule.staging + number % 2 * ROWS * ROW_BYTES
+        return self.base + (self.group * (2 * ROWS * ROW_BYTES) + place)
+
+    def _write(self, buffer: Word, pairs: Sequence[Sequence[ir.Value]]) -> None:
         {"bf16": self._write_halves, "f16": self._write_halves, "s8": self._write_bytes}.get(
             self.problem.result, self._write_words
         )(buffer, pairs)
-        isa.fence_async()
-        isa.sync_threads(self.group + 1, WARPGROUP)
-
-        def send() -> None:
-            isa.copy_out(self.result, [column, first, batch], buffer)
-            isa.copies_commit()
-
-        when(self.lane.is_equal(0), send)
 
     def _write_halves(self, buffer: Word, pairs: Sequence[Sequence[ir.Value]]) -> None:
         kind = {"bf16": ir.BF16Type, "f16": ir.F16Type}[self.problem.result].get()

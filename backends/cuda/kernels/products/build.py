@@ -18,11 +18,12 @@ def build_product(function: ir.Operation, name: str, arch: str) -> tuple[str, La
     product = Product.read(function)
     if product is None:
         return None
+    kind = product.element if product.window is None else f"window_{product.element}"
     number = int(arch.removeprefix("sm_").rstrip("a"))
     if arch == "sm_90a" and (launch := build_wgmma(product, name)) is not None:
-        return f"wgmma_{product.element}", launch
+        return f"wgmma_{kind}", launch
     if number >= _OLDEST_MMA and (launch := build_mma(product, name)) is not None:
-        return f"mma_{product.element}", launch
+        return f"mma_{kind}", launch
     if number >= _OLDEST_MMA and (launch := build_simt(product, name)) is not None:
-        return f"simt_{product.element}", launch
+        return f"simt_{kind}", launch
     return None

@@ -9,14 +9,19 @@ from functools import cached_property
 from torch_mlir import ir
 from torch_mlir.dialects import arith
 
-from stepwell.backends.cuda.kernels.epilogue import Epilogue, MakeEpilogue
+from stepwell.backends.cuda.kernels.epilogue import End, Epilogue, MakeEpilogue
 from stepwell.backends.cuda.kernels.evaluate import Elements
 from stepwell.backends.cuda.kernels.launch import Values, in_memory
+from stepwell.backends.cuda.kernels.products.convolution import roles_of, window_of
+from stepwell.backends.cuda.kernels.products.pairs import Pairs
+from stepwell.backends.cuda.kernels.window import Window
 from stepwell.backends.cuda.kernels.word import Word
 from stepwell.passes.buffer.entry import return_op
 from stepwell.passes.tensor import index as ix
 from stepwell.passes.tensor.index import Index
 from stepwell.passes.tensor.kernels.contraction import Contraction, match_contraction
+from stepwell.passes.tensor.kernels.fills import is_fill
+from stepwell.passes.tensor.kernels.windows import is_zero, match_windows
 from stepwell.support.walk import outer_first
 
 _RESULTS = {"f32": "f32", "f16": "f16", "bf16": "bf16", "f64": "f64", "i32": "s32"}
@@ -40,42 +45,28 @@ class Product:
     Attributes:
         element, result: types of both matrices and of what is stored, as the families name them.
         left_transposed, right_transposed: whether a matrix lies column by column.
+        window: of a convolution: what its left matrix is of images; its batches are the groups of channels.
     """
 
-    def __init__(self, function: ir.Operation, contraction: Contraction) -> None:
+    def __init__(self, function: ir.Operation, roles: Contraction, left: ir.Value, window: Window | None) -> None:
         self.block = function.regions[0].blocks[0]
-        self.contraction = contraction
+        self.contraction, self.window = roles, window
         self.final = return_op(function.opview).operands[0]
-        operands = list(contraction.op.operands)
-        self.left, self.right = operands[contraction.left], operands[contraction.right]
+        self.left, self.right = left, roles.op.operands[roles.right]
         self.element = _ELEMENTS[str(self._type(self.left).element_type)]
         self.result = _RESULTS[str(self._type(self.final).element_type)]
-        c = contraction
-        self.left_transposed = c.maps[0] == c.batch + c.depth + c.row
+        c = roles
+        self.left_transposed = window is None and c.maps[0] == c.batch + c.depth + c.row
         self.right_transposed = c.maps[1] == c.batch + c.column + c.depth
 
     @staticmethod
     def read(function: ir.Operation) -> Product | None:
         """The product of ``function``; None where matrices are not dense planes of rows, or types are no family's."""
         ops = [op.operation for op in function.regions[0].blocks[0].operations]
-        c = next(found for op in ops if (found := match_contraction(op)) is not None)
-        left, right = c.op.operands[c.left], c.op.operands[c.right]
-        final = return_op(function.opview).operands[0]
-        kinds = [str(ir.RankedTensorType(value.type).element_type) for value in (left, right, final)]
-        total = str(ir.RankedTensorType(c.op.results[0].type).element_type)
-        if kinds[0] != kinds[1] or _SUMS.get(kinds[0]) != total or kinds[2] not in _RESULTS:
+        found = next((product for op in ops if (product := _matrices(function, op) or _images(function, op))), None)
+        if found is None or not isinstance(found.left, ir.BlockArgument) or not _starts_at_zero(found.contraction.op):
             return None
-        if (kinds[0] == "f64") != (kinds[2] == "f64"):
-            return None
-        if not (isinstance(left, ir.BlockArgument) and isinstance(right, ir.BlockArgument)):
-            return None
-        if c.maps[2] != c.batch + c.row + c.column:
-            return None
-        if c.maps[0] not in (c.batch + c.row + c.depth, c.batch + c.depth + c.row):
-            return None
-        if c.maps[1] not in (c.batch + c.depth + c.column, c.batch + c.column + c.depth):
-            return None
-        return Product(function, c)
+        return found if isinstance(found.right, ir.BlockArgument) else None
 
     @staticmethod
     def _type(value: ir.Value) -> ir.RankedTensorType:
@@ -87,7 +78,8 @@ class Product:
     def static(self) -> tuple[int | None, int | None, int | None, int | None]:
         """Batch, rows, columns and depth, None where they are not known."""
         c = self.contraction
-        shapes = (self._type(self.final), c.maps[2]), (self._type(self.left), c.maps[0])
+        matrix, dims = self._deep
+        shapes = (self._type(c.op.results[0]), c.maps[2]), (self._type(matrix), dims)
         known: dict[int, int | None] = {}
         for kind, axes in shapes:
             for axis, dim in enumerate(axes):
@@ -98,16 +90,40 @@ class Product:
     def extents(self, values: Values) -> Extents:
         """The sizes in host code, from the function's arguments."""
         c = self.contraction
-        out, left = ix.sizes_of(values[-1]), ix.sizes_of(values[self._position(self.left)])
+        matrix, dims = self._deep
+        out, sizes = ix.sizes_of(values[-1]), ix.sizes_of(values[self._position(matrix)])
         extent = {dim: out[axis] for axis, dim in enumerate(c.maps[2])}
-        extent |= {dim: left[axis] for axis, dim in enumerate(c.maps[0])}
+        extent |= {dim: sizes[axis] for axis, dim in enumerate(dims)}
         sizes = [ix.product([extent[dim] for dim in dims]) for dims in (c.batch, c.row, c.column, c.depth)]
         return Extents(*sizes)
 
+    @property
+    def _deep(self) -> tuple[ir.Value, tuple[int, ...]]:
+        """A matrix that has the depth, and the dimension of each of its axes."""
+        return (self.left, self.contraction.maps[0]) if self.window is None else (self.right, self.contraction.maps[1])
+
     def inner(self) -> tuple[int | None, int | None, int | None]:
-        """Elements in a row of memory of the left matrix, the right one and the result."""
-        _, rows, columns, depth = self.static
+        """Elements in a row of memory of the left matrix (a pixel of images), the right one and the result."""
+        batch, rows, columns, depth = self.static
+        if self.window is not None:
+            whole = None if columns is None or batch is None else columns * batch
+            return self.window.channels, (depth if self.right_transposed else columns), whole
         return (rows if self.left_transposed else depth), (depth if self.right_transposed else columns), columns
+
+    def pitches(self, extents: Extents) -> list[Index]:
+        """Elements from row to row of the memory of both matrices and the result; images have none."""
+        rows, columns, depth = extents.rows, extents.columns, extents.depth
+        right = depth if self.right_transposed else columns
+        if self.window is not None:
+            return [0, right, ix.multiply(columns, extents.batch)]
+        return [rows if self.left_transposed else depth, right, columns]
+
+    def planes(self, extents: Extents) -> list[Index]:
+        """Elements from one matrix of a batch to the next; groups of channels lie beside each other."""
+        rows, columns, depth = extents.rows, extents.columns, extents.depth
+        if self.window is not None:
+            return [self.window.channels, ix.multiply(depth, columns), columns]
+        return [ix.multiply(rows, depth), ix.multiply(depth, columns), ix.multiply(rows, columns)]
 
     def matrices(self, values: Values) -> tuple[ir.Value, ir.Value, ir.Value]:
         """The buffers of both matrices and the result on the host."""
@@ -131,6 +147,15 @@ class Product:
         """The types of the kernel's further arguments, which the epilogue reads."""
         return [in_memory(argument.type) for argument in self.used]
 
+    @property
+    def alike(self) -> list[ir.Value]:
+        """Those of these arguments that lie as the result does, whose rows are rows of memory."""
+        c, final = self.contraction, self._type(self.final)
+        if c.maps[2] != c.batch + c.row + c.column:
+            return []
+        tensors = [value for value in self.used if isinstance(value.type, ir.RankedTensorType)]
+        return [value for value in tensors if self._type(value).shape == final.shape]
+
     def passed(self, values: Values) -> list[ir.Value]:
         """These arguments on the host."""
         return [values[self._position(argument)] for argument in self.used]
@@ -145,16 +170,21 @@ class Product:
     def _epilogue(self, values: dict[ir.Value, ir.Value]) -> Epilogue:
         root = self.contraction.op.results[0]
 
-        def build(sums: Sequence[ir.Value], batch: Word, row: Word, column: Word) -> Sequence[ir.Value]:
-            results = []
+        def begin(batch: Word, row: Word, column: Word) -> End:
             sizes = self._result_sizes(values)
-            for step, total in enumerate(sums):
-                indices = self._indices(sizes, batch, row, column + step)
-                elements = Elements(values, {root: _always(total)})
-                results.append(_widened(elements.element(self.final, indices)))
-            return results
+            pairs = Pairs(self, values, sizes, batch, row, column)
 
-        return build
+            def end(sums: Sequence[ir.Value]) -> Sequence[ir.Value]:
+                results = []
+                for step, total in enumerate(sums):
+                    indices = self._indices(sizes, batch, row, column + step)
+                    elements = Elements(values, {root: _always(total), **pairs.known(step, indices)})
+                    results.append(_widened(elements.element(self.final, indices)))
+                return results
+
+            return end
+
+        return begin
 
     def _result_sizes(self, values: dict[ir.Value, ir.Value]) -> list[Index]:
         return Elements(values).sizes(self.final)
@@ -162,17 +192,55 @@ class Product:
     def _indices(self, sizes: Sequence[Index], batch: Word, row: Word, column: Word) -> list[Index]:
         """Where a sum belongs in the result, inside of it."""
         c = self.contraction
-        indices: list[Index] = []
+        found: dict[int, Index] = {}
         for number, dims in ((batch, c.batch), (row, c.row), (column, c.column)):
             lengths = [sizes[c.maps[2].index(dim)] for dim in dims]
             if lengths:
                 last = arith.subi(ix.value(ix.product(lengths)), ix.value(1))
                 wide = arith.index_castui(ir.IndexType.get(), number.value)
-                indices += ix.split(arith.minui(wide, last), lengths)
-        return indices
+                found.update(zip(dims, ix.split(arith.minui(wide, last), lengths), strict=True))
+        return [found[dim] for dim in c.maps[2]]
 
     def _position(self, argument: ir.Value) -> int:
         return list(self.block.arguments).index(argument)
+
+
+def _matrices(function: ir.Operation, op: ir.Operation) -> Product | None:
+    """``op`` as a product of matrices."""
+    c = match_contraction(op)
+    if c is None or not _takes(function, op, op.operands[c.left]):
+        return None
+    if c.maps[2] != c.batch + c.row + c.column:
+        return None
+    if c.maps[0] not in (c.batch + c.row + c.depth, c.batch + c.depth + c.row):
+        return None
+    if c.maps[1] not in (c.batch + c.depth + c.column, c.batch + c.column + c.depth):
+        return None
+    return Product(function, c, op.operands[c.left], None)
+
+
+def _images(function: ir.Operation, op: ir.Operation) -> Product | None:
+    """``op`` as a convolution."""
+    windows = match_windows(op)
+    if windows is None or not windows.is_convolution or not _takes(function, op, windows.image):
+        return None
+    roles = roles_of(windows)
+    return None if roles is None else Product(function, roles, windows.image, window_of(windows))
+
+
+def _takes(function: ir.Operation, op: ir.Operation, left: ir.Value) -> bool:
+    """Whether there is a family for the types."""
+    final = return_op(function.opview).operands[0]
+    kinds = [str(ir.RankedTensorType(value.type).element_type) for value in (left, *list(op.operands)[:2], final)]
+    total = str(ir.RankedTensorType(op.results[0].type).element_type)
+    if len({*kinds[:3]}) > 1 or _SUMS.get(kinds[0]) != total or kinds[3] not in _RESULTS:
+        return False
+    return (kinds[0] == "f64") == (kinds[3] == "f64")
+
+
+def _starts_at_zero(op: ir.Operation) -> bool:
+    start = op.operands[2].owner
+    return not isinstance(start, ir.Block) and is_fill(start.operation) and is_zero(start.operation.operands[0])
 
 
 def _product(sizes: Sequence[int | None]) -> int | None:

@@ -56,7 +56,13 @@ def _problem(product: Product) -> PointerProblem:
     alignment = gcd(_WIDEST, *(size if length is None else length * size for length in (left, right)))
     paired = columns is not None and columns % 2 == 0
     return PointerProblem(
-        product.element, product.result, product.left_transposed, product.right_transposed, alignment, paired
+        product.element,
+        product.result,
+        product.left_transposed,
+        product.right_transposed,
+        alignment,
+        paired,
+        product.window,
     )
 
 
@@ -70,12 +76,7 @@ def _launch(product: Product, schedule: MmaSchedule | SimtSchedule, shared: int)
     def arguments(values: Values) -> Values:
         extents = product.extents(values)
         rows, columns, depth = extents.rows, extents.columns, extents.depth
-        pitches = [
-            rows if product.left_transposed else depth,
-            depth if product.right_transposed else columns,
-            columns,
-        ]
-        planes = [ix.multiply(rows, depth), ix.multiply(depth, columns), ix.multiply(rows, columns)]
+        pitches, planes = product.pitches(extents), product.planes(extents)
         return [
             *(address(buffer) for buffer in product.matrices(values)),
             *(narrow(size) for size in (rows, columns, depth, extents.batch, *pitches)),

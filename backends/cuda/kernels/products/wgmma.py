@@ -11,8 +11,10 @@ from stepwell.backends.cuda.kernels.choose_wgmma import choose
 from stepwell.backends.cuda.kernels.elements import RESULT_BYTES
 from stepwell.backends.cuda.kernels.gemm_wgmma import WgmmaProblem, WgmmaSchedule, build_gemm
 from stepwell.backends.cuda.kernels.launch import Launch, Values
-from stepwell.backends.cuda.kernels.passed import address, matrices_map, narrow, wide
+from stepwell.backends.cuda.kernels.passed import address, images_map, matrices_map, narrow, wide
 from stepwell.backends.cuda.kernels.products.facts import Product
+from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES
+from stepwell.backends.cuda.kernels.window import Window
 from stepwell.passes.tensor import index as ix
 
 _LINE = 16
@@ -28,6 +30,8 @@ def build_wgmma(product: Product, name: str) -> Launch | None:
     if problem is None:
         return None
     batch, rows, columns, depth = (_TYPICAL if size is None else size for size in product.static)
+    if problem.window is not None:
+        depth = problem.window.taps * problem.parts_of_tap * problem.depth
     schedule = choose(problem, rows, columns, depth, 1 if product.static[0] is None else batch)
     build_gemm(name, problem, schedule, product.make_epilogue, product.extra)
 
@@ -45,6 +49,8 @@ def _problem(product: Product) -> WgmmaProblem | None:
         return None
     if product.element == "s8" and (product.left_transposed or not product.right_transposed):
         return None
+    if product.window is not None:
+        return _window_problem(product, product.window)
     left, right, columns = product.inner()
     size = 1 if product.element == "s8" else 2
     if not left or not right or left * size % _LINE or right * size % _LINE:
@@ -54,6 +60,20 @@ def _problem(product: Product) -> WgmmaProblem | None:
     return WgmmaProblem(
         product.element, product.result, product.left_transposed, product.right_transposed, alignment=alignment
     )
+
+
+def _window_problem(product: Product, window: Window) -> WgmmaProblem | None:
+    """A convolution of one group, if the copy engine can read its images."""
+    _, right, columns = product.inner()
+    if product.contraction.batch or product.right_transposed or not right or right * 2 % _LINE or columns is None:
+        return None
+    problem = WgmmaProblem(
+        product.element,
+        product.result,
+        alignment=gcd(_LINE, columns * RESULT_BYTES[product.result]),
+        window=window.joined(ROW_BYTES // 2),
+    )
+    return problem if problem.fault() is None else None
 
 
 def _grid(product: Product, s: WgmmaSchedule, values: Values) -> Values:
@@ -75,9 +95,18 @@ def _arguments(product: Product, p: WgmmaProblem, s: WgmmaSchedule, values: Valu
     left_box, right_box = s.boxes(p)
     left_sizes = (depth, rows) if p.left_transposed else (rows, depth)
     right_sizes = (columns, depth) if p.right_transposed else (depth, columns)
+    if p.window is None:
+        sources = [
+            matrices_map(left, (extents.batch, *left_sizes), left_box),
+            matrices_map(right, (extents.batch, *right_sizes), right_box),
+        ]
+    else:
+        sources = [
+            images_map(left, p.window, left_box),
+            matrices_map(right, (p.window.taps, p.window.channels, columns), right_box),
+        ]
     maps = [
-        matrices_map(left, (extents.batch, *left_sizes), left_box),
-        matrices_map(right, (extents.batch, *right_sizes), right_box),
+        *sources,
         address(result) if p.direct else matrices_map(result, (extents.batch, rows, columns), 64),
     ]
     own = [*maps, *(narrow(size) for size in (rows, columns, depth, extents.batch))]
