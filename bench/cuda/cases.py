@@ -45,6 +45,26 @@ def _product(m: int, n: int, k: int, kind: torch.dtype) -> Case:
     return Case(make, flops=2.0 * m * n * k)
 
 
+class _Images(nn.Module):
+    """A convolution of images that lie with channels last."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.layer(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return result
+
+
+def _convolution(batch: int, inputs: int, outputs: int, size: int, stride: int, pixels: int) -> Case:
+    def make() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+        layer = nn.Conv2d(inputs, outputs, size, stride, (size - 1) // 2, bias=False)
+        return _Images(layer).to(_BF16), (torch.randn(batch, pixels, pixels, inputs).to(_BF16),)
+
+    return Case(make, flops=2.0 * batch * (pixels // stride) ** 2 * outputs * inputs * size * size)
+
+
 def _rows(function: Callable[..., torch.Tensor], rows: int, length: int, kind: torch.dtype, *more: int) -> Case:
     def make() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
         inputs = [torch.randn(rows, length), *(torch.randn(length) for _ in more)]
@@ -95,6 +115,23 @@ SECTIONS: dict[str, dict[str, Case]] = {
             )
         },
         "f32 4096^3": _product(4096, 4096, 4096, _F32),
+    },
+    "convolutions": {
+        f"{size}x{size} {inputs} to {outputs} of {pixels}x{pixels}{f' by {stride}' if stride > 1 else ''}, {batch}": (
+            _convolution(batch, inputs, outputs, size, stride, pixels)
+        )
+        for batch in (1, 32)
+        for inputs, outputs, size, stride, pixels in (
+            (3, 64, 7, 2, 224),
+            (64, 64, 3, 1, 56),
+            (64, 256, 1, 1, 56),
+            (128, 128, 3, 2, 56),
+            (256, 512, 1, 2, 56),
+            (128, 128, 3, 1, 28),
+            (256, 1024, 1, 1, 14),
+            (256, 256, 3, 1, 14),
+            (512, 512, 3, 1, 7),
+        )
     },
     "rows": {
         f"{name} {rows}x{length} {kind}": _rows(function, rows, length, t, *more)
