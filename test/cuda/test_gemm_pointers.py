@@ -53,6 +53,15 @@ def test_mma_short_rows(alignment: int, copy: str, assemble: Assemble) -> None:
     assert "st.global.u16" in kernel.ptx
 
 
+def test_mma_few_columns(assemble: Assemble) -> None:
+    problem = PointerProblem("bf16", "bf16", right_transposed=True)
+    schedule = choose_mma(problem, 25088, 8, batch=32)
+    assert (schedule.columns, schedule.threads) == (16, 64)
+    kernel = assemble(lambda: build_gemm_mma("gemm", problem, schedule), "sm_80")
+    kernel.check(255)
+    assert choose_mma(PointerProblem("bf16", "bf16"), 25088, 8, batch=32).columns > 16, "the depth is not contiguous"
+
+
 @pytest.mark.parametrize("left_transposed", [False, True])
 @pytest.mark.parametrize("right_transposed", [False, True])
 @pytest.mark.parametrize(("element", "alignment"), [("f32", 16), ("f32", 4), ("f64", 16)])
