@@ -72,6 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.cuda.printed", description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="case", help=f"of {', '.join(CASES)}; all by default")
     chosen = parser.parse_args(arguments).cases or list(CASES)
+    if not torch.cuda.is_available():
+        parser.error("there is no GPU here, or torch can't use it")
+    if unknown := set(chosen) - set(CASES):
+        parser.error(f"no case is called {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
     print(
         f"{'case':<16}{'equal':>6}{'largest difference':>20}{'our error':>12}{'its error':>12}{'ms':>10}{'its ms':>10}"
     )

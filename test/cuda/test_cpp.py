@@ -141,6 +141,24 @@ def test_strict_numbers_are_not_contracted() -> None:
     assert "__fadd_rn(" in text
 
 
+def test_a_part_of_a_memref_of_dynamic_size() -> None:
+    with make_context(torch=False), ir.Location.unknown():
+        module = ir.Module.parse("""
+        module attributes {gpu.container_module} { gpu.module @kernels {
+          gpu.func @k(%x: memref<?x?xf32>, %first: index, %count: index) kernel {
+            %i = gpu.thread_id x
+            %c0 = arith.constant 0 : index
+            %part = memref.subview %x[%first, %c0] [%count, 1] [2, 1]
+                : memref<?x?xf32> to memref<?x1xf32, strided<[?, 1], offset: ?>>
+            %one = arith.constant 1.0 : f32
+            memref.store %one, %part[%i, %c0] : memref<?x1xf32, strided<[?, 1], offset: ?>>
+            gpu.return
+        } } }""")
+        text = print_cuda(module)
+    assert "argument0_stride0 * 2ull" in text
+    compile_cpp(text, "sm_80")
+
+
 def test_an_operation_without_a_form_is_refused_by_name() -> None:
     with make_context(torch=False), ir.Location.unknown():
         module = ir.Module.parse("""

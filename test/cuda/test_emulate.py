@@ -153,8 +153,9 @@ WGMMA = [
 ]
 
 
+@pytest.mark.parametrize("eager", [False, True])
 @pytest.mark.parametrize(("problem", "schedule"), WGMMA)
-def test_wgmma(problem: WgmmaProblem, schedule: WgmmaSchedule) -> None:
+def test_wgmma(problem: WgmmaProblem, schedule: WgmmaSchedule, eager: bool) -> None:
     batch, m, n, k = 2, 137, 71, 203
     left, right = operand(batch, m, k, problem.element), operand(batch, k, n, problem.element)
     result = np.full((batch, m, n), 111, ELEMENTS[problem.result])
@@ -174,7 +175,8 @@ def test_wgmma(problem: WgmmaProblem, schedule: WgmmaSchedule) -> None:
     tiles = -(-m // (schedule.rows * schedule.cluster)) * -(-n // schedule.columns) * batch
     clusters = tiles if schedule.split > 1 else min(tiles, 3)  # so that blocks take several tiles
     kernel = built(lambda: build_gemm("gemm", problem, schedule))
-    kernel.launch((clusters * schedule.blocks, 1, 1), schedule.threads, schedule.shared_bytes, [*maps, *sizes])
+    grid = (clusters * schedule.blocks, 1, 1)
+    kernel.launch(grid, schedule.threads, schedule.shared_bytes, [*maps, *sizes], eager=eager)
     check(result, left, right, problem.result)
 
 
@@ -224,8 +226,9 @@ ATTENTION = [
 ]
 
 
+@pytest.mark.parametrize("eager", [False, True])
 @pytest.mark.parametrize(("problem", "schedule"), ATTENTION)
-def test_attention(problem: AttentionProblem, schedule: AttentionSchedule | MmaSchedule | None) -> None:
+def test_attention(problem: AttentionProblem, schedule: AttentionSchedule | MmaSchedule | None, eager: bool) -> None:
     """Two heads of queries share one of keys; the last query sees the last key."""
     batch, heads, queries, keys = 2, 2, 77, 131
     schedule = schedule or choose_schedule(problem)
@@ -248,7 +251,7 @@ def test_attention(problem: AttentionProblem, schedule: AttentionSchedule | MmaS
         maps = [TensorMap(array, (1, 1, rows, 64)) for array, rows in zip(tensors, boxes, strict=True)]
         shared, given = Layout(problem, schedule).size, [*maps, *sizes]
         tiles = min(tiles, 3)  # so that blocks take several
-    kernel.launch((tiles, 1, 1), schedule.threads, shared, given)
+    kernel.launch((tiles, 1, 1), schedule.threads, shared, given, eager=eager)
     scores = q.astype(np.float64) @ k.astype(np.float64).swapaxes(2, 3) * scale
     if problem.causal:
         scores = np.where(np.arange(keys) <= np.arange(queries)[:, None] + diagonal, scores, -np.inf)

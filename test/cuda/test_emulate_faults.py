@@ -249,3 +249,15 @@ def test_right_code_is_taken() -> None:
     found = np.zeros(64, np.int32)
     kernel(body).launch((1, 1, 1), 32, 2048, [found, np.int64(0)])
     np.testing.assert_array_equal(found[:32], np.arange(32) ^ 1)
+
+
+def test_a_part_of_a_memref() -> None:
+    body = """
+    %b, %o, %n, %s = memref.extract_strided_metadata %x : memref<64xi32> -> memref<i32>, index, index, index
+    %part = memref.reinterpret_cast %b to offset: [%one], sizes: [%n], strides: [%s]
+        : memref<i32> to memref<?xi32, strided<[?], offset: ?>>
+    %i = arith.index_castui %t : i32 to index
+    memref.store %t, %part[%i] : memref<?xi32, strided<[?], offset: ?>>"""
+    found = np.zeros(64, np.int32)
+    kernel(body).launch((1, 1, 1), 32, 0, [found, np.int64(0)])
+    np.testing.assert_array_equal(found[1:33], np.arange(32))

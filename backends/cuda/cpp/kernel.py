@@ -137,6 +137,7 @@ _WRITERS: dict[str, Write] = {
     "memref.alloca": memory.write_alloca,
     "memref.dim": memory.write_dim,
     "memref.extract_aligned_pointer_as_index": memory.write_aligned_pointer,
+    "memref.extract_strided_metadata": memory.write_metadata,
     "memref.get_global": memory.write_get_global,
     "memref.load": memory.write_memref_load,
     "memref.reinterpret_cast": memory.write_reinterpret_cast,

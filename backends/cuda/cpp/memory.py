@@ -144,6 +144,16 @@ def _element(memory: Memory, indices: Sequence[Expression]) -> str:
     return f"{memory.base.operand}[{' + '.join(terms) or '0'}]"
 
 
+def write_metadata(writer: Writer, op: ir.Operation) -> None:
+    """``memref.extract_strided_metadata``: the pointer of a memref has its offset in it."""
+    memory = writer.memory(op.operands[0])
+    base, offset, *numbers = op.results
+    writer.memories[base] = Memory(memory.base, (), ())
+    writer.stands_for(offset, _size(0))
+    for number, found in zip(numbers, [*memory.sizes, *memory.strides], strict=True):
+        writer.stands_for(number, found)
+
+
 def write_view(writer: Writer, op: ir.Operation) -> None:
     """``memref.view``: bytes from an offset on as a memref."""
     kind = ir.MemRefType(op.results[0].type)

@@ -64,8 +64,7 @@ def copy_in(call: Call) -> None:
     blocks = [block for block in cluster.blocks if mask >> block.rank & 1]
     if target % 128:
         raise ExecutionError(f"the copy engine writes to shared memory at {target}, which is no multiple of 128")
-    cluster.engine.append(partial(_arrive, cluster, source, start, blocks, target, barrier))
-    cluster.changes += 1
+    cluster.copy(partial(_arrive, cluster, source, start, blocks, target, barrier))
 
 
 def _arrive(

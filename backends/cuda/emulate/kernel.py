@@ -55,8 +55,13 @@ class Kernel:
         sizes = function.attributes.get("known_cluster_size", None)
         self._cluster = ir.DenseI32ArrayAttr(sizes)[0] if sizes is not None else 1
 
-    def launch(self, grid: tuple[int, int, int], threads: int, shared: int, arguments: Sequence[Any]) -> None:
+    def launch(
+        self, grid: tuple[int, int, int], threads: int, shared: int, arguments: Sequence[Any], *, eager: bool = False
+    ) -> None:
         """Run it: arrays are memory, and may stand for an address too.
+
+        Args:
+            eager: the other order of what has none, see :class:`Cluster`.
 
         Raises:
             ExecutionError: a thread does something that it must not, or all wait for each other.
@@ -75,7 +80,7 @@ class Kernel:
         try:
             with np.errstate(all="ignore"):
                 for first in range(0, len(positions), self._cluster):
-                    cluster = Cluster(grid, memory, maps)
+                    cluster = Cluster(grid, memory, maps, eager)
                     for rank, position in enumerate(positions[first : first + self._cluster]):
                         room = SharedMemory(shared, threads, races=self._races)
                         self._add(cluster, Block(position, rank, threads, room), given, unit)

@@ -129,6 +129,8 @@ class Cluster:
     Attributes:
         grid: sizes of the grid.
         maps: tensor maps by the address that stands for them.
+        eager: whether the copy engine is as fast as it may be, and later units go first; else it is as slow as it may
+            be, and earlier ones do. What is right under both depends on neither.
         engine: copies that the copy engine has not made yet, in order.
         changes: goes up whenever something happens that somebody may wait for.
     """
@@ -136,6 +138,7 @@ class Cluster:
     grid: tuple[int, int, int]
     memory: GlobalMemory
     maps: dict[int, Any]
+    eager: bool = False
     blocks: list[Block] = field(default_factory=list)
     units: list[Unit] = field(default_factory=list)
     meeting: Meeting = field(default_factory=Meeting)
@@ -143,7 +146,7 @@ class Cluster:
     changes: int = 0
 
     def run(self, start: Callable[[Unit], Wait]) -> None:
-        """Run all units to their end; the copy engine is only as fast as it must be.
+        """Run all units to their end.
 
         Raises:
             ExecutionError: all wait for each other, or a thread does something that it must not.
@@ -152,7 +155,7 @@ class Cluster:
         running = {number: start(unit) for number, unit in enumerate(self.units)}
         while running:
             before = self.changes
-            for number in list(running):
+            for number in sorted(running, reverse=self.eager):
                 try:
                     waiting[number] = next(running[number])
                 except StopIteration:
@@ -171,6 +174,14 @@ class Cluster:
             self.changes += 1
         while self.engine:
             self.engine.pop(0)()
+
+    def copy(self, action: Callable[[], None]) -> None:
+        """Have the copy engine do something."""
+        if self.eager:
+            action()
+        else:
+            self.engine.append(action)
+        self.changes += 1
 
     def overwrites(self, block: Block, first: int, last: int) -> None:
         """The copy engine is about to write these bytes of a block's shared memory.

@@ -122,6 +122,20 @@ def make_get_global(op: ir.Operation, builder: Builder) -> Step:
     return run
 
 
+def make_metadata(op: ir.Operation, builder: Builder) -> Step:
+    """``memref.extract_strided_metadata``: the address of a memref has its offset in it."""
+    source, (base, offset, *numbers) = builder.slot(op.operands[0]), builder.slots(list(op.results))
+
+    def run(unit: Unit, active: Active) -> None:
+        memory = unit.slots[source]
+        unit.slots[base] = Memory(memory.address, memory.dtype, (), ())
+        unit.slots[offset] = np.int64(0)
+        for slot, number in zip(numbers, [*memory.sizes, *memory.strides], strict=True):
+            unit.slots[slot] = np.int64(number)
+
+    return run
+
+
 def make_view(op: ir.Operation, builder: Builder) -> Step:
     """``memref.view`` of constant sizes."""
     source, offset = builder.slots(list(op.operands)[:2])
@@ -172,6 +186,7 @@ MAKERS: dict[str, Maker] = {
     "memref.alloca": make_alloca,
     "memref.dim": make_dim,
     "memref.extract_aligned_pointer_as_index": make_aligned_pointer,
+    "memref.extract_strided_metadata": make_metadata,
     "memref.get_global": make_get_global,
     "memref.load": make_memref_load,
     "memref.reinterpret_cast": make_reinterpret_cast,
