@@ -149,7 +149,7 @@ def conv(inputs: int, outputs: int, size: int, *rest: Any, **options: Any) -> nn
         (conv(16, 24, 3, 9), 19, torch.bfloat16, {"mma_window_bf16": 1}),  # a stride that the copy engine can't take
         (conv(16, 9, 3), 9, torch.bfloat16, {"mma_window_bf16": 1}),  # nor rows of such a filter
         (conv(5, 9, 3), 9, torch.float32, {"simt_window_f32": 1}),
-        (conv(3, 16, 7, 2, 3), 20, torch.bfloat16, {"points": 1, "rows": 1, "wgmma_window_bf16": 1}),
+        (conv(3, 16, 7, 2, 3), 20, torch.bfloat16, {"points": 1, "wgmma_window_bf16": 1}),
         (conv(3, 16, 4, 4), 20, torch.bfloat16, {"rows": 1, "wgmma_bf16": 1}),
         (conv(16, 24, 3, groups=2), 9, torch.bfloat16, {"mma_window_bf16": 1}),
         (conv(16, 16, 3, 1, 1, groups=16), 9, torch.bfloat16, {"windows": 1}),

@@ -71,9 +71,10 @@ def group_operations(block: ir.Block, *, attention: bool = False, bare_products:
     if attention:
         for op in grouping.ops:
             grouping.attend(op)
-    behind = {op for product in grouping.ops if match_contraction(product) for op in _epilogue(product, {})}
+    products = [op for op in grouping.ops if match_contraction(op) or match_windows(op)]
+    behind = {op for product in products for op in _epilogue(product, {})}
     for op in reversed(grouping.ops):
-        if op not in behind:
+        if op not in behind and not is_border(op):
             grouping.gather(op)
     for op in grouping.ops:
         grouping.visit(op)
