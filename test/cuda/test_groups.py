@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import stepwell
+from stepwell.backends.cuda.kernels.attention_schedule import AttentionProblem, choose_schedule
 from stepwell.support.errors import InputError
 
 
@@ -70,7 +71,7 @@ class Written(nn.Module):
     """The formula, its weights rounded, as models have it that need the weights."""
 
     def forward(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        scores = (q @ k.transpose(-1, -2) / 8).masked_fill(mask == 0, float("-inf"))
+        scores = (torch.tanh(q) @ k.transpose(-1, -2) / 8).masked_fill(mask == 0, float("-inf"))
         return torch.softmax(scores.float(), -1).to(q.dtype) @ v
 
 
@@ -86,8 +87,27 @@ def test_attention_with_a_mask_is_one_kernel(mask: torch.Tensor) -> None:
 
 def test_attention_as_its_formula_is_one_kernel() -> None:
     q = heads(2, 4, 32, 64)
-    _, variants = kernels(Written(), q, q, q, torch.ones(2, 1, 32, 32, dtype=torch.int64))
-    assert variants == {"attention": 1}
+    names, variants = kernels(Written(), q, q, q, torch.ones(2, 1, 32, 32, dtype=torch.int64))
+    assert names == ["rows", "attention"]
+    assert variants == {"rows": 1, "attention": 1}
+
+
+class Banded(nn.Module):
+    """Two limits, of which the inner one is the narrower."""
+
+    def forward(self, q: torch.Tensor) -> torch.Tensor:
+        scores = (q @ q.transpose(-1, -2)).float()
+        for first in (0, 5):
+            limit = torch.arange(first, first + 32).unsqueeze(-1)
+            scores = torch.where(torch.arange(32) <= limit, scores, float("-inf"))
+        return torch.softmax(scores, -1).to(q.dtype) @ q
+
+
+def test_a_limit_within_a_limit_is_kept() -> None:
+    program = stepwell.compile(Banded(), (heads(2, 4, 32, 64),), target="cuda", cache=False)
+    (launch,) = program.code.facts["launches"]["main"]["launches"]
+    assert launch["arguments"][10] == {"index": 5}
+    assert launch["block"][0] == choose_schedule(AttentionProblem(64), adjusted=True).threads
 
 
 @pytest.mark.parametrize("groups", [1, 2, 4])

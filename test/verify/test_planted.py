@@ -100,6 +100,7 @@ CASES = [
     Case("fuse-rows", "rows", SUB),
     Case("vectorize-transposes", "dense", SUB),
     Case("vectorize-rows", "dense", swap("math.tanh", "math.exp")),
+    Case("widen-arithmetic", "chain", SUB),
     Case("split-reductions", "chain", SUB),
     Case("outline-kernels", "chain", SUB),
     Case("lower-kernels", "chain", SUB),

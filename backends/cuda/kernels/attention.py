@@ -56,11 +56,11 @@ class _Build:
         build_attention(self.name, problem, schedule, self.adjust, self.extra)
 
         def grid(values: Values) -> Values:
-            tiles = _Host(self.block, values).tiles(a, schedule.queries)
+            tiles = _Host(self.block, a, values).tiles(a, schedule.queries)
             return [arith.minui(ix.value(tiles), ix.value(MULTIPROCESSORS)), ix.value(1), ix.value(1)]
 
         def arguments(values: Values) -> Values:
-            host, p = _Host(self.block, values), a.planes
+            host, p = _Host(self.block, a, values), a.planes
             operands = [
                 (a.queries, p.heads, schedule.queries),
                 (a.keys, p.groups, schedule.keys),
@@ -82,11 +82,11 @@ class _Build:
         build_mma_attention(self.name, problem, schedule, offsets, self.adjust, self.extra)
 
         def grid(values: Values) -> Values:
-            tiles = _Host(self.block, values).tiles(a, schedule.queries)
+            tiles = _Host(self.block, a, values).tiles(a, schedule.queries)
             return [ix.value(tiles), ix.value(1), ix.value(1)]
 
         def arguments(values: Values) -> Values:
-            host = _Host(self.block, values)
+            host = _Host(self.block, a, values)
             places = [address(host.buffer(heads.base)) for heads in operands]
             strides = [narrow(host.index(step)) for heads in operands for step in heads.strides]
             together = planes_together(problem, MULTIPROCESSORS)
@@ -98,13 +98,13 @@ class _Build:
 class _Host:
     """Builds what the host computes from the function's arguments."""
 
-    def __init__(self, block: ir.Block, values: Values) -> None:
+    def __init__(self, block: ir.Block, attention: Attention, values: Values) -> None:
         self._values = dict(zip(block.arguments, values, strict=True))
-        self._result = values[-1]
+        self._places = {**self._values, attention.result.base: values[-1]}
 
     def buffer(self, tensor: ir.Value) -> ir.Value:
         """Where a tensor of the function lies that is an argument, or the result."""
-        return self._values.get(tensor, self._result)
+        return self._places[tensor]
 
     def index(self, extent: Extent) -> Index:
         """The number that ``extent`` is."""

@@ -76,6 +76,8 @@ def is_dense(attention: Attention) -> bool:
     elements = {str(ir.RankedTensorType(heads.base.type).element_type) for heads in tensors}
     if len(elements) != 1 or not elements <= {"bf16", "f16"} or attention.scale <= 0:
         return False
+    if ir.RankedTensorType(attention.product.results[0].type).element_type != ir.F32Type.get():
+        return False
     if any(_is_repeated(attention.planes, heads) for heads in tensors):
         return False
     adjusted = attention.scores.adjusted
@@ -141,7 +143,8 @@ class _Match:
         if shared is None:
             return None
         planes, (of_queries, of_keys, of_values, of_result) = shared
-        chain = {*left.ops, *right.ops, *values.ops, *self.cone.members, *scores.beside, second.op, *ending}
+        chain = {*self.cone.members}.difference(self.cone.queries)
+        chain |= {*left.ops, *right.ops, *values.ops, *scores.beside, second.op, *ending}
         order = tuple(view.operation for view in second.op.block.operations if view.operation in chain)
         scale = left.factor * right.factor
         return Attention(

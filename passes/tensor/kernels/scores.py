@@ -62,7 +62,7 @@ def scores_of(cone: Cone, softmax: Softmax) -> Scores | None:
     diagonal, value = closed_after(cone, softmax), difference.operands[0]
     while True:
         if diagonal is not None:
-            value = _opened(cone, op, value)
+            value = _opened(cone, op, value, diagonal)
         inner = _maker(cone, op, value)
         if inner is not None and inner in cone.scores:
             return Scores(diagonal, None, _beside(cone))
@@ -90,13 +90,14 @@ def read_by(adjusted: Adjusted, product: ir.Operation) -> list[ir.Value]:
     return [value for value in adjusted.op.block.arguments if value in found]
 
 
-def _opened(cone: Cone, op: ir.Operation, value: ir.Value) -> ir.Value:
-    """``value`` without the -inf that it is where a key is behind the query."""
+def _opened(cone: Cone, op: ir.Operation, value: ir.Value, diagonal: int) -> ir.Value:
+    """``value`` without the -inf that it is where a key is more than ``diagonal`` behind the query."""
     while is_made_by(value, "arith.select"):
         condition, kept, closed = value.owner.operation.operands
         if not is_made_by(condition, "arith.cmpi") or constant(closed) != -math.inf:
             break
-        if end_where(cone, op, condition) is None:
+        end = end_where(cone, op, condition)
+        if end is None or end < diagonal:
             break
         value = kept
     return value
