@@ -26,12 +26,12 @@ def add(islands: Islands, op: ir.Operation) -> bool:
     if sums is None or tb.number(alpha) != 1 or not _is_row(left, right):
         return False
     other = islands.floats.get(right)
-    if other is None:
-        if not islands.weights.is_fixed(right) or not is_f32(right):
+    if islands.weights.is_fixed(right) and (other is None or other.step != sums.step):
+        if not is_f32(right):
             return False
-        bias = quantize_floats(right, sums.step, "divide", islands.ends_of(right, sums.step))
-        return islands.note(op, _sum(sums, Scaled(bias, sums.step)))
-    return islands.note(op, _sum(*_in_step(islands, sums, other)))
+        ends = islands.ends_of(right, sums.step) if other is None else range_in(other, sums.step)
+        return islands.note(op, _sum(sums, Scaled(quantize_floats(right, sums.step, "divide", ends), sums.step)))
+    return other is not None and islands.note(op, _sum(*_in_step(islands, sums, other)))
 
 
 def multiply(islands: Islands, op: ir.Operation) -> bool:

@@ -132,3 +132,72 @@ func.func @qonnx(%x: !torch.vtensor<[2,4],f32> {stepwell.input = "x"}) -> !torch
   %y = torch.aten.mul.Scalar %fl, %eighth : !torch.vtensor<[2,4],f32>, !torch.float -> !torch.vtensor<[2,4],f32>
   return %y : !torch.vtensor<[2,4],f32>
 }
+
+// -----
+
+// A stored weight is counted from its zero point, 4-bit integers from 3 in 5 bits.
+// CHECK-LABEL: func.func @offset_weight
+// CHECK: %[[WIDE:.*]] = torch.prims.convert_element_type %{{.*}}, %int3{{.*}} -> !torch.vtensor<[4,3],si32>
+// CHECK: %[[LESS:.*]] = torch.aten.sub.Scalar %[[WIDE]], %int3
+// CHECK: %[[R:.*]] = "numeric.reinterpret"(%{{.*}}) : (tensor<4x3xi32>)
+// CHECK: %[[W:.*]] = "numeric.clamp"(%[[R]]) {high = 15 : i64, low = -16 : i64} {{.*}} -> tensor<4x3x!numeric.fixed<5 : i64, 0 : i64, "signed">>
+// CHECK: "numeric.matmul"(%{{.*}}, %[[W]])
+func.func @offset_weight(%x: !torch.vtensor<[2,4],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[4,3],si8> {stepwell.parameter = "w"}) -> !torch.vtensor<[2,3],f32> {
+  %sx = torch.constant.float 7.500000e-01
+  %low = torch.constant.int -8
+  %high = torch.constant.int 7
+  %zero = torch.constant.int 0
+  %three = torch.constant.int 3
+  %one = torch.constant.int 1
+  %none = torch.constant.none
+  %q = torch.quantized_decomposed.quantize_per_tensor %x, %sx, %zero, %low, %high, %one : !torch.vtensor<[2,4],f32>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[2,4],si8>
+  %f = torch.quantized_decomposed.dequantize_per_tensor %q, %sx, %zero, %low, %high, %one, %none : !torch.vtensor<[2,4],si8>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int, !torch.none -> !torch.vtensor<[2,4],f32>
+  %v = torch.quantized_decomposed.dequantize_per_tensor %w, %sx, %three, %low, %high, %one, %none : !torch.vtensor<[4,3],si8>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int, !torch.none -> !torch.vtensor<[4,3],f32>
+  %p = torch.aten.mm %f, %v : !torch.vtensor<[2,4],f32>, !torch.vtensor<[4,3],f32> -> !torch.vtensor<[2,3],f32>
+  return %p : !torch.vtensor<[2,3],f32>
+}
+
+// -----
+
+// A scale and a zero point for each column. Nothing asks for a common scale: the largest has 17 bits of ratio.
+// CHECK-LABEL: func.func @channels
+// CHECK: torch.aten.sub.Tensor {{.*}} : !torch.vtensor<[4,2],si32>, !torch.vtensor<[1,2],si32>
+// CHECK: %[[W:.*]] = "numeric.clamp"(%{{.*}}) {{.*}} -> tensor<4x2x!numeric.fixed<5 : i64, 0 : i64, "signed">>
+// CHECK: %[[P:.*]] = "numeric.matmul"(%{{.*}}, %[[W]])
+// CHECK: %[[Q:.*]] = "numeric.quantize_scaled"({{.*}}) {high = 131071 : i64, low = 0 : i64, scale = 7.62939453E-6 : f32, way = "divide"}
+// CHECK: %[[S:.*]] = "numeric.reinterpret"(%[[Q]]) {{.*}} -> tensor<2x!numeric.fixed<18 : i64, 16 : i64, "signed">>
+// CHECK: %[[M:.*]] = "numeric.multiply"(%[[P]], %[[S]])
+// CHECK: %[[N:.*]] = "numeric.reinterpret"(%[[M]])
+// CHECK: "numeric.dequantize_scaled"(%[[N]]) {scale = 5.7220459E-6 : f32}
+// CHECK-NOT: torch.aten.mm
+func.func @channels(%x: !torch.vtensor<[2,4],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[4,2],si8> {stepwell.parameter = "w"}) -> !torch.vtensor<[2,2],f32> {
+  %sx = torch.constant.float 7.500000e-01
+  %scales = torch.vtensor.literal(dense<[0.25, 0.5]> : tensor<2xf32>) : !torch.vtensor<[2],f32>
+  %points = torch.vtensor.literal(dense<[-3, 2]> : tensor<2xsi64>) : !torch.vtensor<[2],si64>
+  %low = torch.constant.int -8
+  %high = torch.constant.int 7
+  %zero = torch.constant.int 0
+  %one = torch.constant.int 1
+  %none = torch.constant.none
+  %q = torch.quantized_decomposed.quantize_per_tensor %x, %sx, %zero, %low, %high, %one : !torch.vtensor<[2,4],f32>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[2,4],si8>
+  %f = torch.quantized_decomposed.dequantize_per_tensor %q, %sx, %zero, %low, %high, %one, %none : !torch.vtensor<[2,4],si8>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int, !torch.none -> !torch.vtensor<[2,4],f32>
+  %v = torch.quantized_decomposed.dequantize_per_channel %w, %scales, %points, %one, %low, %high, %one, %none : !torch.vtensor<[4,2],si8>, !torch.vtensor<[2],f32>, !torch.vtensor<[2],si64>, !torch.int, !torch.int, !torch.int, !torch.int, !torch.none -> !torch.vtensor<[4,2],f32>
+  %p = torch.aten.mm %f, %v : !torch.vtensor<[2,4],f32>, !torch.vtensor<[4,2],f32> -> !torch.vtensor<[2,2],f32>
+  return %p : !torch.vtensor<[2,2],f32>
+}
+
+// -----
+
+// Scales that are computed stay in floats.
+// CHECK-LABEL: func.func @computed_scales
+// CHECK: torch.quantized_decomposed.dequantize_per_channel
+// CHECK: torch.aten.mm
+func.func @computed_scales(%x: !torch.vtensor<[2,4],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[4,2],si8> {stepwell.parameter = "w"}, %scales: !torch.vtensor<[2],f32> {stepwell.input = "scales"}) -> !torch.vtensor<[2,2],f32> {
+  %low = torch.constant.int -8
+  %high = torch.constant.int 7
+  %one = torch.constant.int 1
+  %none = torch.constant.none
+  %v = torch.quantized_decomposed.dequantize_per_channel %w, %scales, %none, %one, %low, %high, %one, %none : !torch.vtensor<[4,2],si8>, !torch.vtensor<[2],f32>, !torch.none, !torch.int, !torch.int, !torch.int, !torch.int, !torch.none -> !torch.vtensor<[4,2],f32>
+  %p = torch.aten.mm %x, %v : !torch.vtensor<[2,4],f32>, !torch.vtensor<[4,2],f32> -> !torch.vtensor<[2,2],f32>
+  return %p : !torch.vtensor<[2,2],f32>
+}
