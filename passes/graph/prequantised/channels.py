@@ -189,8 +189,8 @@ def _rescaled(islands: Islands, source: Channelled, step: Fraction, ends: Range)
 
 def _common(islands: Islands, source: Channelled) -> Scaled:
     """All channels in parts of the largest scale; nothing is rounded but the ratios and the bias."""
-    islands.rescalings.append(islands.scale_bits)
-    step = _largest(islands, source)
+    smallest, step = _ends(islands, source)
+    islands.rescalings.append(islands.scale_bits - math.ceil(math.log2(step / smallest)))
     result = _in_parts(islands, source, step)
     kind = fixed_format(result)
     if source.relu:
@@ -202,7 +202,7 @@ def _common(islands: Islands, source: Channelled) -> Scaled:
 
 def _in_parts(islands: Islands, source: Channelled, step: Fraction) -> ir.Value:
     """Each channel times its ratio to ``step``, and the bias: numbers that count in fractions of ``step``."""
-    frac = islands.scale_bits - 1 - math.floor(math.log2(_largest(islands, source) / step))
+    frac = islands.scale_bits - 1 - math.floor(math.log2(_ends(islands, source)[1] / step))
     ratios = _row(source.scales, step / source.step, frac, (0, (1 << islands.scale_bits) - 1))
     result = _exact(numeric.MultiplyOp, source.value, _placed(ratios, source.value), frac)
     if source.bias is None:
@@ -212,11 +212,11 @@ def _in_parts(islands: Islands, source: Channelled, step: Fraction) -> ir.Value:
     return _exact(numeric.AddOp, result, _placed(bias, result), frac)
 
 
-def _largest(islands: Islands, source: Channelled) -> Fraction:
-    """The largest scale of a channel."""
+def _ends(islands: Islands, source: Channelled) -> tuple[Fraction, Fraction]:
+    """The smallest and the largest scale of a channel."""
     scales = constant_values(islands.context, source.scales)
     assert scales is not None
-    return Fraction(float(scales.max())) * source.step
+    return Fraction(float(scales.min())) * source.step, Fraction(float(scales.max())) * source.step
 
 
 def _row(floats: ir.Value, step: Fraction, frac: int, ends: Range) -> ir.Value:
