@@ -228,7 +228,7 @@ class ReshapeOp(Numeric.Operation, name="reshape"):
 
 
 class SliceOp(Numeric.Operation, name="slice"):
-    """The numbers from ``start`` up to ``stop`` along dimension ``axis``."""
+    """The numbers from ``start`` up to ``stop`` along dimension ``axis``; an attribute ``step`` may leave some out."""
 
     value: Operand[Any]
     axis: ir.IntegerAttr

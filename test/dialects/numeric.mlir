@@ -62,6 +62,8 @@ func.func @windows(%a: tensor<?x4x8x8x!numeric.fixed<8, 3, "signed">>, %w: tenso
 
 // CHECK-LABEL: func.func @parts
 func.func @parts(%a: tensor<?x3x!numeric.fixed<8, 1, "signed">>) -> tensor<?x4x!numeric.fixed<8, 1, "signed">> {
+  // CHECK: "numeric.slice"(%{{.*}}) {axis = 1 : i64, start = 0 : i64, step = 2 : i64, stop = 3 : i64}
+  %e = "numeric.slice"(%a) {axis = 1, start = 0, step = 2, stop = 3} : (tensor<?x3x!numeric.fixed<8, 1, "signed">>) -> tensor<?x2x!numeric.fixed<8, 1, "signed">>
   // CHECK: "numeric.slice"(%{{.*}}) {axis = 1 : i64, start = 2 : i64, stop = 3 : i64}
   %s = "numeric.slice"(%a) {axis = 1, start = 2, stop = 3} : (tensor<?x3x!numeric.fixed<8, 1, "signed">>) -> tensor<?x1x!numeric.fixed<8, 1, "signed">>
   // CHECK: "numeric.concat"(%{{.*}}) {axis = 1 : i64}

@@ -130,6 +130,22 @@
 // -----
 
 "stream.graph"() ({
+  %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i8, 2, [4, 8], "row-major">
+  // expected-error @below {{leaves out elements of beats of 2; take beats of one element}}
+  %y = "stream.slice"(%x0) {axis = 1, start = 2, step = 2, stop = 6} : (!stream.stream<i8, 2, [4, 8], "row-major">) -> !stream.stream<i8, 2, [4, 2], "row-major">
+}) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i8, 2, [4, 8], "row-major">
+  // expected-error @below {{has step 0; it is at least 1}}
+  %y = "stream.slice"(%x0) {axis = 0, start = 1, step = 0, stop = 3} : (!stream.stream<i8, 2, [4, 8], "row-major">) -> !stream.stream<i8, 2, [2, 8], "row-major">
+}) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
   %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i8, 2, [1, 2, 4], "channels-last">
   // expected-error @below {{takes a part of images that come pixel after pixel}}
   %y = "stream.slice"(%x0) {axis = 2, start = 0, stop = 2} : (!stream.stream<i8, 2, [1, 2, 4], "channels-last">) -> !stream.stream<i8, 2, [1, 2, 2], "channels-last">

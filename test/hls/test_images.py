@@ -109,12 +109,6 @@ def test_simulation_is_the_interpreter(name: str) -> None:
     assert report.first_pass is None
 
 
-def test_a_flattened_image_that_no_layer_reads_is_refused() -> None:
-    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten())
-    with pytest.raises(stepwell.Error, match="its elements come pixel after pixel, but are read in another order"):
-        stepwell.compile(model, (torch.rand(1, 1, 4, 4),), target="hls,bits=8", calibration=[(torch.rand(1, 1, 4, 4),)])
-
-
 REFUSED: dict[str, tuple[nn.Module, str]] = {
     "over-the-end": (nn.MaxPool2d(3, 2, ceil_mode=True), "aten.max_pool2d"),
     "padding-does-not-count": (nn.AvgPool2d(3, 2, 1, count_include_pad=False), "aten.avg_pool2d"),
