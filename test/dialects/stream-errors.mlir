@@ -186,3 +186,12 @@
   // expected-error @below {{joins images that come pixel after pixel}}
   %y = "stream.concat"(%x0, %x1) {axis = 1} : (!stream.stream<i8, 2, [1, 2, 4], "channels-last">, !stream.stream<i8, 2, [1, 2, 4], "channels-last">) -> !stream.stream<i8, 2, [1, 4, 4], "channels-last">
 }) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x = "stream.source"() {input = "x"} : () -> !stream.stream<i8, 4, [6, 8], "row-major">
+  // expected-error @below {{'stream.pool' op reads beats of 4 for 4 taps of 2 channels, 1 words of them}}
+  %y = "stream.pool"(%x) {function = "max", height = 1, width = 1, words = 1, kernel = [1, 1], taps = 4, shift = 0, rounding = "floor", clamp = [-128, 127]}
+    : (!stream.stream<i8, 4, [6, 8], "row-major">) -> !stream.stream<i8, 2, [6, 2], "row-major">
+}) {sym_name = "main"} : () -> ()

@@ -60,8 +60,9 @@ class Products(Pipelined):
     def spread(self, parallelism: tuple[int, ...]) -> Self:
         by_input, by_output = parallelism
         rows, *others = self.inputs
-        outputs = (self.output.cut(by_output),)
-        made = replace(self, unroll=(by_input, by_output), inputs=(rows.cut(by_input), *others), outputs=outputs)
+        lanes = self.output.beat // self.unroll[1]
+        inputs, outputs = (rows.cut(lanes * by_input), *others), (self.output.cut(lanes * by_output),)
+        made = replace(self, unroll=(by_input, by_output), inputs=inputs, outputs=outputs)
         return replace(made, registers=min(made.registers, made.most_registers))
 
     @property
