@@ -112,6 +112,9 @@ class Pool(Pipelined):
         width = self.width * self.at_once // at_once
         return replace(made, taps=at_once, width=width, kernel=(1, width))
 
+    def block(self, columns: int, depth: int) -> tuple[int, ...]:
+        return (columns, depth) if self.taps else (columns,)
+
     def schedule(self) -> Schedule:
         takes = np.arange(self.input.beats)
         places = takes.reshape(-1, self.height, self.width, self.words)

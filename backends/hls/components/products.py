@@ -65,6 +65,9 @@ class Products(Pipelined):
         made = replace(self, unroll=(by_input, by_output), inputs=inputs, outputs=outputs)
         return replace(made, registers=min(made.registers, made.most_registers))
 
+    def block(self, columns: int, depth: int) -> tuple[int, ...]:
+        return depth, columns
+
     @property
     def row_beats(self) -> int:
         """Beats of an input row."""

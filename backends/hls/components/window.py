@@ -87,6 +87,9 @@ class Window(Pipelined):
         come, go = parallelism
         return replace(self, inputs=(self.input.cut(come),), outputs=(self.output.cut(go),))
 
+    def block(self, columns: int, depth: int) -> tuple[int, ...]:
+        return 0, self.lanes * depth
+
     @property
     def delay(self) -> int:
         """Steps from an image's first pixel to the end of its first window."""
