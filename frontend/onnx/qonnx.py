@@ -80,9 +80,9 @@ def _per_channel(op: ir.Operation, scales: Array, zero_points: Array, ends: Rang
     axis, count = _axis(op, len(info.shape), scales, zero_points)
     shape = [count if dim == axis else 1 for dim in range(len(info.shape))]
     steps, points = (np.broadcast_to(values.reshape(-1), count) for values in (scales, zero_points))
-    divided = tb.divide(op.operands[0], _literal(steps.astype(np.float32).reshape(shape), "f32"))
+    divided = tb.divide(op.operands[0], tb.literal(steps.astype(np.float32).reshape(shape), "f32"))
     if points.any():
-        divided = tb.add(divided, _literal(points.astype(np.float32).reshape(shape), "f32"))
+        divided = tb.add(divided, tb.literal(points.astype(np.float32).reshape(shape), "f32"))
     number, name = _container(ends)
     settings = [tb.constant(setting) for setting in (*ends, number)]
     integers = tb.build(
@@ -90,7 +90,7 @@ def _per_channel(op: ir.Operation, scales: Array, zero_points: Array, ends: Rang
         [divided, tb.constant(1.0), tb.constant(0), *settings],
         tb.TensorInfo(info.shape, name),
     )
-    listed = _literal(steps.astype(np.float32), "f32"), _literal(points.astype(np.int64), "si64")
+    listed = tb.literal(steps.astype(np.float32), "f32"), tb.literal(points.astype(np.int64), "si64")
     return tb.build(
         "quantized_decomposed.dequantize_per_channel",
         [integers, *listed, tb.constant(axis), *settings, tb.constant(None)],
@@ -164,15 +164,6 @@ def _constant(op: ir.Operation, index: int) -> Array:
     if literal is None:
         raise _refuse(op, "it computes its scale, zero point or width", "export with constant scales")
     return np.array(ir.DenseElementsAttr(literal.attributes["value"]))
-
-
-def _literal(values: Array, dtype: str) -> ir.Value:
-    """A constant tensor."""
-    kind = tb.TensorInfo(values.shape, dtype).type()
-    signed = dtype.startswith("s")
-    element = ir.IntegerType.get_signed(64) if signed else ir.F32Type.get()
-    elements = ir.DenseElementsAttr.get(np.ascontiguousarray(values), type=element, shape=values.shape)
-    return ir.Operation.create("torch.vtensor.literal", results=[kind], attributes={"value": elements}).result
 
 
 def _info(op: ir.Operation) -> tb.TensorInfo:

@@ -87,6 +87,19 @@ class Network:
         self.add("Conv", [name, self.constant(bias)], formula, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
         self.width = outer
 
+    def batch_norm(self, gamma: list[float]) -> None:
+        """With random statistics."""
+        beta, mean = (self.random.normal(0, 0.3, self.width) for _ in range(2))
+        variance = self.random.uniform(0.5, 2, self.width)
+        columns = [np.float32(values).reshape(-1, *[1] * len(self.image)) for values in (gamma, beta, mean, variance)]
+        inputs = [self.constant(values.reshape(-1)) for values in columns]
+
+        def formula(x: Array) -> Array:
+            g, b, m, v = (values.astype(np.float64) for values in columns)
+            return (x - m) / np.sqrt(v + 1e-5) * g + b
+
+        self.add("BatchNormalization", inputs, formula)
+
     def relu(self) -> None:
         self.add("Relu", [], lambda x: np.maximum(x, 0))
 

@@ -94,8 +94,33 @@ def images() -> Network:
     return network
 
 
+def normalised() -> Network:
+    """Batch normalisation behind convolutions of one scale and of several; one channel is turned around, one is 0."""
+    network = Network(2, 3, seed=8, image=(4, 4))
+    network.quant(0.02, 8)
+    network.convolution(4, 0.02, 4)
+    network.batch_norm([1.0, -0.6, 0.0, 0.3])
+    network.relu()
+    network.quant(0.05, 6, signed=0)
+    network.convolution(3, [[[[0.02]]], [[[0.05]]], [[[0.01]]]], 4)
+    network.batch_norm([0.5, 0.9, 1.2])
+    network.quant(0.06, 8)
+    return network
+
+
+def normalised_rows() -> Network:
+    """The same of rows."""
+    network = Network(5, 6, seed=9)
+    network.quant(0.02, 8)
+    network.linear(4, 0.03, 4)
+    network.batch_norm([0.7, 1.1, -0.4, 0.9])
+    network.quant(0.05, 8)
+    return network
+
+
 NETWORKS = {
-    perceptron: 0.02, binary: 0.05, truncating: 0.5, shifted: 0.1, channels: 0.04, offset_weights: 0.05, images: 0.06,
+    perceptron: 0.02, binary: 0.05, truncating: 0.5, shifted: 0.1, channels: 0.04, offset_weights: 0.05,
+    images: 0.06, normalised: 0.06, normalised_rows: 0.05,
 }  # fmt: skip
 """And the scale of each result."""
 

@@ -24,7 +24,7 @@ from stepwell.passes.graph.prequantised.islands import (
 )
 from stepwell.passes.graph.prequantised.products import product
 from stepwell.passes.graph.prequantised.rounding import scale_factor
-from stepwell.passes.graph.prequantised.stored import constant_values, is_stored, less_zero_points
+from stepwell.passes.graph.prequantised.stored import Array, constant_values, is_stored, less_zero_points
 from stepwell.passes.graph.quantization.convolution import channel_column, exact_sums
 from stepwell.passes.graph.quantization.quantizer import fixed_format, fixed_tensor, is_f32, like
 from stepwell.support.fixed_point import Format, smallest_format
@@ -61,9 +61,8 @@ class Channelled:
 Found = dict[ir.Value, Channelled]
 
 
-def rules() -> dict[str, Rule]:
-    """Rules for one function, which share what they found."""
-    found: Found = {}
+def rules(found: Found) -> dict[str, Rule]:
+    """Rules for one function; ``found`` are its floats under a scale of their channel."""
     return {
         "torch.quantized_decomposed.dequantize_per_channel": lambda islands, op: _dequantize(found, islands, op),
         "torch.quantized_decomposed.quantize_per_tensor": lambda islands, op: _quantize(found, islands, op),
@@ -97,7 +96,7 @@ def _dequantize(found: Found, islands: Islands, op: ir.Operation) -> bool:
     return True
 
 
-def _note(found: Found, islands: Islands, op: ir.Operation, made: Channelled) -> bool:
+def note(found: Found, islands: Islands, op: ir.Operation, made: Channelled) -> bool:
     """``made`` is the result of ``op``, and under one scale for who reads floats."""
     found[op.results[0]] = made
     islands.late[op.results[0]] = lambda: _common(islands, made)
@@ -122,7 +121,7 @@ def _mm(found: Found, islands: Islands, op: ir.Operation) -> bool:
     if left is None or right is None or right.axis != 1:
         return False
     made = product(op, left.value, right.value)
-    return made is not None and _note(found, islands, op, replace(right, value=made, step=left.step * right.step))
+    return made is not None and note(found, islands, op, replace(right, value=made, step=left.step * right.step))
 
 
 def _convolution(found: Found, islands: Islands, op: ir.Operation) -> bool:
@@ -137,7 +136,7 @@ def _convolution(found: Found, islands: Islands, op: ir.Operation) -> bool:
         return False
     kept = None if tb.is_none(bias) else bias
     sums = replace(weight, value=made, step=image.step * weight.step, axis=1, bias=kept)
-    return _note(found, islands, op, sums)
+    return note(found, islands, op, sums)
 
 
 def _add(found: Found, islands: Islands, op: ir.Operation) -> bool:
@@ -149,19 +148,19 @@ def _add(found: Found, islands: Islands, op: ir.Operation) -> bool:
         return False
     if info is None or channels is None or info.shape != channels.shape or not islands.weights.is_fixed(bias):
         return False
-    return _note(found, islands, op, replace(source, bias=bias))
+    return note(found, islands, op, replace(source, bias=bias))
 
 
 def _relu(found: Found, islands: Islands, op: ir.Operation) -> bool:
     source = found.get(op.operands[0])
-    return source is not None and _note(found, islands, op, replace(source, relu=True))
+    return source is not None and note(found, islands, op, replace(source, relu=True))
 
 
 def _scale(found: Found, islands: Islands, op: ir.Operation) -> bool:
     source, factor = found.get(op.operands[0]), scale_factor(op)
     if source is None or factor is None:
         return False
-    return _note(found, islands, op, replace(source, factor=source.factor * factor))
+    return note(found, islands, op, replace(source, factor=source.factor * factor))
 
 
 def _quantize(found: Found, islands: Islands, op: ir.Operation) -> bool:
@@ -203,7 +202,9 @@ def _common(islands: Islands, source: Channelled) -> Scaled:
 def _in_parts(islands: Islands, source: Channelled, step: Fraction) -> ir.Value:
     """Each channel times its ratio to ``step``, and the bias: numbers that count in fractions of ``step``."""
     frac = islands.scale_bits - 1 - math.floor(math.log2(_ends(islands, source)[1] / step))
-    ratios = _row(source.scales, step / source.step, frac, (0, (1 << islands.scale_bits) - 1))
+    most = (1 << islands.scale_bits) - 1
+    negative = bool((scales_of(islands, source) < 0).any())
+    ratios = _row(source.scales, step / source.step, frac, (-most if negative else 0, most))
     result = _exact(numeric.MultiplyOp, source.value, _placed(ratios, source.value), frac)
     if source.bias is None:
         return result
@@ -213,10 +214,16 @@ def _in_parts(islands: Islands, source: Channelled, step: Fraction) -> ir.Value:
 
 
 def _ends(islands: Islands, source: Channelled) -> tuple[Fraction, Fraction]:
-    """The smallest and the largest scale of a channel."""
+    """The smallest and the largest magnitude of a channel's scale; channels that are 0 have none."""
+    scales = np.abs(scales_of(islands, source))
+    return Fraction(float(scales[scales > 0].min())) * source.step, Fraction(float(scales.max())) * source.step
+
+
+def scales_of(islands: Islands, source: Channelled) -> Array:
+    """Their values, which were at hand when it was found."""
     scales = constant_values(islands.context, source.scales)
     assert scales is not None
-    return Fraction(float(scales.min())) * source.step, Fraction(float(scales.max())) * source.step
+    return scales
 
 
 def _row(floats: ir.Value, step: Fraction, frac: int, ends: Range) -> ir.Value:

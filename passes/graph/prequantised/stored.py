@@ -11,9 +11,10 @@ from stepwell.dialects import numeric
 from stepwell.dialects.stream import integer
 from stepwell.passes.base import PassContext
 from stepwell.passes.graph import torch_build as tb
+from stepwell.passes.graph.computed_weights import computation
 from stepwell.passes.graph.quantization.quantizer import fixed_format, like
 from stepwell.passes.graph.torch_values import to_tensor
-from stepwell.passes.graph.weights import parameter_name
+from stepwell.passes.graph.weights import Weights, parameter_name
 from stepwell.support.fixed_point import Format, smallest_format
 from stepwell.support.widths import Range
 
@@ -50,15 +51,22 @@ def less_zero_points(value: ir.Value, zero_points: ir.Value, points: Array, axis
 
 
 def constant_values(context: PassContext, value: ir.Value) -> Array | None:
-    """The values of a parameter or a constant; None where they are not at hand."""
+    """The values of a parameter, a constant, or what is made of those alone; None where they are not at hand."""
     literal = tb.defining(value, "torch.vtensor.literal")
     if literal is not None:
         return np.array(ir.DenseElementsAttr(literal.attributes["value"]))
-    name = parameter_name(value)
-    if name is None or context.parameters is None:
+    store, name = context.parameters, parameter_name(value)
+    if store is None:
         return None
-    context.values_read.add(name)
-    return np.asarray(context.parameters[name])
+    if name is not None:
+        context.values_read.add(name)
+        return np.asarray(store[name])
+    if context.evaluate is None or not Weights().is_fixed(value):
+        return None
+    names = {argument: parameter_name(argument) for argument in value.owner.operation.block.arguments}
+    module, sources = computation(value, {argument: name for argument, name in names.items() if name is not None})
+    context.values_read.update(sources)
+    return np.asarray(context.evaluate(module, store))
 
 
 def _wide(value: ir.Value) -> ir.Value:

@@ -201,3 +201,27 @@ func.func @computed_scales(%x: !torch.vtensor<[2,4],f32> {stepwell.input = "x"},
   %p = torch.aten.mm %x, %v : !torch.vtensor<[2,4],f32>, !torch.vtensor<[4,2],f32> -> !torch.vtensor<[2,2],f32>
   return %p : !torch.vtensor<[2,2],f32>
 }
+
+// -----
+
+// A number for each channel is added to what has one scale: the bias of channels whose scales are all 1. To multiply by such numbers takes their values.
+// CHECK-LABEL: func.func @columns
+// CHECK: %[[X:.*]] = "numeric.quantize_scaled"
+// CHECK: %[[S:.*]] = "numeric.multiply"(%[[X]], %{{.*}}) {{.*}} -> tensor<1x2x3x3x!numeric.fixed<22 : i64, 16 : i64, "signed">>
+// CHECK: "numeric.add"(%[[S]], %{{.*}})
+// CHECK: "numeric.dequantize_scaled"
+// CHECK: torch.aten.mul.Tensor
+func.func @columns(%x: !torch.vtensor<[1,2,3,3],f32> {stepwell.input = "x"}, %w: !torch.vtensor<[2,1,1],f32> {stepwell.parameter = "w"}) -> !torch.vtensor<[1,2,3,3],f32> {
+  %sx = torch.constant.float 7.500000e-01
+  %column = torch.vtensor.literal(dense<[[[[0.5]], [[-0.25]]]]> : tensor<1x2x1x1xf32>) : !torch.vtensor<[1,2,1,1],f32>
+  %low = torch.constant.int -8
+  %high = torch.constant.int 7
+  %zero = torch.constant.int 0
+  %one = torch.constant.int 1
+  %none = torch.constant.none
+  %q = torch.quantized_decomposed.quantize_per_tensor %x, %sx, %zero, %low, %high, %one : !torch.vtensor<[1,2,3,3],f32>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[1,2,3,3],si8>
+  %f = torch.quantized_decomposed.dequantize_per_tensor %q, %sx, %zero, %low, %high, %one, %none : !torch.vtensor<[1,2,3,3],si8>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int, !torch.none -> !torch.vtensor<[1,2,3,3],f32>
+  %a = torch.aten.add.Tensor %f, %column, %one : !torch.vtensor<[1,2,3,3],f32>, !torch.vtensor<[1,2,1,1],f32>, !torch.int -> !torch.vtensor<[1,2,3,3],f32>
+  %m = torch.aten.mul.Tensor %a, %w : !torch.vtensor<[1,2,3,3],f32>, !torch.vtensor<[2,1,1],f32> -> !torch.vtensor<[1,2,3,3],f32>
+  return %m : !torch.vtensor<[1,2,3,3],f32>
+}
