@@ -59,10 +59,28 @@ class Attention(Weighted):
         return torch.matmul(scores.to(I32), self.second.to(I32))
 
 
-CASES: dict[str, tuple[nn.Module, tuple[int, int], dict[str, int]]] = {
+class Convolution(Weighted):
+    """An image, whose convolution is loops, in front of a layer that reads it as a row."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        kernel = self.first.view(3, 1, 3, 3)
+        sums = nn.functional.conv2d(x.to(I32), kernel.to(I32))
+        return torch.matmul(narrowed(sums, 9).flatten(1).to(I32), self.second.to(I32))
+
+
+class Flattened(Weighted):
+    """Loops alone; their result leaves in another shape."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x.to(I32) * x.to(I32) + self.first.to(I32)).view(-1, 2)
+
+
+CASES: dict[str, tuple[nn.Module, tuple[int, ...], dict[str, int]]] = {
     "between": (Between((12, 7), (6, 5)), (4, 12), {"linear": 2, "loops": 1}),
     "before": (Before((8, 8), (8, 6)), (3, 8), {"linear": 2, "loops": 2}),
     "attention": (Attention((8, 8), (5, 4)), (5, 8), {"linear": 2, "loops": 1}),
+    "convolution": (Convolution((3, 9), (48, 10)), (1, 1, 6, 6), {"linear": 1, "loops": 1}),
+    "flattened": (Flattened((4, 6), (1, 1)), (4, 6), {"linear": 0, "loops": 1}),
     "one": (Between((1, 2), (1, 1)), (1, 1), {"linear": 2, "loops": 1}),
 }
 
