@@ -16,6 +16,23 @@ from torchao.testing.pt2e._xnnpack_quantizer import XNNPACKQuantizer, get_symmet
 
 import stepwell
 
+
+class Parts(nn.Module):
+    """Channels of a convolution in another order, every second column, beside what another layer makes of a part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.first, self.second = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(2, 3, 1)
+        self.last = nn.Linear(4 * 4 * 7, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        low, high = torch.relu(self.first(x))[..., ::2].chunk(2, dim=1)
+        joined = torch.cat([high, torch.relu(self.second(low)), low], dim=1)
+        result: torch.Tensor = self.last(joined.flatten(1))
+        return result
+
+
 SIZES = {"prime": (3, (7, 13, 5)), "one": (1, (1, 1)), "three": (4, (8, 16, 8, 4))}
 
 
@@ -63,11 +80,11 @@ class Residual(nn.Module):
 
 
 @pytest.mark.parametrize("channels", [False, True], ids=["per-tensor", "per-channel"])
-@pytest.mark.parametrize("name", [*SIZES, "residual", "images"])
+@pytest.mark.parametrize("name", [*SIZES, "residual", "images", "parts"])
 def test_hardware_gives_the_models_integers(name: str, channels: bool) -> None:
     rows, sizes = SIZES.get(name, (3, (6, 6)))
-    network = {"residual": Residual(6), "images": images()}.get(name) or perceptron(sizes)
-    shape = (1, 1, 8, 8) if name == "images" else (rows, sizes[0])
+    network = {"residual": Residual(6), "images": images(), "parts": Parts()}.get(name) or perceptron(sizes)
+    shape = {"images": (1, 1, 8, 8), "parts": (1, 1, 4, 8)}.get(name, (rows, sizes[0]))
     check(*quantised(network.eval(), *shape, is_per_channel=channels), shape)
 
 

@@ -9,12 +9,16 @@ from torch_mlir import ir
 
 from stepwell.dialects import numeric
 from stepwell.passes.graph import torch_build as tb
-from stepwell.passes.graph.prequantised.islands import Islands, Rule, Scaled, quantize_floats, range_in
+from stepwell.passes.graph.prequantised.islands import (
+    FINER,
+    Islands,
+    Rule,
+    Scaled,
+    quantize_floats,
+    range_in,
+)
 from stepwell.passes.graph.quantization.quantizer import is_f32, like
 from stepwell.support.fixed_point import smallest_format
-
-_FINER = 64
-"""Sums of two scales are computed in so many parts of the smaller one."""
 
 
 def add(islands: Islands, op: ir.Operation) -> bool:
@@ -77,7 +81,7 @@ def _in_step(islands: Islands, left: Scaled, right: Scaled) -> tuple[Scaled, Sca
     """Both in one scale: as they are where it is the same, else in parts of the smaller."""
     if left.step == right.step:
         return left, right
-    step = min(left.step, right.step) / _FINER
+    step = min(left.step, right.step) / FINER
     parts = [Scaled(islands.rescaled(side, step, range_in(side, step)), step) for side in (left, right)]
     return parts[0], parts[1]
 

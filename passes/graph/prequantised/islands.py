@@ -21,6 +21,9 @@ from stepwell.support.fixed_point import Format, scale_round, smallest_format
 from stepwell.support.scales import integer_ratio
 from stepwell.support.widths import Range, signed_range, signed_width
 
+FINER = 64
+"""What has two scales is brought to so many parts of the smaller one."""
+
 _UNKNOWN_BITS = 32
 
 

@@ -11,7 +11,7 @@ from stepwell.passes.graph import torch_build as tb
 from stepwell.passes.graph.permutations import order_of
 from stepwell.passes.graph.quantization import pooling
 from stepwell.passes.graph.quantization.quantizer import Quantizer, Rule, fixed_format, fixed_tensor, like
-from stepwell.passes.graph.slices import stepped_slice
+from stepwell.passes.graph.slices import Part, stepped_slice
 from stepwell.passes.graph.torch_values import list_elements, tensor_type
 from stepwell.support.fixed_point import MAX_FRAC, Format
 
@@ -69,7 +69,11 @@ def take(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
     numbers = quantizer.moved(op) if found is not None else None
     if found is None or numbers is None:
         return None
-    part, step = found
+    return sliced(numbers, *found)
+
+
+def sliced(numbers: ir.Value, part: Part, step: int) -> ir.Value:
+    """Each ``step``-th number of a part."""
     shape = list(ir.RankedTensorType(numbers.type).shape)
     shape[part.axis] = -(-part.size // step)
     ends = (stream.integer(number) for number in (part.axis, part.start, part.stop))

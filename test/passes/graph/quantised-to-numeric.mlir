@@ -225,3 +225,33 @@ func.func @columns(%x: !torch.vtensor<[1,2,3,3],f32> {stepwell.input = "x"}, %w:
   %m = torch.aten.mul.Tensor %a, %w : !torch.vtensor<[1,2,3,3],f32>, !torch.vtensor<[2,1,1],f32> -> !torch.vtensor<[1,2,3,3],f32>
   return %m : !torch.vtensor<[1,2,3,3],f32>
 }
+
+// -----
+
+// A part and another one of half its scale behind each other: both in 64ths of the smaller scale, which need bits of their own.
+// CHECK-LABEL: func.func @parts
+// CHECK: %[[A:.*]] = "numeric.slice"(%[[X:.*]]) {axis = 1 : i64, start = 0 : i64, step = 2 : i64, stop = 4 : i64} {{.*}} -> tensor<2x2x!numeric.fixed<4 : i64, 0 : i64, "signed">>
+// CHECK: %[[B:.*]] = "numeric.requantize"(%[[X]])
+// CHECK: %[[C:.*]] = "numeric.requantize"(%[[A]]) {multiplier = 1 : i64, {{.*}}shift = -7 : i64} {{.*}} -> tensor<2x2x!numeric.fixed<12 : i64, 0 : i64, "signed">>
+// CHECK: %[[D:.*]] = "numeric.requantize"(%[[B]]) {multiplier = 1 : i64, {{.*}}shift = -6 : i64} {{.*}} -> tensor<2x4x!numeric.fixed<12 : i64, 0 : i64, "signed">>
+// CHECK: %[[J:.*]] = "numeric.concat"(%[[C]], %[[D]]) {axis = 1 : i64} {{.*}} -> tensor<2x6x
+// CHECK: "numeric.dequantize_scaled"(%[[J]]) {scale = 3.906250e-03 : f32}
+func.func @parts(%x: !torch.vtensor<[2,4],f32> {stepwell.input = "x"}) -> !torch.vtensor<[2,6],f32> {
+  %sx = torch.constant.float 5.000000e-01
+  %sy = torch.constant.float 2.500000e-01
+  %low = torch.constant.int -8
+  %high = torch.constant.int 7
+  %zero = torch.constant.int 0
+  %one = torch.constant.int 1
+  %two = torch.constant.int 2
+  %four = torch.constant.int 4
+  %none = torch.constant.none
+  %q = torch.quantized_decomposed.quantize_per_tensor %x, %sx, %zero, %low, %high, %one : !torch.vtensor<[2,4],f32>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[2,4],si8>
+  %f = torch.quantized_decomposed.dequantize_per_tensor %q, %sx, %zero, %low, %high, %one, %none : !torch.vtensor<[2,4],si8>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int, !torch.none -> !torch.vtensor<[2,4],f32>
+  %a = torch.aten.slice.Tensor %f, %one, %zero, %four, %two : !torch.vtensor<[2,4],f32>, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[2,2],f32>
+  %r = torch.quantized_decomposed.quantize_per_tensor %f, %sy, %zero, %low, %high, %one : !torch.vtensor<[2,4],f32>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[2,4],si8>
+  %g = torch.quantized_decomposed.dequantize_per_tensor %r, %sy, %zero, %low, %high, %one, %none : !torch.vtensor<[2,4],si8>, !torch.float, !torch.int, !torch.int, !torch.int, !torch.int, !torch.none -> !torch.vtensor<[2,4],f32>
+  %list = torch.prim.ListConstruct %a, %g : (!torch.vtensor<[2,2],f32>, !torch.vtensor<[2,4],f32>) -> !torch.list<vtensor>
+  %c = torch.aten.cat %list, %one : !torch.list<vtensor>, !torch.int -> !torch.vtensor<[2,6],f32>
+  return %c : !torch.vtensor<[2,6],f32>
+}
