@@ -228,7 +228,7 @@ class ReshapeOp(Numeric.Operation, name="reshape"):
 
 
 class SliceOp(Numeric.Operation, name="slice"):
-    """The numbers from ``start`` up to ``stop`` along dimension ``axis``."""
+    """The numbers from ``start`` up to ``stop`` along dimension ``axis``; an attribute ``step`` may leave some out."""
 
     value: Operand[Any]
     axis: ir.IntegerAttr
@@ -276,7 +276,8 @@ class ConvolutionOp(Numeric.Operation, name="convolution"):
 class MaxPoolOp(Numeric.Operation, name="max_pool"):
     """The largest number of each window of (N, C, sizes); padding is never the largest.
 
-    An attribute ``dilation`` may say how far apart the numbers of a window are.
+    An attribute ``dilation`` may say how far apart the numbers of a window are, one called ``over`` how far behind the
+    padding the last windows reach.
     """
 
     image: Operand[Any]
@@ -291,6 +292,7 @@ class SumPoolOp(Numeric.Operation, name="sum_pool"):
     """The sum of each window of (N, C, sizes); zeros are the padding.
 
     The result has the integers of the sums: each bit of ``frac`` more than the operand's halves what they stand for.
+    An attribute ``over`` may say how far behind the padding the last windows reach.
     """
 
     image: Operand[Any]

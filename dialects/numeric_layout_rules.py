@@ -7,7 +7,7 @@ import math
 from torch_mlir import ir
 
 from stepwell.dialects.numeric_rules import format_of, tensor_of
-from stepwell.dialects.rules import Violation
+from stepwell.dialects.rules import Violation, check_number
 
 
 def reshape(op: ir.Operation) -> None:
@@ -38,8 +38,22 @@ def take(op: ir.Operation) -> None:
         raise Violation(f"has axis {axis}; its operand has {len(before)} dimensions")
     if not 0 <= start < stop <= before[axis]:
         raise Violation(f"takes {start} up to {stop} of {before[axis]}")
-    if after != [*before[:axis], stop - start, *before[axis + 1 :]]:
+    check_step(op)
+    if after != [*before[:axis], len(read_part(op)), *before[axis + 1 :]]:
         raise Violation("gives a tensor that has not the sizes of that part")
+
+
+def read_part(op: ir.Operation) -> range:
+    """Which numbers along its ``axis`` a slice takes."""
+    names = ("start", "stop", "step") if "step" in op.attributes else ("start", "stop")
+    numbers = [int(ir.IntegerAttr(op.attributes[name]).value) for name in names]
+    return range(*numbers)
+
+
+def check_step(op: ir.Operation) -> None:
+    """How far apart the numbers are, if a slice says so."""
+    if "step" in op.attributes:
+        check_number(op, "step", 1)
 
 
 def concat(op: ir.Operation) -> None:

@@ -10,7 +10,7 @@ from stepwell.support.fixed_point import Format
 from stepwell.support.widths import dot_product_range
 from stepwell.support.windows import Windows
 
-_LOWEST = {"kernel": 1, "strides": 1, "padding": 0, "dilation": 1}
+_LOWEST = {"kernel": 1, "strides": 1, "padding": 0, "dilation": 1, "over": 0}
 
 
 def read_windows(op: ir.Operation) -> Windows:
@@ -90,6 +90,9 @@ def _check_sizes(op: ir.Operation, image: list[int], output: list[int]) -> None:
     sizes = list(read_windows(op).sizes(image[2:]))
     if min(sizes) < 1:
         raise Violation(f"has windows that do not fit into an image of {image[2:]}")
+    places = [(size - 1) * step for size, step in zip(sizes, read_windows(op).strides, strict=True)]
+    if "over" in op.attributes and any(place >= size for place, size in zip(places, image[2:], strict=True)):
+        raise Violation(f"has windows that begin behind an image of {image[2:]}")
     if output[0] != image[0] or output[2:] != sizes:
         raise Violation(f"gives images of {output[2:]}; there are {sizes} windows")
 

@@ -31,6 +31,7 @@ from stepwell.dialects.stream_wiring import ConcatOp, FifoOp, ForkOp, ReorderOp,
 
 __all__ = [
     "AddOp",
+    "CallOp",
     "ConcatOp",
     "FifoOp",
     "FloatSinkOp",
@@ -104,6 +105,24 @@ class LoopsOp(Stream.Operation, name="loops", traits=[ir.IsIsolatedFromAboveTrai
     out2: Result[Any] | None
     out3: Result[Any] | None
     body: Region
+
+
+class CallOp(Stream.Operation, name="call"):
+    """The graph ``callee`` in its place: its sources bring the operands, its only sink gives the result.
+
+    One field for each stream, as in ``loops``; ``inline-graphs`` puts the graph here.
+    """
+
+    in0: Operand[Any]
+    in1: Operand[Any] | None
+    in2: Operand[Any] | None
+    in3: Operand[Any] | None
+    in4: Operand[Any] | None
+    in5: Operand[Any] | None
+    in6: Operand[Any] | None
+    in7: Operand[Any] | None
+    callee: ir.StringAttr
+    output: Result[Any]
 
 
 def load(context: ir.Context) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from torch_mlir import ir
 from torch_mlir.dialects.ext import Operand, Result, result
 
-from stepwell.dialects.rules import check_word, verifier
-from stepwell.dialects.stream_types import Stream, check_registers, check_rescale
+from stepwell.dialects.rules import Violation, check_number, check_word, verifier
+from stepwell.dialects.stream_types import Stream, check_registers, check_rescale, read_stream
 
 POOLS = ("max", "sum")
 
@@ -19,16 +19,23 @@ def _pool(op: ir.Operation) -> None:
     check_registers(op)
     check_word(op, "function", POOLS)
     check_rescale(op)
+    if "taps" not in op.attributes:
+        return
+    check_number(op, "taps", 1)
+    taps, words = (ir.IntegerAttr(op.attributes[name]).value for name in ("taps", "words"))
+    before, after = (read_stream(value.type).beat for value in (op.operands[0], op.results[0]))
+    if before != taps * after or (taps > 1 and words > 1):
+        raise Violation(f"reads beats of {before} for {taps} taps of {after} channels, {words} words of them")
 
 
 class WindowOp(Stream.Operation, name="window"):
     """Images (N, C, sizes) to the windows that slide over them, as ``linear`` reads them: tap by tap all channels.
 
     Windows are those of ``numeric.convolution``; ``fill`` stands in the padding. Channels are in ``groups``, each of
-    which is a row of its own; ``lanes`` rows of a window travel side by side, beat by beat.
+    which is a row of its own; ``lanes`` rows of a window travel side by side, element by element.
 
     An attribute ``registers`` may say how many registers there are beside the usual ones: 1, behind what chooses the
-    elements of a beat.
+    elements of a beat; one called ``over`` how far behind the padding the last windows reach.
     """
 
     image: Operand[Any]
@@ -48,6 +55,9 @@ class PoolOp(Stream.Operation, name="pool"):
 
     What comes is planes of ``height`` by ``width`` pixels, each of ``words`` beats; a window's wide result for every
     element of a pixel ends as in ``linear``. Rows and columns that fill no window are left out.
+
+    An attribute ``taps`` says that a plane is one window, tap by tap, and how many of them a beat has: with several,
+    of all channels that go side by side.
 
     An attribute ``registers`` may say how many registers there are beside the usual ones: 1, at the input.
     """

@@ -10,6 +10,7 @@ from typing import Any
 from torch_mlir import ir
 from torch_mlir.dialects.ext import Operand, Result, result
 
+from stepwell.dialects.numeric_layout_rules import check_step, read_part
 from stepwell.dialects.rules import Violation, check_number, verifier
 from stepwell.dialects.stream_types import Stream, read_integers, read_stream
 from stepwell.support.orders import ROW_MAJOR
@@ -70,13 +71,16 @@ def _slice(op: ir.Operation) -> None:
         raise Violation(f"has axis {axis}; its stream has {len(before.shape)} dimensions")
     if not 0 <= start < stop <= before.shape[axis]:
         raise Violation(f"takes {start} up to {stop} of {before.shape[axis]}")
-    shape = (*before.shape[:axis], stop - start, *before.shape[axis + 1 :])
+    check_step(op)
+    shape = (*before.shape[:axis], len(read_part(op)), *before.shape[axis + 1 :])
     if (after.bits, after.beat, after.shape, after.order) != (before.bits, before.beat, shape, before.order):
         raise Violation(f"gives a stream that is not the same one of {list(shape)}")
     if after.order != ROW_MAJOR:
         raise Violation("takes a part of images that come pixel after pixel")
     if axis == len(shape) - 1 and (start % before.beat or stop % before.beat):
         raise Violation(f"cuts beats of {before.beat} elements at {start} and {stop}")
+    if axis == len(shape) - 1 and before.beat > 1 and read_part(op).step > 1:
+        raise Violation(f"leaves out elements of beats of {before.beat}; take beats of one element")
 
 
 def _concat(op: ir.Operation) -> None:
@@ -149,7 +153,10 @@ class ReorderOp(Stream.Operation, name="reorder"):
 
 
 class SliceOp(Stream.Operation, name="slice"):
-    """Elements ``start`` up to ``stop`` of dimension ``axis``; a beat is kept or dropped."""
+    """Elements ``start`` up to ``stop`` of dimension ``axis``; a beat is kept or dropped.
+
+    An attribute ``step`` may say that only each ``step``-th of them is kept.
+    """
 
     value: Operand[Any]
     axis: ir.IntegerAttr

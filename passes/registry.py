@@ -62,6 +62,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "fold-views": "stepwell.passes.hardware.fold_views:FoldViews",
     "forward-stores": "stepwell.passes.hardware.forward_stores:ForwardStores",
     "fuse-nests": "stepwell.passes.hardware.fuse_nests:FuseNests",
+    "inline-graphs": "stepwell.passes.hardware.inline_graphs:InlineGraphs",
     "initialise-memories": "stepwell.passes.hardware.initialise_memories:InitialiseMemories",
     "linalg-to-stream": "stepwell.passes.hardware.linalg_to_stream:LinalgToStream",
     "narrow-loops": "stepwell.passes.hardware.narrow_loops:NarrowLoops",

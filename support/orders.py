@@ -11,6 +11,11 @@ CHANNELS_LAST = "channels-last"
 ORDERS = (ROW_MAJOR, CHANNELS_LAST)
 
 
+def dimensions(rank: int, order: str) -> tuple[int, ...]:
+    """The dimensions of a tensor, the outermost first as its elements come."""
+    return (0, *range(2, rank), 1) if order == CHANNELS_LAST else tuple(range(rank))
+
+
 def innermost(shape: Sequence[int], order: str) -> int:
     """The size of the dimension whose elements follow each other."""
     return shape[1] if order == CHANNELS_LAST else shape[-1]

@@ -14,29 +14,41 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True)
 class Windows:
-    """Sizes along each spatial dimension; ``padding`` stands on both sides, ``dilation`` is the distance of taps."""
+    """Sizes along each spatial dimension; ``padding`` stands on both sides, ``dilation`` is the distance of taps.
+
+    The last windows may hang ``over`` the padding at the end; none if that is empty.
+    """
 
     kernel: tuple[int, ...]
     strides: tuple[int, ...]
     padding: tuple[int, ...]
     dilation: tuple[int, ...]
+    over: tuple[int, ...] = ()
 
     @property
     def taps(self) -> int:
         """Elements of a window in one channel."""
         return math.prod(self.kernel)
 
+    @property
+    def margins(self) -> list[tuple[int, int]]:
+        """What windows see before and behind an image along each dimension."""
+        over = self.over or (0,) * len(self.padding)
+        return [(p, p + more) for p, more in zip(self.padding, over, strict=True)]
+
     def sizes(self, spatial: Sequence[int]) -> tuple[int, ...]:
         """How many windows lie along each dimension of an image; less than 1 where none fits."""
         return tuple(
-            (size + 2 * p - d * (k - 1) - 1) // s + 1
-            for size, k, s, p, d in zip(spatial, self.kernel, self.strides, self.padding, self.dilation, strict=True)
+            (size + before + behind - d * (k - 1) - 1) // s + 1
+            for size, k, s, (before, behind), d in zip(
+                spatial, self.kernel, self.strides, self.margins, self.dilation, strict=True
+            )
         )
 
     def view(self, values: Array, fill: int = 0) -> Array:
         """(..., spatial) as (..., windows, kernel); ``fill`` stands in the padding."""
         lead = values.ndim - len(self.kernel)
-        padded = np.pad(values, [(0, 0)] * lead + [(p, p) for p in self.padding], constant_values=fill)
+        padded = np.pad(values, [(0, 0)] * lead + self.margins, constant_values=fill)
         spans = [d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True)]
         view = np.lib.stride_tricks.sliding_window_view(padded, spans, axis=tuple(range(lead, values.ndim)))
         steps = [1] * lead + [*self.strides, *self.dilation]

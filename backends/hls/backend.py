@@ -95,7 +95,7 @@ class HlsBackend(Backend):
         return target
 
     def capabilities(self, target: Target) -> Capabilities:
-        dtypes = _DTYPES | {"f32", "i1"} if _is_quantised(target) else _DTYPES
+        dtypes = _DTYPES | {"f32", "ui8"} if _is_quantised(target) else _DTYPES
         return Capabilities(dtypes, dynamic_shapes=False, states=False)
 
     def pipeline(self, target: Target) -> Pipeline:

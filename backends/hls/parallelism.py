@@ -47,7 +47,8 @@ def balance_of(target: Target) -> Balance:
             hint="a budget chooses the parallelism",
         )
     choice = tuple(text.split()) if ":" in text else ()
-    return Balance(**budget, clock=_positive(target, "clock", 100), choice=choice)
+    multipliers, luts, rate = (budget.get(name, 0) for name in ("multipliers", "luts", "rate"))
+    return Balance(multipliers, luts, rate, _positive(target, "clock", 100), choice)
 
 
 def _positive(target: Target, name: str, default: int = 1) -> int:

@@ -9,6 +9,7 @@ from torch_mlir import ir
 
 from stepwell.backends.interpreter.element_types import element
 from stepwell.backends.interpreter.registry import Kernel, kernel
+from stepwell.dialects.numeric_layout_rules import read_part
 from stepwell.dialects.numeric_rules import read_format
 from stepwell.dialects.numeric_scale_rules import read_ends
 from stepwell.support import fixed_point as fp
@@ -86,8 +87,9 @@ def _transpose(op: ir.Operation) -> Kernel:
 
 @kernel("numeric.slice")
 def _slice(op: ir.Operation) -> Kernel:
-    axis, start, stop = (int(ir.IntegerAttr(op.attributes[name]).value) for name in ("axis", "start", "stop"))
-    part = (*[slice(None)] * axis, slice(start, stop))
+    kept = read_part(op)
+    axis = int(ir.IntegerAttr(op.attributes["axis"]).value)
+    part = (*[slice(None)] * axis, slice(kept.start, kept.stop, kept.step))
     return lambda a: a[part]
 
 

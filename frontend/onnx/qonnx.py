@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from torch_mlir import ir
@@ -13,6 +14,9 @@ from stepwell.passes.graph.decompositions.parts import compare, scalar_like, whe
 from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
 from stepwell.support.walk import operations
+from stepwell.support.widths import Range
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 _ROUNDINGS = {
     "ROUND": "round", "HALF_EVEN": "round", "FLOOR": "floor", "CEIL": "ceil", "DOWN": "trunc",
@@ -27,8 +31,8 @@ def replace_quantising(function: ir.Operation) -> None:
     """Replace every ``onnx.Quant``, ``onnx.BipolarQuant`` and ``onnx.Trunc`` below ``function``.
 
     Raises:
-        UnsupportedError: scales, zero points or widths that are computed, or one for each channel; a rounding that no
-            target computes.
+        UnsupportedError: scales, zero points or widths that are computed, or that differ along several dimensions; a
+            rounding that no target computes.
     """
     for op in operations(function):
         maker = _MAKERS.get(_operator(op))
@@ -41,18 +45,22 @@ def replace_quantising(function: ir.Operation) -> None:
 
 def _quant(op: ir.Operation) -> ir.Value:
     """``(round(clamp(x / scale + zero_point)) - zero_point) * scale``: divided, then PyTorch's own operators."""
-    scale, zero_point, bits = (_number(op, index) for index in (1, 2, 3))
+    scales, zero_points = (_constant(op, index) for index in (1, 2))
     if _word(op, "rounding_mode", "ROUND") not in ("ROUND", "HALF_EVEN"):
         raise _refuse(op, f"it rounds by {_word(op, 'rounding_mode', '')}", "inputs are rounded to nearest: ROUND")
-    low, high = _ends(op, bits)
-    if zero_point != round(zero_point):
-        raise _refuse(op, f"its zero point is {zero_point}", "quantise symmetrically, or to whole zero points")
-    info = tb.tensor_info(op.results[0])
-    assert info is not None
-    number, name = next(
-        kind for width, kind in _CONTAINERS.items() if -(1 << width - 1) <= low and high < 1 << width - 1
-    )
-    settings = [tb.constant(round(zero_point)), tb.constant(low), tb.constant(high), tb.constant(number)]
+    low, high = _ends(op, _number(op, 3))
+    if (zero_points != np.round(zero_points)).any():
+        first = zero_points[zero_points != np.round(zero_points)][0]
+        raise _refuse(op, f"its zero point is {first}", "quantise symmetrically, or to whole zero points")
+    if scales.size == zero_points.size == 1:
+        return _per_tensor(op, scales.item(), round(zero_points.item()), (low, high))
+    return _per_channel(op, scales, zero_points, (low, high))
+
+
+def _per_tensor(op: ir.Operation, scale: float, zero_point: int, ends: Range) -> ir.Value:
+    info = _info(op)
+    number, name = _container(ends)
+    settings = [tb.constant(setting) for setting in (zero_point, *ends, number)]
     divided = tb.with_scalar("div", op.operands[0], scale)
     integers = tb.build(
         "quantized_decomposed.quantize_per_tensor",
@@ -66,11 +74,51 @@ def _quant(op: ir.Operation) -> ir.Value:
     )
 
 
+def _per_channel(op: ir.Operation, scales: Array, zero_points: Array, ends: Range) -> ir.Value:
+    """The zero points are added before rounding, as QONNX has it, and so are not those of the first operator."""
+    info = _info(op)
+    axis, count = _axis(op, len(info.shape), scales, zero_points)
+    shape = [count if dim == axis else 1 for dim in range(len(info.shape))]
+    steps, points = (np.broadcast_to(values.reshape(-1), count) for values in (scales, zero_points))
+    divided = tb.divide(op.operands[0], tb.literal(steps.astype(np.float32).reshape(shape), "f32"))
+    if points.any():
+        divided = tb.add(divided, tb.literal(points.astype(np.float32).reshape(shape), "f32"))
+    number, name = _container(ends)
+    settings = [tb.constant(setting) for setting in (*ends, number)]
+    integers = tb.build(
+        "quantized_decomposed.quantize_per_tensor",
+        [divided, tb.constant(1.0), tb.constant(0), *settings],
+        tb.TensorInfo(info.shape, name),
+    )
+    listed = tb.literal(steps.astype(np.float32), "f32"), tb.literal(points.astype(np.int64), "si64")
+    return tb.build(
+        "quantized_decomposed.dequantize_per_channel",
+        [integers, *listed, tb.constant(axis), *settings, tb.constant(None)],
+        info,
+    )
+
+
+def _axis(op: ir.Operation, rank: int, *settings: Array) -> tuple[int, int]:
+    """Along which of the operand's dimensions settings differ, and its size."""
+    found = {
+        (rank - values.ndim + dim, size) for values in settings for dim, size in enumerate(values.shape) if size > 1
+    }
+    if len(found) > 1 or any(values.ndim > rank for values in settings):
+        shapes = " and ".join(str(list(values.shape)) for values in settings)
+        raise _refuse(op, f"its scales and zero points have shapes {shapes}", "let them differ along one dimension")
+    return found.pop()
+
+
+def _container(ends: Range) -> tuple[int, str]:
+    """PyTorch's number for the narrowest integers that have ``ends``, and the torch dialect's name."""
+    return next(
+        kind for width, kind in _CONTAINERS.items() if -(1 << width - 1) <= ends[0] and ends[1] < 1 << width - 1
+    )
+
+
 def _bipolar(op: ir.Operation) -> ir.Value:
     """``where(x >= 0, scale, -scale)``."""
-    scale = _number(op, 1)
-    info = tb.tensor_info(op.results[0])
-    assert info is not None
+    scale, info = _number(op, 1), _info(op)
     return where(compare("ge", op.operands[0], 0.0), scalar_like(scale, info), scalar_like(-scale, info))
 
 
@@ -104,12 +152,24 @@ def _ends(op: ir.Operation, bits: float) -> tuple[int, int]:
 
 def _number(op: ir.Operation, index: int) -> float:
     """The number in a constant operand of one element."""
+    values = _constant(op, index)
+    if values.size != 1:
+        raise _refuse(op, "it has one for each channel", "export with one constant for each tensor")
+    return float(values.item())
+
+
+def _constant(op: ir.Operation, index: int) -> Array:
+    """The values of a constant operand."""
     literal = tb.defining(op.operands[index], "torch.vtensor.literal")
-    values = np.array(ir.DenseElementsAttr(literal.attributes["value"])) if literal is not None else None
-    if values is None or values.size != 1:
-        what = "computes its scale, zero point or width" if values is None else "has one for each channel"
-        raise _refuse(op, f"it {what}", "export with one constant scale for each tensor")
-    return float(values.reshape(-1)[0])
+    if literal is None:
+        raise _refuse(op, "it computes its scale, zero point or width", "export with constant scales")
+    return np.array(ir.DenseElementsAttr(literal.attributes["value"]))
+
+
+def _info(op: ir.Operation) -> tb.TensorInfo:
+    info = tb.tensor_info(op.results[0])
+    assert info is not None
+    return info
 
 
 def _flag(op: ir.Operation, name: str, default: int) -> int:

@@ -10,7 +10,16 @@ from torch_mlir import ir
 
 from stepwell.dialects import numeric
 from stepwell.passes.base import Pass, PassContext
-from stepwell.passes.graph.prequantised import channels, conversions, elementwise, images, layout, products, rounding
+from stepwell.passes.graph.prequantised import (
+    channel_vectors,
+    channels,
+    conversions,
+    elementwise,
+    images,
+    layout,
+    products,
+    rounding,
+)
 from stepwell.passes.graph.prequantised.islands import Islands, Rule
 from stepwell.passes.graph.unused import erase_unused
 from stepwell.support.errors import UsageError
@@ -27,12 +36,14 @@ _RULES: dict[str, Rule] = {
 
 
 def _rules() -> dict[str, list[Rule]]:
-    """By the name of an operator, for one function: those for channels before those for whole tensors."""
-    found: dict[str, list[Rule]] = {}
-    for family in (channels.rules(), _RULES):
+    """By the name of an operator, for one function: those for channels before those for whole tensors, and
+    behind both what makes channels of those."""
+    known: dict[str, list[Rule]] = {}
+    found: channels.Found = {}
+    for family in (channels.rules(found), _RULES, channel_vectors.rules(found)):
         for name, rule in family.items():
-            found.setdefault(name, []).append(rule)
-    return found
+            known.setdefault(name, []).append(rule)
+    return known
 
 
 @dataclass

@@ -41,6 +41,12 @@ class Part:
 
 def slice_of(op: ir.Operation) -> Part | None:
     """What ``op`` takes of its operand; None for what is no slice with a step of 1 of known sizes."""
+    found = stepped_slice(op)
+    return found[0] if found is not None and found[1] == 1 else None
+
+
+def stepped_slice(op: ir.Operation) -> tuple[Part, int] | None:
+    """A part of the operand of ``op``, and how far apart what it takes of that is; None for what is no such slice."""
     info = tb.tensor_info(op.operands[0]) if op.name == "torch.aten.slice.Tensor" else None
     if info is None or not info.is_static():
         return None
@@ -49,12 +55,12 @@ def slice_of(op: ir.Operation) -> Part | None:
         default if tb.is_none(operand) else tb.number(operand)
         for operand, default in zip(op.operands[2:4], (0, math.inf), strict=True)
     ]
-    if axis is None or step != 1 or ends[0] is None or ends[1] is None:
+    if axis is None or step is None or ends[0] is None or ends[1] is None:
         return None
     size = info.shape[int(axis)]
     assert size is not None
     start, stop = (int(max(0, min(size, end + size if end < 0 else end))) for end in ends if end is not None)
-    return Part(int(axis) % len(info.shape), start, stop) if start < stop else None
+    return (Part(int(axis) % len(info.shape), start, stop), int(step)) if start < stop else None
 
 
 def take(value: ir.Value, part: Part) -> ir.Value:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from torch_mlir import ir
 
 _TENSOR = re.compile(r"!torch\.vtensor<\[([^\]]*)\],([\w<>]+)>")
@@ -99,6 +101,14 @@ def constant(value: bool | int | float | str | None) -> ir.Value:
         kind, attribute = "str", ir.StringAttr.get(value)
     result = ir.Type.parse(f"!torch.{kind}")
     return ir.Operation.create(f"torch.constant.{kind}", results=[result], attributes={"value": attribute}).result
+
+
+def literal(values: np.ndarray[Any, np.dtype[Any]], dtype: str) -> ir.Value:
+    """A constant tensor of f32 or si64."""
+    element = ir.IntegerType.get_signed(64) if dtype == "si64" else ir.F32Type.get()
+    elements = ir.DenseElementsAttr.get(np.ascontiguousarray(values), type=element, shape=values.shape)
+    kind = TensorInfo(values.shape, dtype).type()
+    return ir.Operation.create("torch.vtensor.literal", results=[kind], attributes={"value": elements}).result
 
 
 def int_list(values: Sequence[int]) -> ir.Value:

@@ -12,7 +12,8 @@ _FIXED = frozenset(
         "aten.mul.Scalar", "aten.div.Tensor", "aten.div.Scalar", "aten.neg", "aten.sqrt", "aten.rsqrt",
         "aten.reciprocal", "aten.exp", "aten.abs", "aten.pow.Tensor_Scalar", "aten.clone", "aten.view",
         "aten.reshape", "aten.unsqueeze", "aten.squeeze.dim", "aten.permute", "aten.transpose.int", "aten.t",
-        "aten.expand", "aten.broadcast_to", "aten.slice.Tensor",
+        "aten.expand", "aten.broadcast_to", "aten.slice.Tensor", "quantized_decomposed.quantize_per_tensor",
+        "quantized_decomposed.dequantize_per_tensor", "quantized_decomposed.dequantize_per_channel",
     )
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,8 +11,9 @@ from torch_mlir import ir
 from stepwell.dialects import stream
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.hardware.entry import names_of
-from stepwell.passes.hardware.loops.memories import notes_of
+from stepwell.passes.hardware.loops.memories import RESHAPES, memory_behind, notes_of
 from stepwell.passes.hardware.loops.reader import read_loops
+from stepwell.passes.hardware.wiring import Beats
 from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
 from stepwell.support.loops.nest import Memory
@@ -38,7 +40,9 @@ class AffineToStream(Pass):
 class _Converter:
     def __init__(self, function: ir.OpView) -> None:
         self.function = function
-        self.returned = [value for op in named(function.operation, "func.return") for value in op.operands]
+        results = [value for op in named(function.operation, "func.return") for value in op.operands]
+        self.shapes = [tuple(ir.MemRefType(value.type).shape) for value in results]
+        self.returned = [memory_behind(value) for value in results]
         memories = read_loops(function.operation).memories
         self.inputs, self.outputs, parameters, constants = (
             [pair for pair in memories if pair[1].role == role] for role in ("input", "output", "parameter", "constant")
@@ -79,7 +83,8 @@ class _Converter:
             }
             component = stream.LoopsOp(arg_attrs=ir.ArrayAttr.get([self._notes(*pair) for pair in arguments]), **fields)
             for result, pair in zip(component.operation.results, self.outputs, strict=True):
-                stream.SinkOp(stream=result, output=ir.StringAttr.get(self._name(*pair)))
+                shape = self.shapes[self.returned.index(pair[0])] if self.returned else None
+                stream.SinkOp(stream=_seen(result, shape), output=ir.StringAttr.get(self._name(*pair)))
         self._move_body(component, [value for value, _ in arguments])
 
     def _source(self, value: ir.Value, memory: Memory) -> ir.Value:
@@ -108,12 +113,26 @@ class _Converter:
         body = component.body.blocks.append(*[value.type for value in values], arg_locs=places)
         for value, argument in zip(values, body.arguments, strict=True):
             value.replace_all_uses_with(argument)
+        for view in reversed(list(self.function.entry_block.operations)):
+            op = view.operation
+            if op.name in RESHAPES or op.name == "func.return":  # of results; who reads through others reads the memory
+                op.erase()
         for view in list(self.function.entry_block.operations):
             op = view.operation
-            if op.name not in ("func.return", "memref.dealloc") and op not in [
+            if op.name != "memref.dealloc" and op not in [
                 value.owner for value in values if isinstance(value, ir.OpResult)
             ]:
                 body.append(op)
+
+
+def _seen(result: ir.Value, shape: tuple[int, ...] | None) -> ir.Value:
+    """A stream of the same elements as frames of ``shape``, in the largest beats that fit into both."""
+    frame = stream.read_stream(result.type)
+    if shape is None or shape == frame.shape or not shape:
+        return result
+    element, beat = ir.IntegerType.get_signless(frame.bits), math.gcd(frame.beat, shape[-1])
+    value = Beats().fit(result, beat)
+    return stream.ReshapeOp(value=value, output=stream.stream_type(element, beat, shape)).output
 
 
 def _stream(value: ir.Value, memory: Memory) -> ir.Type:

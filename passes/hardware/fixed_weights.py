@@ -11,10 +11,10 @@ from torch_mlir import ir
 
 from stepwell.dialects.stream import element_bits
 from stepwell.passes.base import PassContext
+from stepwell.passes.graph.computed_weights import computation
 from stepwell.passes.graph.torch_build import numbers, tensor_info
 from stepwell.passes.graph.torch_values import constant_int, definition
 from stepwell.passes.graph.weights import Weights
-from stepwell.passes.hardware.computed_weights import computation
 from stepwell.passes.hardware.fixed_values import format_of, refuse
 from stepwell.passes.hardware.weight_numbers import Array, weight_numbers
 from stepwell.support.dtypes import from_numpy

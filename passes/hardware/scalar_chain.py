@@ -69,7 +69,10 @@ def before_extension(value: ir.Value) -> ir.Value:
     """``value`` as it was before its elements were sign-extended."""
     op = operation(value)
     while op is not None and op.name == "linalg.generic":
-        source, steps = _read_generic(op)
+        try:
+            source, steps = _read_generic(op)
+        except UnsupportedError:  # no extension; who needs a layer there says what is wrong
+            break
         if any(step.kind != "extend" for step in steps):
             break
         value, op = source, operation(source)

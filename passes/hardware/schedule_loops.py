@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar
 
 from torch_mlir import ir
@@ -45,6 +46,8 @@ class ScheduleLoops(Pass):
 def _summary(nest: Nest) -> str:
     """What the report says of a nest."""
     text = f"interval {nest.interval} {nest.reason}".strip()
-    if any(op.guards for op in nest.operations):
+    if nest.trips:
+        text += f", {nest.iterations} of {prod(nest.sizes)} iterations: bounds depend on other loops"
+    elif any(op.guards for op in nest.operations):
         text += ", bounds depend on other loops: all rows take as long as the longest"
     return text

@@ -7,13 +7,15 @@ from typing import ClassVar
 
 from torch_mlir import ir
 
-from stepwell.passes.base import Pass, PassContext
+from stepwell.passes import registry
+from stepwell.passes.base import Pass, PassContext, make_pass
 from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
 from stepwell.passes.schedule import Tile as Step
 from stepwell.passes.schedule import apply_schedule
 from stepwell.passes.tensor.structured import Loop, crossed_dims, loops_of, structured_ops
 from stepwell.support.errors import UsageError
+from stepwell.support.walk import named
 
 _LOOPS = ("for", "forall")
 
@@ -38,6 +40,8 @@ class Tile(Pass):
 
     A dimension that a block covers whole gets no loop; one that blocks do not divide gets blocks bounded by a
     minimum.
+
+    Of a ``stream.graph`` a block is what its components compute at once: rows, columns and depth of products.
     """
 
     name: ClassVar[str] = "tile"
@@ -57,6 +61,9 @@ class Tile(Pass):
             raise UsageError("option 'across' of pass 'tile' takes a positive integer, and no 'sizes' beside it")
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
+        if named(op, "stream.graph"):
+            self._components(op, context)
+            return
         tiled, refused = 0, 0
         for target in structured_ops(op):
             steps = self._steps(target) if self._wants(target) else []
@@ -68,6 +75,15 @@ class Tile(Pass):
                 run_element(parse_element(text), op, context)
         earlier = context.report.get(self.name, {})
         context.note(self.name, tiled=earlier.get("tiled", 0) + tiled, refused=earlier.get("refused", 0) + refused)
+
+    def _components(self, op: ir.Operation, context: PassContext) -> None:
+        """Components are the target's: the pass that knows them is asked for by its name."""
+        if "/" in self.sizes or self != Tile(sizes=self.sizes):
+            raise UsageError(
+                "of hardware components, pass 'tile' takes one level of 'sizes' and nothing else",
+                hint="write tile{sizes=1,2,4}: rows, columns and depth of what is computed at once",
+            )
+        make_pass(registry.lookup("balance"), {"tile": self.sizes}).run(op, context)
 
     def _wants(self, op: ir.Operation) -> bool:
         if not any(isinstance(result.type, ir.RankedTensorType) for result in op.results):

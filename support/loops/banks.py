@@ -52,7 +52,10 @@ def _split(nest: Nest, level: int, inner: int) -> Nest:
     sizes = (*nest.sizes[:level], nest.sizes[level] // inner, inner, *nest.sizes[level + 1 :])
     rounds = tuple(replace(r, levels=r.levels + 1) if r.levels > level else r for r in nest.rounds)
     operations = tuple(_deepened(op, level, inner) for op in nest.operations)
-    return replace(nest, sizes=sizes, operations=operations, rounds=rounds)
+    trips = [tuple(trip.deepened(level, inner) for trip in found) for found in nest.trips]
+    if trips:
+        trips[level : level + 1] = [(), ()]  # two loops together can't stop in the middle of the inner one
+    return replace(nest, sizes=sizes, operations=operations, rounds=rounds, trips=tuple(trips) if any(trips) else ())
 
 
 def _deepened(op: Operation, level: int, inner: int) -> Operation:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import numpy as np
 
-from stepwell.support.loops.affine import Affine
 from stepwell.support.loops.nest import Memory, Nest, Operation, When, latency
-
-Array = np.ndarray[Any, np.dtype[Any]]
-_ENUMERATED = 1 << 22
-"""Nests with more iterations than this are not enumerated: dependences through memory then count as of neighbours."""
+from stepwell.support.loops.trips import ENUMERATED, Array, ends, runs, values
 
 
 @dataclass(frozen=True)
@@ -60,10 +55,10 @@ def _distance(nest: Nest, memory: Memory, one: Operation, other: Operation, *, a
     sizes = nest.sizes
     if set(memory.banks_of(one.indices, sizes)).isdisjoint(memory.banks_of(other.indices, sizes)):
         return None
-    if nest.iterations > _ENUMERATED:
+    if nest.iterations > ENUMERATED:  # as of neighbours
         return 0 if at_once else 1
-    times_one, addresses_one = _events(sizes, memory, one)
-    times_other, addresses_other = _events(sizes, memory, other)
+    times_one, addresses_one = _events(nest, memory, one)
+    times_other, addresses_other = _events(nest, memory, other)
     # Keys in the order of addresses, then times: the last event of `one` before an event of `other` is its neighbour.
     length = nest.iterations + 1
     if not times_one.size:
@@ -76,30 +71,27 @@ def _distance(nest: Nest, memory: Memory, one: Operation, other: Operation, *, a
     return int((wanted - found)[same].min()) if same.any() else None
 
 
-def _events(sizes: tuple[int, ...], memory: Memory, op: Operation) -> tuple[Array, Array]:
-    """In which iterations ``op`` happens, and its addresses there."""
+def _events(nest: Nest, memory: Memory, op: Operation) -> tuple[Array, Array]:
+    """In which iterations, counted as they run, ``op`` happens, and its addresses there."""
+    sizes = nest.sizes
     strides = [prod(memory.shape[d + 1 :]) for d in range(len(memory.shape))]
     address = np.zeros(sizes, np.int64)
     for stride, index in zip(strides, op.indices, strict=True):
-        address += stride * _values(index, sizes)
-    times = np.arange(prod(sizes)).reshape(sizes)
-    happens = np.ones(sizes, bool)
+        address += stride * values(index, sizes)
+    happens = runs(sizes, nest.trips)
+    times = np.cumsum(happens).reshape(sizes) - 1
     for guard in op.guards:
-        happens &= _values(guard, sizes) >= 0
+        happens &= values(guard, sizes) >= 0
     if op.kind == "store" and op.when is not None:
-        chosen = _iterations(op.when, sizes)
-        times, address, happens = times[chosen], address[chosen], happens[chosen]
+        happens &= _holds(op.when, nest)
     return times[happens], address[happens]
 
 
-def _values(index: Affine, sizes: tuple[int, ...]) -> Array:
-    total = np.full(sizes, index.constant, np.int64)
-    for level, coefficient in enumerate(index.coefficients):
-        shape = [-1 if level == other else 1 for other in range(len(sizes))]
-        total += coefficient * np.arange(sizes[level]).reshape(shape)
-    return total
-
-
-def _iterations(when: When, sizes: tuple[int, ...]) -> tuple[Any, ...]:
-    ends = [0 if when.end == "first" else size - 1 for size in sizes[when.level :]]
-    return (*[slice(None)] * when.level, *ends)
+def _holds(when: When, nest: Nest) -> Array:
+    """In which iterations a condition holds."""
+    found = np.ones(nest.sizes, bool)
+    for level in range(when.level, len(nest.sizes)):
+        shape = [-1 if level == other else 1 for other in range(len(nest.sizes))]
+        place = np.arange(nest.sizes[level]).reshape(shape)
+        found &= place == (0 if when.end == "first" else ends(nest.sizes, nest.trips, level))
+    return found

@@ -47,7 +47,10 @@ def _function(program: Program, nest: Nest) -> Callable[[dict[str, list[int]]], 
     carries = [op for op in nest.operations if op.kind == "carry"]
     lines += [f" v{op.operands[1]} = 0" for op in carries]
     for level, size in enumerate(nest.sizes):
-        lines.append(f"{' ' * (level + 1)}for i{level} in range({size}):")
+        trips = nest.trips[level] if nest.trips else ()
+        least = f"max(1, min({', '.join([str(size), *map(_affine, trips)])}))" if trips else str(size)
+        lines.append(f"{' ' * (level + 1)}n{level} = {least}")
+        lines.append(f"{' ' * (level + 1)}for i{level} in range(n{level}):")
     indent = " " * (len(nest.sizes) + 1)
     lines += [indent + _statement(program, nest, number) for number in range(len(nest.operations))]
     lines.append(indent + "pass")
@@ -111,7 +114,7 @@ def _expression(nest: Nest, op: Operation, v: list[str]) -> str:
 
 def _condition(nest: Nest, when: When) -> str:
     loops = range(when.level, len(nest.sizes))
-    ends = [f"i{level} == {0 if when.end == 'first' else nest.sizes[level] - 1}" for level in loops]
+    ends = [f"i{level} == {0 if when.end == 'first' else f'n{level} - 1'}" for level in loops]
     return " and ".join(ends) or "True"
 
 

@@ -12,6 +12,7 @@ from math import prod
 from typing import Any
 
 from stepwell.support.loops.affine import Affine
+from stepwell.support.loops.trips import Trips, count
 
 
 @dataclass(frozen=True)
@@ -159,9 +160,10 @@ class Round:
 
 @dataclass(frozen=True)
 class Nest:
-    """A perfect nest: loops of ``sizes`` iterations, outermost first, around ``operations``.
+    """A perfect nest: loops of ``sizes`` iterations at most, outermost first, around ``operations``.
 
     Attributes:
+        trips: how often each loop runs, in loops around it; empty where all run as often as their sizes say.
         rounds: outer loops whose every iteration runs other nests, too: this one then stands still.
         interval: cycles from the start of an iteration to the start of the next.
         reason: what keeps it from being shorter; empty at 1.
@@ -173,11 +175,17 @@ class Nest:
     reason: str = ""
     location: str = ""
     rounds: tuple[Round, ...] = ()
+    trips: Trips = ()
 
     @property
     def iterations(self) -> int:
         """Iterations of all loops together."""
-        return prod(self.sizes)
+        return count(self.sizes, self.trips)
+
+    @property
+    def varies(self) -> tuple[bool, ...]:
+        """For each loop whether it runs as often as loops around it say."""
+        return tuple(map(bool, self.trips)) if self.trips else (False,) * len(self.sizes)
 
     @property
     def shared(self) -> int:
@@ -187,7 +195,7 @@ class Nest:
     @property
     def at_once(self) -> int:
         """Iterations until another nest has its turn."""
-        return prod(self.sizes[self.shared :])
+        return prod(self.sizes[self.shared :]) if self.shared else self.iterations
 
     @property
     def cycles(self) -> int:
@@ -249,15 +257,19 @@ def _memory(data: dict[str, Any]) -> Memory:
 def _nest(data: dict[str, Any]) -> Nest:
     operations = tuple(map(_operation, data["operations"]))
     rounds = tuple(Round(**entry) for entry in data["rounds"])
-    return Nest(**{**data, "sizes": tuple(data["sizes"]), "operations": operations, "rounds": rounds})
+    trips = tuple(tuple(map(_affine, level)) for level in data["trips"])
+    lists = {"sizes": tuple(data["sizes"]), "operations": operations, "rounds": rounds, "trips": trips}
+    return Nest(**{**data, **lists})
+
+
+def _affine(data: dict[str, Any]) -> Affine:
+    return Affine(tuple(data["coefficients"]), data["constant"])
 
 
 def _operation(data: dict[str, Any]) -> Operation:
     if set(data) != {f.name for f in fields(Operation)}:
         raise ValueError(f"an operation of a loop has fields {sorted(data)}")
-    indices, guards = (
-        tuple(Affine(tuple(a["coefficients"]), a["constant"]) for a in data[which]) for which in ("indices", "guards")
-    )
+    indices, guards = (tuple(map(_affine, data[which])) for which in ("indices", "guards"))
     when = When(**data["when"]) if data["when"] else None
     places = {"indices": indices, "guards": guards, "when": when}
     return Operation(**{**data, "operands": tuple(data["operands"]), **places})

@@ -413,3 +413,19 @@ func.func @f(%a0: tensor<2x3x!numeric.fixed<8, 1, "signed">>) {
   %0 = "numeric.concat"(%a0, %a0) {axis = 0} : (tensor<2x3x!numeric.fixed<8, 1, "signed">>, tensor<2x3x!numeric.fixed<8, 1, "signed">>) -> tensor<3x3x!numeric.fixed<8, 1, "signed">>
   return
 }
+
+// -----
+
+func.func @f(%a0: tensor<1x2x4x4x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{has windows that begin behind an image of [4, 4]}}
+  %0 = "numeric.max_pool"(%a0) {kernel = [3, 3], strides = [2, 2], padding = [1, 1], over = [1, 0]} : (tensor<1x2x4x4x!numeric.fixed<8, 0, "signed">>) -> tensor<1x2x3x2x!numeric.fixed<8, 0, "signed">>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<1x2x4x4x!numeric.fixed<8, 0, "signed">>) {
+  // expected-error @below {{has over [-1, 0]; it is a number of at least 0 for each of 2 sizes}}
+  %0 = "numeric.max_pool"(%a0) {kernel = [3, 3], strides = [2, 2], padding = [0, 0], over = [-1, 0]} : (tensor<1x2x4x4x!numeric.fixed<8, 0, "signed">>) -> tensor<1x2x1x1x!numeric.fixed<8, 0, "signed">>
+  return
+}

@@ -55,6 +55,8 @@ func.func @windows(%a: tensor<?x4x8x8x!numeric.fixed<8, 3, "signed">>, %w: tenso
   // CHECK: "numeric.max_pool"
   %m = "numeric.max_pool"(%n) {kernel = [3, 3], strides = [1, 1], padding = [1, 1]} : (tensor<?x6x4x4x!numeric.fixed<7, 5, "signed">>) -> tensor<?x6x4x4x!numeric.fixed<7, 5, "signed">>
   // Two bits of fraction more: an average of four.
+  // CHECK: "numeric.max_pool"(%{{.*}}) {kernel = [3, 3], over = [1, 1], padding = [0, 0], strides = [2, 2]}
+  %o = "numeric.max_pool"(%n) {kernel = [3, 3], strides = [2, 2], padding = [0, 0], over = [1, 1]} : (tensor<?x6x4x4x!numeric.fixed<7, 5, "signed">>) -> tensor<?x6x2x2x!numeric.fixed<7, 5, "signed">>
   // CHECK: "numeric.sum_pool"
   %p = "numeric.sum_pool"(%m) {kernel = [2, 2], strides = [2, 2], padding = [0, 0]} : (tensor<?x6x4x4x!numeric.fixed<7, 5, "signed">>) -> tensor<?x6x2x2x!numeric.fixed<9, 7, "signed">>
   return %p : tensor<?x6x2x2x!numeric.fixed<9, 7, "signed">>
@@ -62,6 +64,8 @@ func.func @windows(%a: tensor<?x4x8x8x!numeric.fixed<8, 3, "signed">>, %w: tenso
 
 // CHECK-LABEL: func.func @parts
 func.func @parts(%a: tensor<?x3x!numeric.fixed<8, 1, "signed">>) -> tensor<?x4x!numeric.fixed<8, 1, "signed">> {
+  // CHECK: "numeric.slice"(%{{.*}}) {axis = 1 : i64, start = 0 : i64, step = 2 : i64, stop = 3 : i64}
+  %e = "numeric.slice"(%a) {axis = 1, start = 0, step = 2, stop = 3} : (tensor<?x3x!numeric.fixed<8, 1, "signed">>) -> tensor<?x2x!numeric.fixed<8, 1, "signed">>
   // CHECK: "numeric.slice"(%{{.*}}) {axis = 1 : i64, start = 2 : i64, stop = 3 : i64}
   %s = "numeric.slice"(%a) {axis = 1, start = 2, stop = 3} : (tensor<?x3x!numeric.fixed<8, 1, "signed">>) -> tensor<?x1x!numeric.fixed<8, 1, "signed">>
   // CHECK: "numeric.concat"(%{{.*}}) {axis = 1 : i64}

@@ -130,6 +130,22 @@
 // -----
 
 "stream.graph"() ({
+  %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i8, 2, [4, 8], "row-major">
+  // expected-error @below {{leaves out elements of beats of 2; take beats of one element}}
+  %y = "stream.slice"(%x0) {axis = 1, start = 2, step = 2, stop = 6} : (!stream.stream<i8, 2, [4, 8], "row-major">) -> !stream.stream<i8, 2, [4, 2], "row-major">
+}) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i8, 2, [4, 8], "row-major">
+  // expected-error @below {{has step 0; it is at least 1}}
+  %y = "stream.slice"(%x0) {axis = 0, start = 1, step = 0, stop = 3} : (!stream.stream<i8, 2, [4, 8], "row-major">) -> !stream.stream<i8, 2, [2, 8], "row-major">
+}) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
   %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i8, 2, [1, 2, 4], "channels-last">
   // expected-error @below {{takes a part of images that come pixel after pixel}}
   %y = "stream.slice"(%x0) {axis = 2, start = 0, stop = 2} : (!stream.stream<i8, 2, [1, 2, 4], "channels-last">) -> !stream.stream<i8, 2, [1, 2, 2], "channels-last">
@@ -169,4 +185,13 @@
   %x1 = "stream.source"() {input = "x1"} : () -> !stream.stream<i8, 2, [1, 2, 4], "channels-last">
   // expected-error @below {{joins images that come pixel after pixel}}
   %y = "stream.concat"(%x0, %x1) {axis = 1} : (!stream.stream<i8, 2, [1, 2, 4], "channels-last">, !stream.stream<i8, 2, [1, 2, 4], "channels-last">) -> !stream.stream<i8, 2, [1, 4, 4], "channels-last">
+}) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x = "stream.source"() {input = "x"} : () -> !stream.stream<i8, 4, [6, 8], "row-major">
+  // expected-error @below {{'stream.pool' op reads beats of 4 for 4 taps of 2 channels, 1 words of them}}
+  %y = "stream.pool"(%x) {function = "max", height = 1, width = 1, words = 1, kernel = [1, 1], taps = 4, shift = 0, rounding = "floor", clamp = [-128, 127]}
+    : (!stream.stream<i8, 4, [6, 8], "row-major">) -> !stream.stream<i8, 2, [6, 2], "row-major">
 }) {sym_name = "main"} : () -> ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from loop_shapes import BAND, CROWD, DEEP_SIBLINGS, GRAM, HALVES, JOINED, LEAST, SIBLINGS, TRIANGLE
+from loop_shapes import BAND, CROWD, DEEP_SIBLINGS, GRAM, HALVES, JOINED, LEAST, SIBLINGS, TRIANGLE, TRIANGLES
 from loop_texts import (
     BORDER,
     CONSTANTS,
@@ -126,6 +126,11 @@ def _triangle(x: Array, v: Array) -> Array:
     return np.array([sum(x[i, j] * v[i - j - 1] for j in range(i)) for i in range(7)])
 
 
+def _triangles(a: Array, b: Array) -> Array:
+    product = np.tril(a) @ np.tril(b)
+    return product + np.tril(product, -1).T
+
+
 def _band(x: Array) -> Array:
     distance = np.subtract.outer(np.arange(9), np.arange(9))
     return np.where((distance <= 2) & (distance > -2), x, 3).T
@@ -157,6 +162,7 @@ CASES = {
         DEEP_SIBLINGS, lambda x: x.cumsum(1)[:, ::-1], interval=3, reason="takes 3 cycles and is needed 1 iteration(s)"
     ),
     "triangle": Case(TRIANGLE, _triangle),
+    "triangles": Case(TRIANGLES, _triangles, interval=2, reason="2 writes to bank 0 of"),
     "band": Case(BAND, _band),
     "least": Case(LEAST, _least),
     "joined": Case(JOINED, lambda x: x.reshape(3, 8)),

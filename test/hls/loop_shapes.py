@@ -69,6 +69,29 @@ func.func @main(%x: memref<7x7xi8>, %v: memref<7xi8>, %y: memref<7xi32>) {
   return
 }"""
 
+TRIANGLES = """
+#same = affine_map<(d0) -> (d0)>
+#next = affine_map<(d0) -> (d0 + 1)>
+func.func @main(%a: memref<6x6xi8>, %b: memref<6x6xi8>, %y: memref<6x6xi32>) {
+  %zero = arith.constant 0 : i32
+  affine.for %i = 0 to 6 {
+    affine.for %j = 0 to #next(%i) {
+      %r = affine.for %k = #same(%j) to #next(%i) iter_args(%s = %zero) -> i32 {
+        %l = affine.load %a[%i, %k] : memref<6x6xi8>
+        %u = affine.load %b[%k, %j] : memref<6x6xi8>
+        %le = arith.extsi %l : i8 to i32
+        %ue = arith.extsi %u : i8 to i32
+        %p = arith.muli %le, %ue : i32
+        %t = arith.addi %s, %p : i32
+        affine.yield %t : i32
+      }
+      affine.store %r, %y[%i, %j] : memref<6x6xi32>
+      affine.store %r, %y[%j, %i] : memref<6x6xi32>
+    }
+  }
+  return
+}"""
+
 BAND = """
 func.func @main(%x: memref<9x9xi8>, %y: memref<9x9xi8>) {
   %c = arith.constant 3 : i8

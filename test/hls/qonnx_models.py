@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
 DOMAIN = "qonnx.custom_op.general"
@@ -25,6 +26,7 @@ class Network:
     opset: int = 20
     nodes: list[Any] = field(default_factory=list)
     weights: list[Any] = field(default_factory=list)
+    image: tuple[int, ...] = ()
     steps: list[Callable[[Array], Array]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -51,18 +53,52 @@ class Network:
         formula = quant(scale, bits, signed, narrow, zero_point)
         self.add("Quant", settings, formula, DOMAIN, **options)
 
-    def linear(self, outer: int, scale: float, bits: int) -> None:
-        """``Gemm`` with a quantised weight and a bias in floats."""
-        weight = self.random.normal(0, 2 * scale, (outer, self.width)).astype(np.float32)
+    def linear(self, outer: int, scale: Any, bits: int, *, zero_point: Any = 0.0, bias_scale: Any = None) -> None:
+        """``Gemm`` with a quantised weight, and a bias in floats or quantised; numbers for channels are columns."""
+        size = np.resize(np.asarray(scale), (outer, 1))
+        weight = (2 * size * self.random.normal(0, 1, (outer, self.width))).astype(np.float32)
         bias = self.random.normal(0, 0.3, outer).astype(np.float32)
-        settings = [self.constant(number) for number in (scale, 0.0, bits)]
-        name = f"q{len(self.nodes)}"
-        self.nodes.append(
-            helper.make_node("Quant", [self.constant(weight), *settings], [name], domain=DOMAIN, narrow=1)
-        )
-        used = quant(scale, bits, 1, 1, 0.0)(weight).astype(np.float64)
-        self.add("Gemm", [name, self.constant(bias)], lambda x: x @ used.T + bias, transB=1)
+        name, used = self.stored(weight, scale, zero_point, bits)
+        biased = self.constant(bias)
+        if bias_scale is not None:
+            biased, bias = self.stored(bias, bias_scale, 0.0, 16)
+        self.add("Gemm", [name, biased], lambda x: x @ used.astype(np.float64).T + bias, transB=1)
         self.width = outer
+
+    def stored(self, values: Array, scale: Any, zero_point: Any, bits: int) -> tuple[str, Array]:
+        """A parameter behind ``Quant``, and what that makes of it."""
+        settings = [self.constant(number) for number in (scale, zero_point, bits)]
+        name = f"q{len(self.weights)}"
+        inputs = [self.constant(values), *settings]
+        self.nodes.append(helper.make_node("Quant", inputs, [name], domain=DOMAIN, narrow=1))
+        return name, quant(scale, bits, 1, 1, zero_point)(values)
+
+    def convolution(self, outer: int, scale: Any, bits: int, *, zero_point: Any = 0.0) -> None:
+        """``Conv`` of 3x3 taps, padded, of images whose channels are ``width``; numbers for channels come first."""
+        size = np.resize(np.asarray(scale), (outer, 1, 1, 1))
+        weight = (2 * size * self.random.normal(0, 1, (outer, self.width, 3, 3))).astype(np.float32)
+        bias = self.random.normal(0, 0.3, outer).astype(np.float32)
+        name, used = self.stored(weight, scale, zero_point, bits)
+
+        def formula(x: Array) -> Array:
+            sums = torch.nn.functional.conv2d(*(torch.from_numpy(a).double() for a in (x, used, bias)), padding=1)
+            return sums.numpy()
+
+        self.add("Conv", [name, self.constant(bias)], formula, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+        self.width = outer
+
+    def batch_norm(self, gamma: list[float]) -> None:
+        """With random statistics."""
+        beta, mean = (self.random.normal(0, 0.3, self.width) for _ in range(2))
+        variance = self.random.uniform(0.5, 2, self.width)
+        columns = [np.float32(values).reshape(-1, *[1] * len(self.image)) for values in (gamma, beta, mean, variance)]
+        inputs = [self.constant(values.reshape(-1)) for values in columns]
+
+        def formula(x: Array) -> Array:
+            g, b, m, v = (values.astype(np.float64) for values in columns)
+            return (x - m) / np.sqrt(v + 1e-5) * g + b
+
+        self.add("BatchNormalization", inputs, formula)
 
     def relu(self) -> None:
         self.add("Relu", [], lambda x: np.maximum(x, 0))
@@ -80,8 +116,8 @@ class Network:
         self.add("Trunc", settings, formula, DOMAIN, rounding_mode="FLOOR")
 
     def model(self) -> Any:
-        x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [self.rows, self.inputs])
-        y = helper.make_tensor_value_info(self.value, TensorProto.FLOAT, [self.rows, self.width])
+        x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [self.rows, self.inputs, *self.image])
+        y = helper.make_tensor_value_info(self.value, TensorProto.FLOAT, [self.rows, self.width, *self.image])
         graph = helper.make_graph(self.nodes, "network", [x], [y], self.weights)
         opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid(DOMAIN, 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=10)
@@ -97,16 +133,16 @@ class Network:
         return x
 
     def sample(self, scale: float = 1.0) -> Array:
-        return self.random.normal(0, scale, (self.rows, self.inputs)).astype(np.float32)
+        return self.random.normal(0, scale, (self.rows, self.inputs, *self.image)).astype(np.float32)
 
 
-def quant(scale: float, bits: int, signed: int, narrow: int, zero_point: float) -> Callable[[Array], Array]:
+def quant(scale: Any, bits: int, signed: int, narrow: int, zero_point: Any) -> Callable[[Array], Array]:
     """``Quant`` as the specification has it: clamped, then rounded."""
     low = -(1 << (bits - 1)) + narrow if signed else 0
     high = (1 << (bits - 1)) - 1 if signed else (1 << bits) - 1 - narrow
-    step = np.float32(scale)
+    step, point = np.asarray(scale, np.float32), np.asarray(zero_point, np.float32)
 
     def formula(x: Array) -> Array:
-        return (np.round(np.clip(x / step + np.float32(zero_point), low, high)) - np.float32(zero_point)) * step
+        return (np.round(np.clip(x / step + point, low, high)) - point) * step
 
     return formula

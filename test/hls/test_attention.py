@@ -53,6 +53,26 @@ class Encoders(nn.Module):
         return result
 
 
+class VisionTransformer(nn.Module):
+    """Patches of images as rows, a class row before them, places; one encoder layer, and a result from the class."""
+
+    def __init__(self, size: int, patch: int, width: int) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, width, patch, stride=patch)
+        self.token = nn.Parameter(0.3 * torch.randn(1, 1, width))
+        self.places = nn.Parameter(0.3 * torch.randn(1, (size // patch) ** 2 + 1, width))
+        self.encoder = nn.TransformerEncoderLayer(
+            width, 2, 2 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = self.patches(x).flatten(2).transpose(1, 2)
+        rows = torch.cat([self.token.expand(len(rows), -1, -1), rows], dim=1) + self.places
+        result: torch.Tensor = self.head(self.norm(self.encoder(rows))[:, 0])
+        return result
+
+
 def compiled(model: nn.Module, shape: tuple[int, ...], target: str, spread: float = 1.0) -> tuple[Any, list[Any]]:
     torch.manual_seed(0)
     samples = [(spread * torch.randn(shape),) for _ in range(6)]
@@ -207,3 +227,16 @@ def test_encoder_layers_of_pytorch() -> None:
         assert max(error(reference(x), model(x)) for (x,) in samples) < 0.1
     for got, sample in zip(hardware.run_all(samples[:3]), samples, strict=False):
         assert torch.equal(got, reference(*sample))
+
+
+def test_a_vision_transformer() -> None:
+    torch.manual_seed(3)
+    model = VisionTransformer(8, 4, 8)
+    hardware, samples = compiled(model, (1, 3, 8, 8), "hls,bits=8")
+    reference, _ = compiled(model, (1, 3, 8, 8), "hls,bits=8,simulator=interpreter")
+    with torch.no_grad():
+        assert max(error(reference(x), model(x)) for (x,) in samples) < 0.1
+    for got, sample in zip(hardware.run_all(samples[:3]), samples, strict=False):
+        assert torch.equal(got, reference(*sample))
+    # Patches leave the convolution as rows already: only heads are put in another order, four times.
+    assert sum(component.kind == "reorder" for component in hardware.runnable.design.components) == 4

@@ -18,6 +18,7 @@ from stepwell.backends.hls.backend import HlsBackend
 from stepwell.backends.hls.boundary import enter
 from stepwell.backends.hls.estimate.component import estimate_design
 from stepwell.backends.target import Target
+from stepwell.passes.tensor.tile import Tile
 from stepwell.support.errors import UsageError
 
 
@@ -157,3 +158,23 @@ def test_budgets_that_are_too_small(options: str, what: str) -> None:
 def test_wrong_options(options: str, what: str) -> None:
     with pytest.raises(UsageError, match=what):
         HlsBackend().resolve(Target.parse(f"hls,{options}"))
+
+
+def test_blocks_of_columns_and_depth() -> None:
+    """A convolution, a depthwise one and an overlapping pool, all in blocks of four columns and three taps."""
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1, groups=4), nn.ReLU(),
+        nn.MaxPool2d(3, 1, 1), nn.Conv2d(4, 8, 1),
+    ).eval()  # fmt: skip
+    samples = [(torch.rand(1, 1, 5, 6),) for _ in range(3)]
+    pipeline = stepwell.pipeline("hls,bits=8")
+    pipeline.insert_after("numeric-to-stream", Tile(sizes="0,4,3"))
+    options = {"calibration": samples, "pipeline": pipeline}
+    hardware = stepwell.compile(network, samples[0], target="hls,bits=8", **options)
+    design = hardware.runnable.design
+    chosen = [c.parallelism for c in design.components if c.kind in ("linear", "pool")]
+    assert chosen == [(3, 4), (3, 1), (4, 3), (2, 4)]
+    reference = stepwell.compile(network, samples[0], target="hls,bits=8,simulator=interpreter", calibration=samples)
+    for got, sample in zip(hardware.run_all(samples), samples, strict=True):
+        assert torch.equal(got, reference(*sample))

@@ -51,6 +51,15 @@ def pools() -> nn.Sequential:
     )  # fmt: skip
 
 
+def rounding_up() -> nn.Sequential:
+    """Windows that hang over the end of their images, with and without padding."""
+    return nn.Sequential(
+        nn.Conv2d(2, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True), nn.Conv2d(4, 4, 1), nn.ReLU(),
+        nn.MaxPool2d(2, ceil_mode=True), nn.MaxPool2d((2, 4), 3, (0, 1), ceil_mode=True), nn.Conv2d(4, 2, 1),
+        nn.AvgPool2d(2, ceil_mode=True, divisor_override=4),
+    )  # fmt: skip
+
+
 def line() -> nn.Sequential:
     return nn.Sequential(nn.Conv1d(2, 4, 5, padding=2), nn.ReLU(), nn.Conv1d(4, 4, 3, stride=2), nn.ReLU())
 
@@ -74,6 +83,7 @@ CASES: dict[str, tuple[Any, tuple[int, ...]]] = {
     "mobile-block": (mobile_block, (2, 4, 8, 8)),
     "image-out": (image_out, (1, 4, 12, 10)),
     "pools": (pools, (1, 2, 12, 12)),
+    "rounding-up": (rounding_up, (2, 2, 12, 16)),
     "line": (line, (1, 2, 16)),
     "residual": (Residual, (1, 4, 8, 8)),
 }
@@ -109,14 +119,9 @@ def test_simulation_is_the_interpreter(name: str) -> None:
     assert report.first_pass is None
 
 
-def test_a_flattened_image_that_no_layer_reads_is_refused() -> None:
-    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten())
-    with pytest.raises(stepwell.Error, match="its elements come pixel after pixel, but are read in another order"):
-        stepwell.compile(model, (torch.rand(1, 1, 4, 4),), target="hls,bits=8", calibration=[(torch.rand(1, 1, 4, 4),)])
-
-
 REFUSED: dict[str, tuple[nn.Module, str]] = {
-    "over-the-end": (nn.MaxPool2d(3, 2, ceil_mode=True), "aten.max_pool2d"),
+    "behind-the-end": (nn.MaxPool2d(3, 2, 1, ceil_mode=True), "aten.max_pool2d"),
+    "ends-do-not-count": (nn.AvgPool2d(3, 2, ceil_mode=True), "aten.avg_pool2d"),
     "padding-does-not-count": (nn.AvgPool2d(3, 2, 1, count_include_pad=False), "aten.avg_pool2d"),
     "negative-divisor": (nn.AvgPool2d(2, divisor_override=-3), "aten.avg_pool2d"),
 }

@@ -14,13 +14,12 @@ from stepwell.backends.hls.components.concat import Concat
 from stepwell.backends.hls.components.slice import Slice
 from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.simulate import EAGER, Simulator, Traffic
-from stepwell.support.errors import UnsupportedError
 
 
-def part(shape: tuple[int, ...], beat: int, axis: int, start: int, stop: int) -> Slice:
-    out = (*shape[:axis], stop - start, *shape[axis + 1 :])
+def part(shape: tuple[int, ...], beat: int, axis: int, start: int, stop: int, step: int = 1) -> Slice:
+    out = (*shape[:axis], len(range(start, stop, step)), *shape[axis + 1 :])
     ports = (Port("in", 8, beat, shape),), (Port("out", 8, beat, out),)
-    return Slice("", (), "model.py:1:0", *ports, axis, start, stop)
+    return Slice("", (), "model.py:1:0", *ports, axis, start, stop, step)
 
 
 def behind(left: tuple[int, ...], length: int, beat: int, axis: int) -> Concat:
@@ -37,6 +36,10 @@ CASES: dict[str, Component] = {
     "slice-one": part((2, 3, 5), 1, 2, 3, 4),
     "slice-all": part((3, 4), 2, 1, 0, 4),
     "slice-whole-frame": part((1, 4), 4, 0, 0, 1),
+    "slice-steps": part((7, 4), 2, 0, 1, 7, 2),
+    "slice-steps-of-rows": part((2, 5, 3), 3, 1, 0, 5, 3),
+    "slice-steps-of-elements": part((2, 7), 1, 1, 2, 6, 2),
+    "slice-one-step": part((5, 2), 2, 0, 2, 4, 7),
     "concat-rows": behind((2, 4), 3, 2, 0),
     "concat-middle": behind((2, 1, 3), 4, 3, 1),
     "concat-columns": behind((3, 4), 8, 4, 1),
@@ -64,7 +67,7 @@ def expected(frames: Frames) -> list[Array]:
     for name, component in CASES.items():
         if isinstance(component, Slice):
             kept = np.arange(component.input.shape[component.axis])
-            kept = kept[(kept >= component.start) & (kept < component.stop)]
+            kept = kept[(kept >= component.start) & (kept < component.stop)][:: component.step]
             results.append(frames[f"{name}-in"].take(kept, component.axis + 1))
         else:
             assert isinstance(component, Concat)
@@ -98,6 +101,7 @@ def test_reset_in_mid_frame(design: Design, simulator: Simulator, reset_at: int)
 def test_what_beats_can_be() -> None:
     assert part((3, 12), 2, 1, 4, 10).choices() == [(1,), (2,)]
     assert part((3, 12), 2, 0, 1, 2).choices() == [(1,), (2,), (3,), (4,), (6,), (12,)]
+    assert part((3, 12), 1, 1, 4, 10, 2).choices() == [(1,)]
     assert behind((3, 4), 6, 2, 1).choices() == [(1,), (2,)]
 
 
@@ -115,44 +119,35 @@ class Parts(nn.Module):
         return torch.cat([high, low, x[:-1, :4]], dim=-1), rows.tanh(), x.mean(0), rows.sum(1)
 
 
-def test_a_model_of_parts() -> None:
+class Steps(nn.Module):
+    """Every second row, and every third column of them."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return torch.tanh(x)[::2], x[1:-1:2, ::3] * 0.5
+
+
+class Images(nn.Module):
+    """Parts of images along every dimension, images behind each other, and rows of what came pixel after pixel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(2, 4, 3, padding=1)
+        self.linear = nn.Linear(5, 3)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        image = torch.relu(self.convolution(x))
+        parts = torch.cat([image[:, 1:3], image[:, :2]], dim=1)
+        edge = torch.cat([image[:, :, :1], image[:, :, 2:]], dim=2)[..., ::2]
+        return parts * 0.7, edge, self.linear(image), image.softmax(-1), image.flatten(1).tanh()
+
+
+@pytest.mark.parametrize(("model", "shape"), [(Parts(), (5, 8)), (Steps(), (5, 8)), (Images(), (1, 2, 4, 5))])
+def test_models_of_parts(model: nn.Module, shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
-    samples = [(torch.randn(5, 8),) for _ in range(4)]
-    model = Parts()
+    samples = [(torch.randn(shape),) for _ in range(4)]
     hardware = stepwell.compile(model, samples[0], target="hls,bits=10", calibration=samples)
     reference = stepwell.compile(model, samples[0], target="hls,bits=10,simulator=interpreter", calibration=samples)
     for got, sample in zip(hardware.run_all(samples), samples, strict=True):
         for value, same, wanted in zip(got, reference(*sample), model(*sample), strict=True):
             assert torch.equal(value, same)
             assert float((value - wanted.detach()).abs().max()) < 0.05
-
-
-class Steps(nn.Module):
-    """Every second row."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(x)[::2]
-
-
-class Columns(nn.Module):
-    """The first columns of images that a convolution made."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(8, 2, 1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(self.convolution(x.view(1, 8, 2, 2)))[..., :1] * 2
-
-
-@pytest.mark.parametrize(
-    ("model", "message"),
-    [
-        (Steps(), r"no hardware for: aten\.slice\.Tensor"),
-        (Columns(), r"no hardware for 'numeric\.slice': its elements come pixel after pixel"),
-    ],
-)
-def test_refused(model: nn.Module, message: str) -> None:
-    x = torch.randn(4, 8)
-    with pytest.raises(UnsupportedError, match=message):
-        stepwell.compile(model, (x,), target="hls,bits=8", calibration=[(x,)])

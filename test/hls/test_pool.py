@@ -24,7 +24,7 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Case:
-    """``overlap``: strides and padding of windows that do not lie side by side."""
+    """``overlap``: strides and padding of windows that do not lie side by side; ``taps`` of them come in a beat."""
 
     function: str
     shape: tuple[int, int, int, int]
@@ -33,6 +33,7 @@ class Case:
     shift: int = 0
     overlap: tuple[Pair, Pair] | None = None
     registers: int = 0
+    taps: int = 1
 
     @property
     def strides(self) -> Pair:
@@ -77,8 +78,9 @@ class Case:
         )  # fmt: skip
         pool = Pool(
             label, (window.name,), "model.py:1:0", (Port("in", *flat),), (result,), self.function, 1, taps, 1,
-            (1, taps), *ending,
+            (1, taps), *ending, registers=self.registers, taps=1,
         )  # fmt: skip
+        window, pool = window.spread((self.beat, self.beat * self.taps)), pool.spread((self.beat, self.taps))
         return port, [window, pool], Port(name, 8, self.beat, shape, None, CHANNELS_LAST)
 
 
@@ -93,6 +95,9 @@ CASES = {
     "one-pixel": Case("max", (1, 2, 2, 3), (1, 1), 1),
     "overlapping": Case("max", (1, 4, 7, 7), (3, 3), 2, 0, ((2, 2), (1, 1))),
     "overlapping-sums": Case("sum", (1, 2, 5, 6), (3, 2), 2, 2, ((1, 1), (1, 0))),
+    "three-taps": Case("max", (1, 4, 6, 7), (3, 3), 2, 0, ((2, 2), (1, 1)), 1, 3),
+    "all-taps": Case("sum", (2, 2, 5, 5), (3, 3), 2, 3, ((1, 2), (1, 1)), 0, 9),
+    "two-taps-of-one": Case("sum", (1, 1, 6, 5), (2, 3), 1, 0, ((1, 1), (0, 1)), 0, 2),
 }
 
 
@@ -146,6 +151,14 @@ def test_random_valid_and_ready_change_nothing(design: Design, simulator: Simula
 @pytest.mark.parametrize("cycle", [1, 7, 50])
 def test_reset_in_mid_frame_starts_over(design: Design, simulator: Simulator, cycle: int) -> None:
     check(design, simulator, cycle, Traffic(80, 80, cycle, reset_at=cycle))
+
+
+def test_how_many_taps_there_can_be(design: Design) -> None:
+    pools = {component.name: component for component in design.components if isinstance(component, Pool)}
+    assert pools["pool_overlapping"].choices() == [(1, 1), (2, 1), (2, 3), (2, 9)]
+    assert pools["pool_all_taps"].parallelism == (2, 9)
+    assert pools["pool_all_taps"].cycles == 2 * 5 * 3
+    assert pools["pool_max_2x2"].choices() == [(1,), (2,), (3,), (6,)]
 
 
 def test_lint_finds_nothing(design: Design, simulator: Simulator) -> None:

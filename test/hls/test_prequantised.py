@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torchao.quantization.pt2e.observer import MinMaxObserver, PerChannelMinMaxObserver
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+from torchao.quantization.pt2e.quantizer import QuantizationSpec
 from torchao.testing.pt2e._xnnpack_quantizer import XNNPACKQuantizer, get_symmetric_quantization_config
 
 import stepwell
+
+
+class Parts(nn.Module):
+    """Channels of a convolution in another order, every second column, beside what another layer makes of a part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.first, self.second = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(2, 3, 1)
+        self.last = nn.Linear(4 * 4 * 7, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        low, high = torch.relu(self.first(x))[..., ::2].chunk(2, dim=1)
+        joined = torch.cat([high, torch.relu(self.second(low)), low], dim=1)
+        result: torch.Tensor = self.last(joined.flatten(1))
+        return result
+
 
 SIZES = {"prime": (3, (7, 13, 5)), "one": (1, (1, 1)), "three": (4, (8, 16, 8, 4))}
 
@@ -33,11 +53,14 @@ def images() -> nn.Sequential:
     ).eval()  # fmt: skip
 
 
-def quantised(model: nn.Module, *shape: int, **options: Any) -> tuple[Any, torch.export.ExportedProgram]:
-    """The converted model, and what users export of it."""
+def quantised(
+    model: nn.Module, *shape: int, weight: Any = None, **options: Any
+) -> tuple[Any, torch.export.ExportedProgram]:
+    """The converted model, and what users export of it; ``weight``: how weights are quantised, if in another way."""
     random = torch.Generator().manual_seed(1)
     sample = torch.randn(shape, generator=random)
-    quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(**options))
+    config = get_symmetric_quantization_config(**options)
+    quantizer = XNNPACKQuantizer().set_global(config if weight is None else replace(config, weight=weight))
     prepared = prepare_pt2e(torch.export.export(model, (sample,)).module(), quantizer)
     for _ in range(4):
         prepared(torch.randn(shape, generator=random))
@@ -57,12 +80,45 @@ class Residual(nn.Module):
 
 
 @pytest.mark.parametrize("channels", [False, True], ids=["per-tensor", "per-channel"])
-@pytest.mark.parametrize("name", [*SIZES, "residual", "images"])
+@pytest.mark.parametrize("name", [*SIZES, "residual", "images", "parts"])
 def test_hardware_gives_the_models_integers(name: str, channels: bool) -> None:
     rows, sizes = SIZES.get(name, (3, (6, 6)))
-    network = {"residual": Residual(6), "images": images()}.get(name) or perceptron(sizes)
-    shape = (1, 1, 8, 8) if name == "images" else (rows, sizes[0])
-    model, program = quantised(network.eval(), *shape, is_per_channel=channels)
+    network = {"residual": Residual(6), "images": images(), "parts": Parts()}.get(name) or perceptron(sizes)
+    shape = {"images": (1, 1, 8, 8), "parts": (1, 1, 4, 8)}.get(name, (rows, sizes[0]))
+    check(*quantised(network.eval(), *shape, is_per_channel=channels), shape)
+
+
+class Affine(MinMaxObserver):
+    """A zero point; the quantizer takes no specification that asks for one."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "qscheme": torch.per_tensor_affine})
+
+
+class AffinePerChannel(PerChannelMinMaxObserver):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "qscheme": torch.per_channel_affine})
+
+
+AFFINE = {
+    "per-tensor": QuantizationSpec(torch.uint8, Affine, 0, 255),
+    "per-channel": QuantizationSpec(torch.int8, AffinePerChannel, -128, 127, ch_axis=0),
+    "narrow": QuantizationSpec(torch.int8, AffinePerChannel, -8, 7, ch_axis=0),
+}
+
+
+@pytest.mark.parametrize("name", AFFINE)
+def test_weights_with_zero_points(name: str) -> None:
+    network = images()
+    with torch.no_grad():
+        for layer in (network[0], network[3], network[7]):
+            assert isinstance(layer, nn.Linear | nn.Conv2d)
+            layer.weight += 0.1  # so that zero points are far from the middle
+    check(*quantised(network, 1, 1, 8, 8, weight=AFFINE[name]), (1, 1, 8, 8))
+
+
+def check(model: Any, program: torch.export.ExportedProgram, shape: tuple[int, ...]) -> None:
+    """Hardware gives the integers of its reference, which are those of the model but for single steps."""
     hardware = stepwell.compile(program, target="hls", cache=False)
     reference = stepwell.compile(program, target="hls,simulator=interpreter", cache=False)
     random = torch.Generator().manual_seed(2)

@@ -60,7 +60,68 @@ def shifted() -> Network:
     return network
 
 
-NETWORKS = {perceptron: 0.02, binary: 0.05, truncating: 0.5, shifted: 0.1}
+def channels() -> Network:
+    """A scale for each output, zero points, a bias that is quantised too; nothing narrows what leaves."""
+    network = Network(3, 7, seed=4)
+    network.quant(0.02, 8)
+    network.linear(5, [[0.05], [0.01], [0.2], [0.03], [0.07]], 4, zero_point=[[0], [2], [-1], [0], [3]])
+    network.relu()
+    network.quant(0.07, 8, signed=0)
+    network.linear(3, [[0.04], [0.03], [0.011]], 3, bias_scale=[0.01, 0.02, 0.003])
+    network.quant(0.04, 8)
+    return network
+
+
+def offset_weights() -> Network:
+    """One zero point for a weight, a bias with a scale of its own."""
+    network = Network(2, 6, seed=5)
+    network.quant(0.02, 8)
+    network.linear(4, 0.03, 5, zero_point=6.0, bias_scale=0.004)
+    network.quant(0.05, 8)
+    return network
+
+
+def images() -> Network:
+    """A convolution whose channels have scales."""
+    network = Network(2, 3, seed=6, image=(5, 4))
+    network.quant(0.02, 8)
+    scales, points = [[[[0.02]]], [[[0.05]]], [[[0.004]]]], [[[[1]]], [[[0]]], [[[-2]]]]
+    network.convolution(3, scales, 4, zero_point=points)
+    network.relu()
+    network.quant(0.05, 6, signed=0)
+    network.convolution(1, 0.02, 4)
+    network.quant(0.06, 8)
+    return network
+
+
+def normalised() -> Network:
+    """Batch normalisation behind convolutions of one scale and of several; one channel is turned around, one is 0."""
+    network = Network(2, 3, seed=8, image=(4, 4))
+    network.quant(0.02, 8)
+    network.convolution(4, 0.02, 4)
+    network.batch_norm([1.0, -0.6, 0.0, 0.3])
+    network.relu()
+    network.quant(0.05, 6, signed=0)
+    network.convolution(3, [[[[0.02]]], [[[0.05]]], [[[0.01]]]], 4)
+    network.batch_norm([0.5, 0.9, 1.2])
+    network.quant(0.06, 8)
+    return network
+
+
+def normalised_rows() -> Network:
+    """The same of rows."""
+    network = Network(5, 6, seed=9)
+    network.quant(0.02, 8)
+    network.linear(4, 0.03, 4)
+    network.batch_norm([0.7, 1.1, -0.4, 0.9])
+    network.quant(0.05, 8)
+    return network
+
+
+NETWORKS = {
+    perceptron: 0.02, binary: 0.05, truncating: 0.5, shifted: 0.1, channels: 0.04, offset_weights: 0.05,
+    images: 0.06, normalised: 0.06, normalised_rows: 0.05,
+}  # fmt: skip
 """And the scale of each result."""
 
 
@@ -95,13 +156,32 @@ def test_widths_are_the_files(tmp_path: Path) -> None:
     assert "!stream.stream<i5, " in text  # unsigned 4 bits are 5 signed ones
 
 
-def test_a_scale_for_each_channel_is_refused(tmp_path: Path) -> None:
+def test_floats_leave_under_one_scale_for_all_channels(tmp_path: Path) -> None:
+    """Nothing asks for a scale behind the last layer: ratios are off by half of 17 bits of the largest."""
+    network = Network(3, 7, seed=7)
+    network.quant(0.02, 8)
+    network.linear(4, [[0.05], [0.01], [0.2], [0.03]], 4)
+    network.relu()
+    path, x = network.save(tmp_path), network.sample()
+    got = stepwell.compile(path, target="hls", cache=False)(torch.from_numpy(x))
+    assert torch.equal(got, stepwell.compile(path, target="hls,simulator=interpreter")(torch.from_numpy(x)))
+    np.testing.assert_allclose(got.numpy(), network.run(x), atol=2e-5)
+
+
+def test_scales_that_differ_along_two_dimensions_are_refused(tmp_path: Path) -> None:
     network = Network(2, 4)
-    settings = [network.constant(value) for value in ([[0.1], [0.2]], 0.0, 4.0)]
+    settings = [network.constant(value) for value in ([[0.1], [0.2]], [0.0, 1.0, 2.0, 3.0], 4.0)]
     network.add("Quant", settings, lambda x: x, DOMAIN)
+    with pytest.raises(stepwell.Error, match=r"'Quant': its scales and zero points have shapes \[2, 1\] and \[4\]"):
+        stepwell.compile(network.save(tmp_path), target="hls")
+
+
+def test_a_width_for_each_channel_is_refused(tmp_path: Path) -> None:
+    network = Network(2, 4)
+    network.add("Quant", [network.constant(v) for v in (0.1, 0.0, [2.0, 3.0, 4.0, 5.0])], lambda x: x, DOMAIN)
     with pytest.raises(stepwell.Error, match=r"QONNX's 'Quant': it has one for each channel") as caught:
         stepwell.compile(network.save(tmp_path), target="hls")
-    assert "one constant scale for each tensor" in str(caught.value)
+    assert "one constant for each tensor" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,7 @@ CASES = [
     Case("copy-memories", "loops", INTEGER_SUB),
     Case("schedule-loops", "loops", INTEGER_SUB),
     Case("affine-to-stream", "loops", INTEGER_SUB),
+    Case("inline-graphs", "loops", INTEGER_SUB),
     Case("linalg-to-stream", "integer", change("stream.linear", "1 : i64", "shift")),
     Case("numeric-to-stream", "perceptron", change("stream.linear", "1 : i64", "shift")),
     Case("balance", "integer", change("stream.linear", "1 : i64", "shift")),

@@ -206,6 +206,12 @@ class Component(ABC):
         inputs, outputs = (tuple(port.cut(beat) for port in ports) for ports in (self.inputs, self.outputs))
         return replace(self, inputs=inputs, outputs=outputs)
 
+    def block(self, columns: int, depth: int) -> tuple[int, ...]:
+        """The most that each number of ``parallelism`` may be for blocks of so many columns of the result, made of so
+        many products or taps each; 0 where it stays. By default elements of a beat are columns.
+        """
+        return (columns,)
+
     @property
     def latency(self) -> int:
         """Cycles from taking a beat until what it makes is offered: registers on the way; 2 by default."""

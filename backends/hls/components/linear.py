@@ -21,7 +21,7 @@ class Linear(Products):
     """``out[n] = cast(clamp(round((bias[n] + sum_k in[k] * weight[k, n]) >> shift)))``, see ``stream.linear``.
 
     ``groups`` of rows follow each other, each with ``outer`` columns of its own; ``lanes`` of them go side by side:
-    a beat has ``unroll[0]`` elements of each.
+    a beat has ``unroll[0]`` elements of each, the first of all lanes first.
     """
 
     kind: ClassVar[str] = "linear"
@@ -32,11 +32,6 @@ class Linear(Products):
     weight_bits: int
     weight_layout: str
     bias: str
-
-    def choices(self) -> Sequence[tuple[int, ...]]:
-        if self.lanes > 1:  # the order in which elements come is made for these beats
-            return [self.unroll]
-        return super().choices()
 
     @property
     def banks(self) -> int:
@@ -63,8 +58,8 @@ class Linear(Products):
 
     def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
         elements = modular(self.input.arriving(frames[0]))
-        tiles = elements.reshape(-1, self.banks, self.row_beats, self.lanes, self.unroll[0])
-        rows = tiles.transpose(1, 3, 0, 2, 4).reshape(self.groups, -1, self.inner)
+        tiles = elements.reshape(-1, self.banks, self.inner, self.lanes)
+        rows = tiles.transpose(1, 3, 0, 2).reshape(self.groups, -1, self.inner)
         columns = modular(self._matrix(parameters)).reshape(self.inner, self.groups, self.outer).transpose(1, 0, 2)
         sums = (rows @ columns).transpose(1, 0, 2).reshape(-1, self.groups * self.outer)
         if self.bias:

@@ -27,6 +27,9 @@ class Pool(Pipelined):
     A beat takes a cycle. What was seen of a window waits in memory: along a row for each word, across rows for each
     word of each window. Registers keep what a row of a window gives, the wide results, and, where these still change,
     what is made of them. One more may stand at the input.
+
+    Windows that overlap come as planes of one row, tap by tap. Then a beat may have several ``taps`` of all channels
+    that go side by side; a tree joins them, with registers behind each level.
     """
 
     kind: ClassVar[str] = "pool"
@@ -39,6 +42,26 @@ class Pool(Pipelined):
     shift: int
     rounding: str
     clamp: Range
+    taps: int = 0
+
+    @property
+    def at_once(self) -> int:
+        """Taps in a beat."""
+        return max(1, self.taps)
+
+    @property
+    def levels(self) -> int:
+        """Of the tree that joins them."""
+        return (self.at_once - 1).bit_length()
+
+    @property
+    def channels(self) -> int:
+        """Elements of a pixel, or of a tap."""
+        return self.words * self.output.beat
+
+    @property
+    def parallelism(self) -> tuple[int, ...]:
+        return (self.output.beat, self.taps) if self.taps else (self.output.beat,)
 
     @property
     def rescale(self) -> Rescale:
@@ -58,25 +81,39 @@ class Pool(Pipelined):
     @property
     def rescaled(self) -> bool:
         """Whether the wide results are not the results yet."""
-        wide = self.wide_bits(self.windows.taps)
+        wide = self.wide_bits(self.windows.taps * self.at_once)
         (low, high), (lowest, highest) = self.clamp, signed_range(wide)
         return self.shift > 0 or self.output.bits != wide or low > lowest or highest > high
 
     @property
     def latency(self) -> int:
-        return 1 + self.in_planes + self.rescaled + self.registers
+        return 1 + self.levels + self.in_planes + self.rescaled + self.registers
 
     @property
     def places(self) -> Sequence[str]:
         return ("input",)
 
     def choices(self) -> Sequence[tuple[int, ...]]:
-        return [(beat,) for beat in divisors(self.words * self.input.beat)]
+        if not self.taps:
+            return [(beat,) for beat in divisors(self.channels)]
+        several = [(self.channels, taps) for taps in divisors(self.width * self.at_once)[1:]]
+        return [*((beat, 1) for beat in divisors(self.channels)), *several]
 
     def spread(self, parallelism: tuple[int, ...]) -> Self:
-        (beat,) = parallelism
-        cut = super().spread(parallelism)
-        return replace(cut, words=self.words * self.input.beat // beat)
+        beat, at_once = (*parallelism, 1)[:2]
+        made = replace(
+            self,
+            inputs=(self.input.cut(beat * at_once),),
+            outputs=(self.output.cut(beat),),
+            words=self.channels // beat,
+        )
+        if not self.taps:
+            return made
+        width = self.width * self.at_once // at_once
+        return replace(made, taps=at_once, width=width, kernel=(1, width))
+
+    def block(self, columns: int, depth: int) -> tuple[int, ...]:
+        return (columns, depth) if self.taps else (columns,)
 
     def schedule(self) -> Schedule:
         takes = np.arange(self.input.beats)
@@ -94,9 +131,10 @@ class Pool(Pipelined):
         return self.input.bits if self.function == "max" else signed_width((low * taps, high * taps))
 
     def reference(self, frames: Sequence[Array], parameters: Mapping[str, Array]) -> tuple[Array, ...]:
-        elements = whole(self.input.arriving(frames[0]), self.wide_bits(self.windows.taps))
-        planes = elements.reshape(-1, self.height, self.width, self.words * self.input.beat)
-        view = self.windows.view(planes.transpose(0, 3, 1, 2))
+        elements = whole(self.input.arriving(frames[0]), self.wide_bits(self.windows.taps * self.at_once))
+        planes = elements.reshape(-1, self.height, self.width, self.at_once, self.channels)
+        joined = planes.max(axis=3) if self.function == "max" else planes.sum(axis=3)
+        view = self.windows.view(joined.transpose(0, 3, 1, 2))
         wide = view.max(axis=(-2, -1)) if self.function == "max" else view.sum(axis=(-2, -1))
         return (self.output.restored(self.rescale.reference(wide.transpose(0, 2, 3, 1)))[0],)
 
@@ -119,8 +157,11 @@ class _PoolCircuit:
         data, valid = self.in_data, self.in_valid
         if spec.registers:
             data, valid = self._keep("taken", data), self._keep("taken_valid", valid, reset=True)
-        (first_row, last_row), (first_column, last_column) = self._places(c.both(valid, self.advance))
         values = [c.bits(data, i * spec.input.bits, spec.input.bits) for i in range(spec.input.beat)]
+        for level in range(spec.levels):
+            values = self._level(level, values)
+            valid = self._keep(f"level_{level}_valid", valid, reset=True)
+        (first_row, last_row), (first_column, last_column) = self._places(c.both(valid, self.advance))
         values = self._reduce("along", values, spec.kernel[1], spec.words, (first_column, c.both(valid, self.advance)))
         valid = c.both(valid, last_column)
         if spec.in_planes:
@@ -165,12 +206,28 @@ class _PoolCircuit:
             places.append((phase.at(0), last))
         return places
 
+    def _level(self, level: int, values: list[Wire]) -> list[Wire]:
+        """Taps in pairs, in registers; one without another stays."""
+        spec, c = self.spec, self.c
+        width = spec.wide_bits(min(2 << level, spec.at_once))
+        taps = [values[i : i + spec.output.beat] for i in range(0, len(values), spec.output.beat)]
+        joined = []
+        for number in range(0, len(taps), 2):
+            left, *right = taps[number : number + 2]
+            for channel, value in enumerate(left):
+                name = f"level_{level}_{number}_{channel}"
+                wide = c.resize(value, width)
+                if right:
+                    wide = self._combine(name, wide, c.resize(right[0][channel], width))
+                joined.append(self._keep(name, wide))
+        return joined
+
     def _reduce(self, name: str, values: list[Wire], length: int, depth: int, when: tuple[Wire, Wire]) -> list[Wire]:
         """With what was seen of the window ``depth`` steps ago; nothing on the first of ``length`` turns."""
         if length == 1:
             return values
         c, (first, step) = self.c, when
-        taps = length if name == "along" else length * self.spec.kernel[1]
+        taps = self.spec.at_once * (length if name == "along" else length * self.spec.kernel[1])
         width = self.spec.wide_bits(taps)
         values = [c.resize(value, width) for value in values]
         line = DelayLine(c, name, depth, width * len(values))

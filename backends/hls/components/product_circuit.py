@@ -121,12 +121,11 @@ class ProductCircuit(ABC):
         by_input, by_output = spec.unroll
         full = self.rows_port.bits + self.element_bits + (by_input - 1).bit_length()
         width = min(full, spec.accumulator)
-        values = elements_of(c, rows, self.rows_port)
+        values, lanes = elements_of(c, rows, self.rows_port), spec.output.beat // by_output
         sums = []
         for o in range(spec.output.beat):
             terms = []
-            lane = o // by_output * by_input
-            for i, value in enumerate(values[lane : lane + by_input]):
+            for i, value in enumerate(values[o // by_output :: lanes]):
                 element = c.bits(word, (o * by_input + i) * self.element_bits, self.element_bits)
                 product = c.multiply(value, element)
                 if product.width > width:

@@ -60,9 +60,13 @@ class Products(Pipelined):
     def spread(self, parallelism: tuple[int, ...]) -> Self:
         by_input, by_output = parallelism
         rows, *others = self.inputs
-        outputs = (self.output.cut(by_output),)
-        made = replace(self, unroll=(by_input, by_output), inputs=(rows.cut(by_input), *others), outputs=outputs)
+        lanes = self.output.beat // self.unroll[1]
+        inputs, outputs = (rows.cut(lanes * by_input), *others), (self.output.cut(lanes * by_output),)
+        made = replace(self, unroll=(by_input, by_output), inputs=inputs, outputs=outputs)
         return replace(made, registers=min(made.registers, made.most_registers))
+
+    def block(self, columns: int, depth: int) -> tuple[int, ...]:
+        return depth, columns
 
     @property
     def row_beats(self) -> int:

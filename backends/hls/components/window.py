@@ -38,6 +38,7 @@ class Window(Pipelined):
     groups: int
     lanes: int
     fill: int
+    over: tuple[int, ...] = ()
 
     @property
     def windows(self) -> Windows:
@@ -53,15 +54,15 @@ class Window(Pipelined):
 
     @property
     def beats(self) -> list[list[tuple[int, int]]]:
-        """For each beat of a window its elements: number of the tap, and channel."""
+        """For each beat of a window its elements, lane beside lane: number of the tap, and channel."""
         channels = self.input.shape[1]
         inner = channels // self.groups
         at_once = self.output.beat // self.lanes
         return [
             [
                 (flat // inner, group * inner + flat % inner)
-                for group in range(block, block + self.lanes)
                 for flat in range(first, first + at_once)
+                for group in range(block, block + self.lanes)
             ]
             for block in range(0, self.groups, self.lanes)
             for first in range(0, self.windows.taps * inner, at_once)
@@ -78,14 +79,16 @@ class Window(Pipelined):
 
     def choices(self) -> Sequence[tuple[int, ...]]:
         channels = self.input.innermost
-        if self.lanes > 1:  # the order in which elements leave is made for these beats
-            return [(beat, self.output.beat) for beat in divisors(channels)]
         length = channels // self.groups * self.windows.taps
-        return list(itertools.product(divisors(channels), divisors(length)))
+        leaving = [self.lanes * beat for beat in divisors(length)]
+        return list(itertools.product(divisors(channels), leaving))
 
     def spread(self, parallelism: tuple[int, ...]) -> Self:
         come, go = parallelism
         return replace(self, inputs=(self.input.cut(come),), outputs=(self.output.cut(go),))
+
+    def block(self, columns: int, depth: int) -> tuple[int, ...]:
+        return 0, self.lanes * depth
 
     @property
     def delay(self) -> int:
@@ -142,4 +145,4 @@ class Window(Pipelined):
         return (MemoryWindow(self, self.words) if self.words else RegisterWindow(self)).build()
 
     def _lists(self) -> Iterator[tuple[int, tuple[int, ...]]]:
-        yield from ((1, self.kernel), (1, self.strides), (0, self.padding), (1, self.dilation))
+        yield from ((1, self.kernel), (1, self.strides), (0, self.padding), (1, self.dilation), (0, self.over))

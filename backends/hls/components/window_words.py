@@ -32,8 +32,8 @@ def words_of(spec: Window) -> Words | None:
     """The words of ``spec``; None where its beats are not whole words of one tap, or parts of them, or few bits."""
     channels, (come, go) = spec.input.shape[1], (spec.input.beat, spec.output.beat)
     inner = channels // spec.groups
-    run = inner if spec.lanes == 1 else spec.lanes * inner  # channels of a tap that follow each other
-    of_one_tap = inner % go == 0 if spec.lanes == 1 else go == run
+    run = inner if spec.lanes == 1 else spec.lanes  # channels of a tap that follow each other
+    of_one_tap = inner % go == 0 if spec.lanes == 1 else inner == 1 and go == run
     size = max(come, go)
     whole = size % min(come, go) == 0 and run % size == 0
     many = spec.windows.taps > 1 and spec.windows.taps * channels * spec.input.bits > _FEW

@@ -39,7 +39,7 @@ class Datapath:
         self.program = program
         self.nest = nest
         self.banks = banks
-        self.counters = Counters(c, name, nest.sizes, step)
+        self.counters = Counters(c, name, nest.sizes, step, nest.trips)
         self.made: dict[str, Wire] = {}
         self.results: dict[int, Wire] = {}
         self.cuts = 0
@@ -213,8 +213,9 @@ class Datapath:
         if key not in self.made:
             name = f"{self.name}_{key}"
             self.made[key] = follow(
-                self.c, name, index, self.nest.sizes, self._step(cycle), lambda level: self._last(level, cycle)
-            )
+                self.c, name, index, self.nest.sizes, self._step(cycle), lambda level: self._last(level, cycle),
+                self.nest.varies,
+            )  # fmt: skip
         return self.made[key]
 
     def _half(self, cycle: int) -> Wire:

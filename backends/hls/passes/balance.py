@@ -28,6 +28,7 @@ class Balance(Pass):
         rate: results per second; the fewest multipliers that give so many; 0 for none asked for.
         clock: in MHz, for ``rate``.
         choice: parallelism by name of component, as in ``linear0:4x4``; others stay as they are.
+        tile: rows, columns and depth of what a product computes at once, at most; 0 for what there is.
         unroll: so many times the parallelism that every component has, where sizes divide; 0 for as much as there is.
     """
 
@@ -40,13 +41,19 @@ class Balance(Pass):
     rate: int = 0
     clock: int = 100
     choice: tuple[str, ...] = ()
+    tile: tuple[int, ...] = ()
     unroll: int = 1
 
     def __post_init__(self) -> None:
         if min(self.multipliers, self.luts, self.rate, self.unroll) < 0 or self.clock < 1:
             raise UsageError(f"options of pass '{self.name}' are positive numbers")
-        if sum((bool(self.choice), self._budget, self.unroll != 1)) > 1:
-            raise UsageError(f"pass '{self.name}' takes a choice, a budget or a factor, one of them")
+        if sum((bool(self.choice), self._budget, bool(self.tile), self.unroll != 1)) > 1:
+            raise UsageError(f"pass '{self.name}' takes a choice, a budget, a tile or a factor, one of them")
+        if len(self.tile) > 3 or min(self.tile, default=0) < 0 or self.tile[:1] > (1,):
+            raise UsageError(
+                f"option 'tile' of pass '{self.name}' can't be '{','.join(str(size) for size in self.tile)}'",
+                hint="write sizes of rows, columns and depth, as in 1,2,4; rows come one after the other: 0 or 1",
+            )
         self._named = dict(_parse(text) for text in self.choice)
 
     @property
@@ -54,12 +61,15 @@ class Balance(Pass):
         return bool(self.multipliers or self.luts or self.rate)
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
-        if not (self._budget or self.choice or self.unroll != 1):
+        if not (self._budget or self.choice or self.tile or self.unroll != 1):
             return
         design = describe(op)
         chosen = self._named
         if self.choice:
             _check(chosen, design.computing)
+        elif self.tile:
+            _, columns, depth = (*self.tile, 0, 0, 0)[:3]
+            chosen = {c.name: _within(c, c.block(columns, depth)) for c in design.computing}
         elif self.unroll != 1:
             chosen = {component.name: _unrolled(component, self.unroll) for component in design.computing}
         else:
@@ -123,6 +133,17 @@ def _unrolled(component: Component, factor: int) -> tuple[int, ...]:
         return max(component.choices(), key=math.prod)
     finer = [choice for choice in component.choices() if all(c % n == 0 for c, n in zip(choice, now, strict=True))]
     return max((choice for choice in finer if math.prod(choice) == factor * math.prod(now)), default=now)
+
+
+def _within(component: Component, most: tuple[int, ...]) -> tuple[int, ...]:
+    """The most that it could do at once within these numbers; those that are 0 stay as they are."""
+    now = component.parallelism
+    able = [
+        choice
+        for choice in component.choices()
+        if all(c == n if limit == 0 else c <= limit for c, n, limit in zip(choice, now, most, strict=True))
+    ]
+    return max(able, key=math.prod, default=now)
 
 
 def _count(number: int, what: str = "multiplier") -> str:

@@ -13,12 +13,10 @@ from stepwell.passes.graph.prequantised.islands import (
     Rule,
     Scaled,
     Shifted,
-    integer_bits,
     quantize_floats,
-    read_integers,
 )
-from stepwell.passes.graph.quantization.quantizer import fixed_format, is_f32
-from stepwell.support.fixed_point import smallest_format
+from stepwell.passes.graph.prequantised.stored import is_stored, less_zero_point
+from stepwell.passes.graph.quantization.quantizer import is_f32
 from stepwell.support.widths import Range
 
 
@@ -59,12 +57,9 @@ def dequantize(islands: Islands, op: ir.Operation) -> bool:
     source = islands.integers.get(value)
     if source is not None:
         return source.zero_point == zero_point and islands.note(op, Scaled(source.value, step))
-    if integer_bits(value) is None or zero_point != 0 or not islands.weights.is_fixed(value):
+    if not is_stored(value) or not islands.weights.is_fixed(value):
         return False
-    integers, kind = read_integers(value), smallest_format((low, high))
-    if kind.width < fixed_format(integers).width:
-        integers = islands.clamped(integers, kind.range)
-    return islands.note(op, Scaled(integers, step))
+    return islands.note(op, Scaled(less_zero_point(value, zero_point, (low, high)), step))
 
 
 def quantising_numbers(operands: list[ir.Value]) -> tuple[Fraction, int, int, int] | None:

@@ -9,12 +9,16 @@ from torch_mlir import ir
 
 from stepwell.dialects import numeric
 from stepwell.passes.graph import torch_build as tb
-from stepwell.passes.graph.prequantised.islands import Islands, Rule, Scaled, quantize_floats, range_in
+from stepwell.passes.graph.prequantised.islands import (
+    FINER,
+    Islands,
+    Rule,
+    Scaled,
+    quantize_floats,
+    range_in,
+)
 from stepwell.passes.graph.quantization.quantizer import is_f32, like
 from stepwell.support.fixed_point import smallest_format
-
-_FINER = 64
-"""Sums of two scales are computed in so many parts of the smaller one."""
 
 
 def add(islands: Islands, op: ir.Operation) -> bool:
@@ -26,12 +30,12 @@ def add(islands: Islands, op: ir.Operation) -> bool:
     if sums is None or tb.number(alpha) != 1 or not _is_row(left, right):
         return False
     other = islands.floats.get(right)
-    if other is None:
-        if not islands.weights.is_fixed(right) or not is_f32(right):
+    if islands.weights.is_fixed(right) and (other is None or other.step != sums.step):
+        if not is_f32(right):
             return False
-        bias = quantize_floats(right, sums.step, "divide", islands.ends_of(right, sums.step))
-        return islands.note(op, _sum(sums, Scaled(bias, sums.step)))
-    return islands.note(op, _sum(*_in_step(islands, sums, other)))
+        ends = islands.ends_of(right, sums.step) if other is None else range_in(other, sums.step)
+        return islands.note(op, _sum(sums, Scaled(quantize_floats(right, sums.step, "divide", ends), sums.step)))
+    return other is not None and islands.note(op, _sum(*_in_step(islands, sums, other)))
 
 
 def multiply(islands: Islands, op: ir.Operation) -> bool:
@@ -77,7 +81,7 @@ def _in_step(islands: Islands, left: Scaled, right: Scaled) -> tuple[Scaled, Sca
     """Both in one scale: as they are where it is the same, else in parts of the smaller."""
     if left.step == right.step:
         return left, right
-    step = min(left.step, right.step) / _FINER
+    step = min(left.step, right.step) / FINER
     parts = [Scaled(islands.rescaled(side, step, range_in(side, step)), step) for side in (left, right)]
     return parts[0], parts[1]
 

@@ -14,14 +14,17 @@ from stepwell.dialects import numeric
 from stepwell.dialects.numeric_scale_rules import read_ends
 from stepwell.passes.base import PassContext
 from stepwell.passes.graph import torch_build as tb
+from stepwell.passes.graph.prequantised.stored import constant_values
 from stepwell.passes.graph.quantization.quantizer import fixed_format, like
-from stepwell.passes.graph.weights import Weights, parameter_name
+from stepwell.passes.graph.weights import Weights
 from stepwell.support.fixed_point import Format, scale_round, smallest_format
 from stepwell.support.scales import integer_ratio
 from stepwell.support.widths import Range, signed_range, signed_width
 
+FINER = 64
+"""What has two scales is brought to so many parts of the smaller one."""
+
 _UNKNOWN_BITS = 32
-_WIDTHS = {"si8": 8, "si16": 16, "si32": 32}
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Islands:
         scale_bits: of the multiplier between two scales.
         floats: float tensor -> its integers.
         integers: integer tensor -> its integers without zero point.
+        late: float tensor without a scale of its own -> chooses one, for who reads it as floats.
         rescalings: bits of what was brought from one scale to another.
     """
 
@@ -64,6 +68,7 @@ class Islands:
         self.weights = Weights()
         self.floats: dict[ir.Value, Scaled] = {}
         self.integers: dict[ir.Value, Shifted] = {}
+        self.late: dict[ir.Value, Callable[[], Scaled]] = {}
         self.rescalings: list[int] = []
 
     def run(self, function: ir.Operation) -> int:
@@ -116,25 +121,26 @@ class Islands:
         kept = max(low, ends[0]), min(high, ends[1])
         return numeric.ClampOp(value, _integer(ends[0]), _integer(ends[1]), like(value, smallest_format(kept))).output
 
-    def ends_of(self, value: ir.Value, step: Fraction) -> Range:
-        """A range for the integers of a weight: that of its values, or 32 bits where they are not at hand."""
-        name = parameter_name(value)
-        if self.context.parameters is None or name is None:
-            return signed_range(_UNKNOWN_BITS)
-        self.context.values_read.add(name)
-        values = self.context.parameters[name]
-        if values.size == 0 or not np.isfinite(values).all():
-            return signed_range(_UNKNOWN_BITS)
+    def ends_of(self, value: ir.Value, step: Fraction, finer: int = 0) -> Range:
+        """A range for the integers of a weight: that of its values; where they are not at hand, 32 bits.
+
+        Args:
+            finer: bits by which ``step`` is finer than that of sums, which then are more.
+        """
+        values = constant_values(self.context, value)
+        if values is None or values.size == 0 or not np.isfinite(values).all():
+            return signed_range(_UNKNOWN_BITS + finer)
         low, high = (round(Fraction(float(end)) / step) for end in (values.min(), values.max()))
         return smallest_format((low, high)).range
 
     def _leave(self, op: ir.Operation) -> None:
-        """Give floats to those who still read ``op``: no operation that became integers does any more."""
+        """Give floats to those who still read ``op``, none of which became integers; weights stay as they are."""
         (result,) = op.results
-        found = self.floats.get(result)
-        if found is None or not list(result.uses):
+        known = result in self.floats or result in self.late
+        if not known or not list(result.uses) or self.weights.is_fixed(result):
             return
         with ir.InsertionPoint(op), op.location:
+            found = self.floats[result] if result in self.floats else self.late[result]()
             floats = ir.RankedTensorType.get(ir.RankedTensorType(found.value.type).shape, ir.F32Type.get())
             number = numeric.DequantizeScaledOp(found.value, f32(found.step), floats).output
             back = ir.Operation.create("torch_c.from_builtin_tensor", [result.type], [number]).result
@@ -158,20 +164,6 @@ def quantize_floats(value: ir.Value, step: Fraction, way: str, ends: Range) -> i
     return numeric.QuantizeScaledOp(
         floats, f32(step), ir.StringAttr.get(way), _integer(ends[0]), _integer(ends[1]), like(floats, kind)
     ).output
-
-
-def read_integers(value: ir.Value) -> ir.Value:
-    """A tensor of integers of the graph level as numbers."""
-    width = integer_bits(value)
-    assert width is not None
-    integers = to_builtin(value, ir.IntegerType.get_signless(width))
-    return numeric.ReinterpretOp(integers, like(integers, Format(width))).output
-
-
-def integer_bits(value: ir.Value) -> int | None:
-    """Bits of a tensor of signed integers of the graph level; None for anything else."""
-    info = tb.tensor_info(value)
-    return _WIDTHS.get(info.dtype) if info is not None else None
 
 
 def to_builtin(value: ir.Value, element: ir.Type) -> ir.Value:

@@ -18,11 +18,17 @@ _ROUNDINGS = {"round": "half-even", "floor": "floor", "ceil": "ceil", "trunc": "
 
 def scale(islands: Islands, op: ir.Operation) -> bool:
     """A product or quotient with a positive constant, in f32: the same integers."""
-    source, number = islands.floats.get(op.operands[0]), tb.number(op.operands[1])
-    if source is None or number is None or number <= 0:
-        return False
+    source, factor = islands.floats.get(op.operands[0]), scale_factor(op)
+    return source is not None and factor is not None and islands.note(op, Scaled(source.value, source.step * factor))
+
+
+def scale_factor(op: ir.Operation) -> Fraction | None:
+    """The positive constant in f32 that ``op`` multiplies by, or the inverse of the one that it divides by."""
+    number = tb.number(op.operands[1])
+    if number is None or number <= 0:
+        return None
     factor = Fraction(float(np.float32(number)))
-    return islands.note(op, Scaled(source.value, source.step / factor if ".div." in op.name else source.step * factor))
+    return 1 / factor if ".div." in op.name else factor
 
 
 def whole(islands: Islands, op: ir.Operation) -> bool:

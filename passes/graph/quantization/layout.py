@@ -11,7 +11,7 @@ from stepwell.passes.graph import torch_build as tb
 from stepwell.passes.graph.permutations import order_of
 from stepwell.passes.graph.quantization import pooling
 from stepwell.passes.graph.quantization.quantizer import Quantizer, Rule, fixed_format, fixed_tensor, like
-from stepwell.passes.graph.slices import slice_of
+from stepwell.passes.graph.slices import Part, stepped_slice
 from stepwell.passes.graph.torch_values import list_elements, tensor_type
 from stepwell.support.fixed_point import MAX_FRAC, Format
 
@@ -65,14 +65,22 @@ def scale(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
 
 def take(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
     """A part of a tensor."""
-    part = slice_of(op)
-    numbers = quantizer.moved(op) if part is not None else None
-    if part is None or numbers is None:
+    found = stepped_slice(op)
+    numbers = quantizer.moved(op) if found is not None else None
+    if found is None or numbers is None:
         return None
+    return sliced(numbers, *found)
+
+
+def sliced(numbers: ir.Value, part: Part, step: int) -> ir.Value:
+    """Each ``step``-th number of a part."""
     shape = list(ir.RankedTensorType(numbers.type).shape)
-    shape[part.axis] = part.size
+    shape[part.axis] = -(-part.size // step)
     ends = (stream.integer(number) for number in (part.axis, part.start, part.stop))
-    return numeric.SliceOp(numbers, *ends, fixed_tensor(shape, fixed_format(numbers))).output
+    taken = numeric.SliceOp(numbers, *ends, fixed_tensor(shape, fixed_format(numbers)))
+    if step > 1:
+        taken.operation.attributes["step"] = stream.integer(step)
+    return taken.output
 
 
 def concat(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from torch_mlir import ir
 
 from stepwell.dialects import numeric
+from stepwell.dialects.numeric_window_rules import read_windows
 from stepwell.dialects.stream import integer, integers
 from stepwell.passes.graph import torch_build as tb
 from stepwell.passes.graph.quantization.quantizer import Quantizer, Rule, fixed_format, fixed_tensor, like
@@ -26,14 +27,14 @@ def max_pool(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
 def largest(op: ir.Operation, image: ir.Value) -> ir.Value | None:
     """``aten.max_pool2d`` on numbers; None where its settings are not constant."""
     _, kernel, strides, padding, dilation, ceiling = op.operands
-    windows = _windows(kernel, strides, padding, dilation)
-    if windows is None or not _are_whole(op, windows, ceiling):
+    windows = _reaching(op, _windows(kernel, strides, padding, dilation), ceiling)
+    if windows is None:
         return None
     shape = _shape(image, windows)
     pool = numeric.MaxPoolOp(image, **_listed(windows), output=fixed_tensor(shape, fixed_format(image)))
     if set(windows.dilation) - {1}:
         pool.operation.attributes["dilation"] = integers(windows.dilation)
-    return pool.output
+    return _over(pool.operation, windows)
 
 
 def average_pool(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
@@ -49,13 +50,15 @@ def average_pool(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
 def averaged_windows(op: ir.Operation) -> tuple[Windows, int] | None:
     """The windows of ``aten.avg_pool2d``, and what their sums are divided by, where that is one number for all."""
     _, kernel, strides, padding, ceiling, counts_padding, divisor = op.operands
-    windows = _windows(kernel, strides, padding)
-    if windows is None or not _are_whole(op, windows, ceiling):
+    windows = _reaching(op, _windows(kernel, strides, padding), ceiling)
+    if windows is None:
         return None
     if not tb.is_none(divisor):
         count = tb.number(divisor)
         return (windows, int(count)) if count is not None and count >= 1 else None
-    return None if any(windows.padding) and tb.flag(counts_padding) is not True else (windows, windows.taps)
+    # What lies behind the padding never counts.
+    uncounted = any(windows.over) or (any(windows.padding) and tb.flag(counts_padding) is not True)
+    return None if uncounted else (windows, windows.taps)
 
 
 def sums(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
@@ -136,7 +139,8 @@ def window_sums(image: ir.Value, windows: Windows) -> ir.Value:
     """Exact sums of windows."""
     kind = fixed_format(image)
     wide = smallest_format(dot_product_range(windows.taps, kind.range, (1, 1)), kind.frac)
-    return numeric.SumPoolOp(image, **_listed(windows), output=fixed_tensor(_shape(image, windows), wide)).output
+    pool = numeric.SumPoolOp(image, **_listed(windows), output=fixed_tensor(_shape(image, windows), wide))
+    return _over(pool.operation, windows)
 
 
 def _divided(quantizer: Quantizer, sums: ir.Value, count: int, result: ir.Value) -> ir.Value:
@@ -145,8 +149,9 @@ def _divided(quantizer: Quantizer, sums: ir.Value, count: int, result: ir.Value)
     odd, frac = count >> power, source.frac + power
     if odd == 1:
         pool = sums.owner.operation
-        listed = {name: pool.attributes[name] for name in ("kernel", "strides", "padding")}
-        return numeric.SumPoolOp(pool.operands[0], **listed, output=like(sums, replace(source, frac=frac))).output
+        windows = read_windows(pool)
+        halved = like(sums, replace(source, frac=frac))
+        return _over(numeric.SumPoolOp(pool.operands[0], **_listed(windows), output=halved).operation, windows)
     kind = quantizer.own_format(result)
     # As many bits of the quotient as the sums have: it is off by less than what is rounded.
     places = source.width + odd.bit_length()
@@ -166,19 +171,34 @@ def _windows(*settings: ir.Value) -> Windows | None:
     return Windows(sizes[0], sizes[1], sizes[2], sizes[3] if len(sizes) > 3 else (1,) * len(sizes[0]))
 
 
-def _are_whole(op: ir.Operation, windows: Windows, ceiling: ir.Value) -> bool:
-    """Whether no window reaches over the end of its image, which with ``ceil_mode`` some may."""
-    if tb.flag(ceiling) is not True:
-        return tb.flag(ceiling) is False
+def _reaching(op: ir.Operation, windows: Windows | None, ceiling: ir.Value) -> Windows | None:
+    """``windows`` as far over the end of an image as ``ceil_mode`` has them; None where that is not known, or where
+    one begins behind the image."""
+    if windows is None or tb.flag(ceiling) is False:
+        return windows
     image, result = tb.tensor_info(op.operands[0]), tb.tensor_info(op.results[0])
-    if image is None or result is None or None in image.shape[2:]:
-        return False
-    return windows.sizes([size for size in image.shape[2:] if size is not None]) == tuple(result.shape[2:])
+    if tb.flag(ceiling) is None or image is None or result is None or None in image.shape[2:]:
+        return None
+    sizes, counts = ([size or 0 for size in info.shape[2:]] for info in (image, result))
+    places = [(count - 1) * step for count, step in zip(counts, windows.strides, strict=True)]
+    if any(place >= size for place, size in zip(places, sizes, strict=True)):
+        return None
+    spans = [d * (k - 1) + 1 for k, d in zip(windows.kernel, windows.dilation, strict=True)]
+    ends = [size + 2 * p for size, p in zip(sizes, windows.padding, strict=True)]
+    over = (max(0, place + span - end) for place, span, end in zip(places, spans, ends, strict=True))
+    return replace(windows, over=tuple(over))
 
 
 def _shape(image: ir.Value, windows: Windows) -> list[int]:
     batch, channels, *sizes = ir.RankedTensorType(image.type).shape
     return [batch, channels, *windows.sizes(sizes)]
+
+
+def _over(pool: ir.Operation, windows: Windows) -> ir.Value:
+    """The result of a pooling operation, which is told how far its windows reach over the end."""
+    if any(windows.over):
+        pool.attributes["over"] = integers(windows.over)
+    return pool.results[0]
 
 
 def _listed(windows: Windows) -> dict[str, ir.ArrayAttr]:

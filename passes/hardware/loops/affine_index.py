@@ -86,12 +86,14 @@ def scaled(index: Affine, factor: int) -> Affine:
 @dataclass(frozen=True)
 class Trip:
     """How a loop runs: its variable is ``first`` and ``step`` times the iteration; an iteration counts where no guard,
-    of the iteration behind the loops around, is negative."""
+    of the iteration behind the loops around, is negative. None behind the least of ``lengths``, of the loops around,
+    does."""
 
     first: Affine
     step: int
     size: int
     guards: tuple[Affine, ...] = ()
+    lengths: tuple[Affine, ...] = ()
 
 
 def trip(loop: ir.Operation) -> tuple[int, int, int] | None:
@@ -138,7 +140,8 @@ def trip_within(loop: ir.Operation, index: Callable[[ir.Value], Affine], sizes: 
     value = add(first, scaled(iteration, step))
     guards = [add(high, scaled(add(value, Affine((), 1)), -1)) for high in highs]
     guards += [add(value, scaled(low, -1)) for low in lows]
-    return Trip(first, step, size, tuple(g for g in guards if g.range((*sizes, size))[0] < 0))
+    shorter = tuple(length for length in lengths if step == 1 and length.range(sizes)[0] < size)
+    return Trip(first, step, size, tuple(g for g in guards if g.range((*sizes, size))[0] < 0), shorter)
 
 
 def _bounds(loop: ir.Operation) -> tuple[list[ir.AffineExpr], list[ir.AffineExpr]]:

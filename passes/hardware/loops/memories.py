@@ -121,12 +121,23 @@ def partition_text(p: Partition) -> str:
     return "whole" if p.factor == 1 else f"{'block' if p.block else 'cyclic'} {p.factor}"
 
 
+RESHAPES = ("memref.collapse_shape", "memref.expand_shape")
+"""What shows a memory, all of it, in another shape."""
+
+
+def memory_behind(value: ir.Value) -> ir.Value:
+    """The memory that ``value`` shows in another shape."""
+    while isinstance(value, ir.OpResult) and value.owner.name in RESHAPES:
+        value = value.owner.operands[0]
+    return value
+
+
 def read_memories(root: ir.Operation, joined: frozenset[str]) -> ReadMemories:
     """The memories of a function, or of a ``stream.loops``: what is returned, or an argument that is written first,
     is the output."""
     block = root.regions[0].blocks[0]
     names = names_of(root.opview, "arg_attrs")
-    returned = [value for op in named(root, "func.return") for value in op.operands]
+    returned = [memory_behind(value) for op in named(root, "func.return") for value in op.operands]
     written = {op.operands[1] for op in named(root, "affine.store")}
     parameters = {entry["stepwell.parameter"] for entry in names if "stepwell.parameter" in entry}
     found = ReadMemories(parameters, joined)

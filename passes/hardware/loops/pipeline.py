@@ -31,6 +31,7 @@ _TO_HARDWARE = (
     "copy-memories",
     "schedule-loops",
     "affine-to-stream",
+    "inline-graphs",
 )
 
 

@@ -19,6 +19,7 @@ from stepwell.support.loops.affine import Affine
 from stepwell.support.loops.banks import split_for_banks
 from stepwell.support.loops.copies import assign
 from stepwell.support.loops.nest import CHAINED, Nest, Operation, Program, Round, When
+from stepwell.support.loops.trips import ENUMERATED
 from stepwell.support.walk import named
 
 INTERVAL, REASON = "stepwell.interval", "stepwell.reason"
@@ -85,6 +86,7 @@ class _NestReader(BodyReader):
         self.cuts = cuts
         #: For each level its loop, and which of the parts that this is cut into.
         self.parts: list[tuple[ir.Operation, int]] = []
+        self.trips: list[tuple[Affine, ...]] = []
         self.rounds: list[Round] = []
 
     def read(self, path: Path, numbers: dict[ir.Operation, int]) -> Nest:
@@ -102,7 +104,10 @@ class _NestReader(BodyReader):
             interval = ir.IntegerAttr(loop.attributes[INTERVAL]).value
             reason = ir.StringAttr(loop.attributes[REASON]).value if REASON in loop.attributes else ""
         where = describe_location((loop or path[-1].before[0]).location)
-        return Nest(tuple(self.sizes), operations, interval, reason, where, tuple(self.rounds))
+        trips = tuple(tuple(deepened(trip, levels) for trip in found) for found in self.trips)
+        # Nests that have turns take the same time in each; what can't be enumerated is not counted.
+        skips = any(trips) and not self.rounds and prod(self.sizes) <= ENUMERATED
+        return Nest(tuple(self.sizes), operations, interval, reason, where, tuple(self.rounds), trips if skips else ())
 
     def _level(self, path: Path, level: int, numbers: dict[ir.Operation, int]) -> None:
         """What stands in the body of the loop before in ``path``, as far as it is part of this nest."""
@@ -147,6 +152,7 @@ class _NestReader(BodyReader):
         strides = [prod(sizes[part + 1 :]) for part in range(len(sizes))]
         self.sizes += sizes
         self.parts += [(op, part) for part in range(len(sizes))]
+        self.trips += [found.lengths] if len(sizes) == 1 else [()] * len(sizes)
         own = [Affine((*g.coefficients[:level], *(g.coefficients[level] * s for s in strides)), g.constant)
                for g in found.guards]  # fmt: skip
         steps = Affine((*[0] * level, *(found.step * stride for stride in strides)))

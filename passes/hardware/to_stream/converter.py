@@ -53,6 +53,7 @@ class Converter:
         weights: the function's parameters in fixed point.
         images: what streams pixel after pixel.
         sources: by the argument that they bring, those that were made.
+        rows: by an image, what brings it row by row.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Converter:
         self.weights = FixedWeights(parameters, context)
         self.images = images(function.operation)
         self.sources: dict[ir.Value, ir.Operation] = {}
+        self.rows: dict[ir.Value, ir.Value] = {}
         self._streams: dict[ir.Value, ir.Value] = {}
         self._beats = Beats()
 

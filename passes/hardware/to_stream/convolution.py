@@ -66,14 +66,17 @@ def window(image: ir.Value, windows: Windows, groups: int, lanes: int, fill: int
     pixels = batch * _product(windows.sizes(sizes))
     length = channels // groups * windows.taps * lanes
     element = ir.IntegerType.get_signless(frame.bits)
-    return stream.WindowOp(
+    made = stream.WindowOp(
         image=image,
         **{name: stream.integers(getattr(windows, name)) for name in ("kernel", "strides", "padding", "dilation")},
         groups=stream.integer(groups),
         lanes=stream.integer(lanes),
         fill=stream.integer(fill),
         output=stream.stream_type(element, lanes * at_once, [pixels * groups // lanes, length]),
-    ).output
+    )
+    if any(windows.over):
+        made.operation.attributes["over"] = stream.integers(windows.over)
+    return made.output
 
 
 def check_windows(windows: Windows, op: ir.Operation) -> None:

@@ -2,53 +2,56 @@
 
 from __future__ import annotations
 
+import math
+
 from torch_mlir import ir
 
 from stepwell.dialects import stream
 from stepwell.dialects.numeric_function_rules import normalization
 from stepwell.passes.hardware.fixed_values import Ending, format_of, refuse, static_shape, word
 from stepwell.passes.hardware.to_stream.converter import Converter, Rule, rescale_attributes, stream_of
-from stepwell.passes.hardware.to_stream.layout import check_row_major
+from stepwell.passes.hardware.to_stream.layout import in_order, rows
 from stepwell.support.fixed_point import Format
 from stepwell.support.fixed_rows import Softmax
+from stepwell.support.orders import ROW_MAJOR
 
 
 def table(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
     """A function of every element."""
-    value, output = _streams(converter, op, end, beat)
+    shape = static_shape(op.results[0], op)
+    beat = beat or converter.beat(shape, op)
     return stream.TableOp(
-        value=value,
+        value=converter.emit(op.operands[0], op, beat),
         function=op.attributes["function"],
         source=_numbers(format_of(op.operands[0])),
         format=_numbers(end.kind),
         rounding=op.attributes["rounding"],
-        output=output,
+        output=stream_of(end, beat, shape, converter.order(op.results[0])),
     ).output
 
 
 def softmax(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
     """Softmax of every row."""
-    check_row_major(converter, op)
-    value, output = _streams(converter, op, end, beat)
+    value, output = _rows(converter, op, end, beat)
     precision = int(ir.IntegerAttr(op.attributes["precision"]).value)
     fraction = Softmax(static_shape(op.operands[0], op)[-1], _elements(op), precision).fraction
-    return stream.SoftmaxOp(
+    made = stream.SoftmaxOp(
         value=value,
         frac=stream.integer(format_of(op.operands[0]).frac),
         precision=stream.integer(precision),
         **rescale_attributes(_ending(op, end, fraction)),
         output=output,
     ).output
+    return in_order(converter, made, op.results[0])
 
 
 def normalize(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
     """Every row over a root."""
-    check_row_major(converter, op)
     numbers = normalization(op, _elements(op))
     if numbers.offset >= 1 << 63:
         raise refuse(op, "its epsilon is an integer of more than 64 bits", "quantise to fewer bits")
-    value, output = _streams(converter, op, end, beat)
-    return stream.NormalizeOp(
+    value, output = _rows(converter, op, end, beat)
+    made = stream.NormalizeOp(
         value=value,
         centered=stream.integer(numbers.centered),
         offset=stream.integer(numbers.offset),
@@ -56,13 +59,14 @@ def normalize(converter: Converter, op: ir.Operation, end: Ending, beat: int | N
         **rescale_attributes(_ending(op, end, numbers.fraction)),
         output=output,
     ).output
+    return in_order(converter, made, op.results[0])
 
 
-def _streams(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> tuple[ir.Value, ir.Type]:
-    """What ``op`` reads, and the type of what it gives."""
+def _rows(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> tuple[ir.Value, ir.Type]:
+    """The rows that ``op`` reads, and the type of those that it makes."""
     shape = static_shape(op.results[0], op)
-    beat = beat or converter.beat(shape, op)
-    return converter.emit(op.operands[0], op, beat), stream_of(end, beat, shape, converter.order(op.results[0]))
+    beat = math.gcd(beat or converter.beat(shape, op), shape[-1])
+    return rows(converter, op.operands[0], op, beat), stream_of(end, beat, shape, ROW_MAJOR)
 
 
 def _elements(op: ir.Operation) -> Format:

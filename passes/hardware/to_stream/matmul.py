@@ -9,16 +9,15 @@ from torch_mlir import ir
 from stepwell.dialects import stream
 from stepwell.passes.graph.torch_values import definition
 from stepwell.passes.hardware.entry import factors
-from stepwell.passes.hardware.fixed_values import Ending, as_it_is, format_of, static_shape
+from stepwell.passes.hardware.fixed_values import Ending, format_of, static_shape
 from stepwell.passes.hardware.to_stream.converter import Converter, rescale_attributes, stream_of
-from stepwell.passes.hardware.to_stream.layout import check_row_major, permutation, reordered
+from stepwell.passes.hardware.to_stream.layout import in_order, permutation, reordered, rows
 from stepwell.support.beats import right_beat
 from stepwell.support.orders import ROW_MAJOR
 
 
 def product_of_streams(converter: Converter, op: ir.Operation, end: Ending) -> ir.Value:
     """``numeric.matmul`` of two values; a right one that comes transposed is read as it was before."""
-    check_row_major(converter, op)
     left, right = op.operands
     inner, outer = static_shape(right, op)[-2:]
     unroll = factors(inner, outer, converter.unroll, op)
@@ -26,9 +25,9 @@ def product_of_streams(converter: Converter, op: ir.Operation, end: Ending) -> i
     layout = "kn" if columns is None else "nk"
     # Who feeds the hardware may send as much as is multiplied at once; adapting other streams to that takes registers.
     beat = right_beat(layout, inner, outer, unroll, whole=converter.is_input(right))
-    matrices = converter.emit(right, op, beat) if columns is None else columns(beat)
-    return stream.MatmulOp(
-        left=converter.emit(left, op, unroll[0]),
+    matrices = rows(converter, right, op, beat) if columns is None else columns(beat)
+    made = stream.MatmulOp(
+        left=rows(converter, left, op, unroll[0]),
         right=matrices,
         layout=ir.StringAttr.get(layout),
         inner=stream.integer(inner),
@@ -38,6 +37,7 @@ def product_of_streams(converter: Converter, op: ir.Operation, end: Ending) -> i
         **rescale_attributes(end),
         output=stream_of(end, unroll[1], static_shape(op.results[0], op), ROW_MAJOR),
     ).output
+    return in_order(converter, made, op.results[0])
 
 
 def _before_transposition(converter: Converter, value: ir.Value) -> Callable[[int], ir.Value] | None:
@@ -52,7 +52,7 @@ def _before_transposition(converter: Converter, value: ir.Value) -> Callable[[in
     def columns(beat: int) -> ir.Value:
         order = [*batch, column, row]
         if order == sorted(order):
-            return converter.emit(op.operands[0], op, beat)
-        return converter.fit(reordered(converter, op, as_it_is(value, op), order, beat), beat)
+            return rows(converter, op.operands[0], op, beat)
+        return converter.fit(reordered(converter, op, order, ROW_MAJOR, beat), beat)
 
     return columns

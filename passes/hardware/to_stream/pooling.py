@@ -23,14 +23,17 @@ def pool(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) 
     frame = stream.read_stream(image.type)
     height, width = (1, *frame.shape[2:])[-2:]
     kernel, words = (1, *windows.kernel)[-2:], frame.shape[1] // frame.beat
-    if windows.kernel != windows.strides or any(windows.padding) or set(windows.dilation) - {1}:
+    overlap = (
+        windows.kernel != windows.strides or any(windows.padding + windows.over) or bool(set(windows.dilation) - {1})
+    )
+    if overlap:
         fill = signed_range(frame.bits)[0] if function == "max" else 0
         image = window(image, windows, frame.shape[1], frame.beat, fill, 1)
         height, width, words, kernel = 1, windows.taps, 1, (1, windows.taps)
     if function == "max" and end.kind == format_of(op.operands[0]):
         # One of the numbers that came in: it needs no ends.
         end = replace(end, clamp=signed_range(frame.bits))
-    return stream.PoolOp(
+    made = stream.PoolOp(
         image=image,
         function=ir.StringAttr.get(function),
         height=stream.integer(height),
@@ -39,7 +42,10 @@ def pool(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) 
         kernel=stream.integers(kernel),
         **rescale_attributes(end),
         output=stream_of(end, frame.beat, shape, converter.order(op.results[0])),
-    ).output
+    )
+    if overlap:
+        made.operation.attributes["taps"] = stream.integer(1)
+    return made.output
 
 
 RULES = {name: Rule(pool, narrows=True) for name in ("numeric.max_pool", "numeric.sum_pool")}

@@ -66,13 +66,13 @@ func.func @pooling(%x: !torch.vtensor<[1,2,8,8],f32> {stepwell.input = "x", step
 
 // -----
 
-// Left alone: windows that reach over the end, and averages that do not count the padding.
+// Left alone: windows of which the last would begin behind the image, and averages that do not count the padding.
 // CHECK-LABEL: func.func @others
 // CHECK-NOT: numeric.
 // CHECK: torch.aten.max_pool2d
 // CHECK: torch.aten.avg_pool2d
 func.func @others(%x: !torch.vtensor<[1,2,8,8],f32> {stepwell.input = "x", stepwell.range = [-0.5, 0.9]})
-    -> (!torch.vtensor<[1,2,3,3],f32>, !torch.vtensor<[1,2,4,4],f32>) {
+    -> (!torch.vtensor<[1,2,5,5],f32>, !torch.vtensor<[1,2,4,4],f32>) {
   %zero = torch.constant.int 0
   %one = torch.constant.int 1
   %two = torch.constant.int 2
@@ -84,9 +84,9 @@ func.func @others(%x: !torch.vtensor<[1,2,8,8],f32> {stepwell.input = "x", stepw
   %ones = torch.prim.ListConstruct %one, %one : (!torch.int, !torch.int) -> !torch.list<int>
   %twos = torch.prim.ListConstruct %two, %two : (!torch.int, !torch.int) -> !torch.list<int>
   %threes = torch.prim.ListConstruct %three, %three : (!torch.int, !torch.int) -> !torch.list<int>
-  %m = torch.aten.max_pool2d %x, %threes, %threes, %zeros, %ones, %true {stepwell.range = [-0.2, 0.9]} : !torch.vtensor<[1,2,8,8],f32>, !torch.list<int>, !torch.list<int>, !torch.list<int>, !torch.list<int>, !torch.bool -> !torch.vtensor<[1,2,3,3],f32>
+  %m = torch.aten.max_pool2d %x, %threes, %twos, %ones, %ones, %true {stepwell.range = [-0.2, 0.9]} : !torch.vtensor<[1,2,8,8],f32>, !torch.list<int>, !torch.list<int>, !torch.list<int>, !torch.list<int>, !torch.bool -> !torch.vtensor<[1,2,5,5],f32>
   %a = torch.aten.avg_pool2d %x, %threes, %twos, %ones, %false, %false, %none {stepwell.range = [-0.1, 0.8]} : !torch.vtensor<[1,2,8,8],f32>, !torch.list<int>, !torch.list<int>, !torch.list<int>, !torch.bool, !torch.bool, !torch.none -> !torch.vtensor<[1,2,4,4],f32>
-  return %m, %a : !torch.vtensor<[1,2,3,3],f32>, !torch.vtensor<[1,2,4,4],f32>
+  return %m, %a : !torch.vtensor<[1,2,5,5],f32>, !torch.vtensor<[1,2,4,4],f32>
 }
 
 // -----
@@ -126,4 +126,26 @@ func.func @no_relu6(%x: !torch.vtensor<[2,4],f32> {stepwell.input = "x", stepwel
   %lt = torch.aten.lt.Scalar %p, %low : !torch.vtensor<[2,2],f32>, !torch.float -> !torch.vtensor<[2,2],i1>
   %b = torch.aten.where.self %lt, %l, %a {stepwell.range = [0.0, 6.0]} : !torch.vtensor<[2,2],i1>, !torch.vtensor<[],f32>, !torch.vtensor<[2,2],f32> -> !torch.vtensor<[2,2],f32>
   return %b : !torch.vtensor<[2,2],f32>
+}
+
+// -----
+
+// Rounded up, windows hang over the end; an average of fewer numbers stays.
+// CHECK-LABEL: func.func @rounded_up
+// CHECK: "numeric.max_pool"(%{{.*}}) {kernel = [3, 3], over = [1, 0], padding = [0, 0], strides = [2, 2]} {{.*}} -> tensor<1x2x4x3x!numeric.fixed<8 : i64, 7 : i64, "signed">>
+// CHECK: torch.aten.avg_pool2d
+func.func @rounded_up(%x: !torch.vtensor<[1,2,8,7],f32> {stepwell.input = "x", stepwell.range = [-0.5, 0.9]}) -> !torch.vtensor<[1,2,2,2],f32> {
+  %zero = torch.constant.int 0
+  %one = torch.constant.int 1
+  %two = torch.constant.int 2
+  %three = torch.constant.int 3
+  %none = torch.constant.none
+  %true = torch.constant.bool true
+  %zeros = torch.prim.ListConstruct %zero, %zero : (!torch.int, !torch.int) -> !torch.list<int>
+  %ones = torch.prim.ListConstruct %one, %one : (!torch.int, !torch.int) -> !torch.list<int>
+  %twos = torch.prim.ListConstruct %two, %two : (!torch.int, !torch.int) -> !torch.list<int>
+  %threes = torch.prim.ListConstruct %three, %three : (!torch.int, !torch.int) -> !torch.list<int>
+  %m = torch.aten.max_pool2d %x, %threes, %twos, %zeros, %ones, %true {stepwell.range = [-0.2, 0.9]} : !torch.vtensor<[1,2,8,7],f32>, !torch.list<int>, !torch.list<int>, !torch.list<int>, !torch.list<int>, !torch.bool -> !torch.vtensor<[1,2,4,3],f32>
+  %a = torch.aten.avg_pool2d %m, %twos, %twos, %zeros, %true, %true, %none {stepwell.range = [-0.1, 0.8]} : !torch.vtensor<[1,2,4,3],f32>, !torch.list<int>, !torch.list<int>, !torch.list<int>, !torch.bool, !torch.bool, !torch.none -> !torch.vtensor<[1,2,2,2],f32>
+  return %a : !torch.vtensor<[1,2,2,2],f32>
 }

@@ -67,3 +67,26 @@ func.func @main(%x: memref<2xi8>, %y: memref<2xi8>) {
   }
   return
 }
+
+// -----
+
+// A result that shows a memory in another shape is its stream, said to be of that shape, in beats that fit.
+// CHECK: %[[Y:.*]] = "stream.loops"({{.*}}
+// CHECK: ^bb0(%{{.*}}: memref<2x4xi8>, %[[M:.*]]: memref<2x4xi8>):
+// CHECK: affine.store %{{.*}}, %[[M]]
+// CHECK-NOT: memref.
+// CHECK: (!stream.stream<i8, 1 : i64, [2, 4], "row-major">) -> !stream.stream<i8, 4 : i64, [2, 4], "row-major">
+// CHECK: %[[R:.*]] = "stream.resize"(%[[Y]]) : {{.*}} -> !stream.stream<i8, 2 : i64, [2, 4], "row-major">
+// CHECK: %[[S:.*]] = "stream.reshape"(%[[R]]) : {{.*}} -> !stream.stream<i8, 2 : i64, [2, 2, 2], "row-major">
+// CHECK: "stream.sink"(%[[S]])
+func.func @shown(%x: memref<2x4xi8>) -> memref<2x2x2xi8> {
+  %y = memref.alloc() {stepwell.banks = ["whole", "cyclic 4"]} : memref<2x4xi8>
+  affine.for %i = 0 to 2 {
+    affine.for %j = 0 to 4 {
+      %0 = affine.load %x[%i, %j] : memref<2x4xi8>
+      affine.store %0, %y[%i, %j] {stepwell.cycle = 1 : i64} : memref<2x4xi8>
+    }
+  } {stepwell.interval = 1 : i64}
+  %v = memref.expand_shape %y [[0], [1, 2]] output_shape [2, 2, 2] : memref<2x4xi8> into memref<2x2x2xi8>
+  return %v : memref<2x2x2xi8>
+}
