@@ -159,8 +159,12 @@ class Normalize(Pipelined):
 
     def _reciprocal(self, c: Circuit, sums: Channel) -> Channel:
         """``r``, ``k`` and, if centered, ``S`` of every row."""
-        half, precision = self.numbers.half_bits, self.precision
+        half, precision, length = self.numbers.half_bits, self.precision, self.input.shape[-1]
         squares, *mean = sums.data
+        # A power of two in the length moves bits beyond those that hold every V.
+        used = 2 * half - (length & -length).bit_length() + 1
+        if squares.width > used:
+            c.discard("squares_above", c.bits(squares, used, squares.width - used))
         spread = self._times_length(c, squares, 2 * half)
         squared = [c.multiply(wire, wire) for wire in mean]
         if squared and squared[0].width > 2 * half:  # signs
