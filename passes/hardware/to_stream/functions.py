@@ -10,7 +10,7 @@ from stepwell.passes.hardware.fixed_values import Ending, format_of, refuse, sta
 from stepwell.passes.hardware.to_stream.converter import Converter, Rule, rescale_attributes, stream_of
 from stepwell.passes.hardware.to_stream.layout import check_row_major
 from stepwell.support.fixed_point import Format
-from stepwell.support.fixed_rows import Softmax
+from stepwell.support.scaled_softmax import ScaledSoftmax, softmax_numbers
 
 
 def table(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
@@ -31,12 +31,13 @@ def softmax(converter: Converter, op: ir.Operation, end: Ending, beat: int | Non
     check_row_major(converter, op)
     value, output = _streams(converter, op, end, beat)
     precision = int(ir.IntegerAttr(op.attributes["precision"]).value)
-    fraction = Softmax(static_shape(op.operands[0], op)[-1], _elements(op), precision).fraction
-    return stream.SoftmaxOp(
+    numbers = softmax_numbers(static_shape(op.operands[0], op)[-1], _elements(op), precision)
+    made = stream.ScaledSoftmaxOp if isinstance(numbers, ScaledSoftmax) else stream.SoftmaxOp
+    return made(
         value=value,
         frac=stream.integer(format_of(op.operands[0]).frac),
         precision=stream.integer(precision),
-        **rescale_attributes(_ending(op, end, fraction)),
+        **rescale_attributes(_ending(op, end, numbers.fraction)),
         output=output,
     ).output
 
