@@ -11,7 +11,7 @@ from stepwell.backends.hls.components.base import Array, Component
 from stepwell.backends.hls.components.channels import Channel, hold
 from stepwell.backends.hls.components.counter import address_width, following
 
-_BLOCK_DEPTH, _BLOCK_BITS = 64, 2048
+_BLOCK_DEPTH, _BLOCK_BITS = 64, 1024
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Fifo(Component):
     """Up to ``depth`` beats. Ready does not depend on the reader's, so a chain of them ends here.
 
     A shallow one is LUT RAM whose word leaves as it is, a cycle after it came. One that is deeper than 64 and has
-    more than 2048 bits is read into a register, so that synthesis takes block RAM; its word is there late in a cycle,
+    more than 1024 bits is read into a register, so that synthesis takes block RAM; its word is there late in a cycle,
     and leaves from a second register. A beat needs three cycles then.
     """
 

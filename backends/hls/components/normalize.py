@@ -70,7 +70,7 @@ class Normalize(Pipelined):
     @property
     def spent(self) -> int:
         """Cycles from a row's sums to its ``r``."""
-        return sum(pace.latency for pace in self.paces)
+        return sum(pace.latency for pace in self.paces) + 1
 
     @property
     def levels(self) -> int:
@@ -196,7 +196,9 @@ class Normalize(Pipelined):
         start = [held.data[0], c.constant(0, bits), *held.data[1:]]
         moved = in_units(c, "moved", held, move_pace, start, move, highest)
         root = square_root(c, "root", moved, root_pace)
-        return reciprocal(c, "reciprocal", root, 2 * precision - 1, precision + 1, quotient_pace)
+        found = reciprocal(c, "reciprocal", root, 2 * precision - 1, precision + 1, quotient_pace)
+        # It stands for a whole row, for which the unit need not wait.
+        return hold(c, "found", found)
 
     def _times_length(self, c: Circuit, value: Wire, width: int) -> Wire:
         length = self.input.shape[-1]

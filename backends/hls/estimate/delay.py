@@ -29,12 +29,12 @@ _CARRY, _PER_BIT = 1.4, 0.035
 _CARRY_OUT = 1.8
 """Of a comparison: a carry leaves its chain through a look-up table."""
 
-_MULTIPLIER = 5.2
+_MULTIPLIER = 5.7
 _DISTRIBUTED_RAM = 1.6
 _APART, _TOGETHER = 0.048, 16
 """For each multiplier beyond some: they stand in rows across the device, so that wires to and from them get longer."""
 
-_FANOUT = 0.22
+_FANOUT = 0.12
 """For each doubling of what a wire drives."""
 
 

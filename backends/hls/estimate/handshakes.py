@@ -16,6 +16,9 @@ from stepwell.backends.hls.estimate.delay import CLOCK_TO_OUT, SETUP, Paths
 from stepwell.backends.hls.estimate.operations import read_operations
 from stepwell.backends.hls.plan import Edge
 
+_BETWEEN = 0.6
+"""From one component to another: they stand apart."""
+
 _LATE = 1000.0
 """ns so late that nothing else matters."""
 
@@ -177,12 +180,14 @@ class Handshakes:
             if edge is None:
                 self._known[pin] = _Arrival(CLOCK_TO_OUT, None)
             elif edge in self.cuts:
-                self._known[pin] = _Arrival(_fifo().starts["in_ready" if part == "ready" else f"out_{part}"], None)
+                start = _fifo().starts["in_ready" if part == "ready" else f"out_{part}"]
+                self._known[pin] = _Arrival(start + _BETWEEN, None)
             else:
                 reader, number = edge
                 ready = reader, f"{self._components[reader].inputs[number].name}_ready"
                 maker, port = self._makers[self._components[reader].sources[number]]
-                self._known[pin] = self._out(*(ready if part == "ready" else (maker, f"{port}_{part}")))
+                out = self._out(*(ready if part == "ready" else (maker, f"{port}_{part}")))
+                self._known[pin] = _Arrival(out.ns + _BETWEEN, out.before)
         return self._known[pin]
 
     def _out(self, name: str, port: str) -> _Arrival:
