@@ -77,11 +77,10 @@ def test_fifos_break_paths_through_several_components() -> None:
         stepwell.compile(network, (x,), target=f"hls,parallelism=4x1,clock={clock}", calibration=[(x,)])
         for clock in (50, 100)
     )
-    route = slowest_route(slow.runnable.design)
-    assert route.ns > 1000 / 100
-    assert route.start != route.component
-    assert any(note.endswith("for 100 MHz") for note in fast.report.notes["size-fifos"].values())
-    assert slowest_route(fast.runnable.design).ns < route.ns
+    assert not any("MHz" in note for note in slow.report.notes["size-fifos"].values())
+    cuts = [place for place, note in fast.report.notes["size-fifos"].items() if note.endswith("for 100 MHz")]
+    assert cuts
+    assert slowest_route(fast.runnable.design).ns <= 1000 / 100
     assert torch.equal(slow(x), fast(x))
     assert fast.runnable.layer_report(4, 0).data["cycles"] == fast.runnable.design.cycles
 
