@@ -10,7 +10,8 @@ from stepwell.dialects.numeric_rules import format_of, same_shape, tensor_of
 from stepwell.dialects.rules import Violation, check_number, check_word
 from stepwell.dialects.table_rules import check_function
 from stepwell.support.fixed_point import ROUNDINGS, Format
-from stepwell.support.fixed_rows import NORMS, PRECISIONS, Normalization, Softmax, variance_offset
+from stepwell.support.fixed_rows import NORMS, PRECISIONS, Normalization, variance_offset
+from stepwell.support.scaled_softmax import softmax_numbers
 from stepwell.support.tables import MAX_TABLE_BITS
 
 
@@ -23,7 +24,7 @@ def softmax(op: ir.Operation) -> None:
     """Rows whose exponentials are a table."""
     kind, output = _formats(op)
     check_number(op, "precision", *PRECISIONS)
-    numbers = Softmax(_row(op), kind, _number(op, "precision"))
+    numbers = softmax_numbers(_row(op), kind, _number(op, "precision"))
     if numbers.entry_bits > MAX_TABLE_BITS:
         raise Violation(
             f"has an operand of {kind}, whose exponentials are a table of more than {MAX_TABLE_BITS} bits: cast first"

@@ -14,7 +14,7 @@ from torch_mlir.dialects.ext import Operand, Region, Result
 
 from stepwell.dialects.stream_elements import AddOp, MultiplyOp, RequantizeOp, SignOp
 from stepwell.dialects.stream_ends import FloatSinkOp, FloatSourceOp, ScaledSinkOp, ScaledSourceOp, SinkOp, SourceOp
-from stepwell.dialects.stream_functions import NormalizeOp, SoftmaxOp, TableOp
+from stepwell.dialects.stream_functions import NormalizeOp, ScaledSoftmaxOp, SoftmaxOp, TableOp
 from stepwell.dialects.stream_products import LinearOp, MatmulOp
 from stepwell.dialects.stream_types import (
     Frame,
@@ -50,6 +50,7 @@ __all__ = [
     "ReshapeOp",
     "ResizeOp",
     "ScaledSinkOp",
+    "ScaledSoftmaxOp",
     "ScaledSourceOp",
     "SignOp",
     "SinkOp",

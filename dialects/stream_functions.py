@@ -13,6 +13,7 @@ from stepwell.dialects.stream_types import Stream, check_rescale, read_integers,
 from stepwell.dialects.table_rules import check_function
 from stepwell.support.fixed_point import ROUNDINGS, Format
 from stepwell.support.fixed_rows import PRECISIONS
+from stepwell.support.tables import MAX_TABLE_BITS
 
 
 def _same_frames(op: ir.Operation) -> None:
@@ -40,6 +41,13 @@ def _softmax(op: ir.Operation) -> None:
     check_number(op, "precision", *PRECISIONS)
 
 
+def _scaled_softmax(op: ir.Operation) -> None:
+    _softmax(op)
+    bits = read_stream(op.operands[0].type).bits
+    if bits > MAX_TABLE_BITS:
+        raise Violation(f"has elements of {bits} bits, for a table of up to {MAX_TABLE_BITS} bits")
+
+
 def _normalize(op: ir.Operation) -> None:
     _softmax(op)
     check_number(op, "centered", 0, 1)
@@ -59,7 +67,8 @@ class TableOp(Stream.Operation, name="table"):
 
 
 class SoftmaxOp(Stream.Operation, name="softmax"):
-    """Softmax of every row, as ``numeric.softmax`` of numbers of ``frac``; its products end as in ``linear``."""
+    """Softmax of every row relative to its largest element, as ``numeric.softmax`` of numbers of ``frac`` that reach
+    far; its products end as in ``linear``."""
 
     value: Operand[Any]
     frac: ir.IntegerAttr
@@ -69,6 +78,19 @@ class SoftmaxOp(Stream.Operation, name="softmax"):
     clamp: ir.ArrayAttr
     output: Result[Any] = result()
     verify_invariants = staticmethod(verifier(_softmax))
+
+
+class ScaledSoftmaxOp(Stream.Operation, name="scaled_softmax"):
+    """The same where exponentials have powers of two, see ``support.scaled_softmax``."""
+
+    value: Operand[Any]
+    frac: ir.IntegerAttr
+    precision: ir.IntegerAttr
+    shift: ir.IntegerAttr
+    rounding: ir.StringAttr
+    clamp: ir.ArrayAttr
+    output: Result[Any] = result()
+    verify_invariants = staticmethod(verifier(_scaled_softmax))
 
 
 class NormalizeOp(Stream.Operation, name="normalize"):

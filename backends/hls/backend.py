@@ -167,7 +167,8 @@ def _is_quantised(target: Target) -> bool:
 
 def _sized(target: Target) -> list[Pass]:
     """How much every component does at once, its memories and widths, how it is pipelined, and FIFOs between all."""
-    return [balance_of(target), BindParameters(), PipelineComponents(target.integer("clock", 100)), SizeFifos()]
+    clock = target.integer("clock", 100)
+    return [balance_of(target), BindParameters(), PipelineComponents(clock), SizeFifos(clock)]
 
 
 def _quantize(target: Target) -> Quantize:

@@ -231,7 +231,8 @@ class Circuit:
     def memory(self, name: str, depth: int, width: int, file: str = "", style: str = "") -> Memory:
         """A memory; with ``file`` its words come from that file of hexadecimal lines before the first cycle.
 
-        ``style``: ``block`` or ``distributed`` asks synthesis for block RAM or for look-up tables.
+        ``style``: ``block`` or ``distributed`` asks synthesis for block RAM or for look-up tables; of a memory with
+        ``file`` yosys wants to be asked for ``logic`` instead.
         """
         memory = Memory(f"%{name}", depth, width)
         attribute = f'#sv.attribute<"{"rom" if file else "ram"}_style" = "\\22{style}\\22">'

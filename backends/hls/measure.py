@@ -12,6 +12,7 @@ from stepwell.backends.hls.components.base import Component
 from stepwell.backends.hls.components.fifo import Fifo
 from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.estimate.component import Estimate, estimate_design
+from stepwell.backends.hls.estimate.handshakes import slowest_route
 from stepwell.backends.hls.generate import generate
 from stepwell.backends.hls.lut_budget import FAMILY
 from stepwell.backends.hls.simulate import Simulation, Simulator, Traced
@@ -71,7 +72,7 @@ class Measured:
         latency: cycles until the first frame was out.
         outside: cycles of a frame in which an input was not taken.
         area: of all components by estimate, those included that only join others.
-        slowest: the component with the slowest clock by estimate.
+        slowest: the component with the slowest path by estimate, or those in which that begins and ends.
         mhz: that clock.
     """
 
@@ -150,7 +151,9 @@ def measure(design: Design, memories: Mapping[str, bytes], frames: int, seed: in
 def _read(design: Design, result: Simulation, frames: int) -> Measured:
     cycles = (result.cycles - result.latency) / frames
     total, parts = estimate_design(design, FAMILY)
-    slowest = max(parts, key=lambda name: parts[name].ns)
+    route = slowest_route(design)
+    part = max(parts, key=lambda name: parts[name].ns)
+    slowest = part if parts[part].ns > route.ns else str(route)
     layers = [_layer(design, c, result.streams, frames, cycles, parts[c.name]) for c in design.computing]
     readers = {source: c.name for c in design.components for source in c.sources}
     queues = [

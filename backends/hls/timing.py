@@ -9,7 +9,7 @@ lock up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -164,14 +164,16 @@ def _within(stops: Steps, most: int) -> int:
     return int(np.minimum(stops, most).sum())
 
 
-def fifo_depths(design: Design, latency: Callable[[Edge, int], int]) -> dict[Edge, int]:
+def fifo_depths(design: Design, latency: Callable[[Edge, int], int], wanted: Collection[Edge] = ()) -> dict[Edge, int]:
     """The FIFOs that a design without any needs, and how deep they are.
 
     Args:
         latency: cycles of a beat through a FIFO, by its place and its depth.
+        wanted: inputs of components that have one in any case.
     """
     plan = unfold(design)
     queues: dict[Edge, int] = dict.fromkeys(plan.kept, 0)
+    always = {edge: 2 for edge, place in plan.places.items() if place in wanted}
     least: dict[Edge, int] = {}
 
     def delay(edge: Edge, depth: int) -> int:
@@ -180,8 +182,8 @@ def fifo_depths(design: Design, latency: Callable[[Edge, int], int]) -> dict[Edg
     while True:
         timing = Timing(plan, queues)
         least |= timing.blocks()
-        places = dict.fromkeys([*queues, *timing.waits(), *least])
-        found = {edge: _depth(timing, plan, edge, least.get(edge, 0)) for edge in places}
+        places = dict.fromkeys([*queues, *timing.waits(), *least, *always])
+        found = {edge: _depth(timing, plan, edge, max(least.get(edge, 0), always.get(edge, 0))) for edge in places}
         raised = {edge: max(queues.get(edge, 0), delay(edge, depth)) for edge, depth in found.items()}
         if raised == queues:
             return {plan.place(edge): depth for edge, depth in found.items() if depth}
@@ -193,5 +195,5 @@ def _depth(timing: Timing, plan: Plan, edge: Edge, least: int) -> int:
     if edge in plan.kept:
         memory = plan.kept[edge]
         over = timing.overflow(edge, memory, plan.stage(edge, memory)) if memory else 0
-        return max(2, over) if over > 0 else 0
+        return max(2, over, least) if over > 0 or least else 0
     return max(2, timing.depth(edge), least)

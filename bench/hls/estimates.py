@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch import nn
 
 from bench import machine
 from bench.hls.measure import Case, Measured, measure, placed
-from bench.hls.models import integer_linear
+from bench.hls.models import far_softmax, integer_linear, normalization, softmax
 from bench.hls.placed import Placed, head, read, reasons
 from bench.hls.section import Section
 from bench.sections import table
@@ -30,6 +30,10 @@ def _samples() -> list[tuple[torch.Tensor, ...]]:
     return [_perceptron()[1]]
 
 
+def _rows(make: Callable[[], tuple[nn.Module, tuple[Any, ...]]]) -> Case:
+    return Case(make, "bits=8,parallelism=4x4", lambda: [make()[1]])
+
+
 ROWS: dict[str, Case] = {
     "linear 4 to 8, 4x4": Case(lambda: integer_linear(1, 4, 8), "parallelism=4x4"),
     "linear 64 to 64, 4x4": Case(lambda: integer_linear(1, 64, 64), "parallelism=4x4"),
@@ -38,6 +42,9 @@ ROWS: dict[str, Case] = {
     "perceptron 16-12-8, 4 bits": Case(_perceptron, "bits=4", _samples),
     "perceptron 16-12-8, 8 bits": Case(_perceptron, "bits=8", _samples),
     "perceptron 16-12-8, 12 bits": Case(_perceptron, "bits=12", _samples),
+    "softmax over 64, 4x4": _rows(softmax),
+    "softmax over 64 far apart, 4x4": _rows(far_softmax),
+    "normalisation of 2 rows of 64, 4x4": _rows(normalization),
 }
 
 

@@ -66,6 +66,12 @@ def softmax() -> tuple[torch.nn.Module, tuple[Any, ...]]:
     return torch.nn.Softmax(-1), (torch.randn(1, 64),)
 
 
+def far_softmax() -> tuple[torch.nn.Module, tuple[Any, ...]]:
+    """Over 64 numbers so far apart that most exponentials vanish beside the largest."""
+    model, (x,) = softmax()
+    return model, (16 * x,)
+
+
 def normalization() -> tuple[torch.nn.Module, tuple[Any, ...]]:
     """Mean and variance of two rows of 64 numbers."""
     torch.manual_seed(0)

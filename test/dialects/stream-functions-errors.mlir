@@ -104,3 +104,11 @@
   // expected-error @below {{changes more than the shape and the order of its stream}}
   %y = "stream.reshape"(%x0) {} : (!stream.stream<i8, 4, [4, 8], "row-major">) -> !stream.stream<i8, 2, [8, 4], "row-major">
 }) {sym_name = "main"} : () -> ()
+
+// -----
+
+"stream.graph"() ({
+  %x0 = "stream.source"() {input = "x0"} : () -> !stream.stream<i13, 4, [5, 8], "row-major">
+  // expected-error @below {{has elements of 13 bits, for a table of up to 12 bits}}
+  %y = "stream.scaled_softmax"(%x0) {frac = 9, precision = 12, shift = 4, rounding = "floor", clamp = [-128, 127]} : (!stream.stream<i13, 4, [5, 8], "row-major">) -> !stream.stream<i8, 4, [5, 8], "row-major">
+}) {sym_name = "main"} : () -> ()

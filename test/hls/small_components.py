@@ -23,6 +23,7 @@ from stepwell.backends.hls.components.pool import Pool
 from stepwell.backends.hls.components.reorder import Reorder
 from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.backends.hls.components.resize import Resize
+from stepwell.backends.hls.components.scaled_softmax import ScaledSoftmax
 from stepwell.backends.hls.components.sign import Sign
 from stepwell.backends.hls.components.slice import Slice
 from stepwell.backends.hls.components.softmax import Softmax
@@ -131,6 +132,7 @@ SMALL: dict[str, Callable[[str], Component]] = {
     "reorder": _reorder,
     "requantize": _requantize,
     "resize": lambda name: _through(Resize, name, 3),
+    "scaled_softmax": lambda name: _rows(ScaledSoftmax, name, 5, 1, 6),
     "sign": lambda name: _through(Sign, name, 2, 0, "floor", _NIBBLE),
     "slice": _slice,
     "softmax": lambda name: _rows(Softmax, name, 5, 1, 6),

@@ -13,6 +13,7 @@ from stepwell.backends.hls import verilate
 from stepwell.backends.hls.components.base import Array, Component, Port
 from stepwell.backends.hls.components.normalize import Normalize
 from stepwell.backends.hls.components.pipelined import Pipelined
+from stepwell.backends.hls.components.scaled_softmax import ScaledSoftmax
 from stepwell.backends.hls.components.softmax import Softmax
 from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.simulate import EAGER, Simulator, Traffic
@@ -33,6 +34,15 @@ def softmax(shape: tuple[int, ...], beat: int, bits: int, frac: int, out: Format
     shift = SoftmaxNumbers(shape[-1], Format(bits, frac), precision).fraction - out.frac
     sides = ports(shape, beat, bits, out.width + (not out.signed))
     return Softmax("", (), "model.py:1:0", *sides, frac, precision, shift, rounding, out.range)
+
+
+def scaled(
+    shape: tuple[int, ...], beat: int, bits: int, frac: int, out: Format, rounding: str = "half-up"
+) -> ScaledSoftmax:
+    precision = out.width + 4
+    shift = 2 * precision + 2 - out.frac
+    sides = ports(shape, beat, bits, out.width + (not out.signed))
+    return ScaledSoftmax("", (), "model.py:1:0", *sides, frac, precision, shift, rounding, out.range)
 
 
 def normalize(
@@ -59,6 +69,14 @@ CASES: dict[str, Component] = {
     "softmax-one-beat": softmax((3, 5), 5, 16, 8, SHARES),
     "softmax-one-element": softmax((1, 1), 1, 8, 0, SHARES),
     "softmax-coarse": softmax((2, 6), 3, 8, -2, SHARES, "floor"),
+    "scaled-4x64": scaled((4, 64), 4, 8, 4, SHARES),
+    "scaled-16x16": scaled((16, 16), 4, 8, 5, SHARES),
+    "scaled-heads": scaled((2, 4, 16), 2, 8, 3, SHARES),
+    "scaled-prime": scaled((3, 7), 1, 8, 5, Format(12, 11), "half-even"),
+    "scaled-one-beat": scaled((3, 5), 5, 10, 7, SHARES),
+    "scaled-one-element": scaled((1, 1), 1, 2, 1, SHARES, "floor"),
+    "scaled-registers": registered(scaled((4, 64), 4, 8, 4, SHARES)),
+    "scaled-half-of-the-registers": registered(scaled((3, 24), 8, 10, 6, SHARES, "half-even"), 2),
     "softmax-registers": registered(softmax((4, 64), 4, 8, 4, SHARES)),
     "softmax-half-of-the-registers": registered(softmax((3, 10), 5, 12, 6, SHARES, "half-even"), 2),
     "normalize-registers": registered(normalize((4, 64), 4, 8, 4, NORMAL)),
@@ -135,9 +153,9 @@ def test_design_survives_json(design: Design) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_reference_is_near_the_real_function(design: Design, name: str, seed: int) -> None:
     component, frames = CASES[name], frames_of(design, seed)[f"{name}-in"]
-    assert isinstance(component, (Softmax, Normalize))
+    assert isinstance(component, (Softmax, ScaledSoftmax, Normalize))
     low, high = component.clamp
-    if isinstance(component, Softmax):
+    if isinstance(component, (Softmax, ScaledSoftmax)):
         frac = component.numbers.fraction - component.shift
         x = np.ldexp(frames.astype(np.float64), -component.frac)
         e = np.exp(x - x.max(axis=-1, keepdims=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from stepwell.dialects import numeric
 from stepwell.dialects.context import make_context
 from stepwell.support.fixed_point import Format
 from stepwell.support.fixed_rows import Normalization, Softmax, variance_offset
+from stepwell.support.scaled_softmax import Reciprocal, ScaledSoftmax, softmax_numbers
 
 KIND = '!numeric.fixed<8, 4, "signed">'
 RESULT = '!numeric.fixed<8, 6, "signed">'
@@ -63,6 +65,48 @@ def test_softmax_is_its_definition(width: int, frac: int, length: int, precision
     low, high = numbers.source.range
     rows = np.random.default_rng(width).integers(low, high, (20, length), endpoint=True)
     assert numbers.products(rows).tolist() == [softmax_of(row, numbers) for row in rows.tolist()]
+
+
+def scaled_softmax_of(row: list[int], numbers: ScaledSoftmax) -> list[int]:
+    """The definition, with fractions."""
+    lowest, precision = min(range(*numbers.source.range)), numbers.precision
+    scale = 2.0**-numbers.source.frac
+    offset = math.floor(lowest * scale / math.log(2))
+    terms = []
+    for x in row:
+        p = math.floor(x * scale / math.log(2))
+        a = math.floor(math.exp(x * scale) / 2.0**p * 2**precision + 0.5)
+        terms.append(Fraction(a) * 2 ** (p - offset))
+    t = int(sum(terms)).bit_length() - 1 - precision
+    m = math.floor(sum(terms) / 2**t)
+    return [math.floor(term * 2 / 2**t) * numbers.reciprocal.of(m) for term in terms]
+
+
+@pytest.mark.parametrize(("width", "frac", "length", "precision"), [(8, 4, 16, 12), (10, 7, 7, 9), (6, 5, 1, 6)])
+def test_scaled_softmax_is_its_definition(width: int, frac: int, length: int, precision: int) -> None:
+    numbers = softmax_numbers(length, Format(width, frac), precision)
+    assert isinstance(numbers, ScaledSoftmax)
+    low, high = numbers.source.range
+    rows = np.random.default_rng(width).integers(low, high, (20, length), endpoint=True)
+    assert numbers.products(rows).tolist() == [scaled_softmax_of(row, numbers) for row in rows.tolist()]
+
+
+@pytest.mark.parametrize("precision", range(6, 25))
+def test_reciprocals_are_close(precision: int) -> None:
+    lines, low = Reciprocal(precision), 1 << precision
+    values = [low, 2 * low - 1, *map(int, np.random.default_rng(precision).integers(low, 2 * low, 300))]
+    assert all(abs(Fraction(lines.of(v), 2 * low * low) * v - 1) < Fraction(2, low) for v in values)
+
+
+def test_softmax_is_relative_to_the_largest_where_the_format_reaches_far() -> None:
+    near, far = Format(8, 4), Format(8, 2)
+    assert isinstance(softmax_numbers(16, near, 12), ScaledSoftmax)
+    assert isinstance(softmax_numbers(16, far, 12), Softmax)
+    assert isinstance(softmax_numbers(16, Format(13, 9), 12), Softmax)  # a table of all numbers would be too large
+    # What elements of streams are, which have a sign, is the same.
+    x = np.random.default_rng(0).integers(0, 128, (5, 16))
+    unsigned, signed = softmax_numbers(16, Format(7, 4, signed=False), 12), softmax_numbers(16, Format(8, 4), 12)
+    assert unsigned.products(x).tolist() == signed.products(x).tolist()
 
 
 def normalized(row: list[int], numbers: Normalization) -> list[int]:

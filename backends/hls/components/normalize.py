@@ -70,7 +70,7 @@ class Normalize(Pipelined):
     @property
     def spent(self) -> int:
         """Cycles from a row's sums to its ``r``."""
-        return sum(pace.latency for pace in self.paces)
+        return sum(pace.latency for pace in self.paces) + 1
 
     @property
     def levels(self) -> int:
@@ -159,8 +159,12 @@ class Normalize(Pipelined):
 
     def _reciprocal(self, c: Circuit, sums: Channel) -> Channel:
         """``r``, ``k`` and, if centered, ``S`` of every row."""
-        half, precision = self.numbers.half_bits, self.precision
+        half, precision, length = self.numbers.half_bits, self.precision, self.input.shape[-1]
         squares, *mean = sums.data
+        # A power of two in the length moves bits beyond those that hold every V.
+        used = 2 * half - (length & -length).bit_length() + 1
+        if squares.width > used:
+            c.discard("squares_above", c.bits(squares, used, squares.width - used))
         spread = self._times_length(c, squares, 2 * half)
         squared = [c.multiply(wire, wire) for wire in mean]
         if squared and squared[0].width > 2 * half:  # signs
@@ -192,7 +196,9 @@ class Normalize(Pipelined):
         start = [held.data[0], c.constant(0, bits), *held.data[1:]]
         moved = in_units(c, "moved", held, move_pace, start, move, highest)
         root = square_root(c, "root", moved, root_pace)
-        return reciprocal(c, "reciprocal", root, 2 * precision - 1, precision + 1, quotient_pace)
+        found = reciprocal(c, "reciprocal", root, 2 * precision - 1, precision + 1, quotient_pace)
+        # It stands for a whole row, for which the unit need not wait.
+        return hold(c, "found", found)
 
     def _times_length(self, c: Circuit, value: Wire, width: int) -> Wire:
         length = self.input.shape[-1]

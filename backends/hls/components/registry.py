@@ -15,6 +15,7 @@ from stepwell.backends.hls.components.pool import Pool
 from stepwell.backends.hls.components.reorder import Reorder
 from stepwell.backends.hls.components.requantize import Requantize
 from stepwell.backends.hls.components.resize import Resize
+from stepwell.backends.hls.components.scaled_softmax import ScaledSoftmax
 from stepwell.backends.hls.components.sign import Sign
 from stepwell.backends.hls.components.slice import Slice
 from stepwell.backends.hls.components.softmax import Softmax
@@ -36,6 +37,7 @@ _CLASSES: tuple[type[Component], ...] = (
     Reorder,
     Requantize,
     Resize,
+    ScaledSoftmax,
     Sign,
     Slice,
     Softmax,

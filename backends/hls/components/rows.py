@@ -65,16 +65,24 @@ def fold_rows(c: Circuit, name: str, channel: Channel, beats: int, fold: Fold, d
             first, last = keep(f"first_{stage}", first), keep(f"last_{stage}", last)
     parts = [keep(f"partial_{i}", wire) for i, wire in enumerate(fold.partial(channel.data[0], hold))]
     done, ready = c.register(f"{name}_done", 1), c.wire(f"{name}_ready", 1)
-    # A row can't begin where the value of the one before it still stands.
-    c.connect(move, c.negate(c.both(valid, first, done, c.negate(ready))))
+    # A row can't end where the value of the one before it still stands. That one is taken in this very cycle makes a
+    # difference only to rows of one beat: for others ready ends here.
+    stands = done if beats > 1 else c.both(done, c.negate(ready))
+    c.connect(move, c.negate(c.both(valid, last, stands)))
     update = c.both(valid, move)
-    parts = [c.resize(wire, width) for wire, width in zip(parts, fold.widths, strict=True)]
-    totals = [c.register(f"{name}_total_{i}", width) for i, width in enumerate(fold.widths)]
-    merged = fold.merge(totals, parts) if beats > 1 else parts
-    for total, part, more in zip(totals, parts, merged, strict=True):
-        c.drive(total, c.choose(first, part, more) if beats > 1 else part, update, reset=False)
-    c.drive(done, c.both(update, last), c.either(update, ready))
-    return waiting, Channel(tuple(totals), done, ready)
+    values = [c.resize(wire, width) for wire, width in zip(parts, fold.widths, strict=True)]
+    if beats > 1:
+        totals = [c.register(f"{name}_total_{i}", width) for i, width in enumerate(fold.widths)]
+        merged = fold.merge(totals, values)
+        values = [c.choose(first, part, more) for part, more in zip(values, merged, strict=True)]
+        for total, value in zip(totals, values, strict=True):
+            c.drive(total, value, update, reset=False)
+    ends = c.both(update, last)
+    found = [
+        c.drive(c.register(f"{name}_value_{i}", wire.width), wire, ends, reset=False) for i, wire in enumerate(values)
+    ]
+    c.drive(done, ends, c.either(ends, ready))
+    return waiting, Channel(tuple(found), done, ready)
 
 
 def waiting_depth(beats: int, delay: int) -> int:

@@ -90,7 +90,7 @@ class Softmax(Pipelined):
     def stages(self) -> tuple[Stage, ...]:
         # Registers on the way: of what is found out about a row, of the unit that divides, of what leaves.
         top, rounding = self.taken("top"), self.taken("rounding")
-        latencies = 4 + top, 2 + 2 + self.taken("sum") + self.pace.latency + 1, 2 + rounding
+        latencies = 4 + top, 2 + 2 + self.taken("sum") + self.pace.latency + 2, 2 + rounding
         return row_stages(
             self.input, self.row_beats, latencies, self.pace.steps, waiting_depth(self.row_beats, 1 + top)
         )
@@ -164,8 +164,10 @@ class Softmax(Pipelined):
             self.taken("sum"),
         )
         rounding = self.taken("rounding")
-        waiting, sums = fold_rows(c, "sum", shares, self.row_beats, fold, self.pace.latency)
-        inverse = reciprocal(c, "reciprocal", sums, self.numbers.fraction, self.quotient_bits, self.pace)
+        waiting, sums = fold_rows(c, "sum", shares, self.row_beats, fold, self.pace.latency + 1)
+        found = reciprocal(c, "reciprocal", sums, self.numbers.fraction, self.quotient_bits, self.pace)
+        # It stands for a whole row, for which the unit need not wait.
+        inverse = hold(c, "found", found)
         pipeline = apply_rows(c, "result", waiting, inverse, self.row_beats, 2 + rounding, out_ready)
         factor = c.extend(inverse.data[0], self.quotient_bits + 1)
         results = []

@@ -122,19 +122,34 @@ def _register(operation: Operation, operations: Operations, family: str) -> Area
 
 
 def _memory(memory: MemoryBlock, family: str, ports: int, *, registered: bool) -> Area:
-    count, shapes = _BLOCKS[family]
-    blocks = min(math.ceil(memory.width / w) * math.ceil(memory.depth / d) for w, d in shapes)
-    words, share = next((s for s in _DISTRIBUTED[family] if s[0] >= memory.depth), _DISTRIBUTED[family][-1])
-    # Yosys compares what both would cost, where a block fits: with a register behind what is read.
-    tables = math.ceil(memory.depth / words)
-    cost = memory.width * (_TABLE_COST[family] * share * tables + (tables - 1) / 2)
-    cheaper = registered and not (memory.initialised or memory.tables) and _BLOCK_COST * blocks < cost
-    if memory.is_block or cheaper:
-        return Area(bram=count * blocks)
+    if is_block(memory, family, registered=registered):
+        return Area(bram=_BLOCKS[family][0] * _blocks(memory, family))
+    share, tables = _distributed(memory, family)
     if memory.initialised:
         # Each port has a copy, which is logic: what words have in common makes it smaller.
         return Area(lut=ports * memory.width * math.ceil(memory.depth / _ROM_WORDS[family]))
     return Area(lut=math.ceil(memory.width * (share * tables + tables - 1)))
+
+
+def is_block(memory: MemoryBlock, family: str, *, registered: bool) -> bool:
+    """Whether yosys makes block RAM of ``memory``; ``registered``: there is a register behind all that is read."""
+    if memory.is_block:
+        return True
+    # It compares what both would cost, where a block fits.
+    share, tables = _distributed(memory, family)
+    cost = memory.width * (_TABLE_COST[family] * share * tables + (tables - 1) / 2)
+    return registered and not (memory.initialised or memory.tables) and _BLOCK_COST * _blocks(memory, family) < cost
+
+
+def _blocks(memory: MemoryBlock, family: str) -> int:
+    _, shapes = _BLOCKS[family]
+    return min(math.ceil(memory.width / w) * math.ceil(memory.depth / d) for w, d in shapes)
+
+
+def _distributed(memory: MemoryBlock, family: str) -> tuple[float, int]:
+    """Look-up tables of a part of each bit of ``memory``, and parts."""
+    words, share = next((s for s in _DISTRIBUTED[family] if s[0] >= memory.depth), _DISTRIBUTED[family][-1])
+    return share, math.ceil(memory.depth / words)
 
 
 _RULES: dict[str, Callable[[Operation, Operations, str], Area]] = {

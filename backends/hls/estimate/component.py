@@ -9,6 +9,7 @@ from stepwell.backends.hls.components.base import Component
 from stepwell.backends.hls.design import Design
 from stepwell.backends.hls.estimate.area import estimate_area
 from stepwell.backends.hls.estimate.delay import longest_path
+from stepwell.backends.hls.estimate.handshakes import slowest_route
 from stepwell.backends.hls.estimate.operations import read_operations
 from stepwell.backends.hls.register_file import MODULE
 from stepwell.backends.hls.synthesis.area import Area
@@ -38,12 +39,15 @@ def path_of(component: Component) -> float:
 
 
 def estimate_design(design: Design, family: str) -> tuple[Estimate, dict[str, Estimate]]:
-    """Of all together, as slow as the slowest, and of each component by name; registers on a bus are one more part."""
+    """Of all together, as slow as the slowest path, which may go through several, and of each component by name.
+
+    Registers on a bus are one more part.
+    """
     parts = {component.name: estimate(component, family) for component in design.components}
     if design.axi_lite:
         parts[MODULE] = _of(design.register_file.circuit(), family)
     total = sum((part.area for part in parts.values()), start=Area())
-    return Estimate(total, max((part.ns for part in parts.values()), default=0.0)), parts
+    return Estimate(total, max(slowest_route(design).ns, *(part.ns for part in parts.values()))), parts
 
 
 def _of(circuit: Circuit, family: str) -> Estimate:

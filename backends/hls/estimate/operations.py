@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _RESULT = re.compile(r"%([\w]+) = ([\w.]+) (.*)")
 _NAMES = re.compile(r"%([\w]+)")
@@ -12,6 +12,7 @@ _WIDTH = re.compile(r"i(\d+)")
 MULTIPLY = "comb.mul"
 _KINDS = ("comb.", "seq.compreg", "hw.constant", "sv.read_inout", "sv.array_index_inout", "sv.verbatim.expr")
 _MEMORY = re.compile(r"uarray<(\d+)xi(\d+)>")
+_OUTPUT = re.compile(r"out (\w+) : i\d+")
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,21 @@ class MemoryBlock:
 
 @dataclass
 class Operations:
-    """All operations of a module by the name of their result, in the order of its text."""
+    """All operations of a module by the name of their result, in the order of its text.
+
+    Attributes:
+        outputs: what each output port carries.
+    """
 
     all: dict[str, Operation] = field(default_factory=dict)
     memories: dict[str, MemoryBlock] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
 
 
 def read_operations(text: str) -> Operations:
     """The operations in a module as :meth:`Circuit.text` gives it; instances of other modules are left out."""
     found = Operations()
+    wires: dict[str, str] = {}
     for line in text.splitlines():
         matched = _RESULT.match(line.strip())
         if matched is None:
@@ -68,9 +75,24 @@ def read_operations(text: str) -> Operations:
         name, kind, rest = matched.groups()
         if kind == "sv.reg":
             _add_memory(found.memories, name, rest, text)
+        elif kind == "hw.wire":
+            wires[name] = _NAMES.findall(rest)[0]
         elif kind.startswith(_KINDS):
             found.all[name] = _operation(found.all, name, kind, rest)
+    for name, operation in found.all.items():
+        operands = tuple(_behind(wires, operand) for operand in operation.operands)
+        found.all[name] = replace(operation, operands=operands)
+    _, _, values = text.rpartition("hw.output ")
+    carried = (_behind(wires, name) for name in _NAMES.findall(values))
+    found.outputs = dict(zip(_OUTPUT.findall(text), carried, strict=True))
     return found
+
+
+def _behind(wires: Mapping[str, str], name: str) -> str:
+    """What ``name`` is connected to, if it is a wire."""
+    while name in wires:
+        name = wires[name]
+    return name
 
 
 def _add_memory(memories: dict[str, MemoryBlock], name: str, rest: str, text: str) -> None:

@@ -8,8 +8,9 @@ from stepwell.dialects import numeric, stream
 from stepwell.passes.graph import torch_build as tb
 from stepwell.passes.graph.quantization.quantizer import Quantizer, Rule, fixed_format, like
 from stepwell.support.fixed_point import Format
-from stepwell.support.fixed_rows import PRECISIONS, Softmax
+from stepwell.support.fixed_rows import PRECISIONS
 from stepwell.support.interpolation import MAX_BITS, lines
+from stepwell.support.scaled_softmax import softmax_numbers
 from stepwell.support.tables import MAX_TABLE_BITS
 
 _GUARD = 4
@@ -64,7 +65,7 @@ def softmax(quantizer: Quantizer, op: ir.Operation) -> ir.Value | None:
     kind = quantizer.own_format(result)
     precision = precision_for(kind)
     source = quantizer.own_format(value, quantizer.widths.bits + 2)
-    while Softmax(info.shape[-1], source, precision).entry_bits > MAX_TABLE_BITS:
+    while softmax_numbers(info.shape[-1], source, precision).entry_bits > MAX_TABLE_BITS:
         source = Format(source.width - 1, source.frac - 1, source.signed)
     numbers = quantizer.in_format(value, source)
     return numeric.SoftmaxOp(numbers, stream.integer(precision), quantizer.words()[0], like(numbers, kind)).output

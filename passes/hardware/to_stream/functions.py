@@ -12,8 +12,8 @@ from stepwell.passes.hardware.fixed_values import Ending, format_of, refuse, sta
 from stepwell.passes.hardware.to_stream.converter import Converter, Rule, rescale_attributes, stream_of
 from stepwell.passes.hardware.to_stream.layout import in_order, rows
 from stepwell.support.fixed_point import Format
-from stepwell.support.fixed_rows import Softmax
 from stepwell.support.orders import ROW_MAJOR
+from stepwell.support.scaled_softmax import ScaledSoftmax, softmax_numbers
 
 
 def table(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
@@ -34,15 +34,16 @@ def softmax(converter: Converter, op: ir.Operation, end: Ending, beat: int | Non
     """Softmax of every row."""
     value, output = _rows(converter, op, end, beat)
     precision = int(ir.IntegerAttr(op.attributes["precision"]).value)
-    fraction = Softmax(static_shape(op.operands[0], op)[-1], _elements(op), precision).fraction
-    made = stream.SoftmaxOp(
+    numbers = softmax_numbers(static_shape(op.operands[0], op)[-1], _elements(op), precision)
+    made = stream.ScaledSoftmaxOp if isinstance(numbers, ScaledSoftmax) else stream.SoftmaxOp
+    result = made(
         value=value,
         frac=stream.integer(format_of(op.operands[0]).frac),
         precision=stream.integer(precision),
-        **rescale_attributes(_ending(op, end, fraction)),
+        **rescale_attributes(_ending(op, end, numbers.fraction)),
         output=output,
     ).output
-    return in_order(converter, made, op.results[0])
+    return in_order(converter, result, op.results[0])
 
 
 def normalize(converter: Converter, op: ir.Operation, end: Ending, beat: int | None) -> ir.Value:
