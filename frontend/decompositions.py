@@ -11,6 +11,8 @@ from torch import Tensor
 from stepwell.frontend.attention import attention, flash_attention, flash_attention_backward
 from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
 from stepwell.frontend.integer_decompositions import integer_decompositions
+from stepwell.frontend.rare_decompositions import rare_decompositions
+from stepwell.frontend.special_functions import special_decompositions
 
 aten = torch.ops.aten
 
@@ -27,6 +29,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table: dict[Any, Callable[..., Any]] = dict(get_decomposition_table())
     for activation in _WHOLE:
         table.pop(activation, None)
+    table |= rare_decompositions() | special_decompositions()
     table[aten.linear.default] = _linear
     table[aten.matmul.default] = _matmul
     table[aten.addmm.default] = _addmm
