@@ -38,7 +38,8 @@ def rare_decompositions() -> dict[Any, Callable[..., Any]]:
         aten.nanmedian.default: lambda x: _median(x.reshape(-1), 0, count=_numbers(x.reshape(-1), 0))[0],
         aten.nanmedian.dim: lambda x, dim, keepdim=False: _median(x, dim, keepdim, count=_numbers(x, dim)),
         aten.put.default: _put,
-        aten.scatter.reduce: _scatter_reduce,
+        aten.scatter.reduce: _scatter_reduced,
+        aten.scatter.value_reduce: _scatter_reduced,
         aten.searchsorted.Tensor: _search_sorted,
         aten.signbit.default: _sign_bit,
         aten._upsample_bilinear2d_aa.default: lambda x, size, corners, *scales: _smooth(
@@ -192,7 +193,9 @@ def _put(x: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> 
 _SCATTERED = {"add": "sum", "multiply": "prod"}
 
 
-def _scatter_reduce(x: Tensor, dim: int, index: Tensor, source: Tensor, *, reduce: str) -> Tensor:
+def _scatter_reduced(x: Tensor, dim: int, index: Tensor, source: Tensor | float, *, reduce: str) -> Tensor:
+    if not isinstance(source, Tensor):
+        source = torch.full(index.shape, source, dtype=x.dtype, device=x.device)
     return torch.scatter_reduce(x, dim, index, source, _SCATTERED[reduce], include_self=True)
 
 

@@ -47,7 +47,7 @@ def _run(settings: Settings, kind: str, operators: list[str], *, whole: bool) ->
 
         def done(result: Result) -> None:
             results.append(result)
-            for number, outcome in enumerate(result.outcomes):
+            for number, outcome in zip(result.numbers, result.outcomes, strict=False):
                 line = {"operator": result.operator, "sample": number, "kind": outcome.kind, "message": outcome.message}
                 print(json.dumps(line), file=lines)
             found = ", ".join(f"{kind} {count}" for kind, count in page.counts(result).items())

@@ -50,10 +50,11 @@ class Settings:
 
 @dataclass
 class Result:
-    """The outcomes of an operator's samples by number."""
+    """What became of an operator's samples, and their numbers."""
 
     operator: str
     outcomes: list[Outcome] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
 
 
 class _Process:
@@ -141,6 +142,7 @@ class _Worker:
                 return None
             if "begin" in answer:
                 at = int(answer["begin"])
+                result.numbers.append(int(answer["number"]))
             else:
                 result.outcomes.append(Outcome(answer["kind"], answer["message"]))
         self._process = None

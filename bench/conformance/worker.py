@@ -1,7 +1,7 @@
 """Judges the samples of operators one after another, in a process of its own that may die on the way.
 
 Reads ``{"operator": name, "first": number, "most": count}`` a line and answers each sample with a line, before it
-(``{"begin": number}``) and behind it (``{"number": ..., "kind": ..., "message": ...}``), and all of them with
+(``{"begin": position, "number": number}``) and behind it (``{"kind": ..., "message": ...}``), and all of them with
 ``{"end": count}``. The first line is ``{}``, once it is ready.
 """
 
@@ -61,10 +61,9 @@ def _serve(suite: Suite, target: str, seed: int, request: dict[str, Any], out: T
     for position, number in enumerate(chosen):
         if position < request["first"]:
             continue
-        print(json.dumps({"begin": position}), file=out)
+        print(json.dumps({"begin": position, "number": number}), file=out)
         outcome: Outcome = judge(samples[number], target)
-        answer = {"number": number, "kind": outcome.kind, "message": outcome.message}
-        print(json.dumps(answer), file=out)
+        print(json.dumps({"kind": outcome.kind, "message": outcome.message}), file=out)
     print(json.dumps({"end": len(chosen)}), file=out)
 
 
