@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 NATIVE_SOURCES := CMakeLists.txt $(shell find runtime -type f -not -name '*.md')
 
-.PHONY: all demo test test-all lit pytest lint bench bench-cpu bench-cuda bench-hls wheel lock setup native debian debian-test clean
+.PHONY: all demo test test-all lit pytest lint bench bench-cpu bench-cuda bench-hls conformance wheel lock setup native debian debian-test clean
 all: setup
 
 demo: debian setup
@@ -49,6 +49,9 @@ bench-cuda: setup
 
 bench-hls: debian-test setup
 	$(PY) -m bench.hls $(BENCH_FLAGS)
+
+conformance: setup
+	$(PY) -m bench.conformance $(CONFORMANCE_FLAGS)
 
 $(VENV)/.bench-stamp: requirements-bench.lock $(VENV)/.lock-stamp
 	$(PY) -m pip install -q --no-compile -r requirements-bench.lock

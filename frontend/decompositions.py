@@ -9,8 +9,13 @@ import torch
 from torch import Tensor
 
 from stepwell.frontend.attention import attention, flash_attention, flash_attention_backward
+from stepwell.frontend.chain import chain
 from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
 from stepwell.frontend.integer_decompositions import integer_decompositions
+from stepwell.frontend.placed_decompositions import placed_decompositions
+from stepwell.frontend.rare_decompositions import rare_decompositions
+from stepwell.frontend.scalar_decompositions import scalar_decompositions
+from stepwell.frontend.special_functions import special_decompositions
 
 aten = torch.ops.aten
 
@@ -27,6 +32,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table: dict[Any, Callable[..., Any]] = dict(get_decomposition_table())
     for activation in _WHOLE:
         table.pop(activation, None)
+    table |= rare_decompositions() | special_decompositions()
     table[aten.linear.default] = _linear
     table[aten.matmul.default] = _matmul
     table[aten.addmm.default] = _addmm
@@ -37,6 +43,8 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten._scaled_dot_product_flash_attention_for_cpu_backward.default] = flash_attention_backward
     table[aten._native_multi_head_attention.default] = multi_head_attention
     table[aten._transformer_encoder_layer_fwd.default] = encoder_layer
+    for own in (scalar_decompositions(), placed_decompositions()):
+        table |= chain(own, table)
     return table | integer_decompositions(table)
 
 

@@ -8,6 +8,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from stepwell.frontend.chain import chain
+
 aten = torch.ops.aten
 
 Number = bool | int | float
@@ -32,15 +34,7 @@ def integer_decompositions(others: dict[Any, Callable[..., Any]]) -> dict[Any, C
         aten.fmod.Scalar: _fmod,
         aten.pow.Tensor_Scalar: _power,
     }
-    return {operator: _or_else(own, others.get(operator)) for operator, own in table.items()}
-
-
-def _or_else(own: Callable[..., Any], other: Callable[..., Any] | None) -> Callable[..., Any]:
-    def decompose(*args: Any, **kwargs: Any) -> Any:
-        result = own(*args, **kwargs)
-        return other(*args, **kwargs) if result is NotImplemented and other is not None else result
-
-    return decompose
+    return chain(table, others)
 
 
 def _like(x: Tensor, number: Number) -> Tensor:

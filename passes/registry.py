@@ -18,6 +18,7 @@ PASSES: dict[str, str | type[Pass]] = {
     # graph
     "decompose": "stepwell.passes.graph.decompose:Decompose",
     "fold-batch-norm": "stepwell.passes.graph.fold_batch_norm:FoldBatchNorm",
+    "fold-empty": "stepwell.passes.graph.fold_empty:FoldEmpty",
     "join-biases": "stepwell.passes.graph.join_biases:JoinBiases",
     "join-scales": "stepwell.passes.graph.join_scales:JoinScales",
     "quantised-to-numeric": "stepwell.passes.graph.quantised_to_numeric:QuantisedToNumeric",

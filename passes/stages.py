@@ -21,6 +21,7 @@ def graph_stage(keep: Sequence[str] = ()) -> Stage:
         "graph",
         "graph",
         [
+            parse_element("fold-empty"),
             parse_element("widen-bytes"),
             parse_element(f"decompose{whole}"),
             Nested("func.func", [Upstream("torch-match-quantized-custom-ops")]),

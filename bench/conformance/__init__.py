@@ -1,0 +1,1 @@
+"""``make conformance``: the operators of others' test suites through a target, in workers that may crash."""

@@ -1,0 +1,113 @@
+"""Whether a target computes one call right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+
+import stepwell
+from bench.conformance.sample import Sample, Tolerance
+from stepwell.support.errors import InternalError
+
+#: In the order of the table. ``random`` and ``invalid`` calls have nothing that could be right.
+KINDS = ("right", "refused", "wrong", "crashed", "random", "invalid")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a call, one of :data:`KINDS`, and what there is to say about it."""
+
+    kind: str
+    message: str = ""
+
+
+def judge(sample: Sample, target: str) -> Outcome:
+    """Compile one call and compare."""
+    try:
+        expected = sample.expected()
+    except Exception as failure:
+        return Outcome("invalid", _text(failure))
+    if not _same(expected, sample.expected()):
+        return Outcome("random")
+    try:
+        program = stepwell.compile(sample.model, _copies(sample), target=target, cache=False)
+        given = program(*_copies(sample))
+    except InternalError as failure:
+        return Outcome("crashed", _text(failure))
+    except stepwell.Error as failure:
+        return Outcome("refused", _text(failure))
+    except Exception as failure:
+        return Outcome("crashed", f"{type(failure).__name__}: {_text(failure)}")
+    return _compare(sample, given, expected)
+
+
+def _compare(sample: Sample, given: Any, expected: Any) -> Outcome:
+    """Right is what is near to PyTorch's result, or to what float64 gives."""
+    difference = _difference(given, expected, sample.tolerance)
+    if not difference:
+        return Outcome("right")
+    if sample.exact is not None:
+        try:
+            exact = sample.exact()
+        except Exception:  # the operator has no float64, or the call names a type
+            return Outcome("wrong", difference)
+        rounded = _like(exact, expected)
+        if rounded is not None and not _difference(given, rounded, sample.tolerance):
+            return Outcome("right")
+    return Outcome("wrong", difference)
+
+
+def _difference(given: Any, expected: Any, tolerance: Tolerance | None) -> str:
+    """What is different, or nothing."""
+    found, right = pytree.tree_leaves(given), pytree.tree_leaves(expected)
+    if len(found) != len(right):
+        return f"{len(found)} results instead of {len(right)}"
+    for number, (one, other) in enumerate(zip(found, right, strict=True)):
+        try:
+            _assert_close(one, other, tolerance)
+        except AssertionError as failure:
+            return f"result {number}: {_text(failure)}"
+    return ""
+
+
+def _assert_close(given: Any, expected: Any, tolerance: Tolerance | None) -> None:
+    limits: dict[str, float] = {}
+    kind = expected.dtype if isinstance(expected, torch.Tensor) else None
+    if tolerance is not None and (kind is None or kind.is_floating_point or kind.is_complex):
+        limits = {"rtol": tolerance.relative, "atol": tolerance.absolute}
+    torch.testing.assert_close(given, expected, equal_nan=True, check_stride=False, **limits)
+
+
+def _like(exact: Any, expected: Any) -> Any:
+    """``exact`` in the types of ``expected``, None where they do not correspond."""
+    leaves, layout = pytree.tree_flatten(expected)
+    found = pytree.tree_leaves(exact)
+    if len(found) != len(leaves):
+        return None
+    return pytree.tree_unflatten(
+        [
+            one.to(other.dtype) if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor) else one
+            for one, other in zip(found, leaves, strict=True)
+        ],
+        layout,
+    )
+
+
+def _same(first: Any, second: Any) -> bool:
+    try:
+        torch.testing.assert_close(first, second, rtol=0, atol=0, equal_nan=True, check_stride=False)
+    except AssertionError:
+        return False
+    return True
+
+
+def _copies(sample: Sample) -> tuple[torch.Tensor, ...]:
+    return tuple(tensor.clone() for tensor in sample.inputs)
+
+
+def _text(failure: BaseException) -> str:
+    """What it says in one line."""
+    return " ".join(str(failure).split())[:200]

@@ -1,0 +1,92 @@
+"""PyTorch's own samples of its operators (``op_db``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch.testing._internal.common_device_type import toleranceOverride
+from torch.testing._internal.common_methods_invocations import op_db
+from torch.utils import _pytree as pytree
+
+from bench.conformance.sample import Sample, Tolerance
+
+_WIDER = {
+    torch.float16: torch.float64,
+    torch.bfloat16: torch.float64,
+    torch.float32: torch.float64,
+    torch.complex64: torch.complex128,
+}
+
+
+class OpDb:
+    """The operators that PyTorch has for one type on the CPU."""
+
+    def __init__(self, dtype: str) -> None:
+        self._dtype = getattr(torch, dtype)
+        self._infos = {_name(info): info for info in op_db if info.supports_dtype(self._dtype, "cpu")}
+
+    def operators(self) -> list[str]:
+        """Their names, with that of the variant behind a dot."""
+        return list(self._infos)
+
+    def samples(self, operator: str, seed: int) -> Sequence[Sample]:
+        """What ``op_db`` gives. Tensors become inputs of a model; all else is part of it."""
+        info = self._infos[operator]
+        torch.manual_seed(seed)
+        tolerance = _tolerance(info, self._dtype)
+        return [
+            _sample(info.op, (found.input, *found.args), found.kwargs, tolerance)
+            for found in info.sample_inputs("cpu", self._dtype, requires_grad=False)
+        ]
+
+
+def _name(info: Any) -> str:
+    return f"{info.name}.{info.variant_test_name}" if info.variant_test_name else str(info.name)
+
+
+class _Call(torch.nn.Module):
+    """Calls a function with the tensors that it is given in their places among other arguments."""
+
+    def __init__(self, function: Callable[..., Any], leaves: Sequence[Any], layout: pytree.TreeSpec) -> None:
+        super().__init__()
+        self._function, self._leaves, self._layout = function, list(leaves), layout
+
+    def forward(self, *tensors: torch.Tensor) -> Any:
+        rest = iter(tensors)
+        leaves = [next(rest) if isinstance(leaf, torch.Tensor) else leaf for leaf in self._leaves]
+        args, kwargs = pytree.tree_unflatten(leaves, self._layout)
+        return self._function(*args, **kwargs)
+
+
+def _sample(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], tolerance: Tolerance | None
+) -> Sample:
+    leaves, layout = pytree.tree_flatten((args, kwargs))
+    model = _Call(function, leaves, layout)
+    inputs = tuple(leaf for leaf in leaves if isinstance(leaf, torch.Tensor))
+
+    def expected() -> Any:
+        return model(*(tensor.clone() for tensor in inputs))
+
+    def exact() -> Any:
+        # A type that is named in the call would be that of the result.
+        wide = [_WIDER.get(leaf, leaf) if isinstance(leaf, torch.dtype) else leaf for leaf in leaves]
+        return _Call(function, wide, layout)(*(tensor.to(_WIDER.get(tensor.dtype, tensor.dtype)) for tensor in inputs))
+
+    return Sample(model, inputs, expected, exact, tolerance)
+
+
+def _tolerance(info: Any, dtype: torch.dtype) -> Tolerance | None:
+    """The widest that the entry asks for on CPUs, None where it is content with PyTorch's own."""
+    found = [
+        decorator.d[dtype]
+        for entry in info.decorators
+        if getattr(entry, "device_type", None) in (None, "cpu")
+        for decorator in getattr(entry, "decorators", [entry])
+        if isinstance(decorator, toleranceOverride) and dtype in decorator.d
+    ]
+    if not found:
+        return None
+    return Tolerance(max(one.rtol for one in found), max(one.atol for one in found))

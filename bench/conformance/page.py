@@ -1,0 +1,95 @@
+"""``docs/conformance.md``: outcomes by operator, and what changed since the page was last written."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.conformance.judge import KINDS
+from bench.conformance.pool import Result
+from bench.sections import table, update
+
+HEAD = """# Conformance
+
+Written by `make conformance`: operators of test suites that others wrote, on target `cpu`, each sample in a worker that
+may crash. *Right* is within the suite's own tolerance of PyTorch's result or of float64's; *refused* ended with a
+message; *wrong* and *crashed* (also: no answer in time, an error that is not ours) are mistakes. *Random* samples
+(whose results differ from call to call) and *invalid* ones (which PyTorch refuses) are not counted.
+"""
+_COUNTED = KINDS[:4]
+
+
+def counts(result: Result) -> Counter[str]:
+    """How many samples of each kind."""
+    return Counter(outcome.kind for outcome in result.outcomes)
+
+
+def write(path: Path, section: str, title: str, results: Sequence[Result], order: Sequence[str]) -> list[str]:
+    """Write one section; gives what got better or worse, a line each."""
+    before = _rows(path, section)
+    now = {result.operator: counts(result) for result in results}
+    changes = _changes(before, now)
+    update(path, HEAD, {section: "\n".join(_section(title, results, now, changes))}, order)
+    return changes
+
+
+def _section(
+    title: str, results: Sequence[Result], now: Mapping[str, Counter[str]], changes: Sequence[str]
+) -> list[str]:
+    measured = {name: found for name, found in now.items() if any(found[kind] for kind in _COUNTED)}
+    samples = sum(found[kind] for found in measured.values() for kind in _COUNTED)
+    right = sum(found["right"] for found in measured.values())
+    whole = sum(all(found[kind] == 0 for kind in _COUNTED[1:]) for found in measured.values())
+    lines = [f"## {title}", ""]
+    if samples:
+        lines += [
+            f"Samples right: {right} of {samples} ({100 * right / samples:.1f}%). "
+            f"Operators right in all samples: {whole} of {len(measured)} ({100 * whole / len(measured):.1f}%). "
+            + ", ".join(f"{kind}: {sum(found[kind] for found in measured.values())}" for kind in KINDS[1:4])
+            + f". Apart: {sum(found['random'] for found in now.values())} random, "
+            f"{sum(found['invalid'] for found in now.values())} invalid.",
+            "",
+        ]
+    if changes:
+        lines += ["Since the last run:", "", *(f"- {change}" for change in changes), ""]
+    rows = [
+        [f"`{result.operator}`", *(str(now[result.operator][kind] or "") for kind in KINDS), _first_trouble(result)]
+        for result in sorted(results, key=lambda one: one.operator)
+    ]
+    return [*lines, *table(["operator", *KINDS, "the first that is not right"], rows)]
+
+
+def _first_trouble(result: Result) -> str:
+    for kind in ("crashed", "wrong", "refused"):
+        for outcome in result.outcomes:
+            if outcome.kind == kind:
+                return outcome.message.replace("|", "\\|").replace("\n", " ")[:120]
+    return ""
+
+
+def _rows(path: Path, section: str) -> dict[str, Counter[str]]:
+    """What the page says now."""
+    text = path.read_text() if path.exists() else ""
+    found = re.search(rf"<!-- {section} -->\n(.*?)<!-- end -->", text, re.DOTALL)
+    rows: dict[str, Counter[str]] = {}
+    for line in (found.group(1) if found else "").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) > len(KINDS) and cells[0].startswith("`"):
+            numbers = cells[1 : 1 + len(KINDS)]
+            rows[cells[0].strip("`")] = Counter({k: int(n or 0) for k, n in zip(KINDS, numbers, strict=True)})
+    return rows
+
+
+def _changes(before: Mapping[str, Counter[str]], now: Mapping[str, Counter[str]]) -> list[str]:
+    lines = []
+    for name in sorted(before.keys() & now.keys()):
+        parts = [
+            f"{kind} {before[name][kind]} to {now[name][kind]}"
+            for kind in _COUNTED
+            if before[name][kind] != now[name][kind]
+        ]
+        if parts:
+            lines.append(f"`{name}`: {', '.join(parts)}")
+    return lines

@@ -1,0 +1,117 @@
+"""Operators that read or write at indices, in the one form that upstream lowers right.
+
+It aborts, or computes something else, for tensors of rank 0, dimensions counted from the end, and 32-bit indices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+aten = torch.ops.aten
+
+_ALONG_A_DIMENSION = (
+    aten.gather.default, aten.scatter.src, aten.scatter.value, aten.scatter_add.default, aten.scatter_reduce.two,
+)  # fmt: skip
+
+
+def placed_decompositions() -> dict[Any, Callable[..., Any]]:
+    """Operator overload -> decomposition of what is in another form."""
+    table = {operator: _normal(operator) for operator in _ALONG_A_DIMENSION}
+    table[aten.index.Tensor] = _take_at
+    table[aten.masked_select.default] = _take_where
+    table[aten.index_put.default] = _put_at
+    table[aten.nonzero.default] = _nonzero
+    return table
+
+
+def _normal(operator: Any) -> Callable[..., Tensor]:
+    def decompose(x: Tensor, dim: int, index: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if x.dim() == 0:
+            flat = [_with_axis(arg) for arg in args]
+            result: Tensor = operator(x[None], 0, _with_axis(index).to(torch.int64), *flat, **kwargs)
+            return result.reshape(index.shape if operator is aten.gather.default else [])
+        if dim >= 0 and index.dtype is torch.int64:
+            return cast("Tensor", NotImplemented)
+        result = operator(x, dim % x.dim(), index.to(torch.int64), *args, **kwargs)
+        return result
+
+    return decompose
+
+
+def _with_axis(x: Any) -> Any:
+    return x.reshape(-1) if isinstance(x, Tensor) else x
+
+
+def _take_at(x: Tensor, indices: list[Tensor | None]) -> Tensor:
+    """With the places where a mask is true; upstream takes its bits for places."""
+    masks = [(axis, index) for axis, index in enumerate(indices) if index is not None and _is_mask(index)]
+    if not masks:
+        return cast("Tensor", NotImplemented)
+    named = [index for index in indices if index is not None]
+    if len(named) == 1 and masks[0][1].dim() > 1:
+        axis, mask = masks[0]
+        x = x.flatten(axis, axis + mask.dim() - 1)
+        indices = [*[None] * axis, mask.reshape(-1)]
+    result: Tensor = aten.index.Tensor(x, [place for index in indices for place in _places_of(index)])
+    return result
+
+
+def _take_where(x: Tensor, mask: Tensor) -> Tensor:
+    spread = torch.where(mask, x, x)  # to the sizes of both
+    return _take_at(spread.reshape(-1), [mask.expand(spread.shape).reshape(-1)])
+
+
+def _put_at(x: Tensor, indices: list[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
+    """With indices that are counted from the front, one at least in each tensor; masks become choices or places."""
+    if len(indices) == 1 and indices[0] is not None and _is_mask(indices[0]):
+        chosen = _put_where(x, indices[0], values, accumulate)
+        if chosen is not None:
+            return chosen
+    places = [place for index in indices for place in _places_of(index)]
+    named = [index for index in places if index is not None]
+    if any(isinstance(size, int) and size == 0 for index in named for size in index.shape):
+        return x.clone()
+    scalars = all(index.dim() == 0 for index in named)
+    if not named or (scalars and None in places):
+        return cast("Tensor", NotImplemented)
+    place = [None if at is None else _from_the_front(at, x.shape[dim], scalars) for dim, at in enumerate(places)]
+    if scalars and values.dim() == x.dim() - len(named):
+        values = values[None]
+    result: Tensor = aten._index_put_impl.default(x, place, values, accumulate)
+    return result
+
+
+def _is_mask(index: Tensor) -> bool:
+    return index.dtype in (torch.bool, torch.uint8)
+
+
+def _put_where(x: Tensor, mask: Tensor, values: Tensor, accumulate: bool) -> Tensor | None:
+    """Values that are the same for all places of ``mask``; None where each place has its own."""
+    rest = x.dim() - mask.dim()
+    if values.dim() > rest:
+        if values.shape[-rest - 1] != 1 or values.dim() > rest + 1:
+            return None
+        values = values.reshape(values.shape[values.dim() - rest :])
+    put = x + values if accumulate else values.to(x.dtype)
+    return torch.where(mask.to(torch.bool).reshape([*mask.shape, *[1] * rest]), put, x)
+
+
+def _places_of(index: Tensor | None) -> list[Tensor | None]:
+    if index is None or not _is_mask(index):
+        return [index]
+    found = aten.nonzero.default(index)
+    return [found.select(1, axis) for axis in range(index.dim())]
+
+
+def _from_the_front(index: Tensor, size: int, scalar: bool) -> Tensor:
+    index = index.to(torch.int64)
+    index = torch.where(index < 0, index + size, index)
+    return index[None] if scalar else index
+
+
+def _nonzero(x: Tensor) -> Tensor:
+    return aten.nonzero.default(x[None])[:, :0] if x.dim() == 0 else cast("Tensor", NotImplemented)

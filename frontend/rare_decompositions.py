@@ -1,0 +1,273 @@
+"""Operators that neither torch-mlir nor PyTorch's own table takes apart, in those that lower."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch._decomp import get_decompositions
+
+aten = torch.ops.aten
+
+#: Those that PyTorch has a decomposition for.
+_PYTORCHS = (
+    aten.addmv, aten.as_strided_copy, aten.dist, aten.narrow_copy, aten.permute_copy,
+    aten.view_copy,
+)  # fmt: skip
+
+
+def rare_decompositions() -> dict[Any, Callable[..., Any]]:
+    """Operator overload -> decomposition."""
+    return {
+        **get_decompositions(_PYTORCHS),
+        aten._cdist_forward.default: _distances,
+        aten.angle.default: _angle,
+        aten.copysign.Tensor: _copy_sign,
+        aten.cummax.default: lambda x, dim: _running_extremum(x, dim, torch.gt),
+        aten.copysign.Scalar: lambda x, sign: _copy_sign(x, torch.full([], sign, dtype=torch.float64)),
+        aten.diagonal_scatter.default: _diagonal_scatter,
+        aten.cummin.default: lambda x, dim: _running_extremum(x, dim, torch.lt),
+        aten.histc.default: lambda x, bins=100, *limits, **named: _histogram(x, bins, *_limits(*limits, **named)),
+        aten.index_reduce.default: _index_reduce,
+        aten.isfinite.default: _is_finite,
+        aten.median.default: lambda x: _median(x.reshape(-1), 0)[0],
+        aten.median.dim: lambda x, dim, keepdim=False: _median(x, dim, keepdim),
+        aten.nanmedian.default: lambda x: _median(x.reshape(-1), 0, count=_numbers(x.reshape(-1), 0))[0],
+        aten.nanmedian.dim: lambda x, dim, keepdim=False: _median(x, dim, keepdim, count=_numbers(x, dim)),
+        aten.put.default: _put,
+        aten.scatter.reduce: _scatter_reduced,
+        aten.scatter.value_reduce: _scatter_reduced,
+        aten.searchsorted.Tensor: _search_sorted,
+        aten.signbit.default: _sign_bit,
+        aten._upsample_bilinear2d_aa.default: lambda x, size, corners, *scales: _smooth(
+            x, size, corners, scales, 1.0, _tent
+        ),
+        aten._upsample_bicubic2d_aa.default: lambda x, size, corners, *scales: _smooth(
+            x, size, corners, scales, 2.0, _cubic
+        ),
+    }
+
+
+def _distances(left: Tensor, right: Tensor, p: float, mode: int | None) -> Tensor:
+    """p-norms of all differences of rows."""
+    difference = torch.abs(left.unsqueeze(-2) - right.unsqueeze(-3))
+    if p == 0:
+        return (difference != 0).to(left.dtype).sum(-1)
+    if math.isinf(p):
+        return difference.amax(-1)
+    if p == 1:
+        return difference.sum(-1)
+    if p == 2:
+        return (difference * difference).sum(-1).sqrt()
+    return (difference**p).sum(-1) ** (1 / p)
+
+
+def _angle(x: Tensor) -> Tensor:
+    if x.is_complex():
+        return cast("Tensor", NotImplemented)
+    result = torch.where(x < 0, math.pi, 0.0).to(x.dtype if x.is_floating_point() else torch.get_default_dtype())
+    return torch.where(x != x, x, result) if x.is_floating_point() else result
+
+
+_BITS = {
+    torch.float16: torch.int16,
+    torch.bfloat16: torch.int16,
+    torch.float32: torch.int32,
+    torch.float64: torch.int64,
+}
+
+
+def _sign_bit(x: Tensor) -> Tensor:
+    return x.view(_BITS[x.dtype]) < 0 if x.dtype in _BITS else x < 0
+
+
+def _copy_sign(x: Tensor, sign: Tensor) -> Tensor:
+    kind = torch.result_type(x, sign)
+    kind = kind if kind.is_floating_point else torch.get_default_dtype()
+    size = torch.abs(x.to(kind))
+    return torch.where(_sign_bit(sign), -size, size)
+
+
+def _is_finite(x: Tensor) -> Tensor:
+    return torch.abs(x) < math.inf if x.is_floating_point() else torch.ones_like(x, dtype=torch.bool)
+
+
+def _running_extremum(x: Tensor, dim: int, beyond: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """The extremum of what came so far and its last place, by doubling the reach; NaN is beyond everything."""
+    if x.dim() == 0:
+        return x.clone(), torch.zeros_like(x, dtype=torch.int64)
+    count = x.shape[dim]
+    if not isinstance(count, int):
+        return cast("tuple[Tensor, Tensor]", NotImplemented)
+    sizes = [1] * x.dim()
+    sizes[dim] = count
+    place = torch.arange(count, device=x.device).reshape(sizes).expand(x.shape)
+    best = x
+    reach = 1
+    while reach < count:
+        earlier, later = best.narrow(dim, 0, count - reach), best.narrow(dim, reach, count - reach)
+        before, behind = place.narrow(dim, 0, count - reach), place.narrow(dim, reach, count - reach)
+        missing = later != later  # whatever is compared with NaN is not beyond it
+        takes = (beyond(earlier, later) | (earlier != earlier)) & ~missing
+        best = torch.cat([best.narrow(dim, 0, reach), torch.where(takes, earlier, later)], dim)
+        place = torch.cat([place.narrow(dim, 0, reach), torch.where(takes, before, behind)], dim)
+        reach *= 2
+    return best.clone() if best is x else best, place.clone() if reach == 1 else place
+
+
+def _diagonal_scatter(x: Tensor, source: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    ahead = torch.movedim(x, (dim1, dim2), (0, 1))
+    places = torch.arange(source.shape[-1], device=x.device)
+    rows, columns = places + max(-offset, 0), places + max(offset, 0)
+    result: Tensor = aten.index_put.default(ahead, [rows, columns], torch.movedim(source, -1, 0))
+    return torch.movedim(result, (0, 1), (dim1, dim2))
+
+
+def _median(x: Tensor, dim: int, keepdim: bool = False, count: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The lower of the middle ones; NaN where there is one, unless ``count`` says how many to take."""
+    if x.dim() == 0:
+        return x.clone(), torch.zeros_like(x, dtype=torch.int64)
+    values, places = aten.sort.default(x, dim)
+    if count is None:
+        middle = torch.full_like(values.narrow(dim, 0, 1), (x.shape[dim] - 1) // 2, dtype=torch.int64)
+        if x.is_floating_point():  # NaNs are the last
+            last = values.narrow(dim, x.shape[dim] - 1, 1)
+            first_missing = (values == values).to(torch.int64).sum(dim, keepdim=True)
+            middle = torch.where(last != last, first_missing, middle)
+    else:
+        middle = torch.clamp((count - 1) // 2, min=0)
+    value, place = torch.gather(values, dim, middle), torch.gather(places, dim, middle)
+    return (value, place) if keepdim else (value.squeeze(dim), place.squeeze(dim))
+
+
+def _numbers(x: Tensor, dim: int) -> Tensor | None:
+    """How many along ``dim`` are numbers."""
+    if x.dim() == 0 or not x.is_floating_point():
+        return None
+    return (x == x).to(torch.int64).sum(dim, keepdim=True)
+
+
+def _limits(min: float = 0, max: float = 0) -> tuple[float, float]:  # noqa: A002 (what PyTorch calls them)
+    return min, max
+
+
+def _histogram(x: Tensor, bins: int, lowest: float, highest: float) -> Tensor:
+    if not x.is_floating_point():
+        return cast("Tensor", NotImplemented)
+    flat = x.reshape(-1)
+    low = torch.full([], lowest, dtype=x.dtype, device=x.device) if lowest != highest else flat.amin()
+    high = torch.full([], highest, dtype=x.dtype, device=x.device) if lowest != highest else flat.amax()
+    single = low == high
+    low, high = torch.where(single, low - 1, low), torch.where(single, high + 1, high)
+    inside = (flat >= low) & (flat <= high)
+    place = ((flat - low) / (high - low) * bins).to(torch.int64)
+    place = torch.where(inside, torch.clamp(place, 0, bins - 1), 0)
+    return torch.zeros(bins, dtype=x.dtype, device=x.device).scatter_add(0, place, inside.to(x.dtype))
+
+
+_REDUCTIONS = {"prod": "prod", "mean": "mean", "amax": "amax", "amin": "amin"}
+
+
+def _index_reduce(
+    x: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    if x.dim() == 0:
+        return _index_reduce(x[None], 0, index, source.reshape(-1), reduce, include_self=include_self)[0]
+    sizes = [1] * x.dim()
+    sizes[dim] = -1
+    spread = index.reshape(sizes).expand(source.shape)
+    return torch.scatter_reduce(x, dim, spread, source, _REDUCTIONS[reduce], include_self=include_self)
+
+
+def _put(x: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    flat = x.reshape(-1)
+    place = index.reshape(-1)
+    place = torch.where(place < 0, place + flat.shape[0], place)
+    result: Tensor = aten.index_put.default(flat, [place], source.reshape(-1), accumulate)
+    return result.reshape(x.shape)
+
+
+_SCATTERED = {"add": "sum", "multiply": "prod"}
+
+
+def _scatter_reduced(x: Tensor, dim: int, index: Tensor, source: Tensor | float, *, reduce: str) -> Tensor:
+    if not isinstance(source, Tensor):
+        source = torch.full(index.shape, source, dtype=x.dtype, device=x.device)
+    return torch.scatter_reduce(x, dim, index, source, _SCATTERED[reduce], include_self=True)
+
+
+def _search_sorted(
+    sequence: Tensor,
+    values: Tensor,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Tensor | None = None,
+) -> Tensor:
+    """How many of a row come before each value: all are compared, without a branch."""
+    if sorter is not None:
+        sequence = torch.gather(sequence, -1, sorter)
+    edges, wanted = sequence.unsqueeze(-2), values.unsqueeze(-1)
+    behind = right or side == "right"
+    before = ~(edges > wanted) if behind else edges < wanted
+    if values.is_floating_point():
+        before = before | (wanted != wanted)  # NaN is behind everything
+    count = before.to(torch.int64).sum(-1)
+    return count.to(torch.int32) if out_int32 else count
+
+
+def _smooth(
+    x: Tensor,
+    size: list[int],
+    corners: bool,
+    scales: tuple[float | None, ...],
+    reach: float,
+    filter_: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """Antialiased interpolation as two products with weights that are computed when the program starts."""
+    kind = x.dtype if x.dtype is torch.float64 else torch.float32
+    rows = _weights(x, 2, size[0], corners, scales[0] if scales else None, reach, filter_)
+    columns = _weights(x, 3, size[1], corners, scales[1] if len(scales) > 1 else None, reach, filter_)
+    wide = torch.matmul(x.to(kind), columns.transpose(0, 1))
+    return torch.matmul(rows, wide).to(x.dtype)
+
+
+def _weights(
+    x: Tensor,
+    dim: int,
+    size: int,
+    corners: bool,
+    scale: float | None,
+    reach: float,
+    filter_: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """[outputs, inputs] along ``dim``: each row a filter around its place, widened where the image shrinks."""
+    before = x.shape[dim]
+    if corners:
+        step = (before - 1) / (size - 1) if size > 1 else 0.0
+    else:
+        step = 1 / scale if scale is not None and scale > 0 else before / size
+    width = max(step, 1.0)
+    kind = x.dtype if x.dtype is torch.float64 else torch.float32
+    center = step * (torch.arange(size, device=x.device, dtype=kind) + 0.5).unsqueeze(1)
+    first = torch.clamp(torch.floor(center - reach * width + 0.5), min=0)
+    last = torch.clamp(torch.floor(center + reach * width + 0.5), max=before)
+    place = torch.arange(before, device=x.device, dtype=kind).unsqueeze(0)
+    weights = filter_(torch.abs(place - center + 0.5) / width)
+    weights = torch.where((place >= first) & (place < last), weights, 0)
+    return weights / weights.sum(1, keepdim=True)
+
+
+def _tent(x: Tensor) -> Tensor:
+    return torch.clamp(1 - x, min=0)
+
+
+def _cubic(x: Tensor) -> Tensor:
+    """R. Keys' cubic convolution with a = -0.5."""
+    near = (1.5 * x - 2.5) * x * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return torch.where(x < 1, near, torch.where(x < 2, far, 0))

@@ -1,0 +1,52 @@
+"""fold-empty: tensors without elements as constants; upstream divides by their sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch_mlir import ir
+
+from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.graph.torch_build import tensor_info
+from stepwell.passes.graph.unused import erase_unused
+from stepwell.support.walk import operations
+
+_COMPUTED = ("torch.aten.", "torch.prims.")
+
+
+@dataclass
+class FoldEmpty(Pass):
+    """Replace every result that has no elements, whatever its sizes may be, by a constant.
+
+    Nothing that runs is lost, and operators that upstream lowers wrongly for such sizes are gone. An operator goes
+    only where all of its results have no elements and known sizes.
+    """
+
+    name: ClassVar[str] = "fold-empty"
+    summary: ClassVar[str] = "replace tensors without elements by constants"
+
+    def run(self, op: ir.Operation, context: PassContext) -> None:
+        for inner in operations(op):
+            kinds = [_empty_type(result) for result in inner.results]
+            if not kinds or not inner.name.startswith(_COMPUTED) or None in kinds:
+                continue
+            with ir.InsertionPoint(inner), inner.location:
+                for result, kind in zip(inner.results, kinds, strict=True):
+                    result.replace_all_uses_with(_constant(result.type, kind))
+        erase_unused(op)
+
+
+def _empty_type(value: ir.Value) -> str | None:
+    """The builtin tensor type of what has no elements."""
+    info = tensor_info(value)
+    if info is None or not info.is_static() or 0 not in info.shape or info.dtype.startswith("complex"):
+        return None
+    return f"tensor<{'x'.join(map(str, info.shape))}x{info.dtype}>"
+
+
+def _constant(result: ir.Type, kind: str | None) -> ir.Value:
+    made = ir.Operation.create(
+        "torch.vtensor.literal", results=[result], attributes={"value": ir.Attribute.parse(f"dense<> : {kind}")}
+    )
+    return made.result

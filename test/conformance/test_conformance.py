@@ -1,0 +1,104 @@
+"""The harness of `make conformance`: each kind of outcome, and the page."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.conformance import page
+from bench.conformance.judge import Outcome, judge
+from bench.conformance.op_db import OpDb
+from bench.conformance.pool import Result, Settings, run
+from bench.conformance.sample import Sample, Tolerance
+from bench.conformance.worker import spread
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, list[Outcome]]:
+    """All operators of the suite beside, in one worker that is renewed where it dies."""
+    found: dict[str, list[Outcome]] = {}
+
+    def done(result: Result) -> None:
+        found[result.operator] = result.outcomes
+
+    names = ["right", "dies", "hangs", "refused", "wrong", "random", "invalid", "none"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parents[1])]))
+        run(Settings("suite:Suite", seconds=10, jobs=1, most=2), names, done)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["right", "refused", "wrong", "random", "invalid"])
+def test_an_outcome(outcomes: dict[str, list[Outcome]], kind: str) -> None:
+    assert [outcome.kind for outcome in outcomes[kind]] == [kind, kind]
+
+
+def test_messages(outcomes: dict[str, list[Outcome]]) -> None:
+    assert "aten.linalg_eig" in outcomes["refused"][0].message
+    assert "result 0: Tensor-likes are not close" in outcomes["wrong"][0].message
+    assert outcomes["invalid"][0].message == "not this one"
+    assert outcomes["none"] == [Outcome("invalid", "RuntimeError: no samples here")]
+
+
+def test_a_process_that_dies_costs_one_sample(outcomes: dict[str, list[Outcome]]) -> None:
+    assert outcomes["dies"] == [Outcome("crashed", "the process ended with signal 6")] * 2
+
+
+def test_a_sample_that_takes_too_long(outcomes: dict[str, list[Outcome]]) -> None:
+    assert outcomes["hangs"] == [Outcome("crashed", "no answer in 10 s")]
+
+
+def test_samples_are_spread() -> None:
+    assert spread(3, 5) == [0, 1, 2]
+    assert spread(10, 3) == [0, 3, 6]
+
+
+class Sum(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.sum()
+
+
+@pytest.mark.parametrize(("tolerance", "kind"), [(None, "wrong"), (Tolerance(0, 0.5), "right")])
+def test_the_tolerance_is_the_suites(tolerance: Tolerance | None, kind: str) -> None:
+    x = torch.ones(4)
+    assert judge(Sample(Sum(), (x,), lambda: torch.tensor(4.3), tolerance=tolerance), "cpu").kind == kind
+
+
+def test_what_float64_gives_is_right() -> None:
+    x = torch.ones(4)
+    sample = Sample(Sum(), (x,), lambda: torch.tensor(4.3), lambda: torch.tensor(4.0, dtype=torch.float64))
+    assert judge(sample, "cpu").kind == "right"
+
+
+def test_op_db_samples_call_what_they_name() -> None:
+    suite = OpDb("float32")
+    names = suite.operators()
+    assert {"add", "sub", "addmm.decomposed", "nn.functional.conv2d"} <= set(names)
+    sample = suite.samples("sub", 0)[0]
+    expected = sample.expected()
+    assert torch.equal(sample.model(*sample.inputs), expected)
+    assert sample.exact is not None
+    assert sample.exact().dtype == torch.float64
+    again = suite.samples("sub", 0)[0]
+    assert all(torch.equal(one, other) for one, other in zip(sample.inputs, again.inputs, strict=True))
+
+
+def test_op_db_has_tolerances_of_its_own() -> None:
+    suite = OpDb("float16")
+    assert suite.samples("addmv", 0)[0].tolerance == Tolerance(0.003, 1e-05)
+    assert suite.samples("abs", 0)[0].tolerance is None
+
+
+def test_the_page_says_what_changed(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    before = [Result("add", [Outcome("right"), Outcome("wrong", "off by 1")]), Result("sub", [Outcome("right")])]
+    assert page.write(path, "float32", "first", before, ["float32"]) == []
+    assert "| `add` | 1 |  | 1 |  |  |  | off by 1 |" in path.read_text()
+    assert "Samples right: 2 of 3 (66.7%). Operators right in all samples: 1 of 2 (50.0%)." in path.read_text()
+    after = [Result("add", [Outcome("right"), Outcome("right")]), Result("sub", [Outcome("right")])]
+    changes = page.write(path, "float32", "second", after, ["float32"])
+    assert changes == ["`add`: right 1 to 2, wrong 1 to 0"]
+    assert f"- {changes[0]}" in path.read_text()

@@ -1,0 +1,161 @@
+"""Operators that we take apart ourselves, on the CPU beside PyTorch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from stepwell.driver import api
+
+Function = Callable[..., Any]
+
+
+class Model(torch.nn.Module):
+    def __init__(self, function: Function) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args: torch.Tensor) -> Any:
+        return self.function(*args)
+
+
+def check(function: Function, *args: torch.Tensor) -> None:
+    program = api.compile(Model(function), args)
+    torch.testing.assert_close(program(*args), function(*args), equal_nan=True)
+
+
+def numbers(*sizes: int) -> torch.Tensor:
+    """Random numbers, one of them NaN."""
+    x = torch.randn(sizes)
+    x.view(-1)[x.numel() // 2] = torch.nan
+    return x
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, 2.0, 3.0, float("inf")])
+def test_distances(p: float) -> None:
+    check(lambda x, y: torch.cdist(x, y, p=p), torch.randn(2, 5, 3), torch.randn(2, 4, 3))
+
+
+@pytest.mark.parametrize("function", [torch.cummax, torch.cummin])
+@pytest.mark.parametrize("length", [1, 2, 7, 8])
+def test_running_extrema(function: Function, length: int) -> None:
+    check(lambda x: tuple(function(x, 1)), numbers(3, length))
+    check(lambda x: tuple(function(x, 0)), torch.randint(0, 3, (length, 2)))
+
+
+@pytest.mark.parametrize("function", [torch.median, torch.nanmedian])
+def test_medians(function: Function) -> None:
+    check(function, torch.randn(5, 4))
+    check(function, numbers(5, 3))
+    check(lambda x: function(x, 1).values, numbers(4, 5))
+    check(lambda x: tuple(function(x, 0, keepdim=True)), torch.randperm(12).reshape(4, 3).float())
+
+
+def test_histograms() -> None:
+    x = torch.randn(50)
+    check(lambda x: torch.histc(x, 7), x)
+    check(lambda x: torch.histc(x, 5, -1, 1), x)
+    check(lambda x: torch.histc(x, 3), torch.full((4,), 2.0))
+
+
+@pytest.mark.parametrize("reduce", ["prod", "mean", "amax", "amin"])
+@pytest.mark.parametrize("include_self", [True, False])
+def test_index_reduce(reduce: str, include_self: bool) -> None:
+    at = torch.tensor([0, 2, 0])
+    check(
+        lambda x, y: x.index_reduce(1, at, y, reduce, include_self=include_self), torch.randn(2, 4), torch.randn(2, 3)
+    )
+
+
+def test_search_sorted() -> None:
+    edges, values = torch.randn(2, 6).sort(-1).values, numbers(2, 4)
+    check(torch.searchsorted, edges, values)
+    check(lambda x, y: torch.searchsorted(x, y, right=True, out_int32=True), edges, edges[:, 1:3])
+    check(lambda x, y: torch.searchsorted(x, y, sorter=x.argsort()), torch.randn(2, 6), torch.randn(2, 4))
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(3, 5), (12, 9)])
+@pytest.mark.parametrize("corners", [False, True])
+def test_smooth_interpolation(mode: str, size: tuple[int, int], corners: bool) -> None:
+    def resize(x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.interpolate(x, size, mode=mode, align_corners=corners, antialias=True)
+
+    check(resize, torch.randn(2, 3, 8, 10))
+
+
+def test_scattered() -> None:
+    x, source = torch.randn(4, 3), torch.randn(2, 3)
+    at = torch.tensor([[0, 1, 2], [3, 3, 0]])
+    check(lambda x, y: x.scatter(-2, at, y, reduce="multiply"), x, source)
+    check(lambda x: x.scatter(0, at, 2.0, reduce="add"), x)
+    check(lambda x, y: x.scatter_add(-2, at, y), x, source)
+    check(lambda x, y, i: x.scatter(0, i, y), x, source, at.int())
+    check(lambda x, y: x.scatter(0, torch.tensor(0), y), torch.tensor(1.0), torch.tensor(3.0))
+    check(lambda x: x.gather(0, torch.zeros(3, dtype=torch.int64)), torch.tensor(4.0))
+
+
+def test_put() -> None:
+    x, at = torch.randn(3, 4), torch.tensor([[-1, 0], [5, 5]])
+    check(lambda x, y: x.put(at, y, accumulate=True), x, torch.randn(2, 2))
+    check(lambda x, y: x.put(at[:0], y), x, torch.randn(0, 2))
+
+
+def test_diagonals() -> None:
+    check(lambda x, y: x.diagonal_scatter(y, 1), torch.randn(3, 5), torch.randn(3))
+    check(lambda x, y: x.diagonal_scatter(y, -1, 2, 0), torch.randn(3, 2, 4), torch.randn(2, 3))
+
+
+def written(x: torch.Tensor, at: Any, values: torch.Tensor) -> torch.Tensor:
+    x = x.clone()
+    x[at] = values
+    return x
+
+
+def test_places_from_the_end() -> None:
+    x, at = torch.randn(4, 3), torch.tensor([-1, 0])
+    check(lambda x, y: written(x, at, y), x, torch.randn(2, 3))
+    check(lambda x, y: written(x, -1, y), x, torch.randn(3))
+
+
+def test_masks() -> None:
+    x, rows = torch.randn(4, 3), torch.tensor([True, False, True, False])
+    check(written, x, rows, torch.randn(3))
+    check(written, x, rows, torch.randn(2, 3))
+    check(written, x, x > 0, torch.tensor(2.0))
+    check(written, x, x > 0, torch.randn(int((x > 0).sum())))
+    check(lambda x, m: x[m], x, rows)
+    check(lambda x: x[x > 0], x)
+    check(lambda x: torch.masked_select(x, x < 0), x)
+
+
+def test_a_mask_of_other_sizes() -> None:
+    """The program counts what each call's mask chooses."""
+    program = api.compile(Model(lambda x: x[x > 0]), (torch.randn(8),))
+    for _ in range(3):
+        x = torch.randn(8)
+        assert torch.equal(program(x), x[x > 0])
+
+
+@pytest.mark.parametrize(
+    "function", [lambda x: x.cumsum(0), lambda x: x.cumprod(0), lambda x: tuple(x.max(0)), lambda x: x.amin(0)]
+)
+def test_along_a_dimension_of_none(function: Function) -> None:
+    check(function, torch.tensor(3.0))
+
+
+def test_nothing_in_a_tensor() -> None:
+    check(lambda x: torch.tanh(x) @ torch.ones(3, 2), torch.randn(0, 3))
+    check(lambda x: (x * 2).sum(0), torch.randn(0, 3))
+    check(lambda x: x.reshape(3, 0).gather(1, torch.zeros(3, 0, dtype=torch.int64)), torch.randn(0, 3))
+
+
+def test_real_angles() -> None:
+    check(torch.angle, numbers(5))
+    check(torch.angle, torch.randint(-3, 3, (5,)))
+
+
+def test_finite() -> None:
+    check(torch.isfinite, torch.tensor([1.0, torch.inf, -torch.inf, torch.nan]))
+    check(torch.isfinite, torch.arange(3))
