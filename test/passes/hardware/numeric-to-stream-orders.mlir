@@ -6,7 +6,7 @@
 // CHECK: "stream.reshape"(%{{.*}}) : (!stream.stream<i8, 4 : i64, [1, 4, 2, 3], "channels-last">) -> !stream.stream<i8, 4 : i64, [1, 2, 3, 4], "row-major">
 // CHECK: "stream.slice"(%{{.*}}) {axis = 2 : i64, start = 0 : i64, step = 2 : i64, stop = 3 : i64} : {{.*}} -> !stream.stream<i8, 4 : i64, [1, 2, 2, 4], "row-major">
 // CHECK: "stream.reorder"(%{{.*}}) {order = [0, 3, 1, 2]} : (!stream.stream<i8, 1 : i64, [1, 2, 2, 4], "row-major">) -> !stream.stream<i8, 1 : i64, [1, 4, 2, 2], "row-major">
-// CHECK: "stream.softmax"
+// CHECK: "stream.scaled_softmax"
 // CHECK-NOT: "stream.reorder"
 // CHECK: "stream.reshape"(%{{.*}}) : (!stream.stream<i8, 4 : i64, [1, 4, 6], "channels-last">) -> !stream.stream<i8, 4 : i64, [1, 6, 4], "row-major">
 func.func @pixels(%x: !torch.vtensor<[1,4,4,6],f32> {stepwell.input = "x"}) -> (!torch.vtensor<[1,4,2,2],f32> {stepwell.output = "0"}, !torch.vtensor<[1,6,4],f32> {stepwell.output = "1"}) {
