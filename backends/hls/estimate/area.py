@@ -123,7 +123,9 @@ def _register(operation: Operation, operations: Operations, family: str) -> Area
 
 def _memory(memory: MemoryBlock, family: str, ports: int, *, registered: bool) -> Area:
     if is_block(memory, family, registered=registered):
-        return Area(bram=_BLOCKS[family][0] * _blocks(memory, family))
+        # Of what nothing writes a block gives two words at once.
+        copies = math.ceil(ports / 2) if memory.initialised else ports
+        return Area(bram=_BLOCKS[family][0] * _blocks(memory, family) * copies)
     share, tables = _distributed(memory, family)
     if memory.initialised:
         # Each port has a copy, which is logic: what words have in common makes it smaller.
