@@ -30,6 +30,8 @@ def rare_decompositions() -> dict[Any, Callable[..., Any]]:
         aten.copysign.Scalar: lambda x, sign: _copy_sign(x, torch.full([], sign, dtype=torch.float64)),
         aten.diagonal_scatter.default: _diagonal_scatter,
         aten.cummin.default: lambda x, dim: _running_extremum(x, dim, torch.lt),
+        aten.fmax.default: lambda x, y: _numbers_first(torch.maximum(x, y), x, y),
+        aten.fmin.default: lambda x, y: _numbers_first(torch.minimum(x, y), x, y),
         aten.histc.default: lambda x, bins=100, *limits, **named: _histogram(x, bins, *_limits(*limits, **named)),
         aten.index_reduce.default: _index_reduce,
         aten.isfinite.default: _is_finite,
@@ -89,6 +91,14 @@ def _copy_sign(x: Tensor, sign: Tensor) -> Tensor:
     kind = kind if kind.is_floating_point else torch.get_default_dtype()
     size = torch.abs(x.to(kind))
     return torch.where(_sign_bit(sign), -size, size)
+
+
+def _numbers_first(result: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """``result`` where both are numbers, else that one which is; upstream does not end on operands of other shapes."""
+    if not result.is_floating_point():
+        return result
+    kind = result.dtype
+    return torch.where(x != x, y.to(kind), torch.where(y != y, x.to(kind), result))
 
 
 def _is_finite(x: Tensor) -> Tensor:

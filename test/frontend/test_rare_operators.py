@@ -159,3 +159,11 @@ def test_real_angles() -> None:
 def test_finite() -> None:
     check(torch.isfinite, torch.tensor([1.0, torch.inf, -torch.inf, torch.nan]))
     check(torch.isfinite, torch.arange(3))
+
+
+@pytest.mark.parametrize("function", [torch.fmax, torch.fmin])
+def test_extrema_that_ignore_nan(function: Function) -> None:
+    check(function, numbers(5, 1), numbers(5))
+    check(function, numbers(3), torch.tensor(torch.nan))
+    check(function, torch.randint(-3, 3, (4,)), torch.randint(-3, 3, (2, 1)))
+    check(function, torch.randint(-3, 3, (4,)), numbers(4))
