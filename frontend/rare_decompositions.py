@@ -24,6 +24,8 @@ def rare_decompositions() -> dict[Any, Callable[..., Any]]:
     return {
         **get_decompositions(_PYTORCHS),
         aten._cdist_forward.default: _distances,
+        aten.avg_pool2d.default: _average_pool,
+        aten.logcumsumexp.default: _running_log_sum,
         aten.angle.default: _angle,
         aten.copysign.Tensor: _copy_sign,
         aten.cummax.default: lambda x, dim: _running_extremum(x, dim, torch.gt),
@@ -126,6 +128,37 @@ def _running_extremum(x: Tensor, dim: int, beyond: Callable[[Tensor, Tensor], Te
         place = torch.cat([place.narrow(dim, 0, reach), torch.where(takes, before, behind)], dim)
         reach *= 2
     return best.clone() if best is x else best, place.clone() if reach == 1 else place
+
+
+def _running_log_sum(x: Tensor, dim: int) -> Tensor:
+    """By doubling the reach: sums of exponentials themselves would overflow."""
+    if x.dim() == 0:
+        return x.clone()
+    count = x.shape[dim]
+    if not isinstance(count, int):
+        return cast("Tensor", NotImplemented)
+    total, reach = x, 1
+    while reach < count:
+        earlier, later = total.narrow(dim, 0, count - reach), total.narrow(dim, reach, count - reach)
+        total = torch.cat([total.narrow(dim, 0, reach), torch.logaddexp(earlier, later)], dim)
+        reach *= 2
+    return total.clone() if total is x else total
+
+
+def _average_pool(
+    x: Tensor,
+    window: list[int],
+    stride: list[int] | None = None,
+    padding: list[int] | int = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """Upstream does not end where the divisor is negative."""
+    if divisor_override is None or divisor_override > 0:
+        return cast("Tensor", NotImplemented)
+    sums: Tensor = aten.avg_pool2d.default(x, window, stride or [], padding, ceil_mode, count_include_pad, 1)
+    return sums / divisor_override
 
 
 def _diagonal_scatter(x: Tensor, source: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:

@@ -15,7 +15,7 @@ def scalar_decompositions() -> dict[Any, Callable[..., Any]]:
     """Operator overload -> decomposition of tensors of rank 0; all others are left alone."""
     return {
         **dict.fromkeys((aten.cumsum.default, aten.cumprod.default), _accumulated),
-        **dict.fromkeys((aten.amax.default, aten.amin.default, aten.logcumsumexp.default), _itself),
+        **dict.fromkeys((aten.amax.default, aten.amin.default), _itself),
         **dict.fromkeys((aten.max.dim, aten.min.dim, aten.kthvalue.default, aten.mode.default), _with_place),
         aten.as_strided.default: _element,
     }

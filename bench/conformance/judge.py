@@ -30,7 +30,7 @@ def judge(sample: Sample, target: str) -> Outcome:
         expected = sample.expected()
     except Exception as failure:
         return Outcome("invalid", _text(failure))
-    if not _same(expected, sample.expected()):
+    if sample.undefined or not _same(expected, sample.expected()):
         return Outcome("random")
     try:
         program = stepwell.compile(sample.model, _copies(sample), target=target, cache=False)

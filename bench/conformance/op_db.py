@@ -19,6 +19,8 @@ _WIDER = {
     torch.complex64: torch.complex128,
 }
 
+_UNDEFINED = frozenset({"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"})
+
 
 class OpDb:
     """The operators that PyTorch has for one type on the CPU."""
@@ -37,7 +39,7 @@ class OpDb:
         torch.manual_seed(seed)
         tolerance = _tolerance(info, self._dtype)
         return [
-            _sample(info.op, (found.input, *found.args), found.kwargs, tolerance)
+            _sample(info.op, (found.input, *found.args), found.kwargs, tolerance, undefined=operator in _UNDEFINED)
             for found in info.sample_inputs("cpu", self._dtype, requires_grad=False)
         ]
 
@@ -61,7 +63,12 @@ class _Call(torch.nn.Module):
 
 
 def _sample(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], tolerance: Tolerance | None
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    tolerance: Tolerance | None,
+    *,
+    undefined: bool,
 ) -> Sample:
     leaves, layout = pytree.tree_flatten((args, kwargs))
     model = _Call(function, leaves, layout)
@@ -75,7 +82,7 @@ def _sample(
         wide = [_WIDER.get(leaf, leaf) if isinstance(leaf, torch.dtype) else leaf for leaf in leaves]
         return _Call(function, wide, layout)(*(tensor.to(_WIDER.get(tensor.dtype, tensor.dtype)) for tensor in inputs))
 
-    return Sample(model, inputs, expected, exact, tolerance)
+    return Sample(model, inputs, expected, exact, tolerance, undefined)
 
 
 def _tolerance(info: Any, dtype: torch.dtype) -> Tolerance | None:

@@ -28,6 +28,7 @@ class Sample:
         expected: computes what is right, as a structure of tensors and numbers; may raise where the call is invalid.
         exact: the same in float64, None where there is no such thing.
         tolerance: between the two; None for PyTorch's own by type.
+        undefined: whether any result is right, as that of an operator that only allocates.
     """
 
     model: torch.nn.Module | Path
@@ -35,6 +36,7 @@ class Sample:
     expected: Callable[[], Any]
     exact: Callable[[], Any] | None = None
     tolerance: Tolerance | None = None
+    undefined: bool = False
 
 
 class Suite(Protocol):

@@ -167,3 +167,15 @@ def test_extrema_that_ignore_nan(function: Function) -> None:
     check(function, numbers(3), torch.tensor(torch.nan))
     check(function, torch.randint(-3, 3, (4,)), torch.randint(-3, 3, (2, 1)))
     check(function, torch.randint(-3, 3, (4,)), numbers(4))
+
+
+def test_running_log_sums() -> None:
+    """Of numbers whose exponentials overflow."""
+    check(lambda x: x.logcumsumexp(1), torch.randn(2, 7) * 200)
+    check(lambda x: x.logcumsumexp(0), torch.tensor([-torch.inf, -torch.inf, 1.0, -1000.0]))
+    check(lambda x: x.logcumsumexp(0), torch.tensor(3.0))
+
+
+@pytest.mark.parametrize("divisor", [-2, 3])
+def test_averages_with_a_divisor(divisor: int) -> None:
+    check(lambda x: torch.nn.functional.avg_pool2d(x, 2, divisor_override=divisor), torch.randn(1, 2, 5, 4))
