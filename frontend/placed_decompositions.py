@@ -1,6 +1,6 @@
 """Operators that read or write at indices, in the one form that upstream lowers right.
 
-It aborts, or computes something else, for tensors of rank 0, dimensions counted from the end, and 32-bit indices.
+It aborts, or computes something else, for tensors of rank 0, dimensions counted from the end, 32-bit indices and masks.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _take_where(x: Tensor, mask: Tensor) -> Tensor:
 
 
 def _put_at(x: Tensor, indices: list[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
-    """With indices that are counted from the front, one at least in each tensor; masks become choices or places."""
+    """With 64-bit indices, one at least in each tensor; masks become choices or places."""
     if len(indices) == 1 and indices[0] is not None and _is_mask(indices[0]):
         chosen = _put_where(x, indices[0], values, accumulate)
         if chosen is not None:
@@ -76,13 +76,18 @@ def _put_at(x: Tensor, indices: list[Tensor | None], values: Tensor, accumulate:
     if any(isinstance(size, int) and size == 0 for index in named for size in index.shape):
         return x.clone()
     scalars = all(index.dim() == 0 for index in named)
-    if not named or (scalars and None in places):
+    normal = not scalars and all(index.dtype is torch.int64 for index in named) and len(places) == len(indices)
+    if not named or (scalars and None in places) or (normal and not any(map(_is_given_as_mask, indices))):
         return cast("Tensor", NotImplemented)
-    place = [None if at is None else _from_the_front(at, x.shape[dim], scalars) for dim, at in enumerate(places)]
+    place = [None if at is None else _as_vector(at, scalars) for at in places]
     if scalars and values.dim() == x.dim() - len(named):
         values = values[None]
-    result: Tensor = aten._index_put_impl.default(x, place, values, accumulate)
+    result: Tensor = aten.index_put.default(x, place, values, accumulate)
     return result
+
+
+def _is_given_as_mask(index: Tensor | None) -> bool:
+    return index is not None and _is_mask(index)
 
 
 def _is_mask(index: Tensor) -> bool:
@@ -107,9 +112,8 @@ def _places_of(index: Tensor | None) -> list[Tensor | None]:
     return [found.select(1, axis) for axis in range(index.dim())]
 
 
-def _from_the_front(index: Tensor, size: int, scalar: bool) -> Tensor:
+def _as_vector(index: Tensor, scalar: bool) -> Tensor:
     index = index.to(torch.int64)
-    index = torch.where(index < 0, index + size, index)
     return index[None] if scalar else index
 
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch._decomp import get_decompositions
 
+from stepwell.frontend.bags import embedding_bag
+
 aten = torch.ops.aten
 
 #: Those that PyTorch has a decomposition for.
@@ -24,6 +26,8 @@ def rare_decompositions() -> dict[Any, Callable[..., Any]]:
     return {
         **get_decompositions(_PYTORCHS),
         aten._cdist_forward.default: _distances,
+        aten._embedding_bag.default: embedding_bag,
+        aten._embedding_bag_forward_only.default: embedding_bag,
         aten.avg_pool2d.default: _average_pool,
         aten.logcumsumexp.default: _running_log_sum,
         aten.angle.default: _angle,
@@ -227,9 +231,7 @@ def _index_reduce(
 
 def _put(x: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     flat = x.reshape(-1)
-    place = index.reshape(-1)
-    place = torch.where(place < 0, place + flat.shape[0], place)
-    result: Tensor = aten.index_put.default(flat, [place], source.reshape(-1), accumulate)
+    result: Tensor = aten.index_put.default(flat, [index.reshape(-1)], source.reshape(-1), accumulate)
     return result.reshape(x.shape)
 
 

@@ -179,3 +179,26 @@ def test_running_log_sums() -> None:
 @pytest.mark.parametrize("divisor", [-2, 3])
 def test_averages_with_a_divisor(divisor: int) -> None:
     check(lambda x: torch.nn.functional.avg_pool2d(x, 2, divisor_override=divisor), torch.randn(1, 2, 5, 4))
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+@pytest.mark.parametrize("padding", [None, 2])
+def test_bags(mode: str, padding: int | None) -> None:
+    """An empty one among them."""
+    table, at, starts = torch.randn(6, 3), torch.tensor([1, 2, 2, 5, 0]), torch.tensor([0, 2, 2, 5])
+
+    def bags(table: torch.Tensor, at: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.embedding_bag(at, table, starts, mode=mode, padding_idx=padding)
+
+    check(bags, table, at, starts)
+    check(
+        lambda x, i, o: torch.nn.functional.embedding_bag(i, x, o, mode=mode, include_last_offset=True),
+        table,
+        at,
+        starts,
+    )
+
+
+def test_bags_of_weighted_samples() -> None:
+    table, at, weights = torch.randn(6, 3), torch.randint(0, 6, (4, 2)), torch.randn(4, 2)
+    check(lambda x, i, w: torch.nn.functional.embedding_bag(i, x, mode="sum", per_sample_weights=w), table, at, weights)

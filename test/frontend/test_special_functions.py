@@ -65,7 +65,8 @@ class Model(torch.nn.Module):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_on_the_cpu(dtype: torch.dtype) -> None:
     x = (torch.rand(50) * 4 - 1.9).to(dtype)
-    torch.testing.assert_close(api.compile(Model(), (x,))(x), Model()(x))
+    exact = tuple(result.to(dtype) for result in Model()(x.double()))  # PyTorch's own rounds near poles
+    torch.testing.assert_close(api.compile(Model(), (x,))(x), exact)
 
 
 def test_integers_give_floating_point_numbers() -> None:

@@ -84,7 +84,8 @@ def split(narrow: Labels, value: ir.Value, groups: list[list[int]]) -> Labels:
     Raises:
         UnnamedError: they have no name.
     """
-    labels: list[Label] = [None] * sum(len(group) for group in groups)
+    # A collapsed form of rank 0 has no groups: all axes are of one element.
+    labels: list[Label] = [Zero()] * ir.RankedTensorType(value.type).rank
     for label, group in zip(narrow, groups, strict=True):
         for axis, part in zip(group, _parted(value, label, group), strict=True):
             labels[axis] = part

@@ -1,0 +1,48 @@
+"""Sums, means and maxima of the rows of a table that the indices of a bag name."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+_SUM, _MEAN = 0, 1
+
+
+def embedding_bag(
+    table: Tensor,
+    indices: Tensor,
+    offsets: Tensor,
+    scale_grad_by_freq: bool = False,
+    mode: int = 0,
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int = -1,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """[bags, width] of ``table`` and what the gradient needs, which inference leaves empty.
+
+    Upstream leaves out the weights of samples. Bags are rows of a matrix of zeros and ones here.
+    """
+    starts = offsets[:-1] if include_last_offset else offsets
+    places = torch.arange(indices.shape[0], device=indices.device)
+    bag = (starts.unsqueeze(0) <= places.unsqueeze(1)).to(torch.int64).sum(1) - 1
+    inside = bag.unsqueeze(0) == torch.arange(starts.shape[0], device=indices.device).unsqueeze(1)
+    if include_last_offset:
+        inside = inside & (places < offsets[-1]).unsqueeze(0)
+    if padding_idx >= 0:
+        inside = inside & (indices != padding_idx).unsqueeze(0)
+    rows = table[indices]
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.unsqueeze(1)
+    count = inside.to(torch.int64).sum(1)
+    if mode in (_SUM, _MEAN):
+        found = torch.matmul(inside.to(rows.dtype), rows)
+        if mode == _MEAN:
+            found = found / torch.clamp(count, min=1).unsqueeze(1).to(rows.dtype)
+    else:
+        largest = torch.where(inside.unsqueeze(2), rows.unsqueeze(0), -math.inf).amax(1)
+        found = torch.where((count > 0).unsqueeze(1), largest, 0.0)
+    empty = indices.new_zeros(0)
+    return found, empty, empty, empty
