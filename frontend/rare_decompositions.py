@@ -153,16 +153,17 @@ def _average_pool(
     x: Tensor,
     window: list[int],
     stride: list[int] | None = None,
-    padding: list[int] | int = 0,
+    padding: list[int] | None = None,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Tensor:
-    """Upstream does not end where the divisor is negative."""
-    if divisor_override is None or divisor_override > 0:
+    """With a padding for each dimension: upstream does not end where there is one for both."""
+    if padding is None or len(padding) == len(window) == 2:
         return cast("Tensor", NotImplemented)
-    sums: Tensor = aten.avg_pool2d.default(x, window, stride or [], padding, ceil_mode, count_include_pad, 1)
-    return sums / divisor_override
+    both = [list(sizes) * (2 // len(sizes)) for sizes in (window, stride or window, padding)]
+    result: Tensor = aten.avg_pool2d.default(x, *both, ceil_mode, count_include_pad, divisor_override)
+    return result
 
 
 def _diagonal_scatter(x: Tensor, source: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:

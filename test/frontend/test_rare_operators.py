@@ -176,9 +176,14 @@ def test_running_log_sums() -> None:
     check(lambda x: x.logcumsumexp(0), torch.tensor(3.0))
 
 
-@pytest.mark.parametrize("divisor", [-2, 3])
-def test_averages_with_a_divisor(divisor: int) -> None:
-    check(lambda x: torch.nn.functional.avg_pool2d(x, 2, divisor_override=divisor), torch.randn(1, 2, 5, 4))
+@pytest.mark.parametrize("divisor", [None, -2, 3])
+@pytest.mark.parametrize("padding", [[0], [1], [1, 0]])
+def test_averages_with_one_padding(padding: list[int], divisor: int | None) -> None:
+    def pool(x: torch.Tensor) -> torch.Tensor:
+        average: torch.Tensor = torch.ops.aten.avg_pool2d.default(x, [2, 2], [], padding, False, True, divisor)
+        return average
+
+    check(pool, torch.randn(1, 2, 5, 4))
 
 
 @pytest.mark.parametrize("mode", ["sum", "mean", "max"])
