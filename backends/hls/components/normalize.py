@@ -17,10 +17,16 @@ from stepwell.backends.hls.components.channels import (
     leave,
 )
 from stepwell.backends.hls.components.counter import address_width
-from stepwell.backends.hls.components.pipelined import Pipelined
-from stepwell.backends.hls.components.rescale import Rescale
 from stepwell.backends.hls.components.roots import Pace, in_units, reciprocal, square_root
-from stepwell.backends.hls.components.rows import Fold, Hold, apply_rows, fold_rows, row_stages, waiting_depth
+from stepwell.backends.hls.components.rows import (
+    Fold,
+    Hold,
+    RowComponent,
+    apply_rows,
+    fold_rows,
+    row_stages,
+    waiting_depth,
+)
 from stepwell.backends.hls.components.schedule import Stage
 from stepwell.support.fixed_point import Format
 from stepwell.support.fixed_rows import Normalization
@@ -28,7 +34,7 @@ from stepwell.support.widths import Range, signed_width
 
 
 @dataclass(frozen=True)
-class Normalize(Pipelined):
+class Normalize(RowComponent):
     """``cast(clamp(round((((n * x - S) << k) * r) >> shift)))``, see ``stream.normalize``.
 
     :class:`stepwell.support.fixed_rows.Normalization` has the letters. A row waits in a memory until its ``r`` is
@@ -49,16 +55,6 @@ class Normalize(Pipelined):
         """What it computes."""
         source = Format(self.input.bits)
         return Normalization(self.input.shape[-1], source, self.offset, bool(self.centered), self.precision)
-
-    @property
-    def rescale(self) -> Rescale:
-        """What happens to the products."""
-        return Rescale(self.shift, self.rounding, self.clamp, self.output.bits)
-
-    @property
-    def row_beats(self) -> int:
-        """Beats of a row."""
-        return self.input.shape[-1] // self.input.beat
 
     @property
     def paces(self) -> tuple[Pace, Pace, Pace]:

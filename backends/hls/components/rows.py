@@ -10,11 +10,35 @@ import numpy as np
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.components.base import Port
 from stepwell.backends.hls.components.channels import Channel, Pipeline, fifo, place
-from stepwell.backends.hls.components.pipelined import held_levels
+from stepwell.backends.hls.components.pipelined import Pipelined, held_levels
+from stepwell.backends.hls.components.rescale import Rescale
 from stepwell.backends.hls.components.schedule import Kept, Schedule, Stage
+from stepwell.support.widths import Range
 
 Hold = Callable[[int, int, Wire], Wire]
 """From the levels before a wire, its place and itself to what holds it."""
+
+
+class RowComponent(Pipelined):
+    """What multiplies the elements of a row by something that is found out about it.
+
+    Attributes:
+        shift, rounding, clamp: what happens to the products.
+    """
+
+    shift: int
+    rounding: str
+    clamp: Range
+
+    @property
+    def rescale(self) -> Rescale:
+        """What happens to the products."""
+        return Rescale(self.shift, self.rounding, self.clamp, self.output.bits)
+
+    @property
+    def row_beats(self) -> int:
+        """Beats of a row."""
+        return self.input.shape[-1] // self.input.beat
 
 
 @dataclass(frozen=True)

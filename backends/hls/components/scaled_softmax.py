@@ -10,9 +10,15 @@ from typing import ClassVar
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.components.base import Array
 from stepwell.backends.hls.components.channels import Channel, Pipeline, elements_of, entering, hold, leave
-from stepwell.backends.hls.components.pipelined import Pipelined
-from stepwell.backends.hls.components.rescale import Rescale
-from stepwell.backends.hls.components.rows import Fold, Hold, apply_rows, fold_rows, row_stages, waiting_depth
+from stepwell.backends.hls.components.rows import (
+    Fold,
+    Hold,
+    RowComponent,
+    apply_rows,
+    fold_rows,
+    row_stages,
+    waiting_depth,
+)
 from stepwell.backends.hls.components.schedule import Stage
 from stepwell.backends.hls.components.words import word
 from stepwell.support.fixed_point import Format
@@ -24,7 +30,7 @@ _BLOCK_WORDS = 256
 
 
 @dataclass(frozen=True)
-class ScaledSoftmax(Pipelined):
+class ScaledSoftmax(RowComponent):
     """``cast(clamp(round((e * r) >> shift)))``, see ``stream.scaled_softmax``.
 
     :class:`stepwell.support.scaled_softmax.ScaledSoftmax` has the letters. A row passes once through a memory, until
@@ -43,16 +49,6 @@ class ScaledSoftmax(Pipelined):
     def numbers(self) -> Numbers:
         """What it computes."""
         return Numbers(self.input.shape[-1], Format(self.input.bits, self.frac), self.precision)
-
-    @property
-    def rescale(self) -> Rescale:
-        """What happens to the products."""
-        return Rescale(self.shift, self.rounding, self.clamp, self.output.bits)
-
-    @property
-    def row_beats(self) -> int:
-        """Beats of a row."""
-        return self.input.shape[-1] // self.input.beat
 
     @property
     def in_block_ram(self) -> bool:

@@ -10,10 +10,16 @@ from typing import ClassVar
 from stepwell.backends.hls.circuit import Circuit, Wire
 from stepwell.backends.hls.components.base import Array
 from stepwell.backends.hls.components.channels import Channel, Pipeline, elements_of, entering, hold, leave, lookup
-from stepwell.backends.hls.components.pipelined import Pipelined
-from stepwell.backends.hls.components.rescale import Rescale
 from stepwell.backends.hls.components.roots import Pace, reciprocal
-from stepwell.backends.hls.components.rows import Fold, Hold, apply_rows, fold_rows, row_stages, waiting_depth
+from stepwell.backends.hls.components.rows import (
+    Fold,
+    Hold,
+    RowComponent,
+    apply_rows,
+    fold_rows,
+    row_stages,
+    waiting_depth,
+)
 from stepwell.backends.hls.components.schedule import Stage
 from stepwell.backends.hls.components.words import word
 from stepwell.support.fixed_point import Format
@@ -22,7 +28,7 @@ from stepwell.support.widths import Range
 
 
 @dataclass(frozen=True)
-class Softmax(Pipelined):
+class Softmax(RowComponent):
     """``cast(clamp(round((e * r) >> shift)))``, see ``stream.softmax``.
 
     :class:`stepwell.support.fixed_rows.Softmax` has the letters. A row passes twice through a memory: until its largest
@@ -42,16 +48,6 @@ class Softmax(Pipelined):
     def numbers(self) -> Numbers:
         """What it computes."""
         return Numbers(self.input.shape[-1], Format(self.input.bits, self.frac), self.precision)
-
-    @property
-    def rescale(self) -> Rescale:
-        """What happens to the products."""
-        return Rescale(self.shift, self.rounding, self.clamp, self.output.bits)
-
-    @property
-    def row_beats(self) -> int:
-        """Beats of a row."""
-        return self.input.shape[-1] // self.input.beat
 
     @property
     def quotient_bits(self) -> int:
