@@ -103,10 +103,11 @@ def make_for(op: ir.Operation, builder: Builder) -> Step | Waiting:
         fixed = [uniform(bound, active) for bound in bounds]
         if (chosen(bounds[2], active) <= 0).any():
             raise ExecutionError("'scf.for' has a step that is not positive")
-        if unsigned and min(bound for bound in fixed if bound is not None) < 0:
+        known = [int(bound) for bound in fixed if bound is not None]
+        if unsigned and any(bound < 0 for bound in known):
             raise ExecutionError("'scf.for' over unsigned numbers of more than half their range is not emulated")
-        if all(bound is not None for bound in fixed):
-            for index in range(*(int(bound) for bound in fixed)):  # type: ignore[arg-type]
+        if len(known) == len(fixed):
+            for index in range(*known):
                 _set(unit, body.arguments, [number(index), *carried])
                 yield from _run(body, unit, active)
                 carried = _get(unit, body.yields)

@@ -52,7 +52,8 @@ class Body:
         action: Action | None = None
         try:
             for action in self.actions:
-                action.does(unit, active)  # type: ignore[operator]
+                assert not isinstance(action.does, Waiting)
+                action.does(unit, active)
         except Exception as error:
             assert action is not None
             raise _located(error, action.op) from error
