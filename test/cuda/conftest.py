@@ -1,8 +1,8 @@
 """Modules on their way to the GPU, kernels alone, and a stand-in for NVIDIA's driver."""
 
-import ctypes
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,10 +21,12 @@ from stepwell.backends.cuda.kernels.word import Word
 from stepwell.backends.cuda.pipeline import NVVM, kernel_stages
 from stepwell.backends.cuda.ptx import generate_ptx
 from stepwell.backends.cuda.toolkit import ptxas
-from stepwell.backends.llvm.toolchain import find_compiler
 from stepwell.dialects.context import make_context
 from stepwell.passes.pipeline import Pipeline, Stage, parse_element
 from stepwell.passes.runner import run_pipeline
+
+sys.path.insert(0, str(Path(__file__).parent))  # for what stands beside the tests
+from stand_in import Counters, build_stand_in
 
 
 def parse(text: str) -> ir.Module:
@@ -130,14 +132,12 @@ def biased() -> MakeEpilogue:
     return make
 
 
-class Mock:
+class Mock(Counters):
     """The stand-in driver and what it counts."""
 
     def __init__(self, library: Path) -> None:
+        super().__init__(library, launches=0, fail_alloc=0, minor=0, updates=0, maps=0)
         self.driver = Driver(str(library))
-        self._library = ctypes.CDLL(str(library))
-        for name in ("launches", "fail_alloc", "minor", "updates", "maps"):
-            self.set(name, 0)
 
     @contextmanager
     def loaded(self) -> Iterator[list[bytes]]:
@@ -147,19 +147,10 @@ class Mock:
         with patch.object(self.driver, "load", lambda code: codes.append(code) or load(code)):
             yield codes
 
-    def get(self, name: str) -> int:
-        return ctypes.c_int.in_dll(self._library, f"mock_{name}").value
-
-    def set(self, name: str, value: int) -> None:
-        ctypes.c_int.in_dll(self._library, f"mock_{name}").value = value
-
 
 @pytest.fixture(scope="session")
 def mock_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    library = tmp_path_factory.mktemp("cuda") / "libmock_cuda.so"
-    source = Path(__file__).with_name("mock_cuda.c")
-    subprocess.run([*find_compiler(), "-shared", "-fPIC", "-w", "-o", str(library), str(source)], check=True)
-    return library
+    return build_stand_in("mock_cuda.c", tmp_path_factory.mktemp("cuda"))
 
 
 @pytest.fixture

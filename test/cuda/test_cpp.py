@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from function import Function
 from torch import nn
 from torch.nn import functional as F
 from torch_mlir import ir
@@ -24,15 +25,6 @@ from stepwell.driver.cli import main
 from stepwell.support.errors import CodegenError, ToolError
 
 BF16 = torch.bfloat16
-
-
-class Function(nn.Module):
-    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-        return self.function(*inputs)
 
 
 class Table(nn.Module):

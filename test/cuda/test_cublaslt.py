@@ -1,13 +1,12 @@
 """Products left to cuBLASLt: what it is asked, on stand-ins for it and for the driver."""
 
-import ctypes
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from stand_in import Counters, build_stand_in
 from torch import nn
 from torch.export import Dim
 
@@ -17,7 +16,6 @@ from stepwell.backends.cuda.cpp.file import print_cuda
 from stepwell.backends.cuda.cublaslt import CublasLt, LibraryProduct, default_library
 from stepwell.backends.cuda.plan import Plan
 from stepwell.backends.cuda.runnable import CudaRunnable
-from stepwell.backends.llvm.toolchain import find_compiler
 from stepwell.driver.executable import Executable
 from stepwell.driver.verify import verify
 from stepwell.support import parameter_file
@@ -28,29 +26,17 @@ from stepwell.support.signature import Signature, TensorSpec
 TARGET = "cuda,libraries=cublaslt"
 
 
-class Library:
+class Library(Counters):
     """The stand-in and what it counts."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__(path, products=0, ways=1, status=0)
         self.library = CublasLt(str(path))
-        self._library = ctypes.CDLL(str(path))
-        self.set("products", 0)
-        self.set("ways", 1)
-        self.set("status", 0)
-
-    def get(self, name: str) -> int:
-        return ctypes.c_int.in_dll(self._library, f"mock_{name}").value
-
-    def set(self, name: str, value: int) -> None:
-        ctypes.c_int.in_dll(self._library, f"mock_{name}").value = value
 
 
 @pytest.fixture(scope="session")
 def library_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("cublaslt") / "libmock_cublaslt.so"
-    source = Path(__file__).with_name("mock_cublaslt.c")
-    subprocess.run([*find_compiler(), "-shared", "-fPIC", "-w", "-o", str(path), str(source)], check=True)
-    return path
+    return build_stand_in("mock_cublaslt.c", tmp_path_factory.mktemp("cublaslt"))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import torch
+from function import Function
 from torch import nn
 from torch.nn import functional as F
 from torch_mlir import ir
@@ -46,15 +47,6 @@ ELEMENTS: dict[str, Any] = {
     "e4m3": ml_dtypes.float8_e4m3fn, "e5m2": ml_dtypes.float8_e5m2, "s8": np.int8, "s32": np.int32,
 }  # fmt: skip
 TOLERANCES = {"bf16": 2**-8, "f16": 2**-11, "f32": 1e-5, "f64": 1e-13, "s8": 0, "s32": 0}
-
-
-class Function(nn.Module):
-    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-        return self.function(*inputs)
 
 
 class Table(nn.Module):
