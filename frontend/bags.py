@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -23,8 +24,11 @@ def embedding_bag(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """[bags, width] of ``table`` and what the gradient needs, which inference leaves empty.
 
-    Upstream leaves out the weights of samples. Bags are rows of a matrix of zeros and ones here.
+    Sums of all that a bag names have a loop upstream, which leaves out the weights of samples. Bags are rows of a
+    matrix of zeros and ones here.
     """
+    if mode == _SUM and per_sample_weights is None and padding_idx < 0 and not include_last_offset:
+        return cast("tuple[Tensor, Tensor, Tensor, Tensor]", NotImplemented)
     starts = offsets[:-1] if include_last_offset else offsets
     places = torch.arange(indices.shape[0], device=indices.device)
     bag = (starts.unsqueeze(0) <= places.unsqueeze(1)).to(torch.int64).sum(1) - 1

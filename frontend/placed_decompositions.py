@@ -6,7 +6,7 @@ It aborts, or computes something else, for tensors of rank 0, dimensions counted
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import torch
 from torch import Tensor
@@ -48,7 +48,7 @@ def _with_axis(x: Any) -> Any:
 
 def _take_at(x: Tensor, indices: list[Tensor | None]) -> Tensor:
     """With the places where a mask is true; upstream takes its bits for places."""
-    masks = [(axis, index) for axis, index in enumerate(indices) if index is not None and _is_mask(index)]
+    masks = [(axis, index) for axis, index in enumerate(indices) if _is_mask(index)]
     if not masks:
         return cast("Tensor", NotImplemented)
     named = [index for index in indices if index is not None]
@@ -67,7 +67,7 @@ def _take_where(x: Tensor, mask: Tensor) -> Tensor:
 
 def _put_at(x: Tensor, indices: list[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
     """With 64-bit indices, one at least in each tensor; masks become choices or places."""
-    if len(indices) == 1 and indices[0] is not None and _is_mask(indices[0]):
+    if len(indices) == 1 and _is_mask(indices[0]):
         chosen = _put_where(x, indices[0], values, accumulate)
         if chosen is not None:
             return chosen
@@ -77,7 +77,7 @@ def _put_at(x: Tensor, indices: list[Tensor | None], values: Tensor, accumulate:
         return x.clone()
     scalars = all(index.dim() == 0 for index in named)
     normal = not scalars and all(index.dtype is torch.int64 for index in named) and len(places) == len(indices)
-    if not named or (scalars and None in places) or (normal and not any(map(_is_given_as_mask, indices))):
+    if not named or (scalars and None in places) or (normal and not any(map(_is_mask, indices))):
         return cast("Tensor", NotImplemented)
     place = [None if at is None else _as_vector(at, scalars) for at in places]
     if scalars and values.dim() == x.dim() - len(named):
@@ -86,12 +86,8 @@ def _put_at(x: Tensor, indices: list[Tensor | None], values: Tensor, accumulate:
     return result
 
 
-def _is_given_as_mask(index: Tensor | None) -> bool:
-    return index is not None and _is_mask(index)
-
-
-def _is_mask(index: Tensor) -> bool:
-    return index.dtype in (torch.bool, torch.uint8)
+def _is_mask(index: Tensor | None) -> TypeGuard[Tensor]:
+    return index is not None and index.dtype in (torch.bool, torch.uint8)
 
 
 def _put_where(x: Tensor, mask: Tensor, values: Tensor, accumulate: bool) -> Tensor | None:
@@ -106,7 +102,7 @@ def _put_where(x: Tensor, mask: Tensor, values: Tensor, accumulate: bool) -> Ten
 
 
 def _places_of(index: Tensor | None) -> list[Tensor | None]:
-    if index is None or not _is_mask(index):
+    if not _is_mask(index):
         return [index]
     found = aten.nonzero.default(index)
     return [found.select(1, axis) for axis in range(index.dim())]

@@ -31,9 +31,7 @@ def rare_decompositions() -> dict[Any, Callable[..., Any]]:
         aten.avg_pool2d.default: _average_pool,
         aten.logcumsumexp.default: _running_log_sum,
         aten.angle.default: _angle,
-        aten.copysign.Tensor: _copy_sign,
         aten.cummax.default: lambda x, dim: _running_extremum(x, dim, torch.gt),
-        aten.copysign.Scalar: lambda x, sign: _copy_sign(x, torch.full([], sign, dtype=torch.float64)),
         aten.diagonal_scatter.default: _diagonal_scatter,
         aten.cummin.default: lambda x, dim: _running_extremum(x, dim, torch.lt),
         aten.fmax.default: lambda x, y: _numbers_first(torch.maximum(x, y), x, y),
@@ -80,23 +78,9 @@ def _angle(x: Tensor) -> Tensor:
     return torch.where(x != x, x, result) if x.is_floating_point() else result
 
 
-_BITS = {
-    torch.float16: torch.int16,
-    torch.bfloat16: torch.int16,
-    torch.float32: torch.int32,
-    torch.float64: torch.int64,
-}
-
-
 def _sign_bit(x: Tensor) -> Tensor:
-    return x.view(_BITS[x.dtype]) < 0 if x.dtype in _BITS else x < 0
-
-
-def _copy_sign(x: Tensor, sign: Tensor) -> Tensor:
-    kind = torch.result_type(x, sign)
-    kind = kind if kind.is_floating_point else torch.get_default_dtype()
-    size = torch.abs(x.to(kind))
-    return torch.where(_sign_bit(sign), -size, size)
+    """Of integers; those of floating-point numbers are in their bits, which nothing lowers."""
+    return x < 0 if not x.is_floating_point() else cast("Tensor", NotImplemented)
 
 
 def _numbers_first(result: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -111,42 +95,49 @@ def _is_finite(x: Tensor) -> Tensor:
     return torch.abs(x) < math.inf if x.is_floating_point() else torch.ones_like(x, dtype=torch.bool)
 
 
-def _running_extremum(x: Tensor, dim: int, beyond: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """The extremum of what came so far and its last place, by doubling the reach; NaN is beyond everything."""
-    if x.dim() == 0:
-        return x.clone(), torch.zeros_like(x, dtype=torch.int64)
-    count = x.shape[dim]
+def _running(
+    values: tuple[Tensor, ...], dim: int, combine: Callable[..., tuple[Tensor, ...]]
+) -> tuple[Tensor, ...] | None:
+    """What ``combine`` makes of all that came so far, by doubling the reach; None where that may be any number.
+
+    ``combine`` gets the values of a stretch, then those of the one behind it.
+    """
+    count = values[0].shape[dim]
     if not isinstance(count, int):
-        return cast("tuple[Tensor, Tensor]", NotImplemented)
-    sizes = [1] * x.dim()
-    sizes[dim] = count
-    place = torch.arange(count, device=x.device).reshape(sizes).expand(x.shape)
-    best = x
+        return None
     reach = 1
     while reach < count:
-        earlier, later = best.narrow(dim, 0, count - reach), best.narrow(dim, reach, count - reach)
-        before, behind = place.narrow(dim, 0, count - reach), place.narrow(dim, reach, count - reach)
+        earlier = [value.narrow(dim, 0, count - reach) for value in values]
+        later = [value.narrow(dim, reach, count - reach) for value in values]
+        joined = zip(values, combine(*earlier, *later), strict=True)
+        values = tuple(torch.cat([value.narrow(dim, 0, reach), both], dim) for value, both in joined)
+        reach *= 2
+    return tuple(value.clone() for value in values) if reach == 1 else values
+
+
+def _running_extremum(x: Tensor, dim: int, beyond: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """The extremum of what came so far and its last place; NaN is beyond everything."""
+    if x.dim() == 0:
+        return x.clone(), torch.zeros_like(x, dtype=torch.int64)
+    sizes = [1] * x.dim()
+    sizes[dim] = x.shape[dim]
+    places = torch.arange(x.shape[dim], device=x.device).reshape(sizes).expand(x.shape)
+
+    def combine(earlier: Tensor, before: Tensor, later: Tensor, behind: Tensor) -> tuple[Tensor, ...]:
         missing = later != later  # whatever is compared with NaN is not beyond it
         takes = (beyond(earlier, later) | (earlier != earlier)) & ~missing
-        best = torch.cat([best.narrow(dim, 0, reach), torch.where(takes, earlier, later)], dim)
-        place = torch.cat([place.narrow(dim, 0, reach), torch.where(takes, before, behind)], dim)
-        reach *= 2
-    return best.clone() if best is x else best, place.clone() if reach == 1 else place
+        return torch.where(takes, earlier, later), torch.where(takes, before, behind)
+
+    found = _running((x, places), dim, combine)
+    return cast("tuple[Tensor, Tensor]", NotImplemented if found is None else found)
 
 
 def _running_log_sum(x: Tensor, dim: int) -> Tensor:
-    """By doubling the reach: sums of exponentials themselves would overflow."""
+    """By sums of two logarithms at a time: sums of exponentials themselves would overflow."""
     if x.dim() == 0:
         return x.clone()
-    count = x.shape[dim]
-    if not isinstance(count, int):
-        return cast("Tensor", NotImplemented)
-    total, reach = x, 1
-    while reach < count:
-        earlier, later = total.narrow(dim, 0, count - reach), total.narrow(dim, reach, count - reach)
-        total = torch.cat([total.narrow(dim, 0, reach), torch.logaddexp(earlier, later)], dim)
-        reach *= 2
-    return total.clone() if total is x else total
+    found = _running((x,), dim, lambda earlier, later: (torch.logaddexp(earlier, later),))
+    return cast("Tensor", NotImplemented) if found is None else found[0]
 
 
 def _average_pool(
@@ -216,9 +207,6 @@ def _histogram(x: Tensor, bins: int, lowest: float, highest: float) -> Tensor:
     return torch.zeros(bins, dtype=x.dtype, device=x.device).scatter_add(0, place, inside.to(x.dtype))
 
 
-_REDUCTIONS = {"prod": "prod", "mean": "mean", "amax": "amax", "amin": "amin"}
-
-
 def _index_reduce(
     x: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
 ) -> Tensor:
@@ -227,7 +215,7 @@ def _index_reduce(
     sizes = [1] * x.dim()
     sizes[dim] = -1
     spread = index.reshape(sizes).expand(source.shape)
-    return torch.scatter_reduce(x, dim, spread, source, _REDUCTIONS[reduce], include_self=include_self)
+    return torch.scatter_reduce(x, dim, spread, source, reduce, include_self=include_self)
 
 
 def _put(x: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:

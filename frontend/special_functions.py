@@ -46,7 +46,7 @@ def special_decompositions() -> dict[Any, Callable[..., Any]]:
     return {
         aten.lgamma.default: _in_float64(_log_gamma),
         aten.digamma.default: _in_float64(_digamma),
-        aten.polygamma.default: lambda order, x: _polygamma(order, x),
+        aten.polygamma.default: _polygamma,
         aten.erfc.default: _in_float64(_erfc),
         aten.special_erfcx.default: _in_float64(_scaled_erfc),
         aten.special_ndtri.default: _in_float64(_inverse_normal),

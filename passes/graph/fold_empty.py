@@ -28,8 +28,10 @@ class FoldEmpty(Pass):
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         for inner in operations(op):
+            if not inner.name.startswith(_COMPUTED) or not len(inner.results):
+                continue
             kinds = [_empty_type(result) for result in inner.results]
-            if not kinds or not inner.name.startswith(_COMPUTED) or None in kinds:
+            if None in kinds:
                 continue
             with ir.InsertionPoint(inner), inner.location:
                 for result, kind in zip(inner.results, kinds, strict=True):
