@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.conformance import page
 from bench.conformance.op_db import OpDb
-from bench.conformance.pool import Result, Settings, run
+from bench.conformance.pool import ALL, Result, Settings, run
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGE = _ROOT / "docs" / "conformance.md"
@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("operators", nargs="*", help="names of operators, or beginnings with a * behind; all without")
     parser.add_argument("--types", nargs="+", choices=_TYPES, default=list(_TYPES), help="types of the samples")
     parser.add_argument("--target", default="cpu", help="what is compiled for")
-    parser.add_argument("--most", type=int, default=1 << 30, help="samples of one operator, evenly spread")
+    parser.add_argument("--most", type=int, default=ALL, help="samples of one operator, evenly spread")
     parser.add_argument("--jobs", type=int, default=2, help="workers")
     parser.add_argument("--seed", type=int, default=0, help="of the samples")
     options = parser.parse_args()
@@ -56,7 +56,7 @@ def _run(settings: Settings, kind: str, operators: list[str], *, whole: bool) ->
 
         run(settings, operators, done)
     if whole:
-        limit = "" if settings.most == 1 << 30 else f", at most {settings.most} samples an operator"
+        limit = "" if settings.most == ALL else f", at most {settings.most} samples an operator"
         title = f"op_db, {kind} ({time.monotonic() - start:.0f} s{limit})"
         for change in page.write(_PAGE, kind, title, results, _TYPES):
             print(change)

@@ -83,8 +83,9 @@ def _rows(path: Path, section: str) -> dict[str, Counter[str]]:
 
 
 def _changes(before: Mapping[str, Counter[str]], now: Mapping[str, Counter[str]]) -> list[str]:
+    """Of operators that as many samples were taken of as before."""
     lines = []
-    for name in sorted(before.keys() & now.keys()):
+    for name in sorted(name for name in before.keys() & now.keys() if before[name].total() == now[name].total()):
         parts = [
             f"{kind} {before[name][kind]} to {now[name][kind]}"
             for kind in _COUNTED

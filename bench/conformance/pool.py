@@ -14,6 +14,9 @@ from typing import Any
 
 from bench.conformance.judge import Outcome
 
+#: Samples of an operator where no number is asked for.
+ALL = 1 << 30
+
 #: Seconds that a worker may take to import what it needs.
 _START = 300.0
 
@@ -36,7 +39,7 @@ class Settings:
     options: tuple[str, ...] = ()
     target: str = "cpu"
     seed: int = 0
-    most: int = 1 << 30
+    most: int = ALL
     seconds: float = 120.0
     jobs: int = 2
     renew: int = 40

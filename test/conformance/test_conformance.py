@@ -102,3 +102,5 @@ def test_the_page_says_what_changed(tmp_path: Path) -> None:
     changes = page.write(path, "float32", "second", after, ["float32"])
     assert changes == ["`add`: right 1 to 2, wrong 1 to 0"]
     assert f"- {changes[0]}" in path.read_text()
+    fewer = [Result("add", [Outcome("right")]), Result("sub", [Outcome("right")])]
+    assert page.write(path, "float32", "third", fewer, ["float32"]) == [], "of other samples"
