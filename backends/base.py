@@ -186,6 +186,10 @@ class Backend(ABC):
     def capabilities(self, target: Target) -> Capabilities:
         """What can be compiled for ``target``."""
 
+    def coarsest(self, target: Target) -> str | None:
+        """A type coarser than the model's own that ``target`` rounds numbers to by request: ``tf32``."""
+        return None
+
     @abstractmethod
     def pipeline(self, target: Target) -> Pipeline:
         """The stages from the imported graph level to the target's last level."""

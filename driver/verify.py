@@ -26,7 +26,7 @@ from stepwell.support.errors import ArtifactError, DeviceError, Error, ToolError
 from stepwell.support.signature import Signature
 
 # Errors that rounding explains, by the narrowest float dtype at the boundary (relative to the largest result).
-_TOLERANCES = {"f64": 1e-12, "f32": 1e-4, "f16": 2e-2, "bf16": 1e-1}
+_TOLERANCES = {"f64": 1e-12, "f32": 1e-4, "tf32": 2e-2, "f16": 2e-2, "bf16": 1e-1}
 
 
 def verify(
@@ -83,7 +83,8 @@ class _Verification:
         if reference is None:
             values, _, _ = evaluator.run(recorder.snapshots[0].module)
             reference = Reference(values, "first level")
-        self.history = History(evaluator, recorder.snapshots, reference, _floor(signature), self._quantised(recorder))
+        floor = _floor(signature, compilation.backend.coarsest(compilation.target))
+        self.history = History(evaluator, recorder.snapshots, reference, floor, self._quantised(recorder))
         self.report = VerificationReport(
             str(compilation.target), reference.kind, max(reference.eager_errors, default=0.0)
         )
@@ -183,6 +184,7 @@ def _main(signatures: Mapping[str, Signature]) -> Signature:
     return signatures["main"]
 
 
-def _floor(signature: Signature) -> float:
+def _floor(signature: Signature, coarsest: str | None) -> float:
     kinds = [spec.dtype for spec in (*signature.inputs, *signature.results, *signature.states)]
+    kinds += [coarsest] if coarsest else []
     return max([_TOLERANCES[kind] for kind in kinds if kind in _TOLERANCES], default=0.0)

@@ -53,6 +53,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "widen-sums": "stepwell.passes.tensor.widen_sums:WidenSums",
     "matmul-to-matvec": "stepwell.passes.tensor.matmul_to_matvec:MatmulToMatvec",
     "narrow-products": "stepwell.passes.tensor.narrow_products:NarrowProducts",
+    "contiguous-depth": "stepwell.passes.tensor.contiguous_depth:ContiguousDepth",
     "detach-prepare": "stepwell.passes.tensor.detach_prepare:DetachPrepare",
     # hardware
     "affine-to-stream": "stepwell.passes.hardware.affine_to_stream:AffineToStream",

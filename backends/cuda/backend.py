@@ -36,6 +36,7 @@ class CudaBackend(Backend):
         "threads": "threads of a block, a multiple of 32 (default 256)",
         "plain": "true for kernels of one thread an element, which need no emulator to be checked (default false)",
         "math": "libdevice for NVIDIA's functions and exact quotients in place of own ones (default own)",
+        "tf32": "true for products of f32 on tensor cores, which round them to 10 bits of fraction (default false)",
         "libraries": "cublaslt for products by NVIDIA's library, to compare with (default none)",
         "fp": "strict, contract (default: fused multiply-add) or fast",
     }
@@ -54,6 +55,10 @@ class CudaBackend(Backend):
         math = target.choice("math", ("own", "libdevice"), "own")
         options = {"libraries": libraries} if libraries != "none" else {}
         options |= {"math": math} if math != "own" else {}
+        if target.choice("tf32", ("false", "true"), "false") == "true":
+            if fp == "strict":
+                raise UsageError("fp=strict computes products of f32 in f32", hint="leave out fp=strict or tf32=true")
+            options |= {"tf32": "true"}
         return Target(self.name, arch=arch, fp=fp, threads=threads, plain=plain, **options)
 
     def capabilities(self, target: Target) -> Capabilities:
@@ -67,7 +72,11 @@ class CudaBackend(Backend):
             plain=target.get("plain", "false") == "true",
             library=target.get("libraries", "none") == "cublaslt",
             libdevice=target.get("math", "own") == "libdevice",
+            tf32=_tf32(target),
         )
+
+    def coarsest(self, target: Target) -> str | None:
+        return "tf32" if _tf32(target) else None
 
     def emit(self, lowered: Lowered) -> Code:
         attributes = lowered.module.operation.attributes
@@ -123,3 +132,7 @@ class CudaBackend(Backend):
             except Error as error:
                 rows.append((what, False, error.hint or error.what))
         return rows
+
+
+def _tf32(target: Target) -> bool:
+    return target.get("tf32", "false") == "true"

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from stepwell.backends.cuda import tensor_maps
 from stepwell.backends.cuda.driver import Driver
 from stepwell.backends.cuda.plan import Shape, TensorMap, evaluate
-from stepwell.support.dtypes import byte_size
 
 COUNT = 8
 """Addresses that a moving buffer's maps are kept for; allocators give the same ones again and again."""
@@ -37,7 +36,7 @@ class MapSlots:
             return slot
         slot = self._free.pop() if self._free else self._slots.popitem(last=False)[1]
         found = self._found
-        begin = address + found.offset * byte_size(found.dtype)
+        begin = address + found.offset * found.width
         content = tensor_maps.encode(self._driver, begin, found, self._sizes, self._strides)
         self._driver.upload_on(stream, slot, content)
         self._slots[address] = slot

@@ -44,7 +44,14 @@ NVVM = (
 
 
 def cuda_pipeline(
-    fp: str, arch: str, threads: int, *, plain: bool = False, library: bool = False, libdevice: bool = False
+    fp: str,
+    arch: str,
+    threads: int,
+    *,
+    plain: bool = False,
+    library: bool = False,
+    libdevice: bool = False,
+    tf32: bool = False,
 ) -> Pipeline:
     """All stages.
 
@@ -55,6 +62,7 @@ def cuda_pipeline(
         plain: whether all kernels are to be such as loops can emulate.
         library: whether cuBLASLt computes the products that it takes.
         libdevice: whether NVIDIA's libdevice computes functions that kernels have ways of their own for.
+        tf32: whether tensor cores multiply f32.
     """
     graph = graph_stage()
     layouts: tuple[str, ...] = () if fp == "strict" else LAYOUTS
@@ -66,21 +74,34 @@ def cuda_pipeline(
             graph,
             tensor_stage(),
             _stage(
-                "prepare", "tensor", "narrow-products", *layouts, f"split-prepare{{small={_SMALL}}}", "detach-prepare"
+                "prepare",
+                "tensor",
+                "narrow-products",
+                *layouts,
+                f"contiguous-depth{{types={'i8,f32' if tf32 else 'i8'}}}",
+                f"split-prepare{{small={_SMALL}}}",
+                "detach-prepare",
             ),
-            *kernel_stages(fp, arch, threads, plain=plain, library=library, libdevice=libdevice),
+            *kernel_stages(fp, arch, threads, plain=plain, library=library, libdevice=libdevice, tf32=tf32),
         ]
     )
 
 
 def kernel_stages(
-    fp: str, arch: str, threads: int, *, plain: bool = False, library: bool = False, libdevice: bool = False
+    fp: str,
+    arch: str,
+    threads: int,
+    *,
+    plain: bool = False,
+    library: bool = False,
+    libdevice: bool = False,
+    tf32: bool = False,
 ) -> list[Stage]:
     """The stages from the tensor level down; ``plain`` kernels are those that loops can emulate."""
     whole = int(arch.removeprefix("sm_").rstrip("a")) >= OLDEST_MMA and fp != "strict" and not plain
     cuts = ["attention=true"] * whole + ["bare-products=true"] * library
     outline = f"outline-kernels{{{' '.join(cuts)}}}" if cuts else "outline-kernels"
-    chosen = {"plain": plain, "library": library, "libdevice": libdevice}
+    chosen = {"plain": plain, "library": library, "libdevice": libdevice, "tf32": tf32}
     options = [f"arch={arch}", f"threads={threads}", *(f"{name}=true" for name, wanted in chosen.items() if wanted)]
     build = f"lower-kernels{{{' '.join(options)}}}"
     return [

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from stepwell.support.dtypes import byte_size
 from stepwell.support.errors import ArtifactError, ExecutionError
 
 Size = int | list[Any]
@@ -58,7 +59,7 @@ class TensorMap:
 
     Attributes:
         buffer: its number.
-        dtype: of its elements.
+        dtype: of its elements; ``tf32`` for f32 that is rounded as it is loaded.
         offset: of its first element in the buffer.
         sizes, strides: of the tensor in elements, outermost first; the last stride is 1.
         box: elements of a box, likewise; of images, pixels and channels.
@@ -73,6 +74,11 @@ class TensorMap:
     strides: tuple[Size, ...]
     box: tuple[int, ...]
     window: Mapping[str, Sequence[int]] | None = None
+
+    @property
+    def width(self) -> int:
+        """Bytes of an element."""
+        return byte_size("f32" if self.dtype == "tf32" else self.dtype)
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 from stepwell.backends.cuda.driver import Driver
 from stepwell.backends.cuda.plan import TensorMap
-from stepwell.support.dtypes import byte_size
 
 BYTES = 128
 """Of a map, which lies at a multiple of 64."""
 
 # CUtensorMapDataType, CUtensorMapSwizzle and CUtensorMapL2promotion of cuda.h.
-_TYPES = {"i8": 0, "f8E4M3FN": 0, "f8E5M2": 0, "i32": 4, "f16": 6, "f32": 7, "f64": 8, "bf16": 9}
+_TYPES = {"i8": 0, "f8E4M3FN": 0, "f8E5M2": 0, "i32": 4, "f16": 6, "f32": 7, "f64": 8, "bf16": 9, "tf32": 11}
 _SWIZZLE_128B = 3
 _PROMOTE_128B = 2
 
@@ -24,7 +23,7 @@ def encode(driver: Driver, address: int, found: TensorMap, sizes: Sequence[int],
     Raises:
         ExecutionError: the driver refuses it.
     """
-    rank, width = len(sizes), byte_size(found.dtype)
+    rank, width = len(sizes), found.width
     room = ctypes.create_string_buffer(BYTES + 64)
     place = ctypes.addressof(room) + -ctypes.addressof(room) % 64
     # An empty dimension is none that the engine can walk: nothing is copied there anyway.

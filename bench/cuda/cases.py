@@ -21,12 +21,23 @@ class Case:
         flops: floating-point operations of a call, 0 where memory is what counts.
         bytes: that a call must read and write, 0 where arithmetic is what counts.
         compared: whether torch.compile takes part.
+        whole: whether the host's work counts, else the GPU's alone.
+        kind: of what is multiplied, for the rate that the chip reaches.
+        tf32: whether f32 is multiplied on tensor cores, by both.
     """
 
     make: Callable[[], tuple[nn.Module, tuple[torch.Tensor, ...]]]
     flops: float = 0
     bytes: float = 0
     compared: bool = False
+    whole: bool = False
+    kind: torch.dtype = torch.bfloat16
+    tf32: bool = False
+
+    @property
+    def target(self) -> str:
+        """What it is compiled for."""
+        return "cuda,tf32=true" if self.tf32 else "cuda"
 
 
 class _Function(nn.Module):
@@ -38,11 +49,26 @@ class _Function(nn.Module):
         return self.function(*inputs)
 
 
-def _product(m: int, n: int, k: int, kind: torch.dtype) -> Case:
+class Bytes(nn.Module):
+    """A linear layer of bytes, whose results are sums of 32 bits."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.randint(-128, 128, (outputs, inputs), dtype=torch.int8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.is_floating_point():
+            return x @ self.weight.T.to(x.dtype)
+        return torch._int_mm(x, self.weight.T)
+
+
+def _product(m: int, n: int, k: int, kind: torch.dtype, *, tf32: bool = False) -> Case:
     def make() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+        if kind is torch.int8:
+            return Bytes(k, n), (torch.randint(-128, 128, (m, k), dtype=kind),)
         return nn.Linear(k, n, bias=False).to(kind), (torch.randn(m, k).to(kind),)
 
-    return Case(make, flops=2.0 * m * n * k)
+    return Case(make, flops=2.0 * m * n * k, kind=kind, tf32=tf32)
 
 
 class _Images(nn.Module):
@@ -92,7 +118,7 @@ def _model(name: str, batch: int) -> Case:
         model, inputs = MODELS[name].make().eval().to(torch.bfloat16), MODELS[name].inputs(batch)
         return model, (inputs.to(torch.bfloat16) if inputs.is_floating_point() else inputs,)
 
-    return Case(make, compared=True)
+    return Case(make, compared=True, whole=True)
 
 
 _BF16, _F16, _F32 = torch.bfloat16, torch.float16, torch.float32
@@ -115,6 +141,10 @@ SECTIONS: dict[str, dict[str, Case]] = {
             )
         },
         "f32 4096^3": _product(4096, 4096, 4096, _F32),
+        "tf32 4096^3": _product(4096, 4096, 4096, _F32, tf32=True),
+        "tf32 8192^3": _product(8192, 8192, 8192, _F32, tf32=True),
+        "int8 4096^3": _product(4096, 4096, 4096, torch.int8),
+        "int8 8192^3": _product(8192, 8192, 8192, torch.int8),
     },
     "convolutions": {
         f"{size}x{size} {inputs} to {outputs} of {pixels}x{pixels}{f' by {stride}' if stride > 1 else ''}, {batch}": (

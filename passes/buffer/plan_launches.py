@@ -215,7 +215,7 @@ class _Plan:
         marker = ir.ShapedType.get_dynamic_size()
         found: dict[str, Any] = {
             "buffer": self.numbers[view.operands[0]],
-            "dtype": str(kind.element_type),
+            "dtype": "tf32" if "stepwell.rounded" in made.attributes else str(kind.element_type),
             "offset": ir.DenseI64ArrayAttr(view.attributes["static_offsets"])[0],
             "sizes": self._sizes(kind, sizes),
             "strides": [

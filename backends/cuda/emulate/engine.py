@@ -12,6 +12,7 @@ from stepwell.backends.cuda.emulate.accesses import close_group, finish_groups
 from stepwell.backends.cuda.emulate.call import Call
 from stepwell.backends.cuda.emulate.lanes import Array, one
 from stepwell.backends.cuda.emulate.machine import Block, Cluster
+from stepwell.backends.cuda.emulate.registers import tf32
 from stepwell.support.errors import ExecutionError
 
 _ROW, _CHUNK = 128, 16
@@ -19,10 +20,15 @@ _ROW, _CHUNK = 128, 16
 
 @dataclass(frozen=True)
 class TensorMap:
-    """What the engine sees of a tensor: an array with its strides, and the box that it copies."""
+    """What the engine sees of a tensor: an array with its strides, and the box that it copies.
+
+    Attributes:
+        rounded: whether f32 are rounded to tf32 on their way.
+    """
 
     tensor: Array
     box: tuple[int, ...]
+    rounded: bool = False
 
     @property
     def bytes(self) -> int:
@@ -85,7 +91,8 @@ def _box(source: TensorMap, start: list[int]) -> Array:
     made = np.zeros(source.box, source.tensor.dtype)
     inside = _inside(source, start)
     if inside is not None:
-        made[inside[1]] = source.tensor[inside[0]]
+        part = np.ascontiguousarray(source.tensor[inside[0]])
+        made[inside[1]] = tf32(part).view(np.float32) if source.rounded else part
     return made
 
 

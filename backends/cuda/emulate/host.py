@@ -77,8 +77,10 @@ def _pointer(op: ir.Operation) -> Function:
 
 @function("nvgpu.tma.create.descriptor")
 def _tensor_map(op: ir.Operation) -> Function:
+    rounded = "stepwell.rounded" in op.attributes
+
     def make(tensor: Any, *box: Any) -> TensorMap:
-        return TensorMap(np.asarray(tensor), tuple(int(size) for size in box))
+        return TensorMap(np.asarray(tensor), tuple(int(size) for size in box), rounded)
 
     return make
 

@@ -55,10 +55,15 @@ def pack_bytes(call: Call) -> Array:
     return (low | high << np.uint32(8)).view(np.int32)
 
 
+def tf32(values: Array) -> Array:
+    """f32 rounded to 10 bits of fraction, halves away from zero; as words."""
+    words = bits(values).astype(np.uint64)
+    return ((words + np.uint64(0x1000)) & np.uint64(0xFFFFE000)).astype(np.uint32)
+
+
 def round_to_tf32(call: Call) -> Array:
-    """An f32 to 10 bits of fraction, halves away from zero."""
-    words = bits(call.all(0)).astype(np.uint64)
-    return ((words + np.uint64(0x1000)) & np.uint64(0xFFFFE000)).astype(np.uint32).view(np.int32)
+    """``cvt.rna.tf32.f32``."""
+    return tf32(call.all(0)).view(np.int32)
 
 
 def approximate(function: Callable[..., Any]) -> Run:

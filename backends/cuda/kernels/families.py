@@ -19,13 +19,14 @@ from stepwell.support.errors import PassError
 
 
 def build_kernel(
-    function: ir.Operation, arch: str, threads: int, *, plain: bool = False, library: bool = False
+    function: ir.Operation, arch: str, threads: int, *, plain: bool = False, library: bool = False, tf32: bool = False
 ) -> tuple[str, Launch]:
     """Build the kernel of ``function`` at the insertion point; gives what kind it is and how it is launched.
 
     Args:
         plain: whether it is to be one that loops over blocks and threads can stand for.
         library: whether cuBLASLt computes the products that it takes.
+        tf32: whether tensor cores multiply f32.
     """
     family = ir.StringAttr(function.attributes["stepwell.kernel"]).value
     name = ir.StringAttr(function.attributes["sym_name"]).value
@@ -37,8 +38,10 @@ def build_kernel(
         return "sequential", build_sequential(function, name)
     if family == "product" and library and (launch := build_library_product(function, name, threads)) is not None:
         return "cublaslt", launch
-    if family in ("product", "windows") and not plain and (built := build_product(function, name, arch)) is not None:
-        return built
+    if family in ("product", "windows") and not plain:
+        built = build_product(function, name, arch, tf32=tf32)
+        if built is not None:
+            return built
     if family == "windows" and not plain and (launch := build_windows(function, name)) is not None:
         return "windows", launch
     if family == "rows" and not plain and (launch := _build_rows(function, name)) is not None:

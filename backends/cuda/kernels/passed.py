@@ -30,10 +30,19 @@ def address(buffer: ir.Value) -> ir.Value:
     return llvm.inttoptr(ir.Type.parse("!llvm.ptr"), wide(number))
 
 
-def matrices_map(buffer: ir.Value, sizes: tuple[Index, Index, Index], height: int) -> ir.Value:
-    """The tensor map of a buffer as matrices of rows, with boxes of ``height`` rows by 128 bytes."""
+def matrices_map(
+    buffer: ir.Value, sizes: tuple[Index, Index, Index], height: int, *, rounded: bool = False
+) -> ir.Value:
+    """The tensor map of a buffer as matrices of rows, with boxes of ``height`` rows by 128 bytes.
+
+    Args:
+        rounded: whether the copy engine rounds f32 to tf32 as it loads; tensor cores would cut bits off.
+    """
     width = _ROW_BYTES * 8 // ir.MemRefType(buffer.type).element_type.width
-    return tensor_map(buffer, sizes, [ix.multiply(sizes[1], sizes[2]), sizes[2], 1], (1, height, width))
+    made = tensor_map(buffer, sizes, [ix.multiply(sizes[1], sizes[2]), sizes[2], 1], (1, height, width))
+    if rounded:
+        _descriptor(made).attributes["stepwell.rounded"] = ir.UnitAttr.get()
+    return made
 
 
 def images_map(buffer: ir.Value, window: Window, pixels: int) -> ir.Value:
@@ -43,8 +52,7 @@ def images_map(buffer: ir.Value, window: Window, pixels: int) -> ir.Value:
     made = tensor_map(buffer, sizes, [*window.steps, 1], (pixels, width))
     lower, upper = window.corners
     parts = {"lower": lower, "upper": upper, "strides": window.strides}
-    descriptor = made.owner.operation.operands[0].owner.operation
-    descriptor.attributes["stepwell.window"] = ir.DictAttr.get(
+    _descriptor(made).attributes["stepwell.window"] = ir.DictAttr.get(
         {name: ir.DenseI64ArrayAttr.get(list(pair)) for name, pair in parts.items()}
     )
     return made
@@ -62,6 +70,10 @@ def tensor_map(
     )
     made = nvgpu.TmaCreateDescriptorOp(kind, source, [ix.value(size) for size in box]).result
     return builtin.unrealized_conversion_cast([ir.Type.parse("!llvm.ptr")], [made])
+
+
+def _descriptor(made: ir.Value) -> ir.Operation:
+    return made.owner.operation.operands[0].owner.operation
 
 
 def _part(buffer: ir.Value, sizes: Sequence[Index], strides: Sequence[Index], offset: int) -> ir.Value:

@@ -33,6 +33,7 @@ class LowerKernels(Pass):
         plain: one thread an element for everything that can be computed so: kernels that loops can emulate.
         library: have cuBLASLt compute the products that it takes.
         libdevice: have NVIDIA's libdevice compute functions, and divide exactly, where kernels have ways of their own.
+        tf32: multiply f32 on tensor cores, which round both matrices to 10 bits of fraction.
     """
 
     name: ClassVar[str] = "lower-kernels"
@@ -44,6 +45,7 @@ class LowerKernels(Pass):
     plain: bool = False
     library: bool = False
     libdevice: bool = False
+    tf32: bool = False
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         made = [function for function in functions(op) if "stepwell.kernel" in function.operation.attributes]
@@ -63,7 +65,12 @@ class LowerKernels(Pass):
             for function in made:
                 with function.operation.location:
                     variant, launch = build_kernel(
-                        function.operation, self.arch, self.threads, plain=self.plain, library=self.library
+                        function.operation,
+                        self.arch,
+                        self.threads,
+                        plain=self.plain,
+                        library=self.library,
+                        tf32=self.tf32,
                     )
                 launches[function.name.value] = launch
                 variants[variant] = variants.get(variant, 0) + calls[function.name.value]

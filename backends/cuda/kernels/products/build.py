@@ -11,9 +11,13 @@ from stepwell.backends.cuda.kernels.products.pointers import build_mma, build_si
 from stepwell.backends.cuda.kernels.products.wgmma import build_wgmma
 
 
-def build_product(function: ir.Operation, name: str, arch: str) -> tuple[str, Launch] | None:
-    """Build the kernel at the insertion point; gives its family, or None where none takes the product."""
-    product = Product.read(function)
+def build_product(function: ir.Operation, name: str, arch: str, *, tf32: bool = False) -> tuple[str, Launch] | None:
+    """Build the kernel at the insertion point; gives its family, or None where none takes the product.
+
+    Args:
+        tf32: whether tensor cores multiply f32.
+    """
+    product = Product.read(function, tf32=tf32)
     if product is None:
         return None
     kind = product.element if product.window is None else f"window_{product.element}"

@@ -44,27 +44,32 @@ class Product:
     """One product.
 
     Attributes:
-        element, result: types of both matrices and of what is stored, as the families name them.
+        element, result: types of both matrices and of what is stored, as the families name them; matrices of f32 are
+            ``tf32`` where tensor cores are to multiply them.
         left_transposed, right_transposed: whether a matrix lies column by column.
         window: of a convolution: what its left matrix is of images; its batches are the groups of channels.
     """
 
-    def __init__(self, function: ir.Operation, roles: Contraction, left: ir.Value, window: Window | None) -> None:
+    def __init__(
+        self, function: ir.Operation, roles: Contraction, left: ir.Value, window: Window | None, *, tf32: bool
+    ) -> None:
         self.block = function.regions[0].blocks[0]
         self.contraction, self.window = roles, window
         self.final = return_op(function.opview).operands[0]
         self.left, self.right = left, roles.op.operands[roles.right]
-        self.element = _ELEMENTS[str(self._type(self.left).element_type)]
+        element = _ELEMENTS[str(self._type(self.left).element_type)]
+        self.element = "tf32" if tf32 and element == "f32" else element
         self.result = _RESULTS[str(self._type(self.final).element_type)]
         c = roles
         self.left_transposed = window is None and c.maps[0] == c.batch + c.depth + c.row
         self.right_transposed = c.maps[1] == c.batch + c.column + c.depth
 
     @staticmethod
-    def read(function: ir.Operation) -> Product | None:
+    def read(function: ir.Operation, *, tf32: bool = False) -> Product | None:
         """The product of ``function``; None where matrices are not dense planes of rows, or types are no family's."""
         ops = [op.operation for op in function.regions[0].blocks[0].operations]
-        found = next((product for op in ops if (product := _matrices(function, op) or _images(function, op))), None)
+        read = (_matrices(function, op, tf32) or _images(function, op, tf32) for op in ops)
+        found = next((product for product in read if product is not None), None)
         if found is None or not isinstance(found.left, ir.BlockArgument) or not _starts_at_zero(found.contraction.op):
             return None
         return found if isinstance(found.right, ir.BlockArgument) else None
@@ -207,7 +212,7 @@ class Product:
         return list(self.block.arguments).index(argument)
 
 
-def _matrices(function: ir.Operation, op: ir.Operation) -> Product | None:
+def _matrices(function: ir.Operation, op: ir.Operation, tf32: bool) -> Product | None:
     """``op`` as a product of matrices."""
     c = match_contraction(op)
     if c is None or not _takes(function, op, op.operands[c.left]):
@@ -218,16 +223,16 @@ def _matrices(function: ir.Operation, op: ir.Operation) -> Product | None:
         return None
     if c.maps[1] not in (c.batch + c.depth + c.column, c.batch + c.column + c.depth):
         return None
-    return Product(function, c, op.operands[c.left], None)
+    return Product(function, c, op.operands[c.left], None, tf32=tf32)
 
 
-def _images(function: ir.Operation, op: ir.Operation) -> Product | None:
+def _images(function: ir.Operation, op: ir.Operation, tf32: bool) -> Product | None:
     """``op`` as a convolution."""
     windows = match_windows(op)
     if windows is None or not windows.is_convolution or not _takes(function, op, windows.image):
         return None
     roles = roles_of(windows)
-    return None if roles is None else Product(function, roles, windows.image, window_of(windows))
+    return None if roles is None else Product(function, roles, windows.image, window_of(windows), tf32=tf32)
 
 
 def _takes(function: ir.Operation, op: ir.Operation, left: ir.Value) -> bool:

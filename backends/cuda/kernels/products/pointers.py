@@ -23,7 +23,7 @@ _TYPICAL = 2048
 
 def build_mma(product: Product, name: str) -> Launch | None:
     """The kernel at the insertion point; None where tensor cores do not take the types."""
-    if product.element not in ("bf16", "f16", "s8"):
+    if product.element not in ("bf16", "f16", "s8", "tf32"):
         return None
     if product.element == "s8" and (product.left_transposed or not product.right_transposed):
         return None

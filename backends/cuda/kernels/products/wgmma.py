@@ -8,7 +8,7 @@ from torch_mlir.dialects import arith
 
 from stepwell.backends.cuda.kernels.chip import MULTIPROCESSORS
 from stepwell.backends.cuda.kernels.choose_wgmma import choose
-from stepwell.backends.cuda.kernels.elements import RESULT_BYTES
+from stepwell.backends.cuda.kernels.elements import ELEMENTS, RESULT_BYTES
 from stepwell.backends.cuda.kernels.gemm_wgmma import WgmmaProblem, WgmmaSchedule, build_gemm
 from stepwell.backends.cuda.kernels.launch import Launch, Values
 from stepwell.backends.cuda.kernels.passed import address, images_map, matrices_map, narrow, wide
@@ -45,14 +45,14 @@ def build_wgmma(product: Product, name: str) -> Launch | None:
 
 
 def _problem(product: Product) -> WgmmaProblem | None:
-    if product.element not in ("bf16", "f16", "s8"):
+    if product.element not in ("bf16", "f16", "s8", "tf32"):
         return None
-    if product.element == "s8" and (product.left_transposed or not product.right_transposed):
+    size = ELEMENTS[product.element].bytes
+    if size != 2 and (product.left_transposed or not product.right_transposed):
         return None
     if product.window is not None:
         return _window_problem(product, product.window)
     left, right, columns = product.inner()
-    size = 1 if product.element == "s8" else 2
     if not left or not right or left * size % _LINE or right * size % _LINE:
         return None
     stored = RESULT_BYTES[product.result]
@@ -96,9 +96,10 @@ def _arguments(product: Product, p: WgmmaProblem, s: WgmmaSchedule, values: Valu
     left_sizes = (depth, rows) if p.left_transposed else (rows, depth)
     right_sizes = (columns, depth) if p.right_transposed else (depth, columns)
     if p.window is None:
+        rounded = p.element == "tf32"
         sources = [
-            matrices_map(left, (extents.batch, *left_sizes), left_box),
-            matrices_map(right, (extents.batch, *right_sizes), right_box),
+            matrices_map(left, (extents.batch, *left_sizes), left_box, rounded=rounded),
+            matrices_map(right, (extents.batch, *right_sizes), right_box, rounded=rounded),
         ]
     else:
         sources = [

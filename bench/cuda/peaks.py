@@ -1,0 +1,47 @@
+"""What this GPU reaches: the rates that kernels are held against, measured in the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import torch
+
+from bench.cuda.measure import milliseconds
+
+_SIDE = 8192
+_COPIED = 1 << 30
+
+
+@cache
+def copy_rate() -> float:
+    """Bytes a second, read and written, of a copy of 1 GiB."""
+    source = torch.empty(_COPIED, dtype=torch.uint8, device="cuda").fill_(1)
+    target = torch.empty_like(source)
+    took = milliseconds({"copy": lambda: target.copy_(source)}, ahead=True)["copy"]
+    return 2e3 * _COPIED / took
+
+
+@cache
+def product_rate(kind: torch.dtype, *, tf32: bool = False) -> float:
+    """Operations a second of PyTorch's product of zeros, 8192 cubed: they draw little power, so clocks stay up."""
+    left = torch.zeros(_SIDE, _SIDE, dtype=kind, device="cuda")
+    right = torch.zeros(_SIDE, _SIDE, dtype=kind, device="cuda").T
+    with allowing_tf32(tf32):
+        if kind is torch.int8:
+            took = milliseconds({"product": lambda: torch._int_mm(left, right)}, ahead=True)["product"]
+        else:
+            took = milliseconds({"product": lambda: left @ right}, ahead=True)["product"]
+    return 2e3 * _SIDE**3 / took
+
+
+@contextmanager
+def allowing_tf32(allowed: bool) -> Iterator[None]:
+    """A context in which PyTorch multiplies f32 on tensor cores, or not."""
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
