@@ -53,6 +53,8 @@ PASSES: dict[str, str | type[Pass]] = {
     "widen-sums": "stepwell.passes.tensor.widen_sums:WidenSums",
     "matmul-to-matvec": "stepwell.passes.tensor.matmul_to_matvec:MatmulToMatvec",
     "narrow-products": "stepwell.passes.tensor.narrow_products:NarrowProducts",
+    "fold-transposes": "stepwell.passes.tensor.fold_transposes:FoldTransposes",
+    "split-scatters": "stepwell.passes.tensor.split_scatters:SplitScatters",
     "contiguous-depth": "stepwell.passes.tensor.contiguous_depth:ContiguousDepth",
     "detach-prepare": "stepwell.passes.tensor.detach_prepare:DetachPrepare",
     # hardware

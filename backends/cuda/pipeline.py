@@ -10,6 +10,8 @@ from stepwell.passes.stages import graph_stage, tensor_stage
 FUSE = (
     "fuse{narrow=true results=true}",
     "linalg-generalize-named-ops",
+    "fold-transposes",
+    "split-scatters",
     "resolve-ranked-shaped-type-result-dims",
     "canonicalize",
     "cse",

@@ -34,6 +34,7 @@ from stepwell.backends.cuda.kernels.pointer_product import PointerProblem
 from stepwell.backends.cuda.kernels.wgmma_schedule import WgmmaProblem, WgmmaSchedule
 from stepwell.backends.target import Target
 from stepwell.dialects.context import make_context
+from stepwell.driver.api import compile
 from stepwell.driver.verify import verify
 from stepwell.passes.base import Pass, PassContext
 from stepwell.support.errors import ExecutionError
@@ -86,6 +87,11 @@ MODELS: dict[str, tuple[nn.Module, tuple[torch.Tensor, ...], str]] = {
     "tf32": (nn.Sequential(nn.Linear(36, 136), nn.GELU()), (torch.randn(65, 36),), "cuda,tf32=true"),
     "tf32 by rows": (Function(lambda x, y: x @ y), (torch.randn(9, 36), torch.randn(36, 24)), "cuda,tf32=true"),
     "tf32 images": (nn.Conv2d(8, 24, 3, padding=1), (torch.randn(2, 8, 9, 7),), "cuda,tf32=true"),
+    "left transposed": (
+        Function(lambda x, y: x.T @ y),
+        (torch.randn(40, 72).to(BF16), torch.randn(40, 24).to(BF16)),
+        "cuda",
+    ),
     "attention": (attention(False), heads(70, 64), "cuda"),
     "attention causal": (attention(True), heads(200, 128), "cuda"),
     "attention f16": (attention(False), heads(64, 64, torch.float16), "cuda"),
@@ -102,6 +108,14 @@ def test_families(name: str) -> None:
     assert rows["kernels"].how == "emulator", report.table()
     rounding = 2**-10 if "tf32" in target else 1e-6
     assert rows["kernels"].error <= 4 * rows["group"].error + rounding
+
+
+def test_rows_at_places_are_threads() -> None:
+    model = Function(lambda x, places, rows: x.index_copy(0, places, rows))
+    inputs = torch.randn(50, 33), torch.randperm(50)[:20], torch.randn(20, 33)
+    report = verify(model, inputs, target="cuda")
+    assert report.passed, report.table()
+    assert compile(model, inputs, target="cuda", cache=False).report.notes["lower-kernels"]["scatter"] == 1
 
 
 # -- products alone: what models do not reach -------------------------------------------------------------------------

@@ -65,6 +65,15 @@ def match_contraction(op: ir.Operation) -> Contraction | None:
     )
 
 
+def planes_of_rows(c: Contraction) -> bool:
+    """Whether matrices and result are a plane of memory for each batch, each matrix row by row or column by column."""
+    if c.maps[2] != c.batch + c.row + c.column:
+        return False
+    if c.maps[0] not in (c.batch + c.row + c.depth, c.batch + c.depth + c.row):
+        return False
+    return c.maps[1] in (c.batch + c.depth + c.column, c.batch + c.column + c.depth)
+
+
 def _dims(map_: ir.AffineMap) -> tuple[int, ...] | None:
     """The dimension of each axis, None where an axis is another expression or a dimension stands twice."""
     dims = [ir.AffineDimExpr(e).position if isinstance(e, ir.AffineDimExpr) else None for e in map_.results]

@@ -20,7 +20,7 @@ from stepwell.backends.cuda.kernels.word import Word
 from stepwell.passes.buffer.entry import return_op
 from stepwell.passes.tensor import index as ix
 from stepwell.passes.tensor.index import Index
-from stepwell.passes.tensor.kernels.contraction import Contraction, match_contraction
+from stepwell.passes.tensor.kernels.contraction import Contraction, match_contraction, planes_of_rows
 from stepwell.passes.tensor.kernels.fills import is_fill
 from stepwell.passes.tensor.kernels.windows import is_zero, match_windows
 from stepwell.support.walk import outer_first
@@ -215,13 +215,7 @@ class Product:
 def _matrices(function: ir.Operation, op: ir.Operation, tf32: bool) -> Product | None:
     """``op`` as a product of matrices."""
     c = match_contraction(op)
-    if c is None or not _takes(function, op, op.operands[c.left]):
-        return None
-    if c.maps[2] != c.batch + c.row + c.column:
-        return None
-    if c.maps[0] not in (c.batch + c.row + c.depth, c.batch + c.depth + c.row):
-        return None
-    if c.maps[1] not in (c.batch + c.depth + c.column, c.batch + c.column + c.depth):
+    if c is None or not planes_of_rows(c) or not _takes(function, op, op.operands[c.left]):
         return None
     return Product(function, c, op.operands[c.left], None, tf32=tf32)
 
