@@ -81,8 +81,8 @@ def _compile(name: str, folder: Path) -> list[str]:
 def _check(tool: str, check: str, folder: Path) -> str:
     """What a tool finds: a number, or what went wrong."""
     command = [tool, "--tool", check, sys.executable, "-m", "bench.cuda.sanitize", "--run", str(folder)]
-    devices = torch.cuda.device_count()
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": str(int(folder.name) % devices)}
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(torch.cuda.device_count())))).split(",")
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": devices[int(folder.name) % len(devices)]}
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT, env=environment)
     except subprocess.TimeoutExpired:
