@@ -12,7 +12,7 @@ BYTES = 128
 """Of a map, which lies at a multiple of 64."""
 
 # CUtensorMapDataType, CUtensorMapSwizzle and CUtensorMapL2promotion of cuda.h.
-_TYPES = {"i8": 0, "f8E4M3FN": 0, "f8E5M2": 0, "i32": 4, "f16": 6, "f32": 7, "f64": 8, "bf16": 9, "tf32": 11}
+_TYPES = {"i8": 0, "f8E4M3FN": 0, "f8E5M2": 0, "i32": 3, "f16": 6, "f32": 7, "f64": 8, "bf16": 9, "tf32": 11}
 _SWIZZLE_128B = 3
 _PROMOTE_128B = 2
 

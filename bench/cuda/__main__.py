@@ -30,7 +30,7 @@ Written by `make bench-cuda`. Medians of CUDA events around calls, contenders in
 inputs; of models the host's work counts, of everything else the GPU's alone (calls are made ahead of it). *Error* is
 the distance from float64 over its length, and behind it PyTorch's own. A ratio is PyTorch's time over Stepwell's: over
 1, Stepwell is faster. *Of the chip* is the rate over that of PyTorch's product of zeros, 8192 cubed, or of a copy of
-1 GiB, in the same run.
+as many bytes, in the same run.
 """
 
 SECTION_ORDER = [*SECTIONS, "sanitizer"]
@@ -98,7 +98,7 @@ def _measured(row: str, case: Case, options: argparse.Namespace) -> str:
         share = f"{case.flops / ours * 1e3 / product_rate(case.kind, tf32=case.tf32):.2f}"
     elif case.bytes:
         rate = f"{case.bytes / ours / 1e6:.0f} GB/s"
-        share = f"{case.bytes / ours * 1e3 / copy_rate():.2f}"
+        share = f"{case.bytes / ours * 1e3 / copy_rate(int(case.bytes)):.2f}"
     other = f"{times['compile'] / ours:.2f}" if "compile" in times else ""
     eager = f"{times['eager'] / ours:.2f}"
     return f"| {row} | {errors[0]:.1e}, {errors[1]:.1e} | {ours:.3f} | {eager} | {other} | {rate} | {share} | {took} |"

@@ -11,16 +11,15 @@ import torch
 from bench.cuda.measure import milliseconds
 
 _SIDE = 8192
-_COPIED = 1 << 30
 
 
 @cache
-def copy_rate() -> float:
-    """Bytes a second, read and written, of a copy of 1 GiB."""
-    source = torch.empty(_COPIED, dtype=torch.uint8, device="cuda").fill_(1)
+def copy_rate(count: int) -> float:
+    """Bytes a second, read and written, of a copy that reads and writes ``count`` bytes in all."""
+    source = torch.empty(count // 2, dtype=torch.uint8, device="cuda").fill_(1)
     target = torch.empty_like(source)
     took = milliseconds({"copy": lambda: target.copy_(source)}, ahead=True)["copy"]
-    return 2e3 * _COPIED / took
+    return 1e3 * count / took
 
 
 @cache

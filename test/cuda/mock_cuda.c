@@ -67,8 +67,11 @@ int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t size, void *stream) 
   memcpy((void *)to, (void *)from, size);
   return 0;
 }
-int cuTensorMapEncodeTiled(void *map, int type, unsigned rank, uint64_t address, void *sizes, void *strides, void *box,
-                           void *steps, int interleave, int swizzle, int promotion, int fill) {
+int cuTensorMapEncodeTiled(void *map, int type, unsigned rank, uint64_t address, void *sizes, void *strides,
+                           uint32_t *box, void *steps, int interleave, int swizzle, int promotion, int fill) {
+  // Bytes of CUtensorMapDataType: a box with the 128-byte swizzle is as wide as that.
+  static const unsigned bytes[] = {1, 2, 4, 4, 8, 8, 2, 4, 8, 2, 4, 4, 4};
+  if (type < 0 || type > 12 || box[0] * bytes[type] != 128) return 1;
   memcpy(map, &address, sizeof address);
   mock_maps++;
   return 0;

@@ -175,6 +175,12 @@ def test_maps_are_made_once_for_each_of_the_last_addresses(mock: Any) -> None:
     mock.driver.free(first)
 
 
+@pytest.mark.parametrize(("dtype", "width"), [("i8", 1), ("i32", 4), ("f16", 2), ("bf16", 2), ("f32", 4), ("tf32", 4)])
+def test_boxes_are_as_wide_as_the_driver_takes_elements_to_be(mock: Any, dtype: str, width: int) -> None:
+    found = TensorMap(0, dtype, 0, (1, 64, 256), (1 << 14, 256, 1), (1, 64, 128 // width))
+    assert len(encode(mock.driver, 4096, found, [1, 64, 256], [1 << 14, 256, 1])) == tensor_maps.BYTES
+
+
 def test_a_tensor_map_of_images(mock: Any, mock_library: Path) -> None:
     window = {"lower": [-1, -2], "upper": [-3, -4], "strides": [5, 6]}
     found = TensorMap(0, "bf16", 0, (1, 9, 9, 64), (5184, 576, 64, 1), (128, 64), window)

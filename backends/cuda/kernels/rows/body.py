@@ -33,6 +33,7 @@ def emit(
     """
     known = {held: value for held, value in zip(block.arguments, arguments, strict=True) if value is not None}
     *operations, end = [view.operation for view in block.operations]
+    short = all(isinstance(value.type, ir.BF16Type) for value in end.operands)
 
     def value_of(value: ir.Value) -> ir.Value:
         if value not in known:
@@ -46,14 +47,19 @@ def emit(
             known[op.results[0]] = index(ir.IntegerAttr(op.attributes["dim"]).value)
         else:
             operands = together([value_of(operand) for operand in op.operands], lanes)
-            known.update(zip(op.results, apply(op, operands), strict=True))
+            known.update(zip(op.results, apply(op, operands, short=short), strict=True))
     return [value_of(value) for value in wanted or end.operands]
 
 
-def apply(op: ir.Operation, operands: list[ir.Value]) -> list[ir.Value]:
-    """``op`` on other operands, all scalars or all vectors."""
+def apply(op: ir.Operation, operands: list[ir.Value], *, short: bool = False) -> list[ir.Value]:
+    """``op`` on other operands, all scalars or all vectors.
+
+    Args:
+        short: whether what is computed in f32 ends in bf16.
+    """
     kinds = [like(operands[0].type, result.type) if operands else result.type for result in op.results]
-    function = expand(op.name, operands) if operands and LIBDEVICE not in op.attributes else None
+    own = bool(operands) and LIBDEVICE not in op.attributes
+    function = expand(op.name, operands, short=short) if own else None
     if function is not None:
         return [function]
     attributes = {name: op.attributes[name] for name in op.attributes if name != LIBDEVICE}
