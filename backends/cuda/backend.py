@@ -17,8 +17,6 @@ from stepwell.backends.cuda.ptx import PTX_VERSIONS, generate_ptx
 from stepwell.backends.cuda.toolkit import assemble, libdevice, ptxas
 from stepwell.backends.target import Target
 from stepwell.passes.pipeline import Pipeline
-from stepwell.passes.schedules.book import Schedules
-from stepwell.passes.schedules.database import read_database
 from stepwell.support.errors import CodegenError, Error, UsageError
 from stepwell.support.parameter_file import aligned_layout
 from stepwell.support.signature import Signature
@@ -39,7 +37,6 @@ class CudaBackend(Backend):
         "plain": "true for kernels of one thread an element, which need no emulator to be checked (default false)",
         "math": "libdevice for NVIDIA's functions and exact quotients in place of own ones (default own)",
         "tf32": "true for products of f32 on tensor cores, which round them to 10 bits of fraction (default false)",
-        "schedules": "a file with schedules of kernels",
         "libraries": "cublaslt for products by NVIDIA's library, to compare with (default none)",
         "fp": "strict, contract (default: fused multiply-add) or fast",
     }
@@ -62,8 +59,6 @@ class CudaBackend(Backend):
             if fp == "strict":
                 raise UsageError("fp=strict computes products of f32 in f32", hint="leave out fp=strict or tf32=true")
             options |= {"tf32": "true"}
-        if target.get("schedules"):
-            options |= {"schedules": target.get("schedules")}
         return Target(self.name, arch=arch, fp=fp, threads=threads, plain=plain, **options)
 
     def capabilities(self, target: Target) -> Capabilities:
@@ -82,10 +77,6 @@ class CudaBackend(Backend):
 
     def coarsest(self, target: Target) -> str | None:
         return "tf32" if _tf32(target) else None
-
-    def schedules(self, target: Target) -> Schedules:
-        arch, file = target.get("arch", "sm_90a"), target.get("schedules")
-        return Schedules(read_database(Path(file)).entries if file else (), arch)
 
     def emit(self, lowered: Lowered) -> Code:
         attributes = lowered.module.operation.attributes

@@ -35,7 +35,7 @@ class Key:
 class Schedule:
     """Base of the kinds; every field is a positive whole number, spelled with hyphens outside of Python.
 
-    Fields among ``zeros`` may be 0; a field that says whether something is done is 0 or 1 outside.
+    Fields among ``zeros`` may be 0.
     """
 
     kind: ClassVar[str]
@@ -48,12 +48,11 @@ class Schedule:
 
     def values(self) -> dict[str, int]:
         """The fields by the names that a database has."""
-        return {field.name.replace("_", "-"): int(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return {field.name.replace("_", "-"): getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def changed(self, values: Mapping[str, int]) -> Self:
         """This schedule with other ``values`` for some fields."""
-        named = {name.replace("-", "_"): value for name, value in values.items()}
-        return dataclasses.replace(self, **{name: type(getattr(self, name))(value) for name, value in named.items()})
+        return dataclasses.replace(self, **{name.replace("-", "_"): value for name, value in values.items()})
 
 
 def spell(**sizes: Size | Iterable[Size]) -> str:

@@ -37,14 +37,12 @@ class Schedules:
 
     Attributes:
         asked: the operations of the program, each with the schedule that it has without a database.
-        given: the schedules that they got.
     """
 
     def __init__(self, entries: Iterable[Entry] = (), cpu: str = "") -> None:
         self.entries = list(entries)
         self.cpu = cpu
         self.asked: dict[Key, Schedule] = {}
-        self.given: dict[Key, Schedule] = {}
         self._mine = {entry.key: entry for entry in self.entries if entry.cpu == cpu}
         self._used: set[Key] = set()
 
@@ -54,7 +52,7 @@ class Schedules:
         Raises:
             ScheduleError: the entry's schedule is not possible.
         """
-        self.asked[key] = self.given[key] = default
+        self.asked[key] = default
         entry = self._mine.get(key)
         if entry is None:
             return default
@@ -67,7 +65,6 @@ class Schedules:
                 where=entry.origin,
                 hint="correct the entry or take it out",
             )
-        self.given[key] = chosen
         return chosen
 
     def used(self) -> list[Entry]:

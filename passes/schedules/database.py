@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,15 +27,6 @@ KINDS: Mapping[str, type[Schedule]] = {
         FilterSchedule,
     )
 }  # fmt: skip
-
-_OF_BACKENDS = {
-    "wgmma": "stepwell.backends.cuda.kernels.wgmma_schedule:WgmmaSchedule",
-    "mma": "stepwell.backends.cuda.kernels.gemm_mma:MmaSchedule",
-    "simt": "stepwell.backends.cuda.kernels.gemm_simt:SimtSchedule",
-    "attention": "stepwell.backends.cuda.kernels.attention_schedule:AttentionSchedule",
-    "attention-mma": "stepwell.backends.cuda.kernels.attention_mma_schedule:MmaSchedule",
-}
-"""Kinds that stand beside a backend's kernels, loaded when a database has one."""
 
 _ENTRY = ("kind", "sizes", "element", "cpu", "schedule")
 _AGAIN = "correct the file, or take it away and tune again"
@@ -144,18 +134,9 @@ def _check_names(item: Mapping[str, Any], more: Sequence[str], where: str) -> No
 
 def _key(item: Mapping[str, Any], where: str) -> Key:
     kind = _text(item, "kind", where)
-    if kind not in KINDS and kind not in _OF_BACKENDS:
-        known = ", ".join((*KINDS, *_OF_BACKENDS))
-        raise ScheduleError(f"there is no kind '{kind}'", where=where, hint=f"the kinds: {known}")
+    if kind not in KINDS:
+        raise ScheduleError(f"there is no kind '{kind}'", where=where, hint=f"the kinds: {', '.join(KINDS)}")
     return Key(kind, _text(item, "sizes", where), _text(item, "element", where))
-
-
-def _kind(name: str) -> type[Schedule]:
-    if name in KINDS:
-        return KINDS[name]
-    module, _, cls = _OF_BACKENDS[name].partition(":")
-    found: type[Schedule] = getattr(importlib.import_module(module), cls)
-    return found
 
 
 def _text(item: Mapping[str, Any], name: str, where: str) -> str:
@@ -166,8 +147,7 @@ def _text(item: Mapping[str, Any], name: str, where: str) -> str:
 
 
 def _values(item: Mapping[str, Any], where: str) -> dict[str, int]:
-    kind = _kind(item["kind"])
-    values, names = item["schedule"], kind.names()
+    values, names = item["schedule"], KINDS[item["kind"]].names()
     if not isinstance(values, dict):
         raise ScheduleError("'schedule' is an object", where=where, hint=f"its fields: {', '.join(names)}")
     for name, value in values.items():
@@ -175,7 +155,7 @@ def _values(item: Mapping[str, Any], where: str) -> dict[str, int]:
             raise ScheduleError(
                 f"a schedule of kind '{item['kind']}' has no '{name}'", where=where, hint=f"it has {', '.join(names)}"
             )
-        least = 0 if name in kind.zeros else 1
+        least = 0 if name in KINDS[item["kind"]].zeros else 1
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             wanted = "a positive whole number" if least else "a whole number"
             raise ScheduleError(f"'{name}' is {wanted}, not {json.dumps(value)}", where=where)

@@ -6,7 +6,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith
 
 from stepwell.backends.cuda.kernels.attention_mma import build_mma_attention
-from stepwell.backends.cuda.kernels.attention_mma_schedule import SHARED_LIMIT, choose_mma_schedule
+from stepwell.backends.cuda.kernels.attention_mma_schedule import choose_mma_schedule
 from stepwell.backends.cuda.kernels.attention_schedule import (
     PART,
     AttentionProblem,
@@ -19,9 +19,7 @@ from stepwell.backends.cuda.kernels.attention_wgmma import build_attention
 from stepwell.backends.cuda.kernels.chip import MULTIPROCESSORS
 from stepwell.backends.cuda.kernels.evaluate import Elements
 from stepwell.backends.cuda.kernels.launch import Launch, Values, in_memory
-from stepwell.backends.cuda.kernels.options import KernelOptions
 from stepwell.backends.cuda.kernels.passed import address, narrow, tensor_map
-from stepwell.passes.schedules.base import Key, spell
 from stepwell.passes.tensor import index as ix
 from stepwell.passes.tensor.index import Index
 from stepwell.passes.tensor.kernels.attention import Attention, match_attention
@@ -30,17 +28,17 @@ from stepwell.passes.tensor.kernels.heads import Heads
 from stepwell.passes.tensor.kernels.scores import read_by
 
 
-def build_heads(function: ir.Operation, name: str, options: KernelOptions) -> Launch:
+def build_heads(function: ir.Operation, name: str, arch: str) -> Launch:
     """The kernel ``name`` at the insertion point, from a function that computes attention."""
-    build = _Build(function, name, options)
-    return build.by_wgmma() if options.arch == "sm_90a" else build.by_mma()
+    build = _Build(function, name)
+    return build.by_wgmma() if arch == "sm_90a" else build.by_mma()
 
 
 class _Build:
     """Builds the kernel of one function."""
 
-    def __init__(self, function: ir.Operation, name: str, options: KernelOptions) -> None:
-        self.name, self.options = name, options
+    def __init__(self, function: ir.Operation, name: str) -> None:
+        self.name = name
         self.block = function.regions[0].blocks[0]
         found = [match_attention(view.operation) for view in self.block.operations]
         self.attention = a = next(one for one in found if one is not None)
@@ -54,8 +52,7 @@ class _Build:
     def by_wgmma(self) -> Launch:
         """For Hopper's tensor cores and copy engine."""
         a, problem = self.attention, self.problem
-        own = choose_schedule(problem, adjusted=self.adjust is not None)
-        schedule = self.options.schedule(self._key("attention"), own, lambda schedule: schedule.check(problem))
+        schedule = choose_schedule(problem, adjusted=self.adjust is not None)
         build_attention(self.name, problem, schedule, self.adjust, self.extra)
 
         def grid(values: Values) -> Values:
@@ -79,10 +76,7 @@ class _Build:
     def by_mma(self) -> Launch:
         """For the chips before, and those that are no ``sm_90a``."""
         a, problem = self.attention, self.problem
-        own = choose_mma_schedule(problem, adjusted=self.adjust is not None)
-        schedule = self.options.schedule(
-            self._key("attention-mma"), own, lambda schedule: schedule.check(problem, SHARED_LIMIT)
-        )
+        schedule = choose_mma_schedule(problem, adjusted=self.adjust is not None)
         operands = (a.queries, a.keys, a.values, a.result)
         offsets = [heads.offset for heads in operands]
         build_mma_attention(self.name, problem, schedule, offsets, self.adjust, self.extra)
@@ -99,13 +93,6 @@ class _Build:
             return [*places, *strides, *host.numbers(a, together), *map(host.buffer, self.read)]
 
         return Launch(grid, schedule.threads, schedule.shared_bytes(problem), arguments)
-
-    def _key(self, kind: str) -> Key:
-        """What a database of schedules knows this attention by."""
-        a, problem = self.attention, self.problem
-        lengths = [extent.known for extent in (a.queries.sequence, a.keys.sequence)]
-        sizes = spell(head=a.size, lengths=lengths, causal=int(problem.causal), adjusted=int(self.adjust is not None))
-        return Key(kind, sizes, problem.element)
 
 
 class _Host:

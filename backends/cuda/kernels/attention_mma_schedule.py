@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from stepwell.backends.cuda.kernels.attention_schedule import PART, AttentionProblem
 from stepwell.backends.cuda.kernels.chunks import CHUNK
 from stepwell.backends.cuda.kernels.tensor_cores import DEPTH, ROW_BYTES
-from stepwell.passes.schedules.base import Schedule
 
 WARP = 32
 STRIP = 16
@@ -22,7 +20,7 @@ _STAGES = 2
 
 
 @dataclass(frozen=True)
-class MmaSchedule(Schedule):
+class MmaSchedule:
     """How attention is cut.
 
     Attributes:
@@ -30,8 +28,6 @@ class MmaSchedule(Schedule):
         strips: of 16 queries, of a warp: values in shared memory are read once for all of them.
         keys: whose scores are computed at a time.
     """
-
-    kind: ClassVar[str] = "attention-mma"
 
     warps: int = 4
     strips: int = 2

@@ -7,7 +7,6 @@ from torch_mlir import ir
 from stepwell.backends.cuda.kernels.attention import build_heads
 from stepwell.backends.cuda.kernels.elementary.functions import expand
 from stepwell.backends.cuda.kernels.launch import Launch
-from stepwell.backends.cuda.kernels.options import KernelOptions
 from stepwell.backends.cuda.kernels.points import build_points
 from stepwell.backends.cuda.kernels.products.build import build_product
 from stepwell.backends.cuda.kernels.products.library import build_library_product
@@ -19,25 +18,28 @@ from stepwell.passes.buffer.entry import return_op
 from stepwell.support.errors import PassError
 
 
-def build_kernel(function: ir.Operation, options: KernelOptions) -> tuple[str, Launch]:
-    """Build the kernel of ``function`` at the insertion point; gives what kind it is and how it is launched."""
-    plain, threads = options.plain, options.threads
+def build_kernel(
+    function: ir.Operation, arch: str, threads: int, *, plain: bool = False, library: bool = False, tf32: bool = False
+) -> tuple[str, Launch]:
+    """Build the kernel of ``function`` at the insertion point; gives what kind it is and how it is launched.
+
+    Args:
+        plain: whether it is to be one that loops over blocks and threads can stand for.
+        library: whether cuBLASLt computes the products that it takes.
+        tf32: whether tensor cores multiply f32.
+    """
     family = ir.StringAttr(function.attributes["stepwell.kernel"]).value
     name = ir.StringAttr(function.attributes["sym_name"]).value
     if family == "attention":
-        return "attention", build_heads(function, name, options)
+        return "attention", build_heads(function, name, arch)
     if family == "scatter":
         return "scatter", build_scatter(function, name, threads, None if plain else expand)
     if family == "sequential":
         return "sequential", build_sequential(function, name)
-    if (
-        family == "product"
-        and options.library
-        and (launch := build_library_product(function, name, threads)) is not None
-    ):
+    if family == "product" and library and (launch := build_library_product(function, name, threads)) is not None:
         return "cublaslt", launch
     if family in ("product", "windows") and not plain:
-        built = build_product(function, name, options)
+        built = build_product(function, name, arch, tf32=tf32)
         if built is not None:
             return built
     if family == "windows" and not plain and (launch := build_windows(function, name)) is not None:

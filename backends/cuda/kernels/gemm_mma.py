@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith
@@ -22,7 +21,6 @@ from stepwell.backends.cuda.kernels.epilogue import MakeEpilogue
 from stepwell.backends.cuda.kernels.pointer_product import PointerProblem, PointerProduct, build_pointer_product
 from stepwell.backends.cuda.kernels.tile_copy import Source, TileCopy
 from stepwell.backends.cuda.kernels.word import Word, select, word
-from stepwell.passes.schedules.base import Schedule
 
 _ROWS, _COLUMNS = 16, 16
 """Of the result, that a warp loads operands for at a time."""
@@ -33,7 +31,7 @@ _SHARED_LIMIT = 99 * 1024
 
 
 @dataclass(frozen=True)
-class MmaSchedule(Schedule):
+class MmaSchedule:
     """How a product is cut.
 
     Attributes:
@@ -44,8 +42,6 @@ class MmaSchedule(Schedule):
         group: tiles below each other that are worked on before the next column, for the L2 cache.
         blocks: that share a multiprocessor.
     """
-
-    kind: ClassVar[str] = "mma"
 
     rows: int = 128
     columns: int = 128

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, llvm
@@ -20,7 +19,6 @@ from stepwell.backends.cuda.kernels.epilogue import MakeEpilogue
 from stepwell.backends.cuda.kernels.pointer_product import PointerProblem, PointerProduct, build_pointer_product
 from stepwell.backends.cuda.kernels.tile_copy import Source, TileCopy
 from stepwell.backends.cuda.kernels.word import Word, word
-from stepwell.passes.schedules.base import Schedule
 
 _DOWN = 16
 """Threads of a block below each other; those of a warp are 4 below and 8 beside each other."""
@@ -33,7 +31,7 @@ _SHARED_LIMIT = 99 * 1024
 
 
 @dataclass(frozen=True)
-class SimtSchedule(Schedule):
+class SimtSchedule:
     """How a product is cut.
 
     Attributes:
@@ -43,8 +41,6 @@ class SimtSchedule(Schedule):
         group: tiles below each other that are worked on before the next column, for the L2 cache.
         blocks: that share a multiprocessor.
     """
-
-    kind: ClassVar[str] = "simt"
 
     thread_rows: int = 8
     thread_columns: int = 16

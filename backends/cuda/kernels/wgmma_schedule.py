@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from stepwell.backends.cuda.kernels.elements import ELEMENTS, RESULT_BYTES, Element, check_result
 from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES, ROWS, WARPGROUP
 from stepwell.backends.cuda.kernels.window import Window
-from stepwell.passes.schedules.base import Schedule
 
 WGMMA_ELEMENTS = ("bf16", "f16", "tf32", "e4m3", "e5m2", "s8")
 
@@ -106,7 +104,7 @@ class WgmmaProblem:
 
 
 @dataclass(frozen=True)
-class WgmmaSchedule(Schedule):
+class WgmmaSchedule:
     """How a product is cut.
 
     Attributes:
@@ -117,8 +115,6 @@ class WgmmaSchedule(Schedule):
         group: clusters of tiles below each other that are worked on before the next column, for the L2 cache.
         split: blocks of a cluster that each take a part of the depth of one tile and then add up their sums.
     """
-
-    kind: ClassVar[str] = "wgmma"
 
     rows: int = 128
     columns: int = 256

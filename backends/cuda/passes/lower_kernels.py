@@ -13,7 +13,6 @@ from stepwell.backends.cuda.kernels.elementary.functions import leave_to_libdevi
 from stepwell.backends.cuda.kernels.families import build_kernel
 from stepwell.backends.cuda.kernels.instructions import declare_shared
 from stepwell.backends.cuda.kernels.launch import Launch
-from stepwell.backends.cuda.kernels.options import KernelOptions
 from stepwell.backends.cuda.passes.host import to_host
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import entries, functions
@@ -56,9 +55,6 @@ class LowerKernels(Pass):
                 for inner in inside(function.operation):
                     leave_to_libdevice(inner)
         calls = Counter(ir.FlatSymbolRefAttr(call.attributes["callee"]).value for call in named(op, "func.call"))
-        options = KernelOptions(
-            self.arch, self.threads, self.plain, self.library, self.tf32, schedules=context.schedules
-        )
         launches: dict[str, Launch] = {}
         variants: dict[str, int] = {}
         with ir.InsertionPoint.at_block_begin(op.regions[0].blocks[0]), op.location:
@@ -68,7 +64,14 @@ class LowerKernels(Pass):
             declare_shared()
             for function in made:
                 with function.operation.location:
-                    variant, launch = build_kernel(function.operation, options)
+                    variant, launch = build_kernel(
+                        function.operation,
+                        self.arch,
+                        self.threads,
+                        plain=self.plain,
+                        library=self.library,
+                        tf32=self.tf32,
+                    )
                 launches[function.name.value] = launch
                 variants[variant] = variants.get(variant, 0) + calls[function.name.value]
         for kernel in named(kernels.operation, "gpu.func"):
@@ -80,4 +83,3 @@ class LowerKernels(Pass):
         for function in made:
             function.operation.erase()
         context.note(self.name, **variants)
-        context.note("kernel-schedules", **{str(key): s.values() for key, s in context.schedules.given.items()})

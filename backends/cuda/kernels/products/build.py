@@ -6,23 +6,26 @@ from torch_mlir import ir
 
 from stepwell.backends.cuda.kernels.chip import OLDEST_MMA
 from stepwell.backends.cuda.kernels.launch import Launch
-from stepwell.backends.cuda.kernels.options import KernelOptions
 from stepwell.backends.cuda.kernels.products.facts import Product
 from stepwell.backends.cuda.kernels.products.pointers import build_mma, build_simt
 from stepwell.backends.cuda.kernels.products.wgmma import build_wgmma
 
 
-def build_product(function: ir.Operation, name: str, options: KernelOptions) -> tuple[str, Launch] | None:
-    """Build the kernel at the insertion point; gives its family, or None where none takes the product."""
-    product, arch = Product.read(function, tf32=options.tf32), options.arch
+def build_product(function: ir.Operation, name: str, arch: str, *, tf32: bool = False) -> tuple[str, Launch] | None:
+    """Build the kernel at the insertion point; gives its family, or None where none takes the product.
+
+    Args:
+        tf32: whether tensor cores multiply f32.
+    """
+    product = Product.read(function, tf32=tf32)
     if product is None:
         return None
     kind = product.element if product.window is None else f"window_{product.element}"
     number = int(arch.removeprefix("sm_").rstrip("a"))
-    if arch == "sm_90a" and (launch := build_wgmma(product, name, options)) is not None:
+    if arch == "sm_90a" and (launch := build_wgmma(product, name)) is not None:
         return f"wgmma_{kind}", launch
-    if number >= OLDEST_MMA and (launch := build_mma(product, name, options)) is not None:
+    if number >= OLDEST_MMA and (launch := build_mma(product, name)) is not None:
         return f"mma_{kind}", launch
-    if number >= OLDEST_MMA and (launch := build_simt(product, name, options)) is not None:
+    if number >= OLDEST_MMA and (launch := build_simt(product, name)) is not None:
         return f"simt_{kind}", launch
     return None

@@ -18,7 +18,6 @@ from stepwell.backends.cuda.kernels.products.pairs import Pairs
 from stepwell.backends.cuda.kernels.window import Window
 from stepwell.backends.cuda.kernels.word import Word
 from stepwell.passes.buffer.entry import return_op
-from stepwell.passes.schedules.base import Key, spell
 from stepwell.passes.tensor import index as ix
 from stepwell.passes.tensor.index import Index
 from stepwell.passes.tensor.kernels.contraction import Contraction, match_contraction, planes_of_rows
@@ -108,14 +107,6 @@ class Product:
     def _deep(self) -> tuple[ir.Value, tuple[int, ...]]:
         """A matrix that has the depth, and the dimension of each of its axes."""
         return (self.left, self.contraction.maps[0]) if self.window is None else (self.right, self.contraction.maps[1])
-
-    def key(self, kind: str) -> Key:
-        """What a database of schedules knows the product by, as one of family ``kind``."""
-        batch, rows, columns, depth = self.static
-        taps = [] if self.window is None else list(self.window.size)
-        layout = "".join("t" if transposed else "n" for transposed in (self.left_transposed, self.right_transposed))
-        sizes = spell(batch=batch, rows=rows, columns=columns, depth=depth, taps=taps)
-        return Key(kind, f"{sizes} layout={layout}", f"{self.element},{self.result}")
 
     def inner(self) -> tuple[int | None, int | None, int | None]:
         """Elements in a row of memory of the left matrix (a pixel of images), the right one and the result."""

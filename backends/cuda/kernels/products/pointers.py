@@ -11,7 +11,6 @@ from stepwell.backends.cuda.kernels.elements import ELEMENTS
 from stepwell.backends.cuda.kernels.gemm_mma import MmaSchedule, build_gemm_mma
 from stepwell.backends.cuda.kernels.gemm_simt import SimtSchedule, build_gemm_simt
 from stepwell.backends.cuda.kernels.launch import Launch, Values
-from stepwell.backends.cuda.kernels.options import KernelOptions
 from stepwell.backends.cuda.kernels.passed import address, narrow, wide
 from stepwell.backends.cuda.kernels.pointer_product import PointerProblem
 from stepwell.backends.cuda.kernels.products.facts import Product
@@ -22,7 +21,7 @@ _TYPICAL = 2048
 """What a size that is not known is taken for where a schedule is chosen."""
 
 
-def build_mma(product: Product, name: str, options: KernelOptions) -> Launch | None:
+def build_mma(product: Product, name: str) -> Launch | None:
     """The kernel at the insertion point; None where tensor cores do not take the types."""
     if product.element not in ("bf16", "f16", "s8", "tf32"):
         return None
@@ -30,20 +29,18 @@ def build_mma(product: Product, name: str, options: KernelOptions) -> Launch | N
         return None
     problem = _problem(product)
     batch, rows, columns = _sizes(product)
-    own = choose_mma(problem, rows, columns, batch)
-    schedule = options.schedule(product.key("mma"), own, lambda schedule: schedule.check(problem))
+    schedule = choose_mma(problem, rows, columns, batch)
     build_gemm_mma(name, problem, schedule, product.make_epilogue, product.extra)
     return _launch(product, schedule, schedule.shared_bytes)
 
 
-def build_simt(product: Product, name: str, options: KernelOptions) -> Launch | None:
+def build_simt(product: Product, name: str) -> Launch | None:
     """The same in f32 and f64, without tensor cores."""
     if product.element not in ("f32", "f64"):
         return None
     problem = _problem(product)
     batch, rows, columns = _sizes(product)
-    own = choose_simt(problem, rows, columns, batch)
-    schedule = options.schedule(product.key("simt"), own, lambda schedule: schedule.check(problem))
+    schedule = choose_simt(problem, rows, columns, batch)
     build_gemm_simt(name, problem, schedule, product.make_epilogue, product.extra)
     return _launch(product, schedule, schedule.shared_bytes(problem))
 

@@ -11,7 +11,6 @@ from stepwell.backends.cuda.kernels.choose_wgmma import choose
 from stepwell.backends.cuda.kernels.elements import ELEMENTS, RESULT_BYTES
 from stepwell.backends.cuda.kernels.gemm_wgmma import WgmmaProblem, WgmmaSchedule, build_gemm
 from stepwell.backends.cuda.kernels.launch import Launch, Values
-from stepwell.backends.cuda.kernels.options import KernelOptions
 from stepwell.backends.cuda.kernels.passed import address, images_map, matrices_map, narrow, wide
 from stepwell.backends.cuda.kernels.products.facts import Product
 from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES
@@ -25,7 +24,7 @@ _TYPICAL = 2048
 """What a size that is not known is taken for where a schedule is chosen."""
 
 
-def build_wgmma(product: Product, name: str, options: KernelOptions) -> Launch | None:
+def build_wgmma(product: Product, name: str) -> Launch | None:
     """The kernel at the insertion point; None where types or rows do not suit the chip."""
     problem = _problem(product)
     if problem is None:
@@ -33,8 +32,7 @@ def build_wgmma(product: Product, name: str, options: KernelOptions) -> Launch |
     batch, rows, columns, depth = (_TYPICAL if size is None else size for size in product.static)
     if problem.window is not None:
         depth = problem.window.taps * problem.parts_of_tap * problem.depth
-    own = choose(problem, rows, columns, depth, 1 if product.static[0] is None else batch)
-    schedule = options.schedule(product.key("wgmma"), own, lambda schedule: schedule.check(problem))
+    schedule = choose(problem, rows, columns, depth, 1 if product.static[0] is None else batch)
     build_gemm(name, problem, schedule, product.make_epilogue, product.extra)
 
     def grid(values: Values) -> Values:
