@@ -121,6 +121,16 @@ def check(program: Program, takes: Takes, target: str) -> Report:
     return report
 
 
+def refusal(program: Program, takes: Takes) -> str | None:
+    """Why a target can't take a program that is so small that nobody asks which part of it; None if it can."""
+    report = Report()
+    _check_boundary(program, takes, report)
+    _check_dtypes(program.module, takes, report)
+    if report.findings:
+        return f"{report.findings[0].kind} {report.findings[0].what}"
+    return None if _goes_down(program.module) else "it does not lower"
+
+
 def _check_boundary(program: Program, takes: Takes, report: Report) -> None:
     for signature in program.signatures.values():
         for spec in (*signature.inputs, *signature.states):
