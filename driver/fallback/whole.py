@@ -11,6 +11,7 @@ from torch.utils import _pytree as pytree
 
 from stepwell.backends.base import Runnable
 from stepwell.driver.calling import CallPlan
+from stepwell.support.errors import UsageError
 from stepwell.support.signature import Signature
 
 #: Nothing is known of the boundary: arguments go to the model as they come.
@@ -36,11 +37,18 @@ class WholeRunnable(Runnable):
     """A copy of a model; sessions have copies of all but its parameters.
 
     Raises:
-        Exception: whatever the model raises on its example arguments, or when it is copied.
+        UsageError: the model can't be copied.
+        Exception: whatever the model raises on its example arguments.
     """
 
     def __init__(self, model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._model = copy.deepcopy(model)
+        try:
+            self._model = copy.deepcopy(model)
+        except Exception as failure:  # anything that the model holds may refuse
+            raise UsageError(
+                f"the model can't be copied, so PyTorch can't run it for sessions of their own: {failure}",
+                hint="keep what can't be copied out of the module's attributes",
+            ) from failure
         example = pytree.tree_map_only(torch.Tensor, torch.Tensor.clone, (args, kwargs))
         with torch.random.fork_rng(devices=[]):
             self.run(self.new_session(), "main", example)
