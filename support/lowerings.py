@@ -54,9 +54,10 @@ def register_lowering(operator: str, *, level: str = "graph") -> Callable[[_Func
 
     def register(function: _Function) -> _Function:
         known = LOWERINGS.get(name)
-        if known is not None and _identity(known.function) != _identity(function):
+        if known is not None and not _is_again(known.function, function):
             raise UsageError(
-                f"operator '{operator}' has a lowering already: {'.'.join(_identity(known.function))}",
+                f"operator '{operator}' has a lowering already: "
+                f"{known.function.__module__}.{known.function.__qualname__}",
                 hint="register one of them only",
             )
         LOWERINGS[name] = Lowering(level, function)
@@ -92,6 +93,12 @@ def operator_key(operator: str) -> str:
     return f"{namespace}.{name}" + (f".{overload}" if overload and overload != "default" else "")
 
 
-def _identity(function: Callable[..., Any]) -> tuple[str, str]:
-    """What stays the same when a file is executed again."""
-    return str(getattr(function, "__module__", "")), str(getattr(function, "__qualname__", repr(function)))
+def _is_again(known: Callable[..., Any], function: Callable[..., Any]) -> bool:
+    """Whether a function is the known one, defined again as its file is executed again, be it by another name."""
+    places = [{(f.__module__, f.__qualname__), (_file(f), f.__qualname__)} for f in (known, function)]
+    return bool(places[0] & places[1])
+
+
+def _file(function: Callable[..., Any]) -> str:
+    code = getattr(function, "__code__", None)
+    return "" if code is None else str(code.co_filename)

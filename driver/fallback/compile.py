@@ -157,10 +157,10 @@ class Mixing:
             args, kwargs = program.example_inputs or ((), {})
         try:
             runnable = WholeRunnable(model, args, kwargs)
-        except UsageError as failure:
+        except UsageError as copying:
             raise ImportFailure(
-                refused.failure.what, where=refused.failure.where, hint=f"{failure.what}; {failure.hint}"
-            ) from failure
+                refused.failure.what, where=refused.failure.where, hint=f"{copying.what}; {copying.hint}"
+            ) from copying
         except Exception:  # PyTorch refuses this call as well
             raise refused.failure from None
         failure = refused.failure

@@ -46,7 +46,8 @@ def _name(op: ir.Operation) -> str:
 
 def _cut(op: ir.Operation) -> None:
     function = op.parent.operation
-    if function.name != "func.func":
+    # Branches are private functions until they are inlined.
+    if function.name != "func.func" or "sym_visibility" in function.attributes:
         raise PassError(
             f"operator '{_name(op)}' is in a branch, where its lowering can't be built",
             where=describe_location(op.location),

@@ -50,7 +50,7 @@ def as_python(attribute: ir.Attribute, operands: Sequence[ir.Value]) -> Any:
         return [as_python(item, operands) for item in attribute]
     if isinstance(attribute, ir.BoolAttr):
         return bool(attribute.value)
-    return attribute.value  # type: ignore[attr-defined]  # an integer, a float or text
+    return attribute.value
 
 
 def _item_type(item: ir.Attribute, kind: ir.Type, operands: Sequence[ir.Value]) -> ir.Type:
