@@ -14,6 +14,7 @@ from stepwell.driver.report import calibration_note, fallback_warning
 from stepwell.driver.request import Request, Source
 from stepwell.passes.levels import level as find_level
 from stepwell.passes.pipeline import Pipeline
+from stepwell.support.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from torch_mlir import ir
@@ -56,7 +57,12 @@ def compile(
         stepwell.Error: with what was wrong, where, and what to do.
     """
     request = Request(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir, calibration, fallback)
-    executable = request.compile(use_cache=cache)
+    try:
+        executable = request.compile(use_cache=cache)
+    except UnsupportedError as refusal:
+        if request.may_fall_back:
+            refusal.hint = f"{refusal.hint or 'change the model'}; or run these parts in PyTorch by fallback='torch'"
+        raise
     note = calibration_note(executable.report.notes) if executable.report and calibration is None else ""
     if note:
         warnings.warn(note, stacklevel=2)

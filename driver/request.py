@@ -67,6 +67,13 @@ class Request:
         self._calibration = calibration
         self._report = CompileReport()
 
+    @property
+    def may_fall_back(self) -> bool:
+        """Whether a fallback would be possible, and was not asked for."""
+        return (
+            self._fallback is None and self._backend.beside_torch and not isinstance(self._model, (str, Path, Mapping))
+        )
+
     def compile(
         self, forms: tuple[str, ...] = (), *, use_cache: bool = True, observers: Sequence[Observer] = ()
     ) -> Executable:

@@ -219,8 +219,23 @@ def test_a_model_that_can_not_be_copied() -> None:
     assert "the model can't be copied" in (caught.value.hint or "")
 
 
+def test_verify_compares_all_regions_together() -> None:
+    args, kwargs = (torch.randn(5, 6),), {"scale": torch.tensor(2.0)}
+    report = stepwell.verify(Mixed().eval(), args, kwargs, fallback="torch")
+    assert report.passed and [row.stage for row in report.rows] == ["regions"]
+    assert "PyTorch runs 3 operators in 1 region" in report.table()
+    with pytest.raises(UnsupportedError):
+        stepwell.verify(Mixed().eval(), args, kwargs)
+
+
+def test_verify_of_what_is_not_compiled() -> None:
+    report = stepwell.verify(Branches(), (torch.ones(3),), fallback="torch")
+    assert report.passed and report.rows == [] and "nothing was compiled that could be wrong" in report.table()
+
+
 def test_without_it_refused_parts_refuse_the_model() -> None:
-    with pytest.raises(UnsupportedError, match=r"aten\.linalg_qr"):
+    with pytest.raises(UnsupportedError, match=r"aten\.linalg_qr") as caught:
         stepwell.compile(Chain(), (torch.randn(3, 3),))
+    assert "fallback='torch'" in (caught.value.hint or "")
     with pytest.raises(Error):
         stepwell.compile(Branches(), (torch.ones(3),))
