@@ -161,6 +161,8 @@ class Backend(ABC):
     """What :meth:`print_form` can give, and the level whose IR it prints."""
     kept_stage: ClassVar[str] = ""
     """The stage of the pipeline behind which an artifact keeps the program, to be compiled again from there."""
+    beside_torch: ClassVar[bool] = False
+    """Whether PyTorch, on CPU tensors, may run parts of a model and this target others."""
 
     def resolve(self, target: Target) -> Target:
         """Check the options and make implied ones explicit (``cpu=host`` becomes a CPU and its features).

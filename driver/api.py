@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from stepwell.backends.registry import backend as find_backend
 from stepwell.backends.target import Target
 from stepwell.driver.executable import Executable
-from stepwell.driver.report import calibration_note
+from stepwell.driver.report import calibration_note, fallback_warning
 from stepwell.driver.request import Request, Source
 from stepwell.passes.levels import level as find_level
 from stepwell.passes.pipeline import Pipeline
+from stepwell.support.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from torch_mlir import ir
@@ -32,6 +33,7 @@ def compile(
     dump_ir: str | Path | None = None,
     calibration: Iterable[Any] | None = None,
     cache: bool = True,
+    fallback: str | None = None,
 ) -> Executable:
     """Compile a model for a target.
 
@@ -48,15 +50,25 @@ def compile(
             positional arguments of each call as a tuple, or keyword arguments as a dictionary. By default the example
             arguments, with a warning: a few typical calls give better ranges.
         cache: whether code may come from, and is kept in, the user's cache folder (``STEPWELL_CACHE``).
+        fallback: ``"torch"`` lets PyTorch run what the target refuses, as regions of the executable, with a warning
+            that counts them; such an executable can't be saved. By default a refused part refuses the model.
 
     Raises:
         stepwell.Error: with what was wrong, where, and what to do.
     """
-    request = Request(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir, calibration)
-    executable = request.compile(use_cache=cache)
+    request = Request(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir, calibration, fallback)
+    try:
+        executable = request.compile(use_cache=cache)
+    except UnsupportedError as refusal:
+        if request.may_fall_back:
+            refusal.hint = f"{refusal.hint or 'change the model'}; or run these parts in PyTorch by fallback='torch'"
+        raise
     note = calibration_note(executable.report.notes) if executable.report and calibration is None else ""
     if note:
         warnings.warn(note, stacklevel=2)
+    counted = fallback_warning(executable.report.notes) if executable.report else ""
+    if counted:
+        warnings.warn(counted, stacklevel=2)
     return executable
 
 

@@ -19,6 +19,7 @@ _HOMES = {
     "lower": "stepwell.driver.api:lower",
     "pipeline": "stepwell.driver.api:pipeline",
     "profile": "stepwell.driver.profiling.measure:profile",
+    "register_lowering": "stepwell.support.lowerings:register_lowering",
     "save_mlir": "stepwell.frontend.mlir_save:save_mlir",
     "set_threads": "stepwell.support.threads:set_threads",
     "threads": "stepwell.support.threads:threads",

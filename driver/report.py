@@ -14,6 +14,9 @@ from stepwell.passes.runner import RunReport
 CALIBRATION = "calibration"
 #: The origin of samples that nobody gave as such.
 EXAMPLES = "the example arguments"
+#: In the notes: what of the model runs in PyTorch.
+FALLBACK = "fallback"
+_SHOWN = 3
 
 
 @dataclass
@@ -79,6 +82,7 @@ class CompileReport:
             facts = self.notes["schedules"]
             lines.append(f"schedules: {facts['used']} of {facts['entries']} entries of the database used")
             lines += [f"  unused: {entry}" for entry in facts["unused"]]
+        lines += fallback_lines(self.notes)
         return "\n".join(lines)
 
 
@@ -90,3 +94,35 @@ def calibration_note(notes: Mapping[str, Any]) -> str:
     if facts["origin"] == EXAMPLES:
         return f"quantised by {EXAMPLES} alone: give a few typical calls as calibration= or --calibrate"
     return f"quantised by {facts['samples']} samples"
+
+
+def fallback_lines(notes: Mapping[str, Any]) -> list[str]:
+    """The report's lines on it; none where everything was compiled."""
+    if FALLBACK not in notes:
+        return []
+    rows = [
+        f"  {row['operator']} ({row['count']}), {row['where']}: {row['why']}" for row in notes[FALLBACK]["operators"]
+    ]
+    return [f"fallback: {_summary(notes[FALLBACK])}", *rows]
+
+
+def fallback_warning(notes: Mapping[str, Any]) -> str:
+    """One sentence for whoever compiled; empty where everything was compiled."""
+    if FALLBACK not in notes:
+        return ""
+    rows = notes[FALLBACK]["operators"]
+    shown = ", ".join(f"{row['operator']} ({row['count']}, {row['where']})" for row in rows[:_SHOWN])
+    more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    return f"{_summary(notes[FALLBACK])}: {shown}{more}"
+
+
+def _summary(facts: Mapping[str, Any]) -> str:
+    if facts["whole"]:
+        return "PyTorch runs the whole model"
+    operators = _several(sum(row["count"] for row in facts["operators"]), "operator")
+    regions = _several(facts["torch_regions"], "region")
+    return f"PyTorch runs {operators} in {regions}, beside {_several(facts['compiled_regions'], 'compiled region')}"
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

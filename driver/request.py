@@ -18,7 +18,7 @@ from stepwell.frontend.program import Program
 from stepwell.passes.pipeline import Pipeline, parse_pipeline
 from stepwell.passes.runner import Observer
 from stepwell.support.collection import without_collection
-from stepwell.support.errors import UsageError
+from stepwell.support.errors import Error, UsageError
 
 if TYPE_CHECKING:
     from stepwell.driver.compile import Compilation
@@ -44,6 +44,7 @@ class Request:
         pipeline: Pipeline | str | None = None,
         dump_ir: str | Path | None = None,
         calibration: Iterable[Any] | Calibration | None = None,
+        fallback: str | None = None,
     ) -> None:
         if isinstance(model, Mapping) and (args or kwargs or dynamic_shapes):
             raise UsageError(
@@ -54,6 +55,11 @@ class Request:
         parsed = Target.parse(target)
         self._backend = find_backend(parsed.name)
         self._target = self._backend.resolve(parsed)
+        self._fallback = fallback
+        if fallback is not None:
+            from stepwell.driver.fallback.compile import check_fallback
+
+            check_fallback(fallback, self._backend, model)
         self._pipeline = parse_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
         self._dump_dir = Path(dump_ir) if dump_ir else None
         if calibration is not None and not isinstance(calibration, Calibration):
@@ -61,11 +67,37 @@ class Request:
         self._calibration = calibration
         self._report = CompileReport()
 
+    @property
+    def may_fall_back(self) -> bool:
+        """Whether a fallback would be possible, and was not asked for."""
+        return (
+            self._fallback is None and self._backend.beside_torch and not isinstance(self._model, (str, Path, Mapping))
+        )
+
     def compile(
         self, forms: tuple[str, ...] = (), *, use_cache: bool = True, observers: Sequence[Observer] = ()
     ) -> Executable:
         """The executable, from the cache where it may and can be; ``observers`` see every pass."""
-        exported = self._export()
+        if self._fallback is None:
+            return self._compile(self._export(), forms, use_cache, observers)
+        from stepwell.driver.fallback.compile import Mixing, Refused, is_refusal
+
+        exported = None
+        try:
+            exported = self._export()
+            return self._compile(exported, forms, use_cache, observers)
+        except Error as failure:
+            if not is_refusal(failure):
+                raise
+            first = exported[0] if exported else None
+            refused = Refused(self._model, self._args, self._kwargs, first, failure)
+        mixing = Mixing(self._backend, self._target, self._pipeline, self._dump_dir, self._report)
+        with without_collection():
+            return mixing.compile(refused)
+
+    def _compile(
+        self, exported: list[Exported], forms: tuple[str, ...], use_cache: bool, observers: Sequence[Observer]
+    ) -> Executable:
         own = bool(forms or observers or self._dump_dir or self._calibration)
         kept = compile_cache.kept_code() if use_cache and exported and not own else None
         key = None

@@ -14,7 +14,9 @@ from stepwell.driver.api import start
 from stepwell.driver.calibration import Calibration
 from stepwell.driver.calling import CallPlan
 from stepwell.driver.compile import Compilation
-from stepwell.driver.request import Source
+from stepwell.driver.fallback.compile import is_refusal
+from stepwell.driver.fallback.verify import verify_mixed
+from stepwell.driver.request import Request, Source
 from stepwell.driver.samples import random_inputs
 from stepwell.driver.verification.evaluate import Evaluator, run_code
 from stepwell.driver.verification.reference import Deviation, Reference, make_reference
@@ -39,6 +41,7 @@ def verify(
     pipeline: Pipeline | str | None = None,
     calibration: Iterable[Any] | None = None,
     seed: int = 0,
+    fallback: str | None = None,
 ) -> VerificationReport:
     """Run every level of ``model`` and the target's code on ``args`` and compare with float64.
 
@@ -48,11 +51,21 @@ def verify(
     A target that quantises does so by ``calibration``, or by the inputs themselves. The quantised level is compared
     with the model, and may be off by what the pass that made it has noted; what follows must give its very numbers.
 
+    With ``fallback="torch"`` a model that the target refuses is compared as a whole: its compiled regions, and what
+    runs in PyTorch between them.
+
     Raises:
         stepwell.Error: the model can't be compiled at all.
     """
-    compilation = start(model, args, kwargs, target, dynamic_shapes, pipeline, None, calibration)
-    return _Verification(compilation, model, args, dict(kwargs or {}), seed, own_samples=calibration is None).run()
+    keywords = dict(kwargs or {})
+    try:
+        compilation = start(model, args, keywords, target, dynamic_shapes, pipeline, None, calibration)
+        return _Verification(compilation, model, args, keywords, seed, own_samples=calibration is None).run()
+    except Error as failure:
+        if fallback is None or not is_refusal(failure):
+            raise
+    request = Request(model, args, keywords, target, dynamic_shapes, pipeline, fallback=fallback)
+    return verify_mixed(request.compile(use_cache=False), model, args, keywords, _floor)
 
 
 class _Verification:

@@ -20,6 +20,7 @@ from torch.fx import GraphModule
 from torch.fx._lazy_graph_module import _use_lazy_graph_module
 from torch.utils import _pytree as pytree
 
+from stepwell.frontend.custom_operators import custom_decompositions
 from stepwell.frontend.decompositions import decomposition_table
 from stepwell.frontend.source_paths import innermost_frame
 from stepwell.support.errors import Error, ImportFailure
@@ -78,7 +79,9 @@ def decompose(exported: ExportedProgram) -> ExportedProgram:
     # Torch makes Python code of every graph on the way; lazy graphs wait until somebody calls them.
     with _quiet(), _views_as_reshapes(exported), _use_lazy_graph_module(True):
         try:
-            result: ExportedProgram = exported.run_decompositions(decomposition_table())
+            result: ExportedProgram = exported.run_decompositions(
+                decomposition_table() | custom_decompositions(exported)
+            )
         except Exception as error:  # a user operator's fake kernel can raise anything
             raise ImportFailure(
                 f"torch could not decompose the model: {_first_line(error)}",

@@ -17,6 +17,7 @@ from stepwell.passes.runner import run_element
 from stepwell.passes.stages import graph_stage, tensor_stage
 from stepwell.support.errors import Error, InternalError, UnsupportedError
 from stepwell.support.locations import describe_location
+from stepwell.support.lowerings import find_lowering
 from stepwell.support.signature import Dim
 from stepwell.support.walk import operations
 
@@ -121,6 +122,16 @@ def check(program: Program, takes: Takes, target: str) -> Report:
     return report
 
 
+def refusal(program: Program, takes: Takes) -> str | None:
+    """Why a target can't take a program that is so small that nobody asks which part of it; None if it can."""
+    report = Report()
+    _check_boundary(program, takes, report)
+    _check_dtypes(program.module, takes, report)
+    if report.findings:
+        return f"{report.findings[0].kind} {report.findings[0].what}"
+    return None if _goes_down(program.module) else "it does not lower"
+
+
 def _check_boundary(program: Program, takes: Takes, report: Report) -> None:
     for signature in program.signatures.values():
         for spec in (*signature.inputs, *signature.states):
@@ -173,6 +184,8 @@ def _check_each(module: ir.Module, report: Report) -> None:
         for op in operations(module.operation):
             if not op.name.startswith("torch.") or _PLUMBING.fullmatch(op.name) or len(op.regions):
                 continue
+            if find_lowering(operator_name(op)) is not None:
+                continue  # what is wrong with a user's lowering, the real run says
             alone = isolate(op)
             if alone is None:
                 continue
@@ -199,7 +212,10 @@ def _verdict(alone: Isolated, name: str) -> str | None:
         return "dtype: convert the operands to float32 first"
     if _draws_random_numbers(name):
         return "operator: call the model's eval(), or pass the random numbers in as an input"
-    return "operator: write it in simpler operators, or register a lowering in a plugin"
+    namespace, operator = name.split(".", 1)
+    if namespace in ("aten", "prim", "prims"):
+        return "operator: write it in simpler operators"
+    return f"operator: register a lowering: @stepwell.register_lowering('{namespace}::{operator}')"
 
 
 def _draws_random_numbers(name: str) -> bool:

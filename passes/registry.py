@@ -28,6 +28,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "split-products": "stepwell.passes.graph.split_products:SplitProducts",
     "widen-bytes": "stepwell.passes.graph.widen_bytes:WidenBytes",
     "lower-views": "stepwell.passes.graph.lower_views:LowerViews",
+    "cut-operators": "stepwell.passes.graph.cut_operators:CutOperators",
     # tensor
     "check-indices": "stepwell.passes.tensor.check_indices:CheckIndices",
     "winograd-convolutions": "stepwell.passes.tensor.winograd_convolutions:WinogradConvolutions",
@@ -57,6 +58,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "split-scatters": "stepwell.passes.tensor.split_scatters:SplitScatters",
     "contiguous-depth": "stepwell.passes.tensor.contiguous_depth:ContiguousDepth",
     "detach-prepare": "stepwell.passes.tensor.detach_prepare:DetachPrepare",
+    "join-operators": "stepwell.passes.tensor.join_operators:JoinOperators",
     # hardware
     "affine-to-stream": "stepwell.passes.hardware.affine_to_stream:AffineToStream",
     "balance-sums": "stepwell.passes.hardware.balance_sums:BalanceSums",

@@ -22,6 +22,7 @@ def graph_stage(keep: Sequence[str] = ()) -> Stage:
         "graph",
         [
             parse_element("fold-empty"),
+            parse_element("cut-operators"),
             parse_element("widen-bytes"),
             parse_element(f"decompose{whole}"),
             Nested("func.func", [Upstream("torch-match-quantized-custom-ops")]),
@@ -29,6 +30,7 @@ def graph_stage(keep: Sequence[str] = ()) -> Stage:
                 "torchdynamo-export-to-torch-backend-pipeline",
                 f"extra-library= backend-legal-ops={','.join((*_KEPT, *keep))}",
             ),
+            parse_element("join-operators"),
             parse_element("simplify"),
         ],
     )
@@ -44,7 +46,9 @@ def tensor_stage(*, rows: bool = False) -> Stage:
         "tensor",
         [
             parse_element("lower-views"),
+            parse_element("cut-operators"),
             Upstream("torch-backend-to-linalg-on-tensors-backend-pipeline"),
+            parse_element("join-operators"),
             parse_element("drop-torch-attributes"),
             parse_element("lower-tm-tensor{rows=true}" if rows else "lower-tm-tensor"),
             parse_element("exact-extrema"),

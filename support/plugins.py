@@ -27,8 +27,9 @@ def load_installed() -> None:
         except Error:
             raise
         except Exception as failure:
+            package = f" of the package '{entry.dist.name}'" if entry.dist is not None else ""
             raise UsageError(
-                f"the plugin '{entry.name}' can't be loaded: {type(failure).__name__}: {failure}",
+                f"the plugin '{entry.name}'{package} can't be loaded: {type(failure).__name__}: {failure}",
                 where=entry.value,
                 hint="repair or uninstall the package that brings it",
             ) from failure

@@ -40,6 +40,7 @@ class InterpreterBackend(Backend):
     name: ClassVar[str] = "interpreter"
     summary: ClassVar[str] = "the reference: the IR itself, in numpy or PyTorch"
     options: ClassVar[Mapping[str, str]] = {"level": "the level that is run: graph or tensor (default)"}
+    beside_torch: ClassVar[bool] = True
 
     def resolve(self, target: Target) -> Target:
         super().resolve(target)

@@ -47,6 +47,7 @@ class CpuBackend(Backend):
         "profile": "true: code that times its loop nests, for stepwell profile",
     }
     kept_stage: ClassVar[str] = "prepare"  # weights are prepared by then: what follows shapes code alone
+    beside_torch: ClassVar[bool] = True
     code_forms: ClassVar[tuple[str, ...]] = ("ll", "s", "o", "a", "so")
 
     def resolve(self, target: Target) -> Target:

@@ -15,6 +15,7 @@ from bench.conformance.pool import ALL, Result, Settings, run
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGE = _ROOT / "docs" / "conformance.md"
 _TYPES = ("float32", "float16", "bfloat16", "int64", "bool")
+_SECTIONS = (*_TYPES, *(f"fallback_{kind}" for kind in _TYPES))
 
 
 def main() -> int:
@@ -26,12 +27,14 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=ALL, help="samples of one operator, evenly spread")
     parser.add_argument("--jobs", type=int, default=2, help="workers")
     parser.add_argument("--seed", type=int, default=0, help="of the samples")
+    parser.add_argument("--fallback", action="store_true", help="with fallback='torch': does every sample run")
     options = parser.parse_args()
     mistakes = 0
     for kind in options.types:
         settings = Settings(
-            "bench.conformance.op_db:OpDb", (kind,), options.target, options.seed, options.most, jobs=options.jobs
-        )
+            "bench.conformance.op_db:OpDb", (kind,), options.target, options.seed, options.most, jobs=options.jobs,
+            fallback=options.fallback,
+        )  # fmt: skip
         mistakes += _run(
             settings, kind, _chosen(OpDb(kind).operators(), options.operators), whole=not options.operators
         )
@@ -41,7 +44,8 @@ def main() -> int:
 def _run(settings: Settings, kind: str, operators: list[str], *, whole: bool) -> int:
     results: list[Result] = []
     start = time.monotonic()
-    log = _ROOT / "out" / "conformance" / f"{kind}.jsonl"
+    section = f"fallback_{kind}" if settings.fallback else kind
+    log = _ROOT / "out" / "conformance" / f"{section}.jsonl"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as lines:
 
@@ -58,8 +62,11 @@ def _run(settings: Settings, kind: str, operators: list[str], *, whole: bool) ->
     if whole:
         limit = "" if settings.most == ALL else f", at most {settings.most} samples an operator"
         title = f"op_db, {kind} ({time.monotonic() - start:.0f} s{limit})"
-        for change in page.write(_PAGE, kind, title, results, _TYPES):
-            print(change)
+        if settings.fallback:
+            page.write_fallback(_PAGE, section, title, results, _SECTIONS)
+        else:
+            for change in page.write(_PAGE, section, title, results, _SECTIONS):
+                print(change)
     return sum(page.counts(result)[name] for result in results for name in ("wrong", "crashed"))
 
 

@@ -10,6 +10,8 @@ from torch.utils import _pytree as pytree
 
 import stepwell
 from bench.conformance.sample import Sample, Tolerance
+from stepwell.driver.executable import Executable
+from stepwell.driver.report import FALLBACK
 from stepwell.support.errors import InternalError
 
 #: In the order of the table. ``random`` and ``invalid`` calls have nothing that could be right.
@@ -18,14 +20,17 @@ KINDS = ("right", "refused", "wrong", "crashed", "random", "invalid")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a call, one of :data:`KINDS`, and what there is to say about it."""
+    """What became of a call, one of :data:`KINDS`, and what there is to say about it.
+
+    Of a right one that PyTorch ran a part of: ``regions`` or, of all of it, ``whole``.
+    """
 
     kind: str
     message: str = ""
 
 
-def judge(sample: Sample, target: str) -> Outcome:
-    """Compile one call and compare."""
+def judge(sample: Sample, target: str, fallback: str | None = None) -> Outcome:
+    """Compile one call and compare; ``fallback`` as :func:`stepwell.compile` takes it."""
     try:
         expected = sample.expected()
     except Exception as failure:
@@ -33,7 +38,7 @@ def judge(sample: Sample, target: str) -> Outcome:
     if sample.undefined or not _same(expected, sample.expected()):
         return Outcome("random")
     try:
-        program = stepwell.compile(sample.model, _copies(sample), target=target, cache=False)
+        program = stepwell.compile(sample.model, _copies(sample), target=target, cache=False, fallback=fallback)
         given = program(*_copies(sample))
     except InternalError as failure:
         return Outcome("crashed", _text(failure))
@@ -41,14 +46,19 @@ def judge(sample: Sample, target: str) -> Outcome:
         return Outcome("refused", _text(failure))
     except Exception as failure:
         return Outcome("crashed", f"{type(failure).__name__}: {_text(failure)}")
-    return _compare(sample, given, expected)
+    return _compare(sample, given, expected, _part_of_torch(program))
 
 
-def _compare(sample: Sample, given: Any, expected: Any) -> Outcome:
+def _part_of_torch(program: Executable) -> str:
+    facts = program.report.notes.get(FALLBACK) if program.report else None
+    return "" if facts is None else "whole" if facts["whole"] else "regions"
+
+
+def _compare(sample: Sample, given: Any, expected: Any, how: str) -> Outcome:
     """Right is what is near to PyTorch's result, or to what float64 gives."""
     difference = _difference(given, expected, sample.tolerance)
     if not difference:
-        return Outcome("right")
+        return Outcome("right", how)
     if sample.exact is not None:
         try:
             exact = sample.exact()
@@ -56,7 +66,7 @@ def _compare(sample: Sample, given: Any, expected: Any) -> Outcome:
             return Outcome("wrong", difference)
         rounded = _like(exact, expected)
         if rounded is not None and not _difference(given, rounded, sample.tolerance):
-            return Outcome("right")
+            return Outcome("right", how)
     return Outcome("wrong", difference)
 
 

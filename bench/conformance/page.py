@@ -35,6 +35,30 @@ def write(path: Path, section: str, title: str, results: Sequence[Result], order
     return changes
 
 
+def write_fallback(path: Path, section: str, title: str, results: Sequence[Result], order: Sequence[str]) -> None:
+    """Write the section on what runs with ``fallback="torch"``: the share, and the operators that do not."""
+    found = [outcome for result in results for outcome in result.outcomes if outcome.kind in _COUNTED]
+    right = Counter(outcome.message or "compiled" for outcome in found if outcome.kind == "right")
+    others = Counter(outcome.kind for outcome in found)
+    share = 100 * right.total() / max(len(found), 1)
+    lines = [
+        f'## {title}, with `fallback="torch"`',
+        "",
+        f"Samples that run and are right: {right.total()} of {len(found)} ({share:.1f}%); {right['compiled']} "
+        f"compiled, {right['regions']} in regions of which PyTorch runs some, {right['whole']} in PyTorch as a whole. "
+        + ", ".join(f"{kind}: {others[kind]}" for kind in _COUNTED[1:])
+        + ".",
+        "",
+    ]
+    short = [result for result in results if any(outcome.kind in _COUNTED[1:] for outcome in result.outcomes)]
+    rows = [
+        [f"`{result.operator}`", *(str(counts(result)[kind] or "") for kind in _COUNTED), _first_trouble(result)]
+        for result in sorted(short, key=lambda one: one.operator)
+    ]
+    table_lines = table(["operator", *_COUNTED, "the first that is not right"], rows) if rows else []
+    update(path, HEAD, {section: "\n".join([*lines, *table_lines])}, order)
+
+
 def _section(
     title: str, results: Sequence[Result], now: Mapping[str, Counter[str]], changes: Sequence[str]
 ) -> list[str]:

@@ -33,6 +33,7 @@ class Settings:
         seconds: that one sample may take.
         jobs: workers.
         renew: operators after which a worker is replaced.
+        fallback: whether PyTorch runs what the target refuses.
     """
 
     suite: str
@@ -43,12 +44,14 @@ class Settings:
     seconds: float = 120.0
     jobs: int = 2
     renew: int = 40
+    fallback: bool = False
 
     @property
     def command(self) -> list[str]:
         """A worker."""
         place = [sys.executable, "-m", "bench.conformance.worker"]
-        return [*place, self.suite, self.target, str(self.seed), *self.options]
+        fallback = "torch" if self.fallback else "none"
+        return [*place, self.suite, self.target, str(self.seed), fallback, *self.options]
 
 
 @dataclass

@@ -34,7 +34,7 @@ def spread(count: int, most: int) -> list[int]:
 
 def main() -> None:
     """Serve until the input ends."""
-    suite_name, target, seed, *options = sys.argv[1:]
+    suite_name, target, seed, fallback, *options = sys.argv[1:]
     # What models and libraries print must not get between the answers.
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -48,10 +48,10 @@ def main() -> None:
     print("{}", file=out)
     for line in sys.stdin:
         request = json.loads(line)
-        _serve(suite, target, int(seed), request, out)
+        _serve(suite, target, None if fallback == "none" else fallback, int(seed), request, out)
 
 
-def _serve(suite: Suite, target: str, seed: int, request: dict[str, Any], out: TextIO) -> None:
+def _serve(suite: Suite, target: str, fallback: str | None, seed: int, request: dict[str, Any], out: TextIO) -> None:
     try:
         samples: Sequence[Sample] = suite.samples(request["operator"], seed)
     except Exception as failure:  # the suite has no samples of this operator here
@@ -62,7 +62,7 @@ def _serve(suite: Suite, target: str, seed: int, request: dict[str, Any], out: T
         if position < request["first"]:
             continue
         print(json.dumps({"begin": position, "number": number}), file=out)
-        outcome: Outcome = judge(samples[number], target)
+        outcome: Outcome = judge(samples[number], target, fallback)
         print(json.dumps({"kind": outcome.kind, "message": outcome.message}), file=out)
     print(json.dumps({"end": len(chosen)}), file=out)
 
