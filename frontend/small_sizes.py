@@ -31,6 +31,13 @@ _REMAINDER = re.compile(r"%.*==\s*0")
 class _Survive(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Raises instead of calling a kernel of torch that ends the process on empty tensors."""
 
+    supports_higher_order_operators = True
+
+    @classmethod
+    def is_infra_mode(cls) -> bool:
+        """Others have torch skip branches and loops on values, then and ever after."""
+        return True
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in _CRASHING and any(isinstance(value, torch.Tensor) and not value.numel() for value in args):
             raise RuntimeError(f"{func} divides by the length")

@@ -13,12 +13,12 @@ class Adaptive(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.enter, self.again = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)
-        self.short, self.long = nn.Linear(WIDTH, 4), nn.Linear(WIDTH, 4)
+        self.short, self.long = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)
+        self.again, self.leave = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, 4)
 
     def forward(self, x: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
         """``x`` [rows, width], ``steps`` an integer without dimensions -> [rows, 4] and [chosen rows, 4]."""
-        driven = self.enter(x)
+        driven = torch.cond(steps > 5, lambda given: self.long(given), lambda given: self.short(given), (x,))
 
         def goes_on(step: Tensor, _: Tensor) -> Tensor:
             return step < steps
@@ -27,7 +27,7 @@ class Adaptive(nn.Module):
             return step + 1, torch.tanh(self.again(state) + driven)
 
         _, state = torch.while_loop(goes_on, body, (torch.zeros_like(steps), driven.tanh()))
-        scores = torch.cond(steps > 5, lambda given: self.long(given), lambda given: self.short(given), (state,))
+        scores = self.leave(state)
         return scores, scores[x[:, 0] > 0]
 
 
