@@ -83,6 +83,13 @@ def _double(leaf: Any) -> Any:
 class _Widen(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Turns every request for float32 into one for float64: models that compute a part in float32 ask for it."""
 
+    supports_higher_order_operators = True
+
+    @classmethod
+    def is_infra_mode(cls) -> bool:
+        """Others have torch skip branches and loops on values, then and ever after."""
+        return True
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if kwargs.get("dtype") is torch.float32:

@@ -15,6 +15,7 @@ _HOMES = {
     "Target": "stepwell.backends.base:Target",
     "analyze": "stepwell.frontend.analyze:analyze",
     "compile": "stepwell.driver.api:compile",
+    "compile_step": "stepwell.driver.training:compile_step",
     "load": "stepwell.driver.api:load",
     "lower": "stepwell.driver.api:lower",
     "pipeline": "stepwell.driver.api:pipeline",

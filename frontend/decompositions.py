@@ -10,12 +10,17 @@ from torch import Tensor
 
 from stepwell.frontend.attention import attention, flash_attention, flash_attention_backward
 from stepwell.frontend.chain import chain
+from stepwell.frontend.convolution_gradients import convolution_backward
 from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
 from stepwell.frontend.integer_decompositions import integer_decompositions
+from stepwell.frontend.joint_indices import take_at
+from stepwell.frontend.padding import constant_pad
 from stepwell.frontend.placed_decompositions import placed_decompositions
 from stepwell.frontend.rare_decompositions import rare_decompositions
 from stepwell.frontend.scalar_decompositions import scalar_decompositions
 from stepwell.frontend.special_functions import special_decompositions
+from stepwell.frontend.strides import as_strided
+from stepwell.frontend.transposed_convolutions import convolution
 
 aten = torch.ops.aten
 
@@ -43,7 +48,14 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten._scaled_dot_product_flash_attention_for_cpu_backward.default] = flash_attention_backward
     table[aten._native_multi_head_attention.default] = multi_head_attention
     table[aten._transformer_encoder_layer_fwd.default] = encoder_layer
-    for own in (scalar_decompositions(), placed_decompositions()):
+    shaped: dict[Any, Callable[..., Any]] = {
+        aten.as_strided.default: as_strided,
+        aten.constant_pad_nd.default: constant_pad,
+        aten.convolution.default: convolution,
+        aten.convolution_backward.default: convolution_backward,
+        aten.index.Tensor: take_at,
+    }
+    for own in (scalar_decompositions(), placed_decompositions(), shaped):
         table |= chain(own, table)
     return table | integer_decompositions(table)
 

@@ -31,6 +31,13 @@ _REMAINDER = re.compile(r"%.*==\s*0")
 class _Survive(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Raises instead of calling a kernel of torch that ends the process on empty tensors."""
 
+    supports_higher_order_operators = True
+
+    @classmethod
+    def is_infra_mode(cls) -> bool:
+        """Others have torch skip branches and loops on values, then and ever after."""
+        return True
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in _CRASHING and any(isinstance(value, torch.Tensor) and not value.numel() for value in args):
             raise RuntimeError(f"{func} divides by the length")
@@ -44,11 +51,34 @@ def check_guards(exported: ExportedProgram) -> None:
         ImportFailure: the graph only holds for sizes with a certain remainder.
     """
     for guard in getattr(exported, "_guards_code", None) or []:
-        if _REMAINDER.search(guard):
+        if _REMAINDER.search(guard) and not _always_holds(guard, exported):
             raise ImportFailure(
                 f"the model only works for sizes with {guard}",
                 hint="say so in dynamic_shapes with a derived dimension, such as 4 * Dim('quarter')",
             )
+
+
+def _always_holds(guard: str, exported: ExportedProgram) -> bool:
+    """Whether ``guard`` is true by the names of its sizes alone: one symbol has several places in the arguments."""
+    sizes = iter([_Sizes(node.meta.get("val")) for node in _user_inputs(exported)])
+    spec = exported.call_spec.in_spec
+    args, kwargs = pytree.tree_unflatten([next(sizes, None) for _ in range(spec.num_leaves)], spec)
+    signature = exported.module_call_graph[0].signature
+    names = (signature.forward_arg_names if signature is not None else None) or []
+    try:
+        return eval(guard, {"__builtins__": {}, "L": dict(zip(names, args, strict=False)) | kwargs}) is True
+    except Exception:  # a guard on something else than sizes
+        return False
+
+
+class _Sizes:
+    """Stands for a tensor in a guard: its sizes as expressions."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def size(self) -> list[Any]:
+        return [size.node.expr if isinstance(size, torch.SymInt) else size for size in self._value.shape]
 
 
 def smallest_sizes(
@@ -73,7 +103,7 @@ def _smallest(model: Any, graph: Any, arguments: Any, exported: ExportedProgram,
         cut = _cut(arguments, exported, symbol, size)
         if cut is None:  # the example is smaller than that, or no integer size fits
             smallest = size
-        elif not _agree(model, graph, *cut):
+        elif not (_agree(model, graph, *cut) or (size and _agree_within(model, graph, cut, size))):
             break
         else:
             smallest = size
@@ -135,6 +165,19 @@ def _agree(model: Any, graph: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     except Exception:  # a size that the model itself refuses
         return False
     return len(expected) == len(got) and all(_same(a, b) for a, b in zip(expected, got, strict=True))
+
+
+def _agree_within(model: Any, graph: Any, arguments: Any, size: int) -> bool:
+    """As :func:`_agree` with integers below ``size``, where the model refuses these: they may be places in a tensor."""
+    try:
+        _run(model, *arguments)
+    except Exception:
+        return _agree(model, graph, *pytree.tree_map_only(torch.Tensor, lambda leaf: _below(leaf, size), arguments))
+    return False
+
+
+def _below(leaf: torch.Tensor, size: int) -> torch.Tensor:
+    return leaf.remainder(size) if leaf.dtype in (torch.int32, torch.int64) else leaf
 
 
 def _run(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -11,7 +11,30 @@ __all__ = ["Dynamic", "Model", "ZooModel", "zoo"]
 
 def zoo() -> dict[str, ZooModel]:
     """All models by name, in the order of the tables."""
-    from examples.models import bert, gpt2, llama, lstm, minilm, mobilenet, resnet, swin, vit
+    from examples.models import (
+        bert,
+        clip,
+        control_flow,
+        convnext,
+        densenet,
+        detr,
+        efficientnet,
+        gpt2,
+        graph_network,
+        llama,
+        lstm,
+        mamba,
+        minilm,
+        mixtral,
+        mobilenet,
+        resnet,
+        swin,
+        t5,
+        unet,
+        vae,
+        vit,
+        whisper,
+    )  # fmt: skip
 
     models = (
         resnet.RESNET18,
@@ -26,5 +49,18 @@ def zoo() -> dict[str, ZooModel]:
         llama.LLAMA_STATIC_CACHE,
         llama.LLAMA_STATIC_PREFILL,
         lstm.LSTM,
+        efficientnet.EFFICIENTNET_B0,
+        convnext.CONVNEXT_ATTO,
+        densenet.DENSENET,
+        detr.DETR,
+        unet.UNET,
+        vae.VAE,
+        clip.CLIP,
+        whisper.WHISPER,
+        t5.T5,
+        mixtral.MIXTRAL,
+        mamba.MAMBA,
+        graph_network.GRAPH_NETWORK,
+        control_flow.CONTROL_FLOW,
     )
     return {model.name: model for model in models}

@@ -32,7 +32,7 @@ class ZooModel:
 
     Attributes:
         name: as on the command line.
-        kind: ``vision``, ``text``, ``decoder`` or ``recurrent``.
+        kind: what it is for or made of.
         make: builds the model (evaluation mode, seeded weights, float32) and its example arguments.
         config: sizes in a few words, for tables.
         dynamic: the variant with dynamic sizes, if there is one.
@@ -41,7 +41,7 @@ class ZooModel:
     """
 
     name: str
-    kind: Literal["vision", "text", "decoder", "recurrent"]
+    kind: Literal["vision", "text", "decoder", "recurrent", "generative", "multimodal", "graph"]
     make: Callable[[], Model]
     config: str
     dynamic: Dynamic | None = None

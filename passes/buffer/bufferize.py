@@ -100,6 +100,7 @@ def _split_empty(function: ir.Operation) -> None:
     memory plan lets buffers share memory when all operations have their places.
     """
     order: dict[ir.Block, dict[ir.Operation, int]] = {}
+    settled: list[tuple[ir.Operation, int, ir.Value]] = []  # an operation's hash changes with its operands
     for empty in named(function, "tensor.empty"):
         block = empty.block
         uses = [use for use in empty.results[0].uses if use.owner.operation.block == block]
@@ -115,7 +116,9 @@ def _split_empty(function: ir.Operation) -> None:
             if place is None:
                 place = empty.clone(ir.InsertionPoint(user)).operation.results[0] if places else empty.results[0]
             places[user] = place
-            user.operands[use.operand_number] = place
+            settled.append((user, use.operand_number, place))
+    for user, number, place in settled:
+        user.operands[number] = place
 
 
 def _overwritten(op: ir.Operation, output: int, order: dict[ir.Operation, int]) -> list[ir.Operation]:

@@ -207,3 +207,27 @@ func.func @shared_with_loop(%x: tensor<4xf32>, %n: index) -> (tensor<4xf32>, ten
   %out = linalg.tanh ins(%x : tensor<4xf32>) outs(%empty : tensor<4xf32>) -> tensor<4xf32>
   return %out, %sum : tensor<4xf32>, tensor<f32>
 }
+
+// -----
+
+#at = affine_map<(i) -> (i)>
+
+// An operation that writes to two tensors, each of which another one writes to as well.
+// CHECK-LABEL: func.func @two_shared_empties
+func.func @two_shared_empties(%x: tensor<4xf32>, %n: tensor<4xi32>)
+    -> (tensor<4xf32>, tensor<4xi32>, tensor<4xf32>, tensor<4xi32>) {
+  // CHECK-COUNT-4: memref.alloc()
+  // CHECK-NOT: memref.copy
+  %float = tensor.empty() : tensor<4xf32>
+  %int = tensor.empty() : tensor<4xi32>
+  %exp = linalg.exp ins(%x : tensor<4xf32>) outs(%float : tensor<4xf32>) -> tensor<4xf32>
+  %twice = linalg.add ins(%n, %n : tensor<4xi32>, tensor<4xi32>) outs(%int : tensor<4xi32>) -> tensor<4xi32>
+  %both:2 = linalg.generic {indexing_maps = [#at, #at, #at], iterator_types = ["parallel"]}
+      ins(%x : tensor<4xf32>) outs(%float, %int : tensor<4xf32>, tensor<4xi32>) {
+  ^bb0(%a: f32, %unread: f32, %unread_too: i32):
+    %whole = arith.fptosi %a : f32 to i32
+    %negated = arith.negf %a : f32
+    linalg.yield %negated, %whole : f32, i32
+  } -> (tensor<4xf32>, tensor<4xi32>)
+  return %exp, %twice, %both#0, %both#1 : tensor<4xf32>, tensor<4xi32>, tensor<4xf32>, tensor<4xi32>
+}
