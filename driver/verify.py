@@ -17,16 +17,13 @@ from stepwell.driver.compile import Compilation
 from stepwell.driver.request import Source
 from stepwell.driver.samples import random_inputs
 from stepwell.driver.verification.evaluate import Evaluator, run_code
-from stepwell.driver.verification.reference import Deviation, Reference, make_reference
+from stepwell.driver.verification.reference import Deviation, Reference, floor_of, make_reference
 from stepwell.driver.verification.report import Row, VerificationReport
 from stepwell.driver.verification.snapshots import History, Quantised, Recorder
 from stepwell.passes.base import Pass
 from stepwell.passes.pipeline import Pipeline
 from stepwell.support.errors import ArtifactError, DeviceError, Error, ToolError, UsageError
 from stepwell.support.signature import Signature
-
-# Errors that rounding explains, by the narrowest float dtype at the boundary (relative to the largest result).
-_TOLERANCES = {"f64": 1e-12, "f32": 1e-4, "f16": 2e-2, "bf16": 1e-1}
 
 
 def verify(
@@ -83,7 +80,7 @@ class _Verification:
         if reference is None:
             values, _, _ = evaluator.run(recorder.snapshots[0].module)
             reference = Reference(values, "first level")
-        self.history = History(evaluator, recorder.snapshots, reference, _floor(signature), self._quantised(recorder))
+        self.history = History(evaluator, recorder.snapshots, reference, floor_of(signature), self._quantised(recorder))
         self.report = VerificationReport(
             str(compilation.target), reference.kind, max(reference.eager_errors, default=0.0)
         )
@@ -181,8 +178,3 @@ def _main(signatures: Mapping[str, Signature]) -> Signature:
             f"verify runs the entry 'main', the program has {', '.join(signatures)}", hint="rename the entry to main"
         )
     return signatures["main"]
-
-
-def _floor(signature: Signature) -> float:
-    kinds = [spec.dtype for spec in (*signature.inputs, *signature.results, *signature.states)]
-    return max([_TOLERANCES[kind] for kind in kinds if kind in _TOLERANCES], default=0.0)
