@@ -19,16 +19,13 @@ from stepwell.driver.fallback.verify import verify_mixed
 from stepwell.driver.request import Request, Source
 from stepwell.driver.samples import random_inputs
 from stepwell.driver.verification.evaluate import Evaluator, run_code
-from stepwell.driver.verification.reference import Deviation, Reference, make_reference
+from stepwell.driver.verification.reference import Deviation, Reference, floor_of, make_reference
 from stepwell.driver.verification.report import Row, VerificationReport
 from stepwell.driver.verification.snapshots import History, Quantised, Recorder
 from stepwell.passes.base import Pass
 from stepwell.passes.pipeline import Pipeline
 from stepwell.support.errors import ArtifactError, DeviceError, Error, ToolError, UsageError
 from stepwell.support.signature import Signature
-
-# Errors that rounding explains, by the narrowest float dtype at the boundary (relative to the largest result).
-_TOLERANCES = {"f64": 1e-12, "f32": 1e-4, "tf32": 2e-2, "f16": 2e-2, "bf16": 1e-1}
 
 
 def verify(
@@ -96,7 +93,7 @@ class _Verification:
         if reference is None:
             values, _, _ = evaluator.run(recorder.snapshots[0].module)
             reference = Reference(values, "first level")
-        floor = _floor(signature, compilation.backend.coarsest(compilation.target))
+        floor = floor_of(signature, compilation.backend.coarsest(compilation.target))
         self.history = History(evaluator, recorder.snapshots, reference, floor, self._quantised(recorder))
         self.report = VerificationReport(
             str(compilation.target), reference.kind, max(reference.eager_errors, default=0.0)
@@ -195,9 +192,3 @@ def _main(signatures: Mapping[str, Signature]) -> Signature:
             f"verify runs the entry 'main', the program has {', '.join(signatures)}", hint="rename the entry to main"
         )
     return signatures["main"]
-
-
-def _floor(signature: Signature, coarsest: str | None) -> float:
-    kinds = [spec.dtype for spec in (*signature.inputs, *signature.results, *signature.states)]
-    kinds += [coarsest] if coarsest else []
-    return max([_TOLERANCES[kind] for kind in kinds if kind in _TOLERANCES], default=0.0)

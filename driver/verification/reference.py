@@ -16,6 +16,9 @@ from stepwell.support.signature import Signature
 Arrays = list[np.ndarray[Any, Any]]
 
 
+# Errors that rounding explains, by the narrowest float dtype at the boundary (relative to the largest result).
+_TOLERANCES = {"f64": 1e-12, "f32": 1e-4, "tf32": 2e-2, "f16": 2e-2, "bf16": 1e-1}
+
 # A result may be as far off as so many times the model's own error in its dtype; one that is hardly more than rounding
 # (the mean of something normalised), where the model's own error is over a tenth of it, has more leave.
 _TIMES_EAGER, _TIMES_NOISE, _NOISE = 4.0, 100.0, 0.1
@@ -79,6 +82,17 @@ def make_reference(model: Any, signature: Signature, args: tuple[Any, ...], kwar
     errors = errors_of(eager, doubled)
     # A flipped argmax or an overflow in the model's own dtype is no fault of a pass.
     return Reference(doubled, "float64", errors) if np.isfinite(errors).all() else Reference(eager, "eager")
+
+
+def floor_of(signature: Signature, coarsest: str | None = None) -> float:
+    """The error that rounding explains for any result, by the narrowest float dtype at the boundary.
+
+    Args:
+        coarsest: a type that numbers are rounded to by request besides.
+    """
+    kinds = [spec.dtype for spec in (*signature.inputs, *signature.results, *signature.states)]
+    kinds += [coarsest] if coarsest else []
+    return max([_TOLERANCES[kind] for kind in kinds if kind in _TOLERANCES], default=0.0)
 
 
 def errors_of(results: Sequence[np.ndarray[Any, Any]], expected: Sequence[np.ndarray[Any, Any]]) -> list[float]:
