@@ -62,7 +62,7 @@ def verify(
         if fallback is None or not is_refusal(failure):
             raise
     request = Request(model, args, keywords, target, dynamic_shapes, pipeline, fallback=fallback)
-    return verify_mixed(request.compile(use_cache=False), model, args, keywords, _floor)
+    return verify_mixed(request.compile(use_cache=False), model, args, keywords, floor_of)
 
 
 class _Verification:
