@@ -179,7 +179,6 @@ def test_training_goes_on_in_pytorch_and_back():
     model, data = mlp(), batches((8,), 4)
     _, trained, _ = train(model, OPTIMIZERS["momentum"], data, torch.float32)
     optimizer = OPTIMIZERS["momentum"](model.parameters())
-    stepwell.compile_step(model, LOSS, optimizer, data[0])  # makes no step
     first = stepwell.compile_step(model, LOSS, optimizer, data[0])
     first(*data[0])
     first.write_back()
