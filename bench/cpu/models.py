@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from bench.cases import AddOne
-from examples.models import zoo
+from examples.models import raced, zoo
 from examples.models.resnet import randomise_batch_norm
 from examples.models.torchvision_shim import prepare_torchvision
 from examples.models.zoo import image
@@ -17,8 +17,8 @@ _MORE_VISION = ("resnet50", "efficientnet_b0")
 
 def rows() -> list[str]:
     """The models, first all at batch 1."""
-    vision = [name for name, model in zoo().items() if model.kind == "vision"] + list(_MORE_VISION)
-    return [*zoo(), *_MORE_VISION, *(f"{name}@8" for name in vision)]
+    vision = [name for name, model in raced().items() if model.kind == "vision"] + list(_MORE_VISION)
+    return [*raced(), *_MORE_VISION, *(f"{name}@8" for name in vision)]
 
 
 def make(row: str) -> tuple[torch.nn.Module, tuple[Any, ...]]:

@@ -6,7 +6,7 @@ torchvision nor transformers.
 
 from examples.models.zoo import Dynamic, Model, ZooModel
 
-__all__ = ["Dynamic", "Model", "ZooModel", "zoo"]
+__all__ = ["Dynamic", "Model", "ZooModel", "raced", "zoo"]
 
 
 def zoo() -> dict[str, ZooModel]:
@@ -64,3 +64,8 @@ def zoo() -> dict[str, ZooModel]:
         control_flow.CONTROL_FLOW,
     )
     return {model.name: model for model in models}
+
+
+def raced() -> dict[str, ZooModel]:
+    """Those of them whose speed is compared."""
+    return {name: model for name, model in zoo().items() if model.raced}

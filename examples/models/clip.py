@@ -52,6 +52,7 @@ CLIP = ZooModel(
     name="clip",
     kind="multimodal",
     make=make,
+    raced=False,
     config=f"2 and 2 layers of width {WIDTH}, 3 texts of 12 tokens, 2 pictures of {SIZE}x{SIZE}",
     dynamic=Dynamic(
         example=(3, 12, 2),

@@ -46,6 +46,7 @@ CONTROL_FLOW = ZooModel(
     name="control_flow",
     kind="recurrent",
     make=make,
+    raced=False,
     config=f"while_loop, cond and a mask, width {WIDTH}, 6 rows, 4 steps",
     dynamic=Dynamic(
         example=(6, 4),

@@ -21,6 +21,7 @@ CONVNEXT_ATTO = ZooModel(
     name="convnext_atto",
     kind="vision",
     make=make,
+    raced=False,
     config=f"blocks 2, 2, 6, 2, {SIZE}x{SIZE}, batch 1",
     dynamic=Dynamic(
         example=(2,),

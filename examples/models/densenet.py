@@ -24,6 +24,7 @@ DENSENET = ZooModel(
     name="densenet",
     kind="vision",
     make=make,
+    raced=False,
     config=f"growth 32, blocks of 2, 4, 4, 2, {SIZE}x{SIZE}, batch 1",
     dynamic=Dynamic(
         example=(2,),

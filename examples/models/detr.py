@@ -48,6 +48,7 @@ DETR = ZooModel(
     name="detr",
     kind="vision",
     make=make,
+    raced=False,
     config=f"2 and 2 layers of width {WIDTH}, {QUERIES} queries, {SIZE}x{SIZE}, batch 2",
     dynamic=Dynamic(
         example=(2,),

@@ -24,6 +24,7 @@ EFFICIENTNET_B0 = ZooModel(
     name="efficientnet_b0",
     kind="vision",
     make=make,
+    raced=False,
     config=f"{SIZE}x{SIZE}, batch 1",
     dynamic=Dynamic(
         example=(2,),

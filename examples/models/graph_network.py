@@ -60,6 +60,7 @@ GRAPH_NETWORK = ZooModel(
     name="graph_network",
     kind="graph",
     make=make,
+    raced=False,
     config=f"2 attention layers of {HEADS} heads, width {WIDTH}, 20 nodes, 60 edges",
     dynamic=Dynamic(
         example=(20, 60),

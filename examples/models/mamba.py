@@ -75,6 +75,7 @@ MAMBA = ZooModel(
     name="mamba",
     kind="recurrent",
     make=make,
+    raced=False,
     config=f"{LAYERS} layers of width {WIDTH}, {STATE} states a channel, batch 2, 16 tokens",
     dynamic=Dynamic(
         example=(2, 16),

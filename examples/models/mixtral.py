@@ -28,6 +28,7 @@ MIXTRAL = ZooModel(
     name="mixtral",
     kind="decoder",
     make=make,
+    raced=False,
     config="2 layers of width 64, 2 of 4 experts a token, batch 2, 12 tokens",
     dynamic=Dynamic(
         example=(2, 12),

@@ -53,6 +53,7 @@ T5 = ZooModel(
     name="t5",
     kind="text",
     make=make,
+    raced=False,
     config=f"2 and 2 layers of width {WIDTH}, 4 heads, batch 2, 12 tokens and 6",
     dynamic=Dynamic(
         example=(2, 12, 6),

@@ -98,6 +98,7 @@ UNET = ZooModel(
     name="unet",
     kind="generative",
     make=make,
+    raced=False,
     config=f"width {WIDTH} and {2 * WIDTH}, attention at {SIZE // 2}x{SIZE // 2}, {SIZE}x{SIZE}, batch 2",
     dynamic=Dynamic(example=(2,), shapes=dynamic_shapes, inputs=inputs, sizes={"batch": (0, 6)}),
 )

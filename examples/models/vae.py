@@ -51,6 +51,7 @@ VAE = ZooModel(
     name="vae",
     kind="generative",
     make=make,
+    raced=False,
     config=f"code of {LATENT}, transposed convolutions, {SIZE}x{SIZE}, batch 2",
     dynamic=Dynamic(example=(2,), shapes=dynamic_shapes, inputs=inputs, sizes={"batch": (0, 6)}),
 )

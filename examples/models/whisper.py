@@ -54,6 +54,7 @@ WHISPER = ZooModel(
     name="whisper",
     kind="multimodal",
     make=make,
+    raced=False,
     config=f"2 and 2 layers of width {WIDTH}, {FRAMES} frames of {BANDS} bands, batch 2, 8 tokens",
     dynamic=Dynamic(example=(2, 8), shapes=dynamic_shapes, inputs=inputs, sizes={"batch": (1, 3), "length": (1, 20)}),
     requires=("transformers",),

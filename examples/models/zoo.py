@@ -38,6 +38,7 @@ class ZooModel:
         dynamic: the variant with dynamic sizes, if there is one.
         calls: argument tuples of successive calls for a model that keeps state (of its dynamic variant, if it has one).
         requires: distributions that ``make`` imports beside torch.
+        raced: whether it is of a size at which its speed says something.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ZooModel:
     dynamic: Dynamic | None = None
     calls: Callable[[], list[tuple[Any, ...]]] | None = None
     requires: tuple[str, ...] = field(default=())
+    raced: bool = True
 
 
 def seeded(*numbers: int) -> torch.Generator:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,14 +44,13 @@ class Objective(torch.nn.Module):
         self.model = model
         self.loss = loss
         self.names = [*_positional(model, args if loss is None else args[:-1], kwargs), *(["target"] if loss else [])]
+        take(self, self.names, kwargs)
 
-        def forward(*given: Any, **named: Any) -> Any:
-            if loss is None:
-                return model(*given, **named)
-            return loss(model(*given[:-1], **named), given[-1])
-
-        forward.__signature__ = signature(self.names, kwargs)  # type: ignore[attr-defined]
-        self.forward = forward
+    def forward(self, *given: Any, **named: Any) -> Any:
+        """The loss."""
+        if self.loss is None:
+            return self.model(*given, **named)
+        return self.loss(self.model(*given[:-1], **named), given[-1])
 
 
 @dataclass(frozen=True)
@@ -70,12 +69,18 @@ class Joint:
     parameters: tuple[str, ...]
 
 
-def signature(names: Sequence[str], keywords: Sequence[str] | dict[str, Any]) -> inspect.Signature:
-    """Of a function with positional arguments ``names`` and then ``keywords``."""
-    positional = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
-    return inspect.Signature(
-        positional + [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in keywords]
-    )
+def take(module: torch.nn.Module, names: Sequence[str], keywords: Iterable[str]) -> None:
+    """Have ``module.forward``, which takes anything, declare positional arguments ``names`` and then ``keywords``."""
+    positional = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ("self", *names)]
+    named = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in keywords]
+    plain = type(module).forward
+
+    def forward(self: torch.nn.Module, *given: Any, **others: Any) -> Any:
+        return plain(self, *given, **others)
+
+    forward.__signature__ = inspect.Signature(positional + named)  # type: ignore[attr-defined]
+    # In a class of its own: what an instance holds would act on that instance in copies, too.
+    module.__class__ = type(type(module).__name__, (type(module),), {"forward": forward})
 
 
 def differentiate(

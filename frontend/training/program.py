@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.export.graph_signature import InputKind
 from torch.utils import _pytree as pytree
 
-from stepwell.frontend.training.joint import Joint, Objective, differentiate, signature, value_of
+from stepwell.frontend.training.joint import Joint, Objective, differentiate, take, value_of
 from stepwell.frontend.training.optimizers import Rule, rule_for
 from stepwell.support.errors import UsageError
 
@@ -48,13 +48,13 @@ class StepModule(torch.nn.Module):
                     self.rules[name] = rule, index
                     self._hold_state(name, rule.resume(parameter.detach(), optimizer.state.get(parameter, {})))
         names, rates = objective.names, rate_names(optimizer)
+        self._given = len(names)
         self.arguments = [*names, *rates, *keywords]
+        take(self, [*names, *rates], keywords)
 
-        def forward(*given: Any, **named: Any) -> Tensor:
-            return self._step(pytree.tree_leaves((given[: len(names)], named)), given[len(names) :])
-
-        forward.__signature__ = signature([*names, *rates], keywords)  # type: ignore[attr-defined]
-        self.forward = forward
+    def forward(self, *given: Any, **named: Any) -> Tensor:
+        """The loss; buffers change."""
+        return self._step(pytree.tree_leaves((given[: self._given], named)), given[self._given :])
 
     def _hold_model(self) -> dict[int, str]:
         """Take copies of parameters and buffers; the names of trained ones by their identity."""

@@ -140,3 +140,23 @@ def test_emulated_scatter(emulated: Lower, to_nvvm: Lower) -> None:
         expected[at] = values
         np.testing.assert_array_equal(result, expected)
     assert assemble(generate_ptx(to_nvvm(text), "sm_90a"), "sm_90a") is not None
+
+
+def test_emulated_scatter_into_one_number(emulated: Lower) -> None:
+    text = """
+      func.func @main(%at: tensor<3xi64> {stepwell.input = "at"}) -> tensor<8xf32> {
+        %c0 = arith.constant 0 : index
+        %c1 = arith.constant 1 : index
+        %count = arith.constant 3 : index
+        %half = arith.constant 0.5 : f32
+        %zeros = arith.constant dense<0.0> : tensor<8xf32>
+        %r = scf.for %n = %c0 to %count step %c1 iter_args(%t = %zeros) -> tensor<8xf32> {
+          %place = tensor.extract %at[%n] : tensor<3xi64>
+          %index = arith.index_cast %place : i64 to index
+          %next = tensor.insert %half into %t[%index] : tensor<8xf32>
+          scf.yield %next : tensor<8xf32>
+        }
+        return %r : tensor<8xf32>
+      }"""
+    (result,), _ = run_entry(emulated(text), [np.array([5, 0, 7])], {}, {})
+    np.testing.assert_array_equal(result, np.array([0.5, 0, 0, 0, 0, 0.5, 0, 0.5], np.float32))

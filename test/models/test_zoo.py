@@ -17,7 +17,7 @@ from stepwell.driver import opt
 ZOO = zoo()
 
 # Small enough for every run of the tests; all of them, at more sizes, are examined by test_everything.
-QUICK = ["mobilenet_v3_small", "llama_functional_cache", "graph_network", "control_flow"]
+QUICK = ["mobilenet_v3_small", "llama_functional_cache", "graph_network"]
 
 
 @pytest.mark.parametrize("name", QUICK)
