@@ -1,0 +1,37 @@
+"""Constant borders, which may be negative."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.export import Dim
+
+from stepwell.frontend.load import load_program
+
+
+class Pad(torch.nn.Module):
+    def __init__(self, sizes: list[int]) -> None:
+        super().__init__()
+        self.sizes = sizes
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.pad(x, self.sizes, "constant", 2)
+
+
+DYNAMIC = ({1: Dim.DYNAMIC},)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "dynamic"), [([0, -1], None), ([-2, -3], None), ([-2, 1, 3, -1], None), ([-2, 1, 3, -1], DYNAMIC)]
+)
+def test_a_negative_border_cuts(imported: Callable[..., Any], sizes: list[int], dynamic: Any) -> None:
+    x = torch.randn(3, 5)
+    model = Pad(sizes)
+    assert torch.equal(imported(model, (x,), dynamic_shapes=dynamic)(x), model(x))
+
+
+def test_a_border_that_grows_is_left_alone() -> None:
+    text = str(load_program(Pad([1, 2]), (torch.randn(3, 5),)).module)
+    assert "torch.aten.constant_pad_nd" in text
+    assert "torch.aten.slice" not in text
