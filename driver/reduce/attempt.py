@@ -50,7 +50,7 @@ def run_passes(file: Path, pipeline: str, plugins: Sequence[Path], parameters: P
     return None
 
 
-def run_model(file: Path, target: str, check: str, plugins: Sequence[Path]) -> Failure | None:
+def run_model(file: Path, target: str, pipeline: str | None, check: str, plugins: Sequence[Path]) -> Failure | None:
     """Compile, or with ``check="verify"`` verify, the model in a file that :mod:`.python_file` wrote.
 
     Raises:
@@ -65,9 +65,9 @@ def run_model(file: Path, target: str, check: str, plugins: Sequence[Path]) -> F
     model, args = made["make_model"]()
     dynamic = made["DYNAMIC_SHAPES"]
     if check == "compile":
-        stepwell.compile(model, args, target=target, dynamic_shapes=dynamic, cache=False)
+        stepwell.compile(model, args, target=target, dynamic_shapes=dynamic, pipeline=pipeline, cache=False)
         return None
-    report = stepwell.verify(model, args, target=target, dynamic_shapes=dynamic)
+    report = stepwell.verify(model, args, target=target, dynamic_shapes=dynamic, pipeline=pipeline)
     return None if report.passed else of_deviation(report.first_pass or "", report.table())
 
 

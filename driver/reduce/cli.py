@@ -39,8 +39,6 @@ def _reduce(options: argparse.Namespace) -> Reduction:
     is_ir = options.input.endswith(".mlir")
     if is_ir and options.target is not None:
         raise UsageError("--target is for models", hint="a .mlir file is reduced with --pass-pipeline")
-    if not is_ir and options.pass_pipeline is not None:
-        raise UsageError("--pass-pipeline is for .mlir files", hint="a model is reduced with --target and --check")
     if is_ir:
         from stepwell.driver.reduce.reduce_ir import reduce_ir
 
@@ -67,6 +65,7 @@ def _reduce(options: argparse.Namespace) -> Reduction:
         args,
         options.output or Path("reduced.py"),
         target=options.target or "cpu",
+        pipeline=options.pass_pipeline,
         check=options.check,
         pattern=pattern,
         script=options.test,
@@ -97,7 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="stepwell-reduce", description="Shrink an input that fails.")
     parser.add_argument("input", help="a .mlir file, a .pt2 file, or pkg.module:function that returns (model, args)")
     parser.add_argument("-o", "--output", type=Path, help="where the result goes: reduced.mlir or reduced.py")
-    parser.add_argument("--pass-pipeline", metavar="TEXT", help="passes that fail; without, those at the file's head")
+    parser.add_argument(
+        "--pass-pipeline", metavar="TEXT", help="passes to run; without, those at the head of the file, or the target's"
+    )
     parser.add_argument("--target", help="what a model is compiled for (cpu)")
     parser.add_argument(
         "--check", choices=("compile", "verify"), default="compile", help="what fails: compiling, or a level deviates"

@@ -38,7 +38,16 @@ class IrShrinker:
         """All reductions in turns until none helps."""
         with self._module.context, ir.Location.unknown():
             self._try(lambda module: None)  # without locations, which are not printed
-            while any([self._functions(), self._ends(), self._operations(), self._results(), self._arguments()]):
+            while any(
+                [
+                    self._functions(),
+                    self._ends(),
+                    self._operations(),
+                    self._regions(),
+                    self._results(),
+                    self._arguments(),
+                ]
+            ):
                 pass
             self._attributes()
 
@@ -83,10 +92,19 @@ class IrShrinker:
 
         return leave_out(lambda: len(_inner(self._module)), without)
 
+    def _regions(self) -> bool:
+        """What is inside of a region takes the place of the operation around it."""
+
+        def without(start: int, end: int) -> bool:
+            return self._try(lambda module: _open(_around_regions(module)[start:end]))
+
+        return leave_out(lambda: len(_around_regions(self._module)), without)
+
     def _results(self) -> bool:
         shrunk = False
-        for number, function in enumerate(_functions(self._module)):
-            for index in reversed(range(len(_terminator(function).operands))):
+        counts = [len(_terminator(function).operands) for function in _functions(self._module)]
+        for number, count in enumerate(counts):
+            for index in reversed(range(count)):
                 change = lambda module, n=number, i=index: _drop_result(_functions(module)[n], i)  # noqa: E731
                 shrunk |= self._try(change)
         return shrunk
@@ -104,7 +122,7 @@ class IrShrinker:
 
         def named(module: ir.Module) -> list[tuple[ir.Operation, str]]:
             every = [module.operation, *_all(module)]
-            return [(op, item.name) for op in every for item in op.attributes if "." in item.name]
+            return [(op, name) for op in every for name in op.attributes if "." in name]
 
         def change(module: ir.Module, start: int, end: int) -> None:
             for op, name in named(module)[start:end]:
@@ -155,8 +173,9 @@ def _erase(ops: list[ir.OpView]) -> None:
 
 def _to_arguments(ops: list[ir.Operation]) -> None:
     """Leave ``ops`` out: an operand of the same type takes a result's place, or else a new argument."""
-    for op in reversed(ops):
-        function = _function_of(op)
+    outer = [op for op in ops if not any(other in ops for other in _around(op))]
+    for op in reversed(outer):
+        function = _around(op)[-1]
         for result in op.results:
             if not list(result.uses):
                 continue
@@ -165,10 +184,36 @@ def _to_arguments(ops: list[ir.Operation]) -> None:
         op.erase()
 
 
-def _function_of(op: ir.Operation) -> ir.Operation:
+def _around_regions(module: ir.Module) -> list[ir.Operation]:
+    """Operations in functions with a region that is one block."""
+    return [op for op in _inner(module) if len(op.regions) == 1 and len(list(op.regions[0].blocks)) == 1]
+
+
+def _open(ops: list[ir.Operation]) -> None:
+    """Move the insides of ``ops`` before them and drop the rest; block arguments become the function's."""
+    for op in ops:
+        function, block = _around(op)[-1], op.regions[0].blocks[0]
+        for argument in block.arguments:
+            if list(argument.uses):
+                argument.replace_all_uses_with(_add_argument(function, argument.type))
+        *inside, end = [inner.operation for inner in block.operations]
+        given = list(end.operands)
+        end.erase()
+        for inner in inside:
+            inner.move_before(op)
+        for index, result in enumerate(op.results):
+            alike = index < len(given) and given[index].type == result.type
+            result.replace_all_uses_with(given[index] if alike else _add_argument(function, result.type))
+        op.erase()
+
+
+def _around(op: ir.Operation) -> list[ir.Operation]:
+    """The operations around ``op``, up to its function."""
+    found = []
     while op.name != "func.func":
         op = op.parent.operation
-    return op
+        found.append(op)
+    return found
 
 
 def _add_argument(function: ir.Operation, kind: ir.Type) -> ir.Value:

@@ -79,6 +79,8 @@ def reduce_ir(
         failure = session.begin(_joined(passes, text))
         if failure.kind == "ArtifactError":
             raise ArtifactError(failure.message.partition("\n")[0], hint="it must be valid before the passes run")
+        if failure.kind in ("UsageError", "UnknownPassError"):
+            raise UsageError(failure.message)
         before = len(passes)
         passes = _fewer(passes, text, session)
         shrinker = IrShrinker(context, text, lambda candidate: session.fails(_joined(passes, candidate)))
@@ -93,7 +95,7 @@ def reduce_ir(
 
 
 def _fewer(passes: list[str], text: str, session: Session) -> list[str]:
-    return fewest(passes, lambda rest: session.fails(_joined(rest, text))) if passes else []
+    return fewest(passes, lambda rest: bool(rest) and session.fails(_joined(rest, text)))
 
 
 def _joined(passes: Sequence[str], text: str) -> str:

@@ -22,8 +22,8 @@ from stepwell.support.atomic import write_text
 from stepwell.support.errors import UsageError
 
 _RUN = {
-    "compile": "stepwell.compile(model, args, target={target!r}, dynamic_shapes=DYNAMIC_SHAPES, cache=False)",
-    "verify": "print(stepwell.verify(model, args, target={target!r}, dynamic_shapes=DYNAMIC_SHAPES).table())",
+    "compile": "stepwell.compile(model, args, target={target!r}, dynamic_shapes=DYNAMIC_SHAPES{more}, cache=False)",
+    "verify": "print(stepwell.verify(model, args, target={target!r}, dynamic_shapes=DYNAMIC_SHAPES{more}).table())",
 }
 
 
@@ -34,6 +34,7 @@ def reduce_model(
     *,
     dynamic_shapes: Any = None,
     target: str = "cpu",
+    pipeline: str | None = None,
     check: str = "compile",
     pattern: re.Pattern[str] | None = None,
     script: str | None = None,
@@ -45,6 +46,7 @@ def reduce_model(
 
     Args:
         model: an ``nn.Module`` or ``ExportedProgram``, or the path of a ``.pt2`` file.
+        pipeline: passes instead of the target's own.
         check: ``compile``, or ``verify`` for a level that deviates.
         pattern, script, seconds, budget: as for :func:`.reduce_ir.reduce_ir`.
 
@@ -57,7 +59,7 @@ def reduce_model(
             raise UsageError(f"'{model}' can't be shrunk", hint="a .pt2 or .mlir file, or pkg.module:function")
         model = torch.export.load(model)
     candidate = from_model(model, args, dynamic_shapes)
-    run = _RUN[check].format(target=target)
+    run = _RUN[check].format(target=target, more=f", pipeline={pipeline!r}" if pipeline else "")
 
     with tempfile.TemporaryDirectory(prefix="stepwell-") as folder:
         file = Path(folder) / "candidate.py"
@@ -68,7 +70,7 @@ def reduce_model(
         def attempt(text: str) -> Failure | None:
             if script is not None:
                 return run_apart(run_script, seconds, file, script, pattern)
-            return run_apart(run_model, seconds, file, target, check, list(plugins))
+            return run_apart(run_model, seconds, file, target, pipeline, check, list(plugins))
 
         get_ready(MODELS)
         session = Session(attempt, pattern, budget)
