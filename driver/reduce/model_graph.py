@@ -144,13 +144,14 @@ class ModelShrinker:
 
     def _plain_values(self) -> None:
         """Ones, or else numbers from 0 up, where it does not matter what the values are."""
-        for plain in (torch.ones_like, _counted):
-            for index in range(len(self.candidate.inputs)):
-                value = plain(self.candidate.inputs[index])
-                self._try(lambda c, i=index, v=value: c.inputs.__setitem__(i, v))  # type: ignore[misc]
-            for name, weight in list(self.candidate.weights.items()):
-                value = plain(weight)
-                self._try(lambda c, n=name, v=value: c.weights.__setitem__(n, v))  # type: ignore[misc]
+        for index, tensor in enumerate(self.candidate.inputs):
+            for value in (torch.ones_like(tensor), _counted(tensor)):
+                if self._try(lambda c, i=index, v=value: c.inputs.__setitem__(i, v)):  # type: ignore[misc]
+                    break
+        for name, tensor in self.candidate.weights.items():
+            for value in (torch.ones_like(tensor), _counted(tensor)):
+                if self._try(lambda c, n=name, v=value: c.weights.__setitem__(n, v)):  # type: ignore[misc]
+                    break
 
 
 def _replace(candidate: Candidate, node: fx.Node, other: fx.Node) -> None:
