@@ -14,7 +14,7 @@ from stepwell.frontend.convolution_gradients import convolution_backward
 from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
 from stepwell.frontend.integer_decompositions import integer_decompositions
 from stepwell.frontend.joint_indices import take_at
-from stepwell.frontend.padding import constant_pad
+from stepwell.frontend.padding import padding_decompositions
 from stepwell.frontend.placed_decompositions import placed_decompositions
 from stepwell.frontend.rare_decompositions import rare_decompositions
 from stepwell.frontend.scalar_decompositions import scalar_decompositions
@@ -50,12 +50,11 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten._transformer_encoder_layer_fwd.default] = encoder_layer
     shaped: dict[Any, Callable[..., Any]] = {
         aten.as_strided.default: as_strided,
-        aten.constant_pad_nd.default: constant_pad,
         aten.convolution.default: convolution,
         aten.convolution_backward.default: convolution_backward,
         aten.index.Tensor: take_at,
     }
-    for own in (scalar_decompositions(), placed_decompositions(), shaped):
+    for own in (scalar_decompositions(), placed_decompositions(), padding_decompositions(), shaped):
         table |= chain(own, table)
     return table | integer_decompositions(table)
 

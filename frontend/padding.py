@@ -1,9 +1,9 @@
-"""Padding by negative numbers, which upstream takes for slices outside of the tensor, as slices inside of it."""
+"""Constant borders that cut where they are negative: upstream takes such a border for one that grows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -11,17 +11,20 @@ from torch import Tensor
 aten = torch.ops.aten
 
 
-def constant_pad(x: Tensor, pads: Sequence[int], value: float = 0) -> Tensor:
-    """``pads`` as PyTorch has them: before and after each axis, from the last one on."""
-    known = [isinstance(pad, int) for pad in pads]
-    if not any(is_known and pad < 0 for is_known, pad in zip(known, pads, strict=True)):
+def padding_decompositions() -> dict[Any, Callable[..., Any]]:
+    """Operator overload -> decomposition; borders that only grow are left alone."""
+    return {aten.constant_pad_nd.default: _pad}
+
+
+def _pad(x: Tensor, pad: Sequence[int], value: Any = 0) -> Tensor:
+    """``pad`` lists (before, after) from the last dimension on; a border is cut after the others have grown."""
+    if all(not isinstance(size, int) or size >= 0 for size in pad):
         return cast("Tensor", NotImplemented)
-    for index, (before, after) in enumerate(zip(pads[::2], pads[1::2], strict=True)):
-        axis = x.dim() - 1 - index
-        if known[2 * index] and before < 0:
-            x = aten.slice.Tensor(x, axis, -before, x.shape[axis])
-        if known[2 * index + 1] and after < 0:
-            x = aten.slice.Tensor(x, axis, 0, x.shape[axis] + after)
-    rest = [max(pad, 0) if is_known else pad for is_known, pad in zip(known, pads, strict=True)]
-    result: Tensor = aten.constant_pad_nd.default(x, rest, value) if any(rest) else x.clone()
-    return result
+    if any(size > 0 for size in pad):
+        x = aten.constant_pad_nd.default(x, [max(size, 0) for size in pad], value)
+    for number in range(len(pad) // 2):
+        axis = x.dim() - 1 - number
+        before, after = max(-pad[2 * number], 0), max(-pad[2 * number + 1], 0)
+        if before or after:
+            x = aten.slice.Tensor(x, axis, before, x.shape[axis] - after)
+    return x.clone()

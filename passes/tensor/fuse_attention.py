@@ -67,7 +67,7 @@ class FuseAttention(Pass):
         fused = 0
         for candidate in structured_ops(op):
             cone = find_cone(candidate)
-            if cone is not None:
+            if cone is not None and all(loop.size != 0 for loop in loops_of(cone.final)):
                 label_keys(cone)
                 self._fuse(cone)
                 fused += 1

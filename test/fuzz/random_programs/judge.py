@@ -16,7 +16,10 @@ from stepwell.support.errors import Error, ImportFailure, InputError, Unsupporte
 
 @dataclass(frozen=True)
 class Outcome:
-    """``right``, ``refused`` with a message that says why, ``wrong`` (it deviates) or ``failed``."""
+    """``right``, ``refused`` with a message that says why, ``wrong`` (it deviates), ``failed``, or ``outside``.
+
+    Outside is a program that torch exports for one size, or for a range without the second, alone.
+    """
 
     kind: str
     message: str = ""
@@ -32,8 +35,11 @@ def judge(program: Program) -> Outcome:
         if others:
             compiled = stepwell.compile(program.module, first, dynamic_shapes=program.dynamic, cache=False)
             return _at_other_size(program, compiled, others[0])
-    except (UnsupportedError, ImportFailure, InputError) as refusal:
-        return Outcome("refused", str(refusal))
+    except InputError as refusal:
+        return Outcome("outside", str(refusal))
+    except (UnsupportedError, ImportFailure) as refusal:
+        outside = "does not keep the dynamic shapes" in str(refusal)
+        return Outcome("outside" if outside else "refused", str(refusal))
     except Error as failure:
         return Outcome("failed", str(failure))
     return Outcome("right")

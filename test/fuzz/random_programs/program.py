@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from hypothesis import strategies as st
 from torch import fx
 
 FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
@@ -21,6 +20,9 @@ _MOST_ELEMENTS = 2000
 _EXACT = 2
 
 T = TypeVar("T")
+
+Choose = Callable[[int, int], int]
+"""A whole number from the first to the second, both included: by hypothesis, or by a generator."""
 
 
 @dataclass
@@ -48,8 +50,8 @@ class Builder:
     (comparisons, places of extrema, conversions to integers) is done to exact values only.
     """
 
-    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any], dynamic: bool) -> None:
-        self._draw = draw
+    def __init__(self, choose: Choose, dynamic: bool) -> None:
+        self._choose = choose
         self.root = torch.nn.Module()
         self.graph = fx.Graph()
         self.nodes: list[fx.Node] = []
@@ -62,11 +64,11 @@ class Builder:
 
     def integer(self, low: int, high: int) -> int:
         """From ``low`` to ``high``, both included."""
-        return int(self._draw(st.integers(low, high)))
+        return self._choose(low, high)
 
     def pick(self, choices: Sequence[T]) -> T:
         """One of ``choices``."""
-        return self._draw(st.sampled_from(choices))  # type: ignore[no-any-return]
+        return choices[self._choose(0, len(choices) - 1)]
 
     def chance(self, one_in: int) -> bool:
         """True once in so many."""

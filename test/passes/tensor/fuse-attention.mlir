@@ -318,3 +318,46 @@ func.func @onto_ones(%q: tensor<32x16xf32>, %k: tensor<16x64xf32>, %v: tensor<64
   %r = linalg.matmul ins(%w, %v : tensor<32x64xf32>, tensor<64x16xf32>) outs(%oz : tensor<32x16xf32>) -> tensor<32x16xf32>
   return %r : tensor<32x16xf32>
 }
+
+// -----
+
+#id = affine_map<(r, n) -> (r, n)>
+#row = affine_map<(r, n) -> (r)>
+
+// No rows, no blocks of them.
+// CHECK-LABEL: func.func @empty
+// CHECK-NOT: scf.for
+// CUT-LABEL: func.func @empty
+// FEW-LABEL: func.func @empty
+// WHOLE-LABEL: func.func @empty
+func.func @empty(%q: tensor<0x16xf32>, %k: tensor<16x64xf32>, %v: tensor<64x16xf32>) -> tensor<0x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %one = arith.constant 1.0 : f32
+  %e = tensor.empty() : tensor<0x64xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<0x64xf32>) -> tensor<0x64xf32>
+  %s = linalg.matmul ins(%q, %k : tensor<0x16xf32>, tensor<16x64xf32>) outs(%z : tensor<0x64xf32>) -> tensor<0x64xf32>
+  %x = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%s : tensor<0x64xf32>) outs(%e : tensor<0x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = math.exp %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<0x64xf32>
+  %re = tensor.empty() : tensor<0xf32>
+  %rz = linalg.fill ins(%zero : f32) outs(%re : tensor<0xf32>) -> tensor<0xf32>
+  %t = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<0x64xf32>) outs(%rz : tensor<0xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = arith.addf %a, %o : f32
+    linalg.yield %0 : f32
+  } -> tensor<0xf32>
+  %w = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %t : tensor<0x64xf32>, tensor<0xf32>) outs(%e : tensor<0x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.divf %a, %b : f32
+    linalg.yield %0 : f32
+  } -> tensor<0x64xf32>
+  %oe = tensor.empty() : tensor<0x16xf32>
+  %oz = linalg.fill ins(%one : f32) outs(%oe : tensor<0x16xf32>) -> tensor<0x16xf32>
+  %r = linalg.matmul ins(%w, %v : tensor<0x64xf32>, tensor<64x16xf32>) outs(%oz : tensor<0x16xf32>) -> tensor<0x16xf32>
+  return %r : tensor<0x16xf32>
+}

@@ -148,7 +148,7 @@ def tests(b: Builder) -> None:
     """What kind of number it is."""
     node = b.choose(floating, exact)
     if node is not None:
-        b.call(b.pick([torch.isnan, torch.isinf, torch.isfinite, torch.signbit]), node)
+        b.call(b.pick([torch.isnan, torch.isinf, torch.isfinite]), node)
 
 
 def logic(b: Builder) -> None:

@@ -80,8 +80,8 @@ def parts(b: Builder) -> None:
     if size and b.chance(3):
         b.call(torch.select, node, axis, b.integer(-size, size - 1), exact=exact(node))
         return
-    start = b.pick([None, *range(-size - 1, size + 1)])
-    stop = b.pick([None, -1, 2, size + 3])
+    start = b.pick([None, *range(-size - 1 if static(node, axis) else -size, size + 1)])
+    stop = b.pick([None, -1, 2, size + 3] if static(node, axis) else [None, -1, 2])
     index = (slice(None),) * axis + (slice(start, stop, b.pick([None, 1, 2, 3])),)
     b.call(operator.getitem, node, index, exact=exact(node))
 
