@@ -81,7 +81,10 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("model", help="pkg.module:function that returns (model, args), or a .pt2, .onnx or .mlir file")
         sub.add_argument("--target", default="cpu", help="target and its options: cpu,threads=2")
         sub.add_argument("--pipeline", help="run these passes instead of the target's own")
+
+    def dumps(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--dump-ir", metavar="DIR", type=Path, help="write the IR after every pass there")
+        sub.add_argument("--html", action="store_true", help="with --dump-ir: a page of the levels, DIR/index.html")
 
     def samples(sub: argparse.ArgumentParser) -> None:
         text = ".npy or .npz files, each the inputs of a typical call, for a target that quantises"
@@ -92,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("compile", "compile a model ahead of time into an artifact folder")
     source(sub)
+    dumps(sub)
     samples(sub)
     sub.add_argument("-o", "--output", type=Path, required=True, help="the artifact folder")
     sub.add_argument(
@@ -102,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("lower", "print a model at a level")
     source(sub)
+    dumps(sub)
     sub.add_argument("--to", default="tensor", help="graph, tensor, buffer or backend")
     sub.add_argument("-o", "--output", metavar="FILE.mlir", type=Path, help="write it there, its parameters beside it")
 
