@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from stepwell.driver.page.locations import Aliases, Link, is_alias
 
 _LOCATION = " loc("
+_STRING_OR_LOCATION = re.compile(r'"(?:[^"\\]|\\.)*"| loc\(')
 _OPERATION = re.compile(r'^\s*(?:%[^=]*= )?"?([a-z_]\w*(?:\.\w+)+)')
 _UNLINKED = Link()
 
@@ -61,12 +62,14 @@ def split_location(line: str) -> tuple[str, str]:
     """``line`` without any location, and what the one at its end says ("" for none)."""
     if _LOCATION not in line:
         return line, ""
-    kept, last, start = [], "", 0
-    while (found := line.find(_LOCATION, start)) >= 0:
-        end = _closing(line, found + len(_LOCATION))
-        kept.append(line[start:found])
-        last = line[found + len(_LOCATION) : end] if end + 1 == len(line) else ""
-        start = end + 1
+    kept, last, start, place = [], "", 0, 0
+    while found := _STRING_OR_LOCATION.search(line, place):
+        place = found.end()
+        if found[0] == _LOCATION:
+            end = _closing(line, place)
+            kept.append(line[start : found.start()])
+            last = line[place:end] if end + 1 == len(line) else ""
+            start = place = end + 1
     kept.append(line[start:])
     return "".join(kept), last
 
