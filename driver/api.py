@@ -31,6 +31,7 @@ def compile(
     dynamic_shapes: Any = None,
     pipeline: Pipeline | str | None = None,
     dump_ir: str | Path | None = None,
+    html: bool = False,
     calibration: Iterable[Any] | None = None,
     cache: bool = True,
     fallback: str | None = None,
@@ -45,7 +46,7 @@ def compile(
         target: ``"cpu"``, ``"cuda,arch=sm_90a"``, ... or a :class:`Target`.
         dynamic_shapes: which sizes may vary, as ``torch.export.export`` takes it.
         pipeline: passes to run instead of the target's own.
-        dump_ir: a folder for the IR after every pass.
+        dump_ir: a folder for the IR after every pass; with ``html`` its ``index.html`` shows the levels side by side.
         calibration: samples by which a target that computes in fixed point (``hls``) quantises a float model: the
             positional arguments of each call as a tuple, or keyword arguments as a dictionary. By default the example
             arguments, with a warning: a few typical calls give better ranges.
@@ -56,7 +57,7 @@ def compile(
     Raises:
         stepwell.Error: with what was wrong, where, and what to do.
     """
-    request = Request(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir, calibration, fallback)
+    request = Request(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir, calibration, fallback, html)
     try:
         executable = request.compile(use_cache=cache)
     except UnsupportedError as refusal:
@@ -82,6 +83,7 @@ def lower(
     dynamic_shapes: Any = None,
     pipeline: Pipeline | str | None = None,
     dump_ir: str | Path | None = None,
+    html: bool = False,
     calibration: Iterable[Any] | None = None,
 ) -> ir.Module:
     """Walk a model down to level ``to`` (``graph``, ``tensor``, ``buffer``, ``backend``) and stop there.
@@ -89,9 +91,8 @@ def lower(
     The module's weights stay reachable for :func:`stepwell.to_torch` as long as the module lives.
     """
     find_level(to)
-    compilation = start(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir, calibration)
-    compilation.lower(to)
-    return compilation.program.module
+    request = Request(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir, calibration, html)
+    return request.lower(to).module
 
 
 def load(folder: str | Path) -> Executable:

@@ -33,7 +33,7 @@ def run_compile(options: argparse.Namespace) -> Result:
     check_place(options.output)
     model, args = resolve(options.model)
     samples = _samples(options)
-    request = Request(model, args, None, options.target, None, options.pipeline, options.dump_ir, samples)
+    request = Request(model, args, None, options.target, None, options.pipeline, options.dump_ir, samples, options.html)
     levels = LevelTexts(kinds, backend(Target.parse(options.target).name))
     use_cache = not (options.no_cache or options.time_passes)
     executable = request.compile(tuple(kinds), use_cache=use_cache, observers=[levels] if levels else [])
@@ -64,9 +64,8 @@ def run_lower(options: argparse.Namespace) -> Result:
 
     level(options.to)
     model, args = resolve(options.model)
-    compilation = Request(model, args, None, options.target, None, options.pipeline, options.dump_ir).start()
-    compilation.lower(options.to)
-    program = compilation.program
+    request = Request(model, args, None, options.target, None, options.pipeline, options.dump_ir, html=options.html)
+    program = request.lower(options.to)
     if options.output:
         weights = save_mlir(program.module, options.output, program.parameters)
         text = f"wrote {options.output} and {weights}"

@@ -13,6 +13,7 @@ from stepwell.backends.target import Target
 from stepwell.driver.assemble import OwnFile, assemble
 from stepwell.driver.calibration import Calibration, arrived_quantised, measure_ranges, quantising_stage, refuse_samples
 from stepwell.driver.executable import PROGRAM, SCHEDULES, Executable, WeightFacts
+from stepwell.driver.pass_log import PassLog
 from stepwell.driver.prepare import add_prepared, prepare_text
 from stepwell.driver.remaining import pipeline_from
 from stepwell.driver.report import CALIBRATION, CompileReport
@@ -82,6 +83,7 @@ class Compilation:
         with self.report.timed("preflight"):
             preflight.check(self.program, self.backend.capabilities(self.target), self.target.name)
         pipeline = self.pipeline.until(to) if to else self.pipeline
+        self.observe(PassLog(pipeline))
         self.report.passes = run_pipeline(pipeline, self.program.module, self.context, self.config)
         if self.context.schedules.entries:
             self.context.note("schedules", **self.context.schedules.facts())

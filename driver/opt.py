@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from stepwell.driver.opt_arguments import Options, help_text, parse_arguments
 from stepwell.support.errors import ArtifactError, Error, UsageError, debugging, explain
@@ -13,14 +15,15 @@ from stepwell.support.interrupts import settle_interrupt
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tool; returns its exit code (0 done, 1 failed, 2 wrong usage)."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(parse_arguments(list(sys.argv[1:] if arguments is None else arguments)))
-    except UsageError as error:
-        print(f"stepwell-opt: error: {error}", file=sys.stderr)
-        return 2
+        return _run(parse_arguments(words))
     except Error as error:
-        print(f"stepwell-opt: error: {error}", file=sys.stderr)
-        return 1
+        if {"--json", "-json"} & set(words):
+            _print_data({"error": error.to_json()})
+        else:
+            print(f"stepwell-opt: error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         return settle_interrupt()
     except BrokenPipeError:
@@ -38,9 +41,9 @@ def _run(options: Options) -> int:
         print(help_text())
         return 0
     if options.version:
-        from stepwell.driver.opt_listing import version_text
+        from stepwell.driver.opt_listing import version_text, versions
 
-        print(version_text())
+        _print_data(versions()) if options.json else print(version_text())
         return 0
     if options.load:
         from stepwell.driver.plugins import load_plugin
@@ -48,9 +51,9 @@ def _run(options: Options) -> int:
         for path in options.load:
             load_plugin(path)
     if options.list_passes:
-        from stepwell.driver.opt_listing import list_passes
+        from stepwell.driver.opt_listing import list_passes, list_passes_data
 
-        print(list_passes())
+        _print_data(list_passes_data()) if options.json else print(list_passes())
         return 0
     return _process_input(options)
 
@@ -63,11 +66,18 @@ def _process_input(options: Options) -> int:
     results: list[PieceResult] = []
     for piece in Piece.split(text, name, options.split_input_file):
         results.append(process(piece, options))
-    if options.verify_diagnostics is None:
+    ok = all(result.ok for result in results)
+    if options.json:
+        _print_data({"ok": ok, "pieces": [result.to_json() for result in results]})
+    elif options.verify_diagnostics is None:
         outputs = [result.output for result in results if result.output is not None]
         if options.output == "-" or len(outputs) == len(results):
             _write(options.output, f"{options.output_split_marker}\n".join(outputs))
-    return 0 if all(result.ok for result in results) else 1
+    return 0 if ok else 1
+
+
+def _print_data(data: Any) -> None:
+    print(json.dumps(data, indent=1, default=str), flush=True)
 
 
 def _read(name: str) -> str:

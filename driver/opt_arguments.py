@@ -33,6 +33,7 @@ class Options:
     time_passes: bool = False
     print_report: bool = False
     list_passes: bool = False
+    json: bool = False
     help: bool = False
     version: bool = False
     mlir_print_ir_before_all: bool = False
@@ -105,6 +106,7 @@ FLAGS: dict[str, Flag] = {
     "mlir-timing": _switch("time_passes", "the same"),
     "print-report": _switch("print_report", "print what passes noted, as JSON"),
     "list-passes": _switch("list_passes", "print our passes with their options"),
+    "json": _switch("json", "print the result, --list-passes, --version and errors as data"),
     "help": _switch("help", "print this text"),
     "version": _switch("version", "print the version"),
     "mlir-print-ir-before-all": _switch("mlir_print_ir_before_all", "print the IR before each pass"),

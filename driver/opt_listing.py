@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from importlib import metadata
+from typing import Any, NamedTuple
 
 from stepwell.passes import registry
 from stepwell.passes.base import Pass, describe_type, format_value
@@ -21,23 +22,57 @@ def list_passes() -> str:
     return "\n".join(lines)
 
 
-def _options(cls: type[Pass]) -> list[str]:
+def list_passes_data() -> list[dict[str, Any]]:
+    """Our passes as plain data."""
+    return [
+        {"name": name, "summary": cls.summary, "options": [fact._asdict() for fact in _option_facts(cls)]}
+        for name, cls in ((name, registry.lookup(name)) for name in registry.names())
+    ]
+
+
+class OptionFact(NamedTuple):
+    """An option of a pass; ``default`` is how pipeline text spells it."""
+
+    name: str
+    type: str
+    default: str
+    help: str
+
+
+def _option_facts(cls: type[Pass]) -> list[OptionFact]:
     hints = typing.get_type_hints(cls)
+    return [
+        OptionFact(
+            field.name.replace("_", "-"),
+            describe_type(hints[field.name]),
+            format_value(default),
+            field.metadata.get("help", ""),
+        )
+        for field, default in zip(dataclasses.fields(cls), dataclasses.astuple(cls()), strict=True)
+    ]
+
+
+def _options(cls: type[Pass]) -> list[str]:
     described = []
-    for field, default in zip(dataclasses.fields(cls), dataclasses.astuple(cls()), strict=True):
-        name = field.name.replace("_", "-")
-        help_text = field.metadata.get("help", "")
-        text = f"{name}: {describe_type(hints[field.name])}, default {format_value(default) or 'none'}"
-        described.append(f"{text}; {help_text}" if help_text else text)
+    for fact in _option_facts(cls):
+        text = f"{fact.name}: {fact.type}, default {fact.default or 'none'}"
+        described.append(f"{text}; {fact.help}" if fact.help else text)
     return described
 
 
 def version_text() -> str:
     """Versions of Stepwell and of the MLIR below it."""
-    lines = []
+    return "\n".join(
+        f"{package} {version or '(not installed as a package)'}" for package, version in versions().items()
+    )
+
+
+def versions() -> dict[str, str | None]:
+    """Package -> version, None where it is not installed as a package."""
+    found: dict[str, str | None] = {}
     for package in ("stepwell", "torch-mlir"):
         try:
-            lines.append(f"{package} {metadata.version(package)}")
+            found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            lines.append(f"{package} (not installed as a package)")
-    return "\n".join(lines)
+            found[package] = None
+    return found

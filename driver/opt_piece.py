@@ -7,17 +7,18 @@ import re
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from torch_mlir import ir
 
 from stepwell.dialects.context import make_context
 from stepwell.dialects.registry import load_mentioned
 from stepwell.driver.opt_arguments import Options
-from stepwell.driver.opt_diagnostics import Collector, print_diagnostics
+from stepwell.driver.opt_diagnostics import Collector, Diagnostic, print_diagnostics
 from stepwell.driver.opt_expectations import check_expectations
 from stepwell.driver.opt_pipeline import build_pipeline, mentions_torch
 from stepwell.passes.base import PassContext
@@ -54,10 +55,20 @@ class Piece:
 
 @dataclass(frozen=True)
 class PieceResult:
-    """What became of a piece; ``output`` is None where it failed."""
+    """What became of a piece.
+
+    Attributes:
+        output: the IR as it was printed, None where it failed.
+        diagnostics: what MLIR and our errors said; with --verify-diagnostics what was not expected.
+    """
 
     ok: bool
     output: str | None
+    diagnostics: Sequence[Diagnostic] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
 
 
 def process(piece: Piece, options: Options) -> PieceResult:
@@ -83,8 +94,9 @@ def process(piece: Piece, options: Options) -> PieceResult:
         ok = not diagnostics
     else:
         ok = output is not None
-    print_diagnostics(diagnostics, piece.file, piece.text, sys.stderr)
-    return PieceResult(ok, output)
+    if not options.json:
+        print_diagnostics(diagnostics, piece.file, piece.text, sys.stderr)
+    return PieceResult(ok, output, diagnostics)
 
 
 def _pipeline_text(piece: Piece, options: Options) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stepwell.passes.runner import RunReport
+from stepwell.support.log import LOGGER, begin
 
 #: In the notes: how many samples a model was quantised by, and where they came from.
 CALIBRATION = "calibration"
@@ -40,9 +41,12 @@ class CompileReport:
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
         """Add the seconds of the block to ``phase``."""
+        begin(phase)
         start = time.perf_counter()
         yield
-        self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
+        LOGGER.info("%s: %.2f s", phase, seconds)
 
     def level_rows(self) -> list[tuple[str, str, int, float]]:
         """(stage, level, operations at its end, milliseconds) for every stage."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from stepwell.support.errors import Error, UsageError
 
 if TYPE_CHECKING:
     from stepwell.driver.compile import Compilation
+    from stepwell.driver.page.write import Page
 
 Source = Any
 """``nn.Module``, ``ExportedProgram``, a path, or several :class:`stepwell.Entry` by name."""
@@ -45,6 +47,7 @@ class Request:
         dump_ir: str | Path | None = None,
         calibration: Iterable[Any] | Calibration | None = None,
         fallback: str | None = None,
+        html: bool = False,
     ) -> None:
         if isinstance(model, Mapping) and (args or kwargs or dynamic_shapes):
             raise UsageError(
@@ -62,6 +65,11 @@ class Request:
             check_fallback(fallback, self._backend, model)
         self._pipeline = parse_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
         self._dump_dir = Path(dump_ir) if dump_ir else None
+        if html and self._dump_dir is None:
+            raise UsageError(
+                "the page of a model's levels is made of its dumps", hint="name their folder: dump_ir= or --dump-ir DIR"
+            )
+        self._html = html
         if calibration is not None and not isinstance(calibration, Calibration):
             calibration = Calibration.given(calibration)
         self._calibration = calibration
@@ -112,15 +120,43 @@ class Request:
             compilation = self._compilation(exported)
             for observer in observers:
                 compilation.observe(observer)
-            compilation.lower()
-            executable = compilation.finish(forms)
+            with self._page(compilation) as page:
+                compilation.lower()
+                executable = compilation.finish(forms)
+                if page is not None:
+                    page.code = executable.code
         if kept is not None and key is not None and not compilation.calibrates:  # samples are not in the key
             compile_cache.keep(kept, key, exported, executable)
         return executable
 
     def start(self) -> Compilation:
-        """A compilation that is ready to be lowered; the cache is not asked."""
+        """A compilation that is ready to be lowered; the cache is not asked, and no page is written."""
         return self._compilation(self._export())
+
+    def lower(self, to: str) -> Program:
+        """The program at level ``to``."""
+        compilation = self.start()
+        with self._page(compilation):
+            compilation.lower(to)
+        return compilation.program
+
+    def _page(self, compilation: Compilation) -> AbstractContextManager[Page | None]:
+        """Has the page written behind the block where it is wanted, with what there is if the block fails."""
+        if not self._html:
+            return nullcontext()
+        from stepwell.driver.page.write import Page
+
+        assert self._dump_dir is not None
+        page = Page(self._dump_dir, self._backend, self._title(), str(self._target))
+        compilation.observe(page)
+        return page
+
+    def _title(self) -> str:
+        if isinstance(self._model, Mapping):
+            return ", ".join(self._model)
+        if isinstance(self._model, (str, Path)):
+            return Path(self._model).name
+        return type(self._model).__name__
 
     def _export(self) -> list[Exported]:
         """The entries as torch exports them; none of an ``.mlir`` or ``.onnx`` file."""

@@ -25,6 +25,7 @@ from stepwell.driver.verification.snapshots import History, Quantised, Recorder
 from stepwell.passes.base import Pass
 from stepwell.passes.pipeline import Pipeline
 from stepwell.support.errors import ArtifactError, DeviceError, Error, ToolError, UsageError
+from stepwell.support.log import LOGGER, begin
 from stepwell.support.signature import Signature
 
 
@@ -130,6 +131,7 @@ class _Verification:
     def _row(self, index: int) -> bool | None:
         """Whether a stage computes what it should; None where its kernels are too large, or new, for the emulator."""
         snapshot = self.history.snapshots[index]
+        begin(f"running the end of stage {snapshot.stage}", index, len(self.history.snapshots))
         try:
             deviation, how, seconds = self.history.error(index)
         except Error as failure:
@@ -140,6 +142,7 @@ class _Verification:
             deviation, how, seconds = Deviation(float("inf"), self.history.floor), "failed", 0.0
         row = Row(snapshot.stage, snapshot.level, deviation.error, deviation.tolerance, how, seconds)
         self.report.rows.append(row)
+        LOGGER.info("stage %s ran in %s: %.2f s, error %.1e", row.stage, how, seconds, deviation.error)
         if self.history.quantised is not None and index == self.history.quantised.last:
             self.report.notes.append(
                 f"fixed point costs {deviation.error:.2e} of the largest result; levels behind it give its very numbers"

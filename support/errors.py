@@ -36,6 +36,10 @@ class Error(Exception):
             lines.append(f"  hint: {self.hint}")
         return "\n".join(lines)
 
+    def to_json(self) -> dict[str, str | None]:
+        """As plain data; ``kind`` is the name of the class."""
+        return {"kind": type(self).__name__, "message": self.what, "where": self.where, "hint": self.hint}
+
 
 def explain(failure: BaseException) -> str:
     """What a command line tool prints of an exception that is not one of ours, a hint in the second line."""

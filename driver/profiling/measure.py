@@ -20,6 +20,7 @@ from stepwell.driver.samples import read_inputs
 from stepwell.passes.buffer.instrument import profile_state
 from stepwell.passes.pipeline import Pipeline
 from stepwell.support.errors import UsageError
+from stepwell.support.log import begin
 
 _WARM_UP = 3
 
@@ -85,6 +86,7 @@ def _measure(
         sessions.append(each.new_session())
     calls: list[list[float]] = [[] for _ in runnables]
     times = []
+    begin(f"measuring {repeat} calls")
     # The two take turns, so that both see the same machine.
     for number in range(repeat + _WARM_UP):
         for seconds, each, session in zip(calls, runnables, sessions, strict=True):

@@ -1,0 +1,1 @@
+"""The page that ``--html`` writes: the levels of a model side by side."""
