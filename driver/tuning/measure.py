@@ -14,7 +14,8 @@ from typing import Any
 from stepwell.driver.tuning.nests import Nest
 from stepwell.passes.schedules.base import Key, Schedule
 from stepwell.passes.schedules.book import Entry
-from stepwell.passes.schedules.database import KINDS, Database
+from stepwell.passes.schedules.database import Database
+from stepwell.passes.schedules.kinds import schedule_kind
 from stepwell.support.errors import ExecutionError
 
 _COMMAND = (sys.executable, "-m", "stepwell.driver.tuning.worker")
@@ -65,7 +66,7 @@ class Measurer:
         """The operations of ``nest``, compiled with ``base``, and the schedules that they have of their own."""
         answer = self._nest(nest, base, None)
         return {
-            Key(item["kind"], item["sizes"], item["element"]): KINDS[item["kind"]](**_names(item["schedule"]))
+            Key(item["kind"], item["sizes"], item["element"]): schedule_kind(item["kind"])(**_names(item["schedule"]))
             for item in answer["asked"]
         }
 
