@@ -43,6 +43,7 @@ class CudaBackend(Backend):
         "libraries": "cublaslt for products by NVIDIA's library, to compare with (default none)",
         "fp": "strict, contract (default: fused multiply-add) or fast",
     }
+    kept_stage: ClassVar[str] = "prepare"  # weights are prepared by then: what follows shapes kernels alone
     code_forms: ClassVar[tuple[str, ...]] = ("ptx", "cubin")
     printed_forms: ClassVar[Mapping[str, str]] = {"cu": "kernel"}
 
