@@ -37,7 +37,7 @@ def kept_pipeline(executable: Executable) -> Pipeline:
     if header is None:
         raise ArtifactError(
             f"the artifact can't be compiled again: it keeps no {PROGRAM}",
-            hint="compile the model again for target cpu with the target's own stages",
+            hint="compile the model again for target cpu or cuda with the target's own stages",
         )
     return parse_pipeline(header[1])
 
@@ -105,5 +105,6 @@ def rebuild(folder: Path, entries: Sequence[Entry], output: Path) -> None:
     emit_extras(forms, new, output)
     levels.write_passed(output)
     for path in beside:
-        if path.is_file() and not (output / path.name).exists():
+        printed = path.suffix.removeprefix(".") in backend.printed_forms  # of the code as it was
+        if path.is_file() and not printed and not (output / path.name).exists():
             shutil.copy2(path, output / path.name)

@@ -17,6 +17,8 @@ from stepwell.backends.cuda.ptx import PTX_VERSIONS, generate_ptx
 from stepwell.backends.cuda.toolkit import assemble, libdevice, ptxas
 from stepwell.backends.target import Target
 from stepwell.passes.pipeline import Pipeline
+from stepwell.passes.schedules.book import Schedules
+from stepwell.passes.schedules.database import read_database
 from stepwell.support.errors import CodegenError, Error, UsageError
 from stepwell.support.parameter_file import aligned_layout
 from stepwell.support.signature import Signature
@@ -37,9 +39,11 @@ class CudaBackend(Backend):
         "plain": "true for kernels of one thread an element, which need no emulator to be checked (default false)",
         "math": "libdevice for NVIDIA's functions and exact quotients in place of own ones (default own)",
         "tf32": "true for products of f32 on tensor cores, which round them to 10 bits of fraction (default false)",
+        "schedules": "a file with schedules that stepwell tune found, or that were written by hand",
         "libraries": "cublaslt for products by NVIDIA's library, to compare with (default none)",
         "fp": "strict, contract (default: fused multiply-add) or fast",
     }
+    kept_stage: ClassVar[str] = "prepare"  # weights are prepared by then: what follows shapes kernels alone
     code_forms: ClassVar[tuple[str, ...]] = ("ptx", "cubin")
     printed_forms: ClassVar[Mapping[str, str]] = {"cu": "kernel"}
 
@@ -54,6 +58,7 @@ class CudaBackend(Backend):
         libraries = target.choice("libraries", ("none", "cublaslt"), "none")
         math = target.choice("math", ("own", "libdevice"), "own")
         options = {"libraries": libraries} if libraries != "none" else {}
+        options |= {"schedules": target.options["schedules"]} if "schedules" in target.options else {}
         options |= {"math": math} if math != "own" else {}
         if target.choice("tf32", ("false", "true"), "false") == "true":
             if fp == "strict":
@@ -63,6 +68,10 @@ class CudaBackend(Backend):
 
     def capabilities(self, target: Target) -> Capabilities:
         return Capabilities(_DTYPES)
+
+    def schedules(self, target: Target) -> Schedules:
+        arch, file = target.get("arch", "sm_90a"), target.get("schedules")
+        return Schedules(read_database(Path(file)).entries if file else (), arch)
 
     def pipeline(self, target: Target) -> Pipeline:
         return cuda_pipeline(

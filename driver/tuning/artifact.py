@@ -12,6 +12,7 @@ from typing import Protocol
 
 from stepwell.driver.artifact import load_artifact
 from stepwell.driver.recompile import kept_entries, rebuild, schedules_for
+from stepwell.driver.tuning.kernels import KernelTimer, find_kernels
 from stepwell.driver.tuning.log import TrialLog
 from stepwell.driver.tuning.measure import Race
 from stepwell.driver.tuning.nests import Nest, find_nests, with_heat
@@ -31,7 +32,7 @@ _LEAST_SHARE = 0.01
 _RACE_SHARE, _RACE_SECONDS = 0.15, 10.0
 
 
-class Timer(NestTimer, Protocol):
+class Timer(NestTimer, KernelTimer, Protocol):
     """All that tuning asks for times."""
 
     def heat(self, folder: Path, entry: str) -> list[tuple[frozenset[str], float]]:
@@ -92,8 +93,10 @@ def tune_artifact(
         raise UsageError(f"there is no entry point '{entry}'", hint=f"there are {', '.join(executable.signatures)}")
     known = TrialLog(log)
     progress.step("looking for the hottest nests")
-    nests = find_nests(executable, entry)
-    nests = with_heat(nests, measurer.heat(folder, entry))
+    if executable.target.name == "cuda":
+        nests = find_kernels(executable, entry, measurer)
+    else:
+        nests = with_heat(find_nests(executable, entry), measurer.heat(folder, entry))
     total = sum(nest.seconds for nest in nests)
     hot = [nest for nest in nests if nest.seconds > _LEAST_SHARE * total]
     progress.line(f"{len(hot)} of {len(nests)} nests take {sum(n.seconds for n in hot) * 1e3:.2f} ms of a call")

@@ -14,7 +14,8 @@ from typing import Any
 from stepwell.driver.tuning.nests import Nest
 from stepwell.passes.schedules.base import Key, Schedule
 from stepwell.passes.schedules.book import Entry
-from stepwell.passes.schedules.database import KINDS, Database
+from stepwell.passes.schedules.database import Database
+from stepwell.passes.schedules.kinds import schedule_kind
 from stepwell.support.errors import ExecutionError
 
 _COMMAND = (sys.executable, "-m", "stepwell.driver.tuning.worker")
@@ -41,12 +42,21 @@ class Measurer:
     Args:
         threads: of parallel loops.
         command: what starts the worker; patience: seconds that an answer may take.
+        gpu: whether kernels of target ``cuda`` are what is timed.
     """
 
-    def __init__(self, threads: int = 1, command: Sequence[str] = _COMMAND, patience: float = _PATIENCE) -> None:
+    def __init__(
+        self,
+        threads: int = 1,
+        command: Sequence[str] = _COMMAND,
+        patience: float = _PATIENCE,
+        *,
+        gpu: bool = False,
+    ) -> None:
         self.threads = threads
         self._command = command
         self._patience = patience
+        self._alone, self._models = ("kernel", "gpu-models") if gpu else ("nest", "models")
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Measurer:
@@ -65,7 +75,7 @@ class Measurer:
         """The operations of ``nest``, compiled with ``base``, and the schedules that they have of their own."""
         answer = self._nest(nest, base, None)
         return {
-            Key(item["kind"], item["sizes"], item["element"]): KINDS[item["kind"]](**_names(item["schedule"]))
+            Key(item["kind"], item["sizes"], item["element"]): schedule_kind(item["kind"])(**_names(item["schedule"]))
             for item in answer["asked"]
         }
 
@@ -84,8 +94,12 @@ class Measurer:
         Raises:
             ExecutionError: the new one crashed, hung or computed something else.
         """
-        answer = self._ask("models", old=str(old), new=str(new), entry=entry, seconds=seconds)
+        answer = self._ask(self._models, old=str(old), new=str(new), entry=entry, seconds=seconds)
         return Race(answer["old"], answer["new"], answer["ratio"])
+
+    def seconds(self, nest: Nest) -> float:
+        """Of a call of a GPU's kernel with its own schedule."""
+        return float(self._nest(nest, [], None)["own"])
 
     def close(self) -> None:
         """End the worker."""
@@ -100,7 +114,7 @@ class Measurer:
     def _nest(self, nest: Nest, base: Sequence[Entry], variant: Entry | None) -> dict[str, Any]:
         both = Database([*base, variant]).text() if variant is not None else ""
         return self._ask(
-            "nest", text=nest.text, pipeline=nest.pipeline, target=nest.target, base=Database(list(base)).text(),
+            self._alone, text=nest.text, pipeline=nest.pipeline, target=nest.target, base=Database(list(base)).text(),
             variant=both, whole=nest.whole, seconds=_NEST_SECONDS,
         )  # fmt: skip
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from stepwell.backends.cuda.driver import default_driver
 from stepwell.backends.target import Target
+from stepwell.driver.artifact import load_artifact
 from stepwell.driver.request import Request
 from stepwell.driver.sources import resolve
 from stepwell.driver.tuning.artifact import Tuned, tune_artifact
@@ -35,6 +37,7 @@ def tune(
 
     Raises:
         UsageError: a target that can't be tuned.
+        DeviceError: it is ``cuda``, and there is no GPU.
         KeyboardInterrupt: Ctrl-C; the message says what remains.
     """
     folder = Path(name) if Path(name).is_dir() else None
@@ -43,7 +46,10 @@ def tune(
     log = database.with_suffix(".jsonl") if database is not None else Path(name) / _LOG
     known = read_database(database) if database is not None and database.exists() else Database()
     try:
-        with tempfile.TemporaryDirectory(prefix="stepwell-") as place, Measurer(threads) as measurer:
+        gpu = _is_cuda(folder, target)
+        if gpu:
+            default_driver()  # says so where there is no GPU
+        with tempfile.TemporaryDirectory(prefix="stepwell-") as place, Measurer(threads, gpu=gpu) as measurer:
             if folder is None:
                 folder = Path(place) / "model"
                 _compile(name, target, pipeline, database, folder)
@@ -59,10 +65,14 @@ def tune(
     return tuned
 
 
+def _is_cuda(folder: Path | None, target: str) -> bool:
+    return (load_artifact(folder).target if folder is not None else Target.parse(target)).name == "cuda"
+
+
 def _compile(name: str, target: str, pipeline: str | None, database: Path | None, output: Path) -> None:
     parsed = Target.parse(target)
-    if parsed.name != "cpu":
-        raise UsageError(f"target '{parsed.name}' can't be tuned", hint="the target that can is cpu")
+    if parsed.name not in ("cpu", "cuda"):
+        raise UsageError(f"target '{parsed.name}' can't be tuned", hint="those that can are cpu and cuda")
     if database is not None and database.exists() and "schedules" not in parsed.options:
         parsed = Target(parsed.name, **{**parsed.options, "schedules": str(database)})
     model, args = resolve(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
+from stepwell.driver.tuning.gpu_variants import GPU_KINDS, gpu_neighbours
 from stepwell.passes.schedules.base import Schedule
 from stepwell.passes.schedules.contraction import ContractionSchedule
 from stepwell.passes.schedules.convolution import ChannelwiseSchedule, ConvolutionSchedule
@@ -14,7 +15,7 @@ from stepwell.passes.schedules.rows import RowsSchedule
 _S = TypeVar("_S", bound=Schedule)
 
 #: The kinds that are tried; the others decide how weights lie in memory, which an artifact has settled.
-TRIED = frozenset({"contraction", "convolution", "channelwise", "rows", "parallel"})
+TRIED = frozenset({"contraction", "convolution", "channelwise", "rows", "parallel"}) | GPU_KINDS
 
 
 def neighbours(schedule: Schedule) -> list[Schedule]:
@@ -30,6 +31,8 @@ def neighbours(schedule: Schedule) -> list[Schedule]:
         found = _each(schedule, {name: _halves(getattr(schedule, name)) for name in ("unroll", "vector", "block")})
     elif isinstance(schedule, ParallelSchedule):
         found = _each(schedule, {name: _halves(getattr(schedule, name)) for name in ("blocks", "grain")})
+    elif schedule.kind in GPU_KINDS:
+        found = gpu_neighbours(schedule)
     else:
         found = iter(())
     return list(dict.fromkeys(each for each in found if each != schedule and _is_whole(each)))

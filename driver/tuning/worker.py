@@ -25,6 +25,8 @@ from stepwell.driver.compile import Compilation
 from stepwell.driver.executable import Executable
 from stepwell.driver.recompile import kept_entries, kept_pipeline, schedules_for, start_again
 from stepwell.driver.samples import random_inputs
+from stepwell.driver.tuning import gpu_worker
+from stepwell.driver.tuning.alike import Tensors, alike
 from stepwell.frontend.mlir_file import parse_program
 from stepwell.passes.buffer.instrument import profile_state
 from stepwell.passes.pipeline import parse_pipeline
@@ -36,10 +38,6 @@ from stepwell.support.parameters import ParameterStore
 _WARM_UP, _LEAST, _MOST = 2, 5, 2000
 #: What copies of a nest's operands may take, and how many there may be.
 _COPY_BYTES, _COPIES = 64 << 20, 65
-#: The most by which sums in another order differ, relative to the largest result.
-_TOLERANCE = 1e-3
-
-Tensors = list[torch.Tensor]
 
 
 def serve() -> None:
@@ -102,7 +100,7 @@ def nest(
     for timed in (own, other):
         results.append([tensor.clone() for tensor in fresh])
         timed.run(results[-1])
-    if not _alike(*results):
+    if not alike(*results):
         return {"failure": "it computes something else"}
     size = sum(tensor.nbytes for tensor in fresh) or 1
     # An odd number, so that two that take turns both come to all of them.
@@ -128,7 +126,7 @@ def models(old: str, new: str, entry: str, threads: int, seconds: float) -> dict
         runnable.set_threads(threads)
         results.append(runnable.run(runnable.new_session(), entry, inputs))
         runs.append(_caller(runnable, runnable.new_session(), entry, inputs))
-    if not _alike(*results):
+    if not alike(*results):
         return {"failure": "it computes something else"}
     before, after = _race(runs, seconds)
     ratios = [new / old for old, new in zip(before, after, strict=True)]
@@ -185,20 +183,13 @@ def _race(runs: Sequence[Callable[[int], float]], seconds: float) -> list[list[f
     return [taken[_WARM_UP:] for taken in times]
 
 
-def _alike(one: Tensors, other: Tensors) -> bool:
-    for a, b in zip(one, other, strict=True):
-        if not a.dtype.is_floating_point:
-            if not torch.equal(a, b):
-                return False
-            continue
-        finite = a.double()[torch.isfinite(a)].abs()
-        scale = float(finite.max()) if len(finite) else 1.0
-        if not torch.allclose(a.double(), b.double(), rtol=0, atol=_TOLERANCE * scale, equal_nan=True):
-            return False
-    return True
-
-
-_HANDLERS: dict[str, Callable[..., dict[str, Any]]] = {"heat": heat, "nest": nest, "models": models}
+_HANDLERS: dict[str, Callable[..., dict[str, Any]]] = {
+    "heat": heat,
+    "nest": nest,
+    "models": models,
+    "kernel": gpu_worker.kernel,
+    "gpu-models": gpu_worker.models,
+}
 
 if __name__ == "__main__":
     serve()

@@ -35,20 +35,25 @@ class Key:
 class Schedule:
     """Base of the kinds; every field is a positive whole number, spelled with hyphens outside of Python.
 
-    Fields among ``zeros`` may be 0.
+    Fields among ``zeros`` may be 0; those among ``settled`` follow from the operation, and a database has none.
     """
 
     kind: ClassVar[str]
     zeros: ClassVar[frozenset[str]] = frozenset()
+    settled: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def names(cls) -> list[str]:
         """The fields as a database spells them."""
-        return [field.name.replace("_", "-") for field in dataclasses.fields(cls)]
+        fields = [field.name for field in dataclasses.fields(cls) if field.name not in cls.settled]
+        return [name.replace("_", "-") for name in fields]
 
     def values(self) -> dict[str, int]:
         """The fields by the names that a database has."""
-        return {field.name.replace("_", "-"): getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: int(getattr(self, name.replace("-", "_"))) for name in self.names()}
+
+    def __str__(self) -> str:
+        return " ".join([self.kind, *(f"{name}={value}" for name, value in self.values().items())])
 
     def changed(self, values: Mapping[str, int]) -> Self:
         """This schedule with other ``values`` for some fields."""

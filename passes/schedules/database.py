@@ -8,25 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stepwell.passes.schedules.base import Key, Schedule
+from stepwell.passes.schedules.base import Key
 from stepwell.passes.schedules.book import Entry
-from stepwell.passes.schedules.contraction import ContractionSchedule
-from stepwell.passes.schedules.convolution import ChannelwiseSchedule, ConvolutionSchedule
-from stepwell.passes.schedules.packing import FilterSchedule, PanelSchedule
-from stepwell.passes.schedules.parallel import ParallelSchedule
-from stepwell.passes.schedules.rows import RowsSchedule
+from stepwell.passes.schedules.kinds import KINDS, schedule_kind
 from stepwell.support.atomic import write_text
 from stepwell.support.errors import ScheduleError
 
 VERSION = 1
-
-KINDS: Mapping[str, type[Schedule]] = {
-    kind.kind: kind
-    for kind in (
-        ContractionSchedule, ConvolutionSchedule, ChannelwiseSchedule, RowsSchedule, ParallelSchedule, PanelSchedule,
-        FilterSchedule,
-    )
-}  # fmt: skip
 
 _ENTRY = ("kind", "sizes", "element", "cpu", "schedule")
 _AGAIN = "correct the file, or take it away and tune again"
@@ -147,7 +135,8 @@ def _text(item: Mapping[str, Any], name: str, where: str) -> str:
 
 
 def _values(item: Mapping[str, Any], where: str) -> dict[str, int]:
-    values, names = item["schedule"], KINDS[item["kind"]].names()
+    kind, values = schedule_kind(item["kind"]), item["schedule"]
+    names = kind.names()
     if not isinstance(values, dict):
         raise ScheduleError("'schedule' is an object", where=where, hint=f"its fields: {', '.join(names)}")
     for name, value in values.items():
@@ -155,7 +144,7 @@ def _values(item: Mapping[str, Any], where: str) -> dict[str, int]:
             raise ScheduleError(
                 f"a schedule of kind '{item['kind']}' has no '{name}'", where=where, hint=f"it has {', '.join(names)}"
             )
-        least = 0 if name in KINDS[item["kind"]].zeros else 1
+        least = 0 if name in kind.zeros else 1
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             wanted = "a positive whole number" if least else "a whole number"
             raise ScheduleError(f"'{name}' is {wanted}, not {json.dumps(value)}", where=where)

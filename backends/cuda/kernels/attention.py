@@ -6,7 +6,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith
 
 from stepwell.backends.cuda.kernels.attention_mma import build_mma_attention
-from stepwell.backends.cuda.kernels.attention_mma_schedule import choose_mma_schedule
+from stepwell.backends.cuda.kernels.attention_mma_schedule import SHARED_LIMIT, MmaSchedule, choose_mma_schedule
 from stepwell.backends.cuda.kernels.attention_schedule import (
     PART,
     AttentionProblem,
@@ -20,6 +20,9 @@ from stepwell.backends.cuda.kernels.chip import MULTIPROCESSORS
 from stepwell.backends.cuda.kernels.evaluate import Elements
 from stepwell.backends.cuda.kernels.launch import Launch, Values, in_memory
 from stepwell.backends.cuda.kernels.passed import address, narrow, tensor_map
+from stepwell.backends.cuda.kernels.schedule_faults import fault_of
+from stepwell.passes.schedules.base import Key, shape, spell
+from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.tensor import index as ix
 from stepwell.passes.tensor.index import Index
 from stepwell.passes.tensor.kernels.attention import Attention, match_attention
@@ -28,17 +31,17 @@ from stepwell.passes.tensor.kernels.heads import Heads
 from stepwell.passes.tensor.kernels.scores import read_by
 
 
-def build_heads(function: ir.Operation, name: str, arch: str) -> Launch:
+def build_heads(function: ir.Operation, name: str, arch: str, schedules: Schedules) -> Launch:
     """The kernel ``name`` at the insertion point, from a function that computes attention."""
-    build = _Build(function, name)
+    build = _Build(function, name, schedules)
     return build.by_wgmma() if arch == "sm_90a" else build.by_mma()
 
 
 class _Build:
     """Builds the kernel of one function."""
 
-    def __init__(self, function: ir.Operation, name: str) -> None:
-        self.name = name
+    def __init__(self, function: ir.Operation, name: str, schedules: Schedules) -> None:
+        self.name, self.schedules = name, schedules
         self.block = function.regions[0].blocks[0]
         found = [match_attention(view.operation) for view in self.block.operations]
         self.attention = a = next(one for one in found if one is not None)
@@ -49,10 +52,18 @@ class _Build:
         self.adjust = None if adjusted is None else make_adjust(a, adjusted, self.read)
         self.extra = [in_memory(value.type) for value in self.read]
 
+    def _key(self, kind: str) -> Key:
+        a = self.attention
+        text = spell(queries=shape(a.queries.base), keys=shape(a.keys.base), head=a.size)
+        facts = {"causal": self.problem.causal, "adjusted": self.adjust is not None}
+        words = [text, *(f"{name}=1" for name, holds in facts.items() if holds)]
+        return Key(kind, " ".join(words), self.problem.element)
+
     def by_wgmma(self) -> Launch:
         """For Hopper's tensor cores and copy engine."""
         a, problem = self.attention, self.problem
-        schedule = choose_schedule(problem, adjusted=self.adjust is not None)
+        own = choose_schedule(problem, adjusted=self.adjust is not None)
+        schedule = self.schedules.choose(self._key(own.kind), own, fault_of(lambda s: s.check(problem)))
         build_attention(self.name, problem, schedule, self.adjust, self.extra)
 
         def grid(values: Values) -> Values:
@@ -71,12 +82,17 @@ class _Build:
             together = planes_together(problem, MULTIPROCESSORS)
             return [*maps, *host.numbers(a, together), *map(host.buffer, self.read)]
 
-        return Launch(grid, schedule.threads, Layout(problem, schedule).size, arguments)
+        return Launch(grid, schedule.threads, Layout(problem, schedule).size, arguments, schedule=schedule)
 
     def by_mma(self) -> Launch:
         """For the chips before, and those that are no ``sm_90a``."""
         a, problem = self.attention, self.problem
-        schedule = choose_mma_schedule(problem, adjusted=self.adjust is not None)
+        own = choose_mma_schedule(problem, adjusted=self.adjust is not None)
+
+        def check(chosen: MmaSchedule) -> None:
+            chosen.check(problem, SHARED_LIMIT)
+
+        schedule = self.schedules.choose(self._key(own.kind), own, fault_of(check))
         operands = (a.queries, a.keys, a.values, a.result)
         offsets = [heads.offset for heads in operands]
         build_mma_attention(self.name, problem, schedule, offsets, self.adjust, self.extra)
@@ -92,7 +108,7 @@ class _Build:
             together = planes_together(problem, MULTIPROCESSORS)
             return [*places, *strides, *host.numbers(a, together), *map(host.buffer, self.read)]
 
-        return Launch(grid, schedule.threads, schedule.shared_bytes(problem), arguments)
+        return Launch(grid, schedule.threads, schedule.shared_bytes(problem), arguments, schedule=schedule)
 
 
 class _Host:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from stepwell.backends.cuda.kernels.attention_schedule import PART, AttentionProblem
 from stepwell.backends.cuda.kernels.chunks import CHUNK
 from stepwell.backends.cuda.kernels.tensor_cores import DEPTH, ROW_BYTES
+from stepwell.passes.schedules.base import Schedule
 
 WARP = 32
 STRIP = 16
@@ -20,7 +22,7 @@ _STAGES = 2
 
 
 @dataclass(frozen=True)
-class MmaSchedule:
+class MmaSchedule(Schedule):
     """How attention is cut.
 
     Attributes:
@@ -28,6 +30,8 @@ class MmaSchedule:
         strips: of 16 queries, of a warp: values in shared memory are read once for all of them.
         keys: whose scores are computed at a time.
     """
+
+    kind: ClassVar[str] = "cuda-attention-mma"
 
     warps: int = 4
     strips: int = 2

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch_mlir import ir
 
 from stepwell.backends.cuda.kernels.tensor_cores import DEPTH, ROW_BYTES, ROWS, WARPGROUP
+from stepwell.passes.schedules.base import Schedule
 
 PART = ROW_BYTES // 2
 """Of a head, in one box of a tensor map."""
@@ -59,7 +61,7 @@ class AttentionProblem:
 
 
 @dataclass(frozen=True)
-class AttentionSchedule:
+class AttentionSchedule(Schedule):
     """How attention is cut.
 
     Attributes:
@@ -70,6 +72,9 @@ class AttentionSchedule:
         staging: whether results have memory of their own on their way out, or go where their queries were.
         turns: whether the warpgroups take turns on the tensor cores, so that one's softmax meets another's products.
     """
+
+    kind: ClassVar[str] = "cuda-attention"
+    zeros: ClassVar[frozenset[str]] = frozenset({"staging", "turns"})
 
     keys: int = 128
     consumers: int = 2

@@ -15,15 +15,24 @@ from stepwell.backends.cuda.kernels.scatter import build_scatter
 from stepwell.backends.cuda.kernels.sequential import build_sequential
 from stepwell.backends.cuda.kernels.windows import build_windows
 from stepwell.passes.buffer.entry import return_op
+from stepwell.passes.schedules.book import Schedules
 from stepwell.support.errors import PassError
 
 
 def build_kernel(
-    function: ir.Operation, arch: str, threads: int, *, plain: bool = False, library: bool = False, tf32: bool = False
+    function: ir.Operation,
+    arch: str,
+    threads: int,
+    schedules: Schedules,
+    *,
+    plain: bool = False,
+    library: bool = False,
+    tf32: bool = False,
 ) -> tuple[str, Launch]:
     """Build the kernel of ``function`` at the insertion point; gives what kind it is and how it is launched.
 
     Args:
+        schedules: asked how a kernel is to be shaped, where its family has a choice.
         plain: whether it is to be one that loops over blocks and threads can stand for.
         library: whether cuBLASLt computes the products that it takes.
         tf32: whether tensor cores multiply f32.
@@ -31,7 +40,7 @@ def build_kernel(
     family = ir.StringAttr(function.attributes["stepwell.kernel"]).value
     name = ir.StringAttr(function.attributes["sym_name"]).value
     if family == "attention":
-        return "attention", build_heads(function, name, arch)
+        return "attention", build_heads(function, name, arch, schedules)
     if family == "scatter":
         return "scatter", build_scatter(function, name, threads, None if plain else expand)
     if family == "sequential":
@@ -39,17 +48,17 @@ def build_kernel(
     if family == "product" and library and (launch := build_library_product(function, name, threads)) is not None:
         return "cublaslt", launch
     if family in ("product", "windows") and not plain:
-        built = build_product(function, name, arch, tf32=tf32)
+        built = build_product(function, name, arch, schedules, tf32=tf32)
         if built is not None:
             return built
     if family == "windows" and not plain and (launch := build_windows(function, name)) is not None:
         return "windows", launch
-    if family == "rows" and not plain and (launch := _build_rows(function, name)) is not None:
+    if family == "rows" and not plain and (launch := _build_rows(function, name, schedules)) is not None:
         return "rows", launch
     return "points", build_points(function, name, threads, None if plain else expand)
 
 
-def _build_rows(function: ir.Operation, name: str) -> Launch | None:
+def _build_rows(function: ir.Operation, name: str, schedules: Schedules) -> Launch | None:
     """A kernel of family ``rows``, None where the function holds what that family leaves to others."""
     _kept, bare = _without_destinations(function)
     if any(not isinstance(argument.type, ir.RankedTensorType) for argument in bare.regions[0].blocks[0].arguments):
@@ -57,7 +66,7 @@ def _build_rows(function: ir.Operation, name: str) -> Launch | None:
     block = ir.InsertionPoint.current.block
     before = len(list(block.operations))
     try:
-        return build_rows(bare, name)
+        return build_rows(bare, name, schedules=schedules)
     except PassError:
         for op in list(block.operations)[before:]:
             op.operation.erase()

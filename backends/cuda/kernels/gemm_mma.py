@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith
@@ -16,11 +17,13 @@ from torch_mlir.dialects import arith
 from stepwell.backends.cuda.kernels import global_memory as gm
 from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels import memory, mma
+from stepwell.backends.cuda.kernels.chip import too_many_registers
 from stepwell.backends.cuda.kernels.control import loop
 from stepwell.backends.cuda.kernels.epilogue import MakeEpilogue
 from stepwell.backends.cuda.kernels.pointer_product import PointerProblem, PointerProduct, build_pointer_product
 from stepwell.backends.cuda.kernels.tile_copy import Source, TileCopy
 from stepwell.backends.cuda.kernels.word import Word, select, word
+from stepwell.passes.schedules.base import Schedule
 
 _ROWS, _COLUMNS = 16, 16
 """Of the result, that a warp loads operands for at a time."""
@@ -31,7 +34,7 @@ _SHARED_LIMIT = 99 * 1024
 
 
 @dataclass(frozen=True)
-class MmaSchedule:
+class MmaSchedule(Schedule):
     """How a product is cut.
 
     Attributes:
@@ -42,6 +45,8 @@ class MmaSchedule:
         group: tiles below each other that are worked on before the next column, for the L2 cache.
         blocks: that share a multiprocessor.
     """
+
+    kind: ClassVar[str] = "cuda-mma"
 
     rows: int = 128
     columns: int = 128
@@ -82,6 +87,8 @@ class MmaSchedule:
         across_depth = [self.rows] * problem.left_transposed + [self.columns] * (not problem.right_transposed)
         if min(across_depth, default=128) * problem.kind.bytes < 128:
             raise ValueError("where the depth is not contiguous, rows and columns of a tile are at least 128 bytes")
+        if (fault := too_many_registers(self.threads, self.blocks, self.rows * self.columns)) is not None:
+            raise ValueError(fault)
         if self.stages < 2 or self.shared_bytes > _SHARED_LIMIT:
             raise ValueError(
                 f"{self.stages} stages take {self.shared_bytes} bytes; 2 and {_SHARED_LIMIT} are the limits"

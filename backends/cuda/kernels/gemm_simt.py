@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, llvm
 
 from stepwell.backends.cuda.kernels import instructions as isa
 from stepwell.backends.cuda.kernels import memory
+from stepwell.backends.cuda.kernels.chip import too_many_registers
 from stepwell.backends.cuda.kernels.control import loop
 from stepwell.backends.cuda.kernels.epilogue import MakeEpilogue
 from stepwell.backends.cuda.kernels.pointer_product import PointerProblem, PointerProduct, build_pointer_product
 from stepwell.backends.cuda.kernels.tile_copy import Source, TileCopy
 from stepwell.backends.cuda.kernels.word import Word, word
+from stepwell.passes.schedules.base import Schedule
 
 _DOWN = 16
 """Threads of a block below each other; those of a warp are 4 below and 8 beside each other."""
@@ -31,7 +34,7 @@ _SHARED_LIMIT = 99 * 1024
 
 
 @dataclass(frozen=True)
-class SimtSchedule:
+class SimtSchedule(Schedule):
     """How a product is cut.
 
     Attributes:
@@ -41,6 +44,8 @@ class SimtSchedule:
         group: tiles below each other that are worked on before the next column, for the L2 cache.
         blocks: that share a multiprocessor.
     """
+
+    kind: ClassVar[str] = "cuda-simt"
 
     thread_rows: int = 8
     thread_columns: int = 16
@@ -82,6 +87,9 @@ class SimtSchedule:
         size = self.depth * min(self.rows, self.columns) * problem.kind.bytes
         if self.depth % vector or size % (self.threads * _unit(problem)):
             raise ValueError(f"the {self.threads} threads do not share a tile of depth {self.depth} evenly")
+        sums = self.rows * self.columns * problem.kind.bytes // 4
+        if (fault := too_many_registers(self.threads, self.blocks, sums)) is not None:
+            raise ValueError(fault)
         if self.shared_bytes(problem) > _SHARED_LIMIT:
             raise ValueError(f"{self.shared_bytes(problem)} bytes of shared memory are more than {_SHARED_LIMIT}")
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from torch_mlir import ir
 
+from stepwell.passes.schedules.base import Schedule
+
 Values = Sequence[ir.Value]
 
 
@@ -26,6 +28,7 @@ class Launch:
         shared: bytes of dynamic shared memory.
         arguments: builds the kernel's arguments from the function's.
         library: what a library is to compute in place of the kernel, as a launch plan has it.
+        schedule: how the kernel is shaped, where its family has a choice.
         in_place: which argument of the function the kernel writes its one result to; None for memory of its own.
     """
 
@@ -35,6 +38,7 @@ class Launch:
     arguments: Callable[[Values], Values] = as_they_are
     library: Mapping[str, Any] | None = None
     in_place: int | None = None
+    schedule: Schedule | None = None
 
 
 def in_memory(kind: ir.Type) -> ir.Type:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from stepwell.backends.cuda.kernels.elements import ELEMENTS, RESULT_BYTES, Element, check_result
 from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES, ROWS, WARPGROUP
 from stepwell.backends.cuda.kernels.window import Window
+from stepwell.passes.schedules.base import Schedule
 
 WGMMA_ELEMENTS = ("bf16", "f16", "tf32", "e4m3", "e5m2", "s8")
 
@@ -104,7 +106,7 @@ class WgmmaProblem:
 
 
 @dataclass(frozen=True)
-class WgmmaSchedule:
+class WgmmaSchedule(Schedule):
     """How a product is cut.
 
     Attributes:
@@ -115,6 +117,8 @@ class WgmmaSchedule:
         group: clusters of tiles below each other that are worked on before the next column, for the L2 cache.
         split: blocks of a cluster that each take a part of the depth of one tile and then add up their sums.
     """
+
+    kind: ClassVar[str] = "cuda-wgmma"
 
     rows: int = 128
     columns: int = 256
@@ -174,6 +178,8 @@ class WgmmaSchedule:
 
     def check(self, problem: WgmmaProblem) -> None:
         """Raise ValueError where the parts do not fit each other, the problem or the chip."""
+        if self.stages < 2:
+            raise ValueError("a stage is free when the next one's products have begun: two stages are the least")
         if self.consumers not in (1, 2, 3):
             raise ValueError(f"1, 2 or 3 warpgroups multiply, not {self.consumers}")
         if self.rows % (ROWS * self.consumers) or self.columns % 64 or not 64 <= self.columns <= 256:

@@ -20,6 +20,9 @@ from stepwell.support.walk import inside, named
 
 _MODULE = "kernels"
 
+SHAPES = "kernel-schedules"
+"""In the report: the schedule of each kernel whose family has a choice."""
+
 
 @dataclass
 class LowerKernels(Pass):
@@ -57,6 +60,7 @@ class LowerKernels(Pass):
         calls = Counter(ir.FlatSymbolRefAttr(call.attributes["callee"]).value for call in named(op, "func.call"))
         launches: dict[str, Launch] = {}
         variants: dict[str, int] = {}
+        shapes: dict[str, str] = {}
         with ir.InsertionPoint.at_block_begin(op.regions[0].blocks[0]), op.location:
             kernels = gpu.GPUModuleOp(ir.StringAttr.get(_MODULE))
             block = kernels.regions[0].blocks.append()
@@ -68,11 +72,14 @@ class LowerKernels(Pass):
                         function.operation,
                         self.arch,
                         self.threads,
+                        context.schedules,
                         plain=self.plain,
                         library=self.library,
                         tf32=self.tf32,
                     )
                 launches[function.name.value] = launch
+                if launch.schedule is not None:
+                    shapes[function.name.value] = str(launch.schedule)
                 variants[variant] = variants.get(variant, 0) + calls[function.name.value]
         for kernel in named(kernels.operation, "gpu.func"):
             # The binding sets an attribute of the dialect in place of the operation's own, and lowering would make two.
@@ -83,3 +90,5 @@ class LowerKernels(Pass):
         for function in made:
             function.operation.erase()
         context.note(self.name, **variants)
+        if shapes:
+            context.note(SHAPES, **shapes)

@@ -14,6 +14,9 @@ from stepwell.backends.cuda.kernels.launch import Launch, Values
 from stepwell.backends.cuda.kernels.passed import address, narrow, wide
 from stepwell.backends.cuda.kernels.pointer_product import PointerProblem
 from stepwell.backends.cuda.kernels.products.facts import Product
+from stepwell.backends.cuda.kernels.products.keys import product_key
+from stepwell.backends.cuda.kernels.schedule_faults import fault_of
+from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.tensor import index as ix
 
 _WIDEST = 16
@@ -21,7 +24,7 @@ _TYPICAL = 2048
 """What a size that is not known is taken for where a schedule is chosen."""
 
 
-def build_mma(product: Product, name: str) -> Launch | None:
+def build_mma(product: Product, name: str, schedules: Schedules) -> Launch | None:
     """The kernel at the insertion point; None where tensor cores do not take the types."""
     if product.element not in ("bf16", "f16", "s8", "tf32"):
         return None
@@ -29,18 +32,20 @@ def build_mma(product: Product, name: str) -> Launch | None:
         return None
     problem = _problem(product)
     batch, rows, columns = _sizes(product)
-    schedule = choose_mma(problem, rows, columns, batch)
+    own = choose_mma(problem, rows, columns, batch)
+    schedule = schedules.choose(product_key(product, own.kind), own, fault_of(lambda s: s.check(problem)))
     build_gemm_mma(name, problem, schedule, product.make_epilogue, product.extra)
     return _launch(product, schedule, schedule.shared_bytes)
 
 
-def build_simt(product: Product, name: str) -> Launch | None:
+def build_simt(product: Product, name: str, schedules: Schedules) -> Launch | None:
     """The same in f32 and f64, without tensor cores."""
     if product.element not in ("f32", "f64"):
         return None
     problem = _problem(product)
     batch, rows, columns = _sizes(product)
-    schedule = choose_simt(problem, rows, columns, batch)
+    own = choose_simt(problem, rows, columns, batch)
+    schedule = schedules.choose(product_key(product, own.kind), own, fault_of(lambda s: s.check(problem)))
     build_gemm_simt(name, problem, schedule, product.make_epilogue, product.extra)
     return _launch(product, schedule, schedule.shared_bytes(problem))
 
@@ -84,4 +89,4 @@ def _launch(product: Product, schedule: MmaSchedule | SimtSchedule, shared: int)
             *product.passed(values),
         ]
 
-    return Launch(grid, schedule.threads, shared, arguments)
+    return Launch(grid, schedule.threads, shared, arguments, schedule=schedule)

@@ -13,8 +13,11 @@ from stepwell.backends.cuda.kernels.gemm_wgmma import WgmmaProblem, WgmmaSchedul
 from stepwell.backends.cuda.kernels.launch import Launch, Values
 from stepwell.backends.cuda.kernels.passed import address, images_map, matrices_map, narrow, wide
 from stepwell.backends.cuda.kernels.products.facts import Product
+from stepwell.backends.cuda.kernels.products.keys import product_key
+from stepwell.backends.cuda.kernels.schedule_faults import fault_of
 from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES
 from stepwell.backends.cuda.kernels.window import Window
+from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.tensor import index as ix
 
 _LINE = 16
@@ -24,7 +27,7 @@ _TYPICAL = 2048
 """What a size that is not known is taken for where a schedule is chosen."""
 
 
-def build_wgmma(product: Product, name: str) -> Launch | None:
+def build_wgmma(product: Product, name: str, schedules: Schedules) -> Launch | None:
     """The kernel at the insertion point; None where types or rows do not suit the chip."""
     problem = _problem(product)
     if problem is None:
@@ -32,7 +35,8 @@ def build_wgmma(product: Product, name: str) -> Launch | None:
     batch, rows, columns, depth = (_TYPICAL if size is None else size for size in product.static)
     if problem.window is not None:
         depth = problem.window.taps * problem.parts_of_tap * problem.depth
-    schedule = choose(problem, rows, columns, depth, 1 if product.static[0] is None else batch)
+    own = choose(problem, rows, columns, depth, 1 if product.static[0] is None else batch)
+    schedule = schedules.choose(product_key(product, own.kind), own, fault_of(lambda s: s.check(problem)))
     build_gemm(name, problem, schedule, product.make_epilogue, product.extra)
 
     def grid(values: Values) -> Values:
@@ -41,7 +45,7 @@ def build_wgmma(product: Product, name: str) -> Launch | None:
     def arguments(values: Values) -> Values:
         return _arguments(product, problem, schedule, values)
 
-    return Launch(grid, schedule.threads, schedule.shared_bytes, arguments)
+    return Launch(grid, schedule.threads, schedule.shared_bytes, arguments, schedule=schedule)
 
 
 def _problem(product: Product) -> WgmmaProblem | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from stepwell.backends.cuda.kernels.chip import MULTIPROCESSORS
 from stepwell.backends.cuda.kernels.rows.sizes import Size
+from stepwell.passes.schedules.base import Schedule
 
 VECTOR = 16
 """Bytes of the widest access."""
@@ -19,12 +21,15 @@ _KEPT = 200 * 1024
 
 _HELD = 32
 """Elements of a row that a thread holds in registers at most."""
+_EXCHANGED = 4 * 1024
+"""Bytes that warps exchange sums through at most."""
+
 _BLOCKS = 2 * MULTIPROCESSORS
 """That keep a chip busy: two for each multiprocessor."""
 
 
 @dataclass(frozen=True)
-class RowSchedule:
+class RowSchedule(Schedule):
     """How a group's work is laid over threads.
 
     Attributes:
@@ -33,6 +38,9 @@ class RowSchedule:
         unroll: vectors of each operand that a thread has under way, where it does not hold its part of a row.
         held: where rows are between two reductions: ``registers``, ``shared`` memory, or ``memory``, read again.
     """
+
+    kind: ClassVar[str] = "cuda-rows"
+    settled: ClassVar[frozenset[str]] = frozenset({"held"})
 
     threads: int = 256
     row: int = 32
@@ -65,6 +73,18 @@ def row_schedule(length: int, lanes: int, row_bytes: int) -> RowSchedule:
         return RowSchedule(max(row, 128), row)
     held = "shared" if row_bytes <= _KEPT else "memory"
     return RowSchedule(row, row, held=held)
+
+
+def check_row(schedule: RowSchedule, length: int, lanes: int, row_bytes: int) -> None:
+    """Raise ValueError where rows of ``length`` elements do not fit where the schedule holds them."""
+    part = -(-length // schedule.row)
+    if schedule.held == "registers" and part > 2 * _HELD:
+        raise ValueError(f"a thread would hold {part} elements of a row in registers, {2 * _HELD} are the most")
+    step = schedule.row * lanes * schedule.unroll
+    rows = schedule.threads // schedule.row
+    size = rows * -(-length // step) * step * row_bytes // length
+    if schedule.held == "shared" and size > SHARED - _EXCHANGED:
+        raise ValueError(f"the rows of a block take {size} bytes of shared memory, {SHARED - _EXCHANGED} are the most")
 
 
 def column_schedule(results: Size, lanes: int) -> RowSchedule:
