@@ -91,7 +91,7 @@ def lower(
     The module's weights stay reachable for :func:`stepwell.to_torch` as long as the module lives.
     """
     find_level(to)
-    request = Request(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir, calibration, html)
+    request = Request(model, args, kwargs, target, dynamic_shapes, pipeline, dump_ir, calibration, html=html)
     return request.lower(to).module
 
 

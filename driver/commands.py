@@ -33,7 +33,9 @@ def run_compile(options: argparse.Namespace) -> Result:
     check_place(options.output)
     model, args = resolve(options.model)
     samples = _samples(options)
-    request = Request(model, args, None, options.target, None, options.pipeline, options.dump_ir, samples, options.html)
+    request = Request(
+        model, args, None, options.target, None, options.pipeline, options.dump_ir, samples, html=options.html
+    )
     levels = LevelTexts(kinds, backend(Target.parse(options.target).name))
     use_cache = not (options.no_cache or options.time_passes)
     executable = request.compile(tuple(kinds), use_cache=use_cache, observers=[levels] if levels else [])

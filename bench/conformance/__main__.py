@@ -9,43 +9,71 @@ import time
 from pathlib import Path
 
 from bench.conformance import page
+from bench.conformance.onnx_nodes import OnnxNodes, write_cases
 from bench.conformance.op_db import OpDb
 from bench.conformance.pool import ALL, Result, Settings, run
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGE = _ROOT / "docs" / "conformance.md"
+_OUT = _ROOT / "out" / "conformance"
 _TYPES = ("float32", "float16", "bfloat16", "int64", "bool")
-_SECTIONS = (*_TYPES, *(f"fallback_{kind}" for kind in _TYPES))
+_OPSETS = {"onnx": "ONNX's tests of nodes, opset 13 to 21", "onnx_newer": "ONNX's tests of nodes, opset 22 and later"}
+_SECTIONS = (*_TYPES, *_OPSETS, *(f"fallback_{kind}" for kind in _TYPES))
 
 
 def main() -> int:
     """Run what the command line names; the status is 1 where anything is wrong or crashed."""
     parser = argparse.ArgumentParser(prog="python -m bench.conformance", description=__doc__)
     parser.add_argument("operators", nargs="*", help="names of operators, or beginnings with a * behind; all without")
-    parser.add_argument("--types", nargs="+", choices=_TYPES, default=list(_TYPES), help="types of the samples")
+    parser.add_argument("--suite", nargs="+", choices=("op_db", "onnx"), default=["op_db", "onnx"], help="test suites")
+    parser.add_argument("--types", nargs="+", choices=_TYPES, default=list(_TYPES), help="types of op_db's samples")
     parser.add_argument("--target", default="cpu", help="what is compiled for")
     parser.add_argument("--most", type=int, default=ALL, help="samples of one operator, evenly spread")
     parser.add_argument("--jobs", type=int, default=2, help="workers")
     parser.add_argument("--seed", type=int, default=0, help="of the samples")
     parser.add_argument("--fallback", action="store_true", help="with fallback='torch': does every sample run")
     options = parser.parse_args()
-    mistakes = 0
-    for kind in options.types:
-        settings = Settings(
-            "bench.conformance.op_db:OpDb", (kind,), options.target, options.seed, options.most, jobs=options.jobs,
-            fallback=options.fallback,
-        )  # fmt: skip
-        mistakes += _run(
-            settings, kind, _chosen(OpDb(kind).operators(), options.operators), whole=not options.operators
-        )
+    mistakes = _op_db(options) if "op_db" in options.suite else 0
+    mistakes += _onnx(options) if "onnx" in options.suite and not options.fallback else 0
     return 1 if mistakes else 0
 
 
-def _run(settings: Settings, kind: str, operators: list[str], *, whole: bool) -> int:
+def _op_db(options: argparse.Namespace) -> int:
+    mistakes = 0
+    for kind in options.types:
+        operators = _chosen(OpDb(kind).operators(), options.operators)
+        mistakes += _run(_settings(options, "op_db:OpDb", kind), kind, f"op_db, {kind}", operators, options)
+    return mistakes
+
+
+def _onnx(options: argparse.Namespace) -> int:
+    """Names that begin with ``test_`` are of tests, others of operators."""
+    folder = str(write_cases(_OUT))
+    tests = [name for name in options.operators if name.startswith("test_")]
+    names = [name for name in options.operators if name not in tests]
+    found = {kind: OnnxNodes(folder, kind, *tests).operators() for kind in _OPSETS}
+    _chosen([name for operators in found.values() for name in operators], names)
+    mistakes = 0
+    for kind, title in _OPSETS.items():
+        operators = [name for name in found[kind] if not names or _is_named(name, names)]
+        mistakes += _run(
+            _settings(options, "onnx_nodes:OnnxNodes", folder, kind, *tests), kind, title, operators, options
+        )
+    return mistakes
+
+
+def _settings(options: argparse.Namespace, suite: str, *arguments: str) -> Settings:
+    place = f"bench.conformance.{suite}"
+    return Settings(
+        place, arguments, options.target, options.seed, options.most, jobs=options.jobs, fallback=options.fallback
+    )
+
+
+def _run(settings: Settings, kind: str, title: str, operators: list[str], options: argparse.Namespace) -> int:
     results: list[Result] = []
     start = time.monotonic()
     section = f"fallback_{kind}" if settings.fallback else kind
-    log = _ROOT / "out" / "conformance" / f"{section}.jsonl"
+    log = _OUT / f"{section}.jsonl"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as lines:
 
@@ -53,30 +81,32 @@ def _run(settings: Settings, kind: str, operators: list[str], *, whole: bool) ->
             results.append(result)
             for number, outcome in zip(result.numbers, result.outcomes, strict=False):
                 line = {"operator": result.operator, "sample": number, "kind": outcome.kind, "message": outcome.message}
-                print(json.dumps(line), file=lines)
+                print(json.dumps(line), file=lines, flush=True)
             found = ", ".join(f"{kind} {count}" for kind, count in page.counts(result).items())
             clock = time.monotonic() - start
             print(f"{kind} {len(results)}/{len(operators)} {clock:.0f} s  {result.operator}: {found}", flush=True)
 
         run(settings, operators, done)
-    if whole:
+    if not options.operators:
         limit = "" if settings.most == ALL else f", at most {settings.most} samples an operator"
-        title = f"op_db, {kind} ({time.monotonic() - start:.0f} s{limit})"
+        whole = f"{title} ({time.monotonic() - start:.0f} s{limit})"
         if settings.fallback:
-            page.write_fallback(_PAGE, section, title, results, _SECTIONS)
+            page.write_fallback(_PAGE, section, whole, results, _SECTIONS)
         else:
-            for change in page.write(_PAGE, section, title, results, _SECTIONS):
+            for change in page.write(_PAGE, section, whole, results, _SECTIONS):
                 print(change)
     return sum(page.counts(result)[name] for result in results for name in ("wrong", "crashed"))
 
 
 def _chosen(names: list[str], wanted: list[str]) -> list[str]:
-    if not wanted:
-        return names
-    found = [n for n in names if any(n == w or (w.endswith("*") and n.startswith(w[:-1])) for w in wanted)]
+    found = [name for name in names if not wanted or _is_named(name, wanted)]
     if not found:
         sys.exit(f"no operator is called {' or '.join(wanted)}")
     return found
+
+
+def _is_named(name: str, wanted: list[str]) -> bool:
+    return any(name == one or (one.endswith("*") and name.startswith(one[:-1])) for one in wanted)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ class Sample:
         exact: the same in float64, None where there is no such thing.
         tolerance: between the two; None for PyTorch's own by type.
         undefined: whether any result is right, as that of an operator that only allocates.
+        name: what the suite calls it, if it has names.
     """
 
     model: torch.nn.Module | Path
@@ -37,6 +38,7 @@ class Sample:
     exact: Callable[[], Any] | None = None
     tolerance: Tolerance | None = None
     undefined: bool = False
+    name: str = ""
 
 
 class Suite(Protocol):

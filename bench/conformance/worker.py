@@ -63,7 +63,8 @@ def _serve(suite: Suite, target: str, fallback: str | None, seed: int, request: 
             continue
         print(json.dumps({"begin": position, "number": number}), file=out)
         outcome: Outcome = judge(samples[number], target, fallback)
-        print(json.dumps({"kind": outcome.kind, "message": outcome.message}), file=out)
+        message = ": ".join(part for part in (samples[number].name, outcome.message) if part)
+        print(json.dumps({"kind": outcome.kind, "message": message}), file=out)
     print(json.dumps({"end": len(chosen)}), file=out)
 
 

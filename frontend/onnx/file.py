@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from stepwell.support.signature import TensorSpec
 from stepwell.support.walk import named, operations
 
 _SMALLEST_OPSET = 13
+_OPERATOR = re.compile(r'name = "onnx\.(\w+)"')
 _FLOATS = ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16")
 
 
@@ -35,15 +37,43 @@ def load_onnx(path: Path) -> Program:
     """
     if importlib.util.find_spec("onnx") is None:
         raise ToolError("reading ONNX files needs the package onnx", hint="pip install 'stepwell[onnx]'")
-    from stepwell.frontend.onnx.shapes import with_types
+    from stepwell.frontend.onnx.bodies import expanded, has_branches, prepared, with_body
+    from stepwell.frontend.onnx.fold import folded
 
-    model = with_types(_read(path))
+    model = prepared(_read(path))
+    if has_branches(model):  # torch-mlir's translation of a body may end the process at one
+        model = folded(model)
+    while True:
+        try:
+            return _program(model, path)
+        except _NotTranslated as failure:
+            changed = folded(expanded(model, with_body(model, failure.operators)))
+            if [node.op_type for node in changed.graph.node] == [node.op_type for node in model.graph.node]:
+                raise failure.reason from None
+            model = changed
+
+
+def _program(model: Any, path: Path) -> Program:
+    from stepwell.frontend.onnx.shapes import with_types
+    from stepwell.frontend.onnx.types import check_types
+
+    model = with_types(model)
+    check_types(model)
     store = _take_weights(model.graph)
     module = _import(model, path)
     function = named(module.operation, "func.func")[0]
     _name_arguments(function, [value.name for value in model.graph.input], [v.name for v in model.graph.output], store)
     _translate(module, path)
     return program_of(module, store, path.name)
+
+
+class _NotTranslated(Exception):
+    """Operators that torch-mlir does not translate, and what is said where there is no other way."""
+
+    def __init__(self, operators: set[str], reason: UnsupportedError) -> None:
+        super().__init__(str(reason))
+        self.operators = operators
+        self.reason = reason
 
 
 def _read(path: Path) -> Any:
@@ -56,6 +86,12 @@ def _read(path: Path) -> Any:
         first = next(iter(str(failure).splitlines()), type(failure).__name__)
         raise ImportFailure(f"'{path}' is not a valid ONNX model: {first[:200]}") from None
     version = next((opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")), 0)
+    if version == 0:
+        domains = ", ".join(f"'{opset.domain}'" for opset in model.opset_import)
+        raise UnsupportedError(
+            f"'{path}' has operators of {domains} only, none of ONNX's standard",
+            hint="of the operators of ONNX those of the domain '' are read, and QONNX's",
+        )
     if version < _SMALLEST_OPSET:
         raise ImportFailure(
             f"'{path}' is of opset {version}; {_SMALLEST_OPSET} is the oldest that is read",
@@ -124,18 +160,27 @@ def _translate(module: ir.Module, path: Path) -> None:
             PassManager.parse("builtin.module(func.func(convert-torch-onnx-to-torch))").run(module.operation)
         except ir.MLIRError as failure:
             what, where = first_diagnostic(failure)
-            raise UnsupportedError(f"'{path}' has an operator that can't be translated: {what}", where=where) from None
+            operators = set(_OPERATOR.findall(str(failure)))
+            name = f"the ONNX operator '{operators.pop()}'" if len(operators) == 1 else "an operator"
+            reason = UnsupportedError(f"'{path}' has {name}, which can't be translated: {what}", where=where)
+            raise _NotTranslated(set(_OPERATOR.findall(str(failure))), reason) from None
         for function in named(module.operation, "func.func"):
             replace_quantising(function)
             _check_translated(function)
 
 
 def _check_translated(function: ir.Operation) -> None:
+    left: dict[str, ir.Operation] = {}
     for op in operations(function):
         name = str(ir.StringAttr(op.attributes["name"]).value) if op.name == "torch.operator" else ""
         if name.startswith("onnx."):
-            raise UnsupportedError(
-                f"the ONNX operator '{name.removeprefix('onnx.')}' is not translated for these types",
-                where=describe_location(op.location),
-                hint="export the model from PyTorch instead, or without this operator",
-            )
+            left.setdefault(name.removeprefix("onnx."), op)
+    if not left:
+        return
+    name, op = next(iter(left.items()))
+    reason = UnsupportedError(
+        f"the ONNX operator '{name}' is not translated for these types",
+        where=describe_location(op.location),
+        hint="export the model from PyTorch instead, or without this operator",
+    )
+    raise _NotTranslated(set(left), reason)

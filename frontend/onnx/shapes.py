@@ -32,4 +32,19 @@ def with_types(model: Any) -> Any:
     typed.CopyFrom(model)
     del typed.graph.value_info[:]
     typed.graph.value_info.extend(inferred.graph.value_info)
+    _cast_by_name(typed.graph)
     return typed
+
+
+def _cast_by_name(graph: Any) -> None:
+    """``CastLike`` as ``Cast``: torch-mlir takes it for every type, some of which end the process."""
+    known = {value.name: value.type.tensor_type.elem_type for value in [*graph.input, *graph.value_info, *graph.output]}
+    known.update({tensor.name: tensor.data_type for tensor in graph.initializer})
+    for node in graph.node:
+        if node.op_type == "CastLike" and node.domain in ("", "ai.onnx") and known.get(node.input[1]):
+            kind = known[node.input[1]]
+            kept = node.input[0]
+            del node.input[:]
+            node.input.append(kept)
+            node.op_type = "Cast"
+            node.attribute.append(onnx.helper.make_attribute("to", kind))
