@@ -12,6 +12,7 @@ from stepwell.frontend.attention import attention, flash_attention, flash_attent
 from stepwell.frontend.chain import chain
 from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
 from stepwell.frontend.integer_decompositions import integer_decompositions
+from stepwell.frontend.linear_algebra.table import linear_algebra_decompositions
 from stepwell.frontend.placed_decompositions import placed_decompositions
 from stepwell.frontend.rare_decompositions import rare_decompositions
 from stepwell.frontend.scalar_decompositions import scalar_decompositions
@@ -43,7 +44,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten._scaled_dot_product_flash_attention_for_cpu_backward.default] = flash_attention_backward
     table[aten._native_multi_head_attention.default] = multi_head_attention
     table[aten._transformer_encoder_layer_fwd.default] = encoder_layer
-    for own in (scalar_decompositions(), placed_decompositions()):
+    for own in (scalar_decompositions(), placed_decompositions(), linear_algebra_decompositions()):
         table |= chain(own, table)
     return table | integer_decompositions(table)
 
