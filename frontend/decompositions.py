@@ -14,6 +14,7 @@ from stepwell.frontend.convolution_gradients import convolution_backward
 from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
 from stepwell.frontend.integer_decompositions import integer_decompositions
 from stepwell.frontend.joint_indices import take_at
+from stepwell.frontend.linear_algebra.table import linear_algebra_decompositions
 from stepwell.frontend.padding import padding_decompositions
 from stepwell.frontend.placed_decompositions import placed_decompositions
 from stepwell.frontend.rare_decompositions import rare_decompositions
@@ -54,7 +55,14 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         aten.convolution_backward.default: convolution_backward,
         aten.index.Tensor: take_at,
     }
-    for own in (scalar_decompositions(), placed_decompositions(), padding_decompositions(), shaped):
+    groups = (
+        scalar_decompositions(),
+        placed_decompositions(),
+        padding_decompositions(),
+        linear_algebra_decompositions(),
+        shaped,
+    )
+    for own in groups:
         table |= chain(own, table)
     return table | integer_decompositions(table)
 

@@ -1,0 +1,57 @@
+"""What all factorisations share: they are taken apart column by column, so sizes are known and small."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import torch
+from torch import Tensor
+
+#: Columns that are unrolled at most; larger matrices are left to whatever is behind, which is a refusal.
+LARGEST = 32
+
+
+def bounded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` for operands whose matrices have static sizes up to :data:`LARGEST`, else ``NotImplemented``."""
+
+    @wraps(function)
+    def decompose(*args: Any, **kwargs: Any) -> Any:
+        tensors = [arg for arg in (*args, *kwargs.values()) if isinstance(arg, Tensor)]
+        if any(not isinstance(size, int) for tensor in tensors for size in tensor.shape):
+            return NotImplemented
+        if any(tensor.dim() > 1 and min(tensor.shape[-2:]) > LARGEST for tensor in tensors[:1]):
+            return NotImplemented
+        if any(tensor.is_complex() for tensor in tensors):
+            return NotImplemented
+        return function(*args, **kwargs)
+
+    return decompose
+
+
+def wide(x: Tensor) -> Tensor:
+    """In float64, in which everything is computed; results are rounded once."""
+    return x.to(torch.float64)
+
+
+def rows(x: Tensor) -> Tensor:
+    """[m, 1]: the numbers of the rows of a matrix [..., m, n]."""
+    return torch.arange(x.shape[-2], device=x.device).unsqueeze(1)
+
+
+def columns(x: Tensor) -> Tensor:
+    """[1, n]: the numbers of the columns of a matrix [..., m, n]."""
+    return torch.arange(x.shape[-1], device=x.device).unsqueeze(0)
+
+
+def identity(x: Tensor, height: int, width: int) -> Tensor:
+    """[..., height, width] of ones on the diagonal, of the batch and type of ``x``."""
+    down = torch.arange(height, device=x.device).unsqueeze(1)
+    across = torch.arange(width, device=x.device).unsqueeze(0)
+    return (down == across).to(x.dtype).expand([*x.shape[:-2], height, width]).clone()
+
+
+def transposed(x: Tensor) -> Tensor:
+    """With rows for columns."""
+    return x.transpose(-2, -1)

@@ -1,0 +1,70 @@
+"""Operator -> decomposition of linear algebra on small matrices of static sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stepwell.frontend.linear_algebra import elimination, exponential, reflections, triangular
+from stepwell.frontend.linear_algebra.steps import bounded
+
+aten = torch.ops.aten
+
+
+def linear_algebra_decompositions() -> dict[Any, Callable[..., Any]]:
+    """Operator overload -> decomposition; larger matrices are left to the table behind.
+
+    Matrices that PyTorch refuses when it runs (singular, or not positive definite) give infinities or NaN.
+    """
+    table: dict[Any, Callable[..., Any]] = {
+        aten.cholesky.default: triangular.cholesky,
+        aten.cholesky_inverse.default: triangular.cholesky_inverse,
+        aten.cholesky_solve.default: triangular.cholesky_solve,
+        aten.geqrf.default: reflections.geqrf,
+        aten.inverse.default: elimination.inverse,
+        aten.linalg_cholesky.default: triangular.cholesky,
+        aten.linalg_cholesky_ex.default: triangular.cholesky_ex,
+        aten.linalg_householder_product.default: reflections.householder_product,
+        aten.linalg_inv.default: elimination.inverse,
+        aten.linalg_inv_ex.default: elimination.inverse_ex,
+        aten.linalg_lu.default: elimination.lu,
+        aten.linalg_lu_factor.default: elimination.lu_factor,
+        aten.linalg_lu_factor_ex.default: elimination.lu_factor_ex,
+        aten.linalg_lu_solve.default: elimination.lu_solve,
+        aten.linalg_matrix_exp.default: exponential.matrix_exp,
+        aten.linalg_qr.default: reflections.qr,
+        aten.linalg_solve.default: elimination.solve,
+        aten._linalg_solve_ex.default: elimination.solve_ex,
+        aten.linalg_solve_triangular.default: triangular.solve_triangular,
+        aten.lu_solve.default: lambda b, factors, pivots: elimination.lu_solve(factors, pivots, b),
+        aten.lu_unpack.default: elimination.lu_unpack,
+        aten.ormqr.default: reflections.ormqr,
+        aten.triangular_solve.default: triangular.triangular_solve,
+    }
+    return {
+        **{operator: bounded(function) for operator, function in table.items()},
+        aten.linalg_norm.default: _norm,
+        aten.linalg_norm.ord_str: _norm,
+        aten.linalg_tensorinv.default: aten.linalg_tensorinv.default.decompose,
+        aten.linalg_tensorsolve.default: aten.linalg_tensorsolve.default.decompose,
+    }
+
+
+def _norm(
+    x: Tensor,
+    ord: float | str | None = None,  # noqa: A002 (what PyTorch calls it)
+    dim: list[int] | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """The norm of vectors, or of matrices where two dimensions and an order are given."""
+    if isinstance(ord, str) or (ord is not None and (x.dim() == 2 if dim is None else len(dim) == 2)):
+        over = [-2, -1] if dim is None else dim
+        return torch.linalg.matrix_norm(x, ord, over, keepdim, dtype=dtype)  # type: ignore[arg-type]
+    if ord is None and dim is None and not keepdim:
+        x = x.reshape(-1)
+    return torch.linalg.vector_norm(x, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
