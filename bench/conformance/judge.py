@@ -46,7 +46,11 @@ def judge(sample: Sample, target: str, fallback: str | None = None) -> Outcome:
         return Outcome("refused", _text(failure))
     except Exception as failure:
         return Outcome("crashed", f"{type(failure).__name__}: {_text(failure)}")
-    return _compare(sample, given, expected, _part_of_torch(program))
+    outcome = _compare(sample, given, expected, _part_of_torch(program))
+    # A seed that a model sets itself is set when it is exported, not in each call.
+    if fallback is not None and outcome.kind == "wrong" and not _same(given, program(*_copies(sample))):
+        return Outcome("random")
+    return outcome
 
 
 def _part_of_torch(program: Executable) -> str:

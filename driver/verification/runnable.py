@@ -8,8 +8,9 @@ from torch_mlir import ir
 
 from stepwell.backends.interpreter.graph_mixed import is_mixed
 from stepwell.backends.interpreter.interpreter import known_operations
+from stepwell.passes.graph.cut_operators import CUT
 from stepwell.passes.levels import LEVELS
-from stepwell.support.walk import operations
+from stepwell.support.walk import named, operations
 
 _FRAME = frozenset({"builtin.module", "func.func", "llvm.mlir.global", "memref.global"})
 
@@ -20,6 +21,8 @@ def runnable_level(module: ir.Operation, entry: str = "main") -> str | None:
     What counts is the operations that are there, not the name of a stage: halfway to the LLVM dialect a module can
     still be run as long as its entry is a ``func.func`` and the interpreter knows every operation in it.
     """
+    if any(CUT in op.attributes for op in named(module, "func.func")):
+        return None  # an operator is out of its place
     names = {op.name for op in operations(module) if op.name != "llvm.func" or list(op.regions[0].blocks)}
     boundary = _boundary(module, entry)
     if boundary is None:

@@ -73,6 +73,26 @@ def test_what_float64_gives_is_right() -> None:
     assert judge(sample, "cpu").kind == "right"
 
 
+class Upper(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.qr(x)[1]
+
+
+class Draws(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        torch.manual_seed(0)
+        return x + torch.rand(4, 4)
+
+
+@pytest.mark.parametrize(
+    ("model", "outcome"),
+    [(Sum(), Outcome("right")), (Upper(), Outcome("right", "regions")), (Draws(), Outcome("random"))],
+)
+def test_with_fallback(model: torch.nn.Module, outcome: Outcome) -> None:
+    x = torch.randn(4, 4)
+    assert judge(Sample(model, (x,), lambda: model(x)), "cpu", "torch") == outcome
+
+
 def test_op_db_samples_call_what_they_name() -> None:
     suite = OpDb("float32")
     names = suite.operators()
@@ -90,6 +110,15 @@ def test_op_db_has_tolerances_of_its_own() -> None:
     suite = OpDb("float16")
     assert suite.samples("addmv", 0)[0].tolerance == Tolerance(0.003, 1e-05)
     assert suite.samples("abs", 0)[0].tolerance is None
+
+
+def test_the_section_on_fallback(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    kinds = [Outcome("right"), Outcome("right", "whole"), Outcome("refused", "no"), Outcome("random")]
+    page.write_fallback(path, "fallback", "title", [Result("add", kinds), Result("sub", kinds[:2])], ["fallback"])
+    text = path.read_text()
+    assert "Samples that run and are right: 4 of 5 (80.0%); 2 compiled, 0 in regions" in text and "2 in PyTorch" in text
+    assert "| `add` | 2 | 1 |  |  | no |" in text and "`sub`" not in text
 
 
 def test_the_page_says_what_changed(tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ TARGETS = {"chain": CUDA, "integer": HLS, "loops": f"{HLS},parallelism=2x2", "pe
 CASES = [
     Case("decompose", "dense", change("torch.constant.int", "3 : i64")),
     Case("fold-empty", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
+    Case("cut-operators", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
+    Case("join-operators", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("widen-bytes", "bytes", change("torch.constant.int", "1 : i64")),
     Case("simplify", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("split-moments", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
