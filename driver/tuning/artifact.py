@@ -51,6 +51,7 @@ class Tuned:
         race: the call before and after; None where nothing was worth a try.
         nests: how many there are; measured, known: trials of now and of before.
         finished: whether everything in reach was tried.
+        target: the name of what it was tuned for.
         artifact: the folder that was tuned, None for a model; database: the file with the entries, None
             where the artifact alone has them; log: the file with the measurements.
     """
@@ -61,6 +62,7 @@ class Tuned:
     measured: int = 0
     known: int = 0
     finished: bool = True
+    target: str = "cpu"
     artifact: Path | None = None
     database: Path | None = None
     log: Path | None = None
@@ -106,7 +108,9 @@ def tune_artifact(
     search = Search(measurer, known, schedules_for(executable).cpu, progress, clock)
     before = len(search.trials())
     found = _search(search, hot, end)
-    tuned = Tuned(nests=len(hot), measured=search.measured, known=before, finished=clock() <= end)
+    tuned = Tuned(
+        target=executable.target.name, nests=len(hot), measured=search.measured, known=before, finished=clock() <= end
+    )
     keeper = _Keeper(folder, measurer, entry, race_seconds, progress)
     worth = [each for each in found if each.values != keeper.now.get(each.key)]
     tuned.race, kept = keeper.keep(worth, lambda: clock() < start + budget)

@@ -20,7 +20,7 @@ def tune_text(tuned: Tuned) -> str:
         if tuned.artifact:
             lines.append(f"wrote '{tuned.artifact}'; measurements are in '{tuned.log}'")
         else:
-            lines.append(f"wrote '{tuned.database}': compile for cpu,schedules={tuned.database}")
+            lines.append(f"wrote '{tuned.database}': compile for {tuned.target},schedules={tuned.database}")
     else:
         lines.append("no schedule makes a call faster: nothing was changed")
     if not tuned.finished:

@@ -148,7 +148,7 @@ def test_the_cache_knows_databases_by_content(tmp_path: Path, monkeypatch: pytes
     assert changed.code.files != first.code.files
 
 
-@pytest.mark.parametrize("target", ["cuda", "interpreter"])
+@pytest.mark.parametrize("target", ["hls", "interpreter"])
 def test_other_targets_take_no_database(target: str) -> None:
     with pytest.raises(stepwell.Error, match="has no option 'schedules'"):
         find_backend(target).resolve(Target(target, schedules="s.json"))

@@ -16,6 +16,7 @@ from stepwell.driver import cli
 from stepwell.driver.artifact import load_artifact
 from stepwell.driver.tuning import artifact as tuning_artifact
 from stepwell.driver.tuning import measure, worker
+from stepwell.driver.tuning.alike import alike
 from stepwell.driver.tuning.measure import Impossible, Measurer
 from stepwell.driver.tuning.nests import Nest, find_nests, with_heat
 from stepwell.driver.tuning.variants import TRIED, neighbours
@@ -106,10 +107,10 @@ def test_kernels_go_to_the_nest_that_is_most_alike() -> None:
 
 def test_other_results_are_noticed() -> None:
     a = torch.tensor([1.0, float("nan"), float("inf"), 100.0])
-    assert worker._alike([a], [a + torch.tensor([0.01, 0.0, 0.0, 0.0])])
-    assert not worker._alike([a], [a + torch.tensor([1.0, 0.0, 0.0, 0.0])])
-    assert not worker._alike([a], [torch.tensor([1.0, 0.0, float("inf"), 100.0])])
-    assert not worker._alike([torch.tensor([1])], [torch.tensor([2])])
+    assert alike([a], [a + torch.tensor([0.01, 0.0, 0.0, 0.0])])
+    assert not alike([a], [a + torch.tensor([1.0, 0.0, 0.0, 0.0])])
+    assert not alike([a], [torch.tensor([1.0, 0.0, float("inf"), 100.0])])
+    assert not alike([torch.tensor([1])], [torch.tensor([2])])
 
 
 def _ask(program: str, times: int = 1, patience: float = 30.0) -> list[str]:
