@@ -10,6 +10,7 @@ from torch import Tensor
 
 from stepwell.frontend.attention import attention, flash_attention, flash_attention_backward
 from stepwell.frontend.chain import chain
+from stepwell.frontend.empty_moments import empty_moments
 from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
 from stepwell.frontend.integer_decompositions import integer_decompositions
 from stepwell.frontend.padding import padding_decompositions
@@ -44,7 +45,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten._scaled_dot_product_flash_attention_for_cpu_backward.default] = flash_attention_backward
     table[aten._native_multi_head_attention.default] = multi_head_attention
     table[aten._transformer_encoder_layer_fwd.default] = encoder_layer
-    for own in (scalar_decompositions(), placed_decompositions(), padding_decompositions()):
+    for own in (scalar_decompositions(), placed_decompositions(), padding_decompositions(), empty_moments()):
         table |= chain(own, table)
     return table | integer_decompositions(table)
 
