@@ -26,7 +26,7 @@ def _is_number(node: Node) -> bool:
 def _tensor(program: ExportedProgram, number: Node) -> Node:
     value = number.meta["val"]
     dtype = torch.int64 if isinstance(value, torch.SymInt) else torch.float64
-    node = program.graph.call_function(torch.ops.aten.full.default, ([], number), {"dtype": dtype})
+    node: Node = program.graph.call_function(torch.ops.aten.full.default, ([], number), {"dtype": dtype})
     mode = next(v.fake_mode for n in program.graph.nodes if hasattr(v := n.meta.get("val"), "fake_mode"))
     with mode:
         node.meta["val"] = torch.full([], 0, dtype=dtype)
