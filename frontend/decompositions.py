@@ -11,6 +11,7 @@ from torch import Tensor
 from stepwell.frontend.attention import attention, flash_attention, flash_attention_backward
 from stepwell.frontend.chain import chain
 from stepwell.frontend.convolution_gradients import convolution_backward
+from stepwell.frontend.empty_moments import empty_moments
 from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
 from stepwell.frontend.integer_decompositions import integer_decompositions
 from stepwell.frontend.joint_indices import take_at
@@ -60,6 +61,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         placed_decompositions(),
         padding_decompositions(),
         linear_algebra_decompositions(),
+        empty_moments(),
         shaped,
     )
     for own in groups:

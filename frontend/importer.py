@@ -21,6 +21,7 @@ from stepwell.dialects.context import make_context
 from stepwell.frontend.bindings import Bindings, bind, to_numpy
 from stepwell.frontend.boundary import Boundary, build_boundary
 from stepwell.frontend.control_flow import ControlFlowImporter
+from stepwell.frontend.number_operands import numbers_to_tensors
 from stepwell.frontend.program import DimensionHints, Program
 from stepwell.frontend.source_paths import describe_node, innermost_frame
 from stepwell.frontend.views import split_views
@@ -74,6 +75,7 @@ def import_program(
     """
     bound = bind(program)
     split_views(program)
+    numbers_to_tensors(program)
     boundary = build_boundary(program, bound, hints or DimensionHints())
     context = make_context()
     importer = FxImporter(context=context, hooks=_Hooks(), graph_node_importer_cls=ControlFlowImporter)

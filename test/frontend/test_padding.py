@@ -44,3 +44,16 @@ def test_a_border_that_grows_is_left_alone() -> None:
     text = str(load_program(Pad([1, 2]), (torch.randn(3, 5),)).module)
     assert "torch.aten.constant_pad_nd" in text
     assert "torch.aten.slice" not in text
+
+
+class Reflected(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.pad(x, [1, 2], "reflect")
+
+
+def test_a_dynamic_size_is_reflected(imported: Callable[..., Any]) -> None:
+    """Its places are counted from a size, which is a number where a tensor is expected."""
+    compiled = imported(Reflected(), (torch.randn(2, 1, 6),), dynamic_shapes=({2: Dim.DYNAMIC},))
+    for size in (6, 4):
+        x = torch.randn(2, 1, size)
+        assert torch.equal(compiled(x), Reflected()(x))
