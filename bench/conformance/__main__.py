@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -48,7 +49,7 @@ def _op_db(options: argparse.Namespace) -> int:
 
 def _onnx(options: argparse.Namespace) -> int:
     """Names that begin with ``test_`` are of tests, others of operators."""
-    folder = str(write_cases(_OUT))
+    folder = os.path.relpath(write_cases(_OUT))  # messages name files: no page holds where it was written
     tests = [name for name in options.operators if name.startswith("test_")]
     names = [name for name in options.operators if name not in tests]
     found = {kind: OnnxNodes(folder, kind, *tests).operators() for kind in _OPSETS}

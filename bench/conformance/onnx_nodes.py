@@ -136,8 +136,8 @@ def _proto(value: Any) -> Any:
         return None
     try:
         proto = value if isinstance(value, onnx.TensorProto) else numpy_helper.from_array(np.asarray(value))
-        _tensor(proto)
-    except Exception:  # strings, numbers of four bits
+        _tensor(proto).clone()  # of four bits it has the type, but copies nothing
+    except Exception:  # strings, types of which PyTorch has none
         return None
     return proto
 

@@ -60,6 +60,114 @@ def test_external_data(tmp_path: Path) -> None:
     np.testing.assert_allclose(got.numpy(), wanted, rtol=1e-5, atol=1e-6)
 
 
+def saved(folder: Path, nodes: list[Any], inputs: list[Any], outputs: list[Any], *, opset: int = 23) -> Path:
+    graph = helper.make_graph(nodes, "g", inputs, outputs)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)]), folder / "model.onnx")
+    return folder / "model.onnx"
+
+
+def floats(name: str, *sizes: Any) -> Any:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, sizes)
+
+
+def agrees(path: Path, **inputs: np.ndarray[Any, Any]) -> None:
+    (wanted,) = ReferenceEvaluator(str(path)).run(None, inputs)
+    got = stepwell.compile(path)(*(torch.from_numpy(value) for value in inputs.values()))
+    np.testing.assert_allclose(got.numpy(), wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_an_operator_without_a_translation_is_its_body(tmp_path: Path) -> None:
+    node = helper.make_node("Attention", ["q", "k", "v"], ["y"], is_causal=1)
+    path = saved(tmp_path, [node], [floats(name, 1, 2, 4, 8) for name in "qkv"], [floats("y", 1, 2, 4, 8)])
+    random = np.random.default_rng()
+    agrees(path, **{name: random.normal(0, 1, (1, 2, 4, 8)).astype(np.float32) for name in "qkv"})
+
+
+def test_what_an_operator_asks_for_is_computed_from_static_sizes(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Size", ["shape"], ["rank"]),
+        helper.make_node("Constant", [], ["one"], value_int=1),
+        helper.make_node("Range", ["one", "rank", "one"], ["axes"]),
+        helper.make_node("ReduceMean", ["x", "axes"], ["y"]),
+    ]
+    path = saved(tmp_path, nodes, [floats("x", 2, 3, 4)], [floats("y", 2, 1, 1)])
+    agrees(path, x=np.random.default_rng().normal(0, 1, (2, 3, 4)).astype(np.float32))
+
+
+@pytest.mark.parametrize("rank", [2, 3])
+def test_a_condition_of_static_sizes_is_decided(rank: int, tmp_path: Path) -> None:
+    then, other = (
+        helper.make_graph([helper.make_node(kind, ["x"], [kind])], kind, [], [floats(kind)]) for kind in ("Abs", "Neg")
+    )
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Size", ["shape"], ["rank"]),
+        helper.make_node("Constant", [], ["two"], value_int=2),
+        helper.make_node("Equal", ["rank", "two"], ["flat"]),
+        helper.make_node("If", ["flat"], ["y"], then_branch=then, else_branch=other),
+    ]
+    path = saved(tmp_path, nodes, [floats("x", *(3,) * rank)], [floats("y", *(3,) * rank)])
+    agrees(path, x=np.random.default_rng().normal(0, 1, (3,) * rank).astype(np.float32))
+
+
+def test_an_open_size_beside_computed_ones(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Shape", ["x"], ["rows"], start=0, end=1),
+        helper.make_node("Constant", [], ["open"], value_ints=[-1]),
+        helper.make_node("Concat", ["open", "rows"], ["shape"], axis=0),
+        helper.make_node("Reshape", ["x", "shape"], ["y"]),
+    ]
+    path = saved(tmp_path, nodes, [floats("x", "rows", 4)], [floats("y", "columns", "rows")])
+    for rows in (1, 3):
+        agrees(path, x=np.random.default_rng().normal(0, 1, (rows, 4)).astype(np.float32))
+
+
+def test_a_function_of_the_model_is_inlined(tmp_path: Path) -> None:
+    path = saved(tmp_path, [helper.make_node("Twice", ["x"], ["y"], domain="own")], [floats("x", 3)], [floats("y", 3)])
+    model = onnx.load(path)
+    opsets = [helper.make_opsetid("", 23)]
+    body = [helper.make_node("Add", ["a", "a"], ["b"])]
+    model.functions.append(helper.make_function("own", "Twice", ["a"], ["b"], body, opsets))
+    model.opset_import.append(helper.make_opsetid("own", 1))
+    onnx.save(model, path)
+    agrees(path, x=np.random.default_rng().normal(0, 1, 3).astype(np.float32))
+
+
+@pytest.mark.parametrize("kind", ["STRING", "UINT16", "INT4", "FLOAT8E4M3FN"])
+def test_types_that_nothing_computes_with_are_named(kind: str, tmp_path: Path) -> None:
+    values = [helper.make_tensor_value_info(name, getattr(TensorProto, kind), [3]) for name in "xy"]
+    path = saved(tmp_path, [helper.make_node("Identity", ["x"], ["y"])], values[:1], values[1:])
+    with pytest.raises(stepwell.Error, match=f"the ONNX value 'x' has elements of type {kind}, which no target"):
+        stepwell.compile(path)
+
+
+def test_a_sequence_is_named(tmp_path: Path) -> None:
+    value = helper.make_tensor_sequence_value_info("s", TensorProto.FLOAT, None)
+    path = saved(tmp_path, [helper.make_node("SequenceConstruct", ["x"], ["s"])], [floats("x", 3)], [value])
+    with pytest.raises(stepwell.Error, match="the ONNX value 's' is no tensor but of a sequence type"):
+        stepwell.compile(path)
+
+
+def test_a_model_without_the_standard_domain_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path, [helper.make_node("Binarizer", ["x"], ["y"], domain="ai.onnx.ml")], [floats("x", 3)], [])
+    model = onnx.load(path)
+    model.graph.output.append(floats("y", 3))
+    del model.opset_import[:]
+    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
+    onnx.save(model, path)
+    with pytest.raises(stepwell.Error, match=r"has operators of 'ai\.onnx\.ml' only, none of ONNX's standard"):
+        stepwell.compile(path)
+
+
+def test_missing_external_data_is_refused(tmp_path: Path) -> None:
+    model = onnx.load(perceptron(tmp_path))
+    onnx.save(model, tmp_path / "model.onnx", save_as_external_data=True, size_threshold=0, location="weights")
+    (tmp_path / "weights").unlink()
+    with pytest.raises(stepwell.Error, match="is not a valid ONNX model"):
+        stepwell.compile(tmp_path / "model.onnx")
+
+
 def test_verify_takes_a_file(tmp_path: Path) -> None:
     assert stepwell.verify(perceptron(tmp_path)).passed
 
