@@ -184,7 +184,7 @@ def test_interruption_says_what_remains(
     ("arguments", "message"),
     [
         (["nowhere.pt2"], "there is no file 'nowhere.pt2'"),
-        (["tuning_models:make", "--target", "cuda"], "target 'cuda' can't be tuned"),
+        (["tuning_models:make", "--target", "hls"], "target 'hls' can't be tuned"),
     ],
 )
 def test_wrong_usage(
