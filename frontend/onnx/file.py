@@ -54,11 +54,12 @@ def load_onnx(path: Path) -> Program:
 
 
 def _program(model: Any, path: Path) -> Program:
+    from stepwell.frontend.onnx.mistranslated import corrected
     from stepwell.frontend.onnx.reshapes import with_sizes
     from stepwell.frontend.onnx.shapes import with_types
     from stepwell.frontend.onnx.types import check_types
 
-    model = with_types(with_sizes(model))
+    model = with_types(with_sizes(corrected(model)))
     check_types(model)
     store = _take_weights(model.graph)
     module = _import(model, path)
