@@ -199,3 +199,18 @@ def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(stepwell.Error, match="reading ONNX files needs the package onnx") as caught:
         load_program(perceptron(tmp_path))
     assert "pip install 'stepwell[onnx]'" in str(caught.value)
+
+
+@pytest.mark.parametrize("opset", [17, 22])
+def test_a_norm_of_zero_leaves_zeros(opset: int, tmp_path: Path) -> None:
+    node = helper.make_node("LpNormalization", ["x"], ["y"], axis=1)
+    path = saved(tmp_path, [node], [floats("x", 2, 2)], [floats("y", 2, 2)], opset=opset)
+    got = stepwell.compile(path)(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    torch.testing.assert_close(got, torch.tensor([[0.6, 0.8], [0.0, 0.0]]))
+
+
+def test_samples_at_the_nearest_points_are_refused(tmp_path: Path) -> None:
+    node = helper.make_node("GridSample", ["x", "grid"], ["y"], mode="nearest")
+    path = saved(tmp_path, [node], [floats("x", 1, 1, 3, 3), floats("grid", 1, 2, 2, 2)], [floats("y", 1, 1, 2, 2)])
+    with pytest.raises(stepwell.Error, match="'GridSample' with mode 'nearest' can't be translated"):
+        stepwell.compile(path)
