@@ -13,6 +13,10 @@ from stepwell.passes.buffer.views import root_of
 _ELEMENTWISE = ("arith.", "math.")
 # Their vector forms have no lowering.
 _SCALAR = ("math.fpowi", "math.ipowi")
+# Lanes behind the end of a row hold zeros, and these stop the process where the divisor is one.
+_TRAPS = frozenset(f"arith.{name}" for name in (
+    "divsi", "divui", "remsi", "remui", "ceildivsi", "ceildivui", "floordivsi",
+))  # fmt: skip
 
 
 def vectorizable(row: RowOp, inner: int) -> bool:
@@ -115,18 +119,20 @@ class Body:
             elif op.name == "memref.load" and _is_index(op.operands[len(op.operands) - 1].owner.operation, self.inner):
                 known[op.results[0]] = self._row(op, known, place, mask)
             elif self._computable(op, known):
-                self._emit(op, known)
+                self._emit(op, known, mask)
         return [self._vector(known.get(value, value)) for value in wanted]
 
     def _computable(self, op: ir.Operation, known: dict[ir.Value, ir.Value]) -> bool:
         return all(operand in known or operand not in self._inside for operand in op.operands)
 
-    def _emit(self, op: ir.Operation, known: dict[ir.Value, ir.Value]) -> None:
+    def _emit(self, op: ir.Operation, known: dict[ir.Value, ir.Value], mask: ir.Value | None = None) -> None:
         operands = [known.get(operand, operand) for operand in op.operands]
         kinds = [result.type for result in op.results]
         if any(isinstance(operand.type, ir.VectorType) for operand in operands):
             operands = [self._vector(operand) for operand in operands]
             kinds = [ir.VectorType.get([self.lanes], kind) for kind in kinds]
+            if mask is not None and op.name in _TRAPS:
+                operands[1] = _ones_outside(operands[1], mask)
         attributes = {name: op.attributes[name] for name in op.attributes}
         made = ir.Operation.create(op.name, kinds, operands, attributes, loc=op.location)
         known.update(zip(op.results, made.results, strict=True))
@@ -147,6 +153,12 @@ class Body:
         if isinstance(value.type, ir.VectorType):
             return value
         return vector.broadcast(ir.VectorType.get([self.lanes], value.type), value)
+
+
+def _ones_outside(vector_: ir.Value, mask: ir.Value) -> ir.Value:
+    kind = ir.VectorType(vector_.type)
+    one = arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, ir.IntegerAttr.get(kind.element_type, 1)))
+    return arith.select(mask, vector_, one)
 
 
 def load_vector(kind: ir.VectorType, source: ir.Value, indices: list[ir.Value], mask: ir.Value | None) -> ir.Value:
