@@ -16,7 +16,8 @@ HEAD = """# Conformance
 Written by `make conformance`: operators of test suites that others wrote, on target `cpu`, each sample in a worker that
 may crash. *Right* is within the suite's own tolerance of PyTorch's result or of float64's; *refused* ended with a
 message; *wrong* and *crashed* (also: no answer in time, an error that is not ours) are mistakes. *Random* samples
-(whose results differ from call to call) and *invalid* ones (which PyTorch refuses) are not counted.
+(which draw random numbers, or whose results differ from call to call) and *invalid* ones (which PyTorch refuses) are
+not counted. Where a call writes into its arguments, the model gives their new values.
 """
 _COUNTED = KINDS[:4]
 
