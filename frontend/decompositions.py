@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from stepwell.frontend.attention import attention, flash_attention, flash_attention_backward
+from stepwell.frontend.bessel_functions import bessel_decompositions
 from stepwell.frontend.chain import chain
+from stepwell.frontend.chebyshev_polynomials import chebyshev_decompositions
 from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
 from stepwell.frontend.integer_decompositions import integer_decompositions
 from stepwell.frontend.linear_algebra.table import linear_algebra_decompositions
@@ -17,6 +19,7 @@ from stepwell.frontend.placed_decompositions import placed_decompositions
 from stepwell.frontend.rare_decompositions import rare_decompositions
 from stepwell.frontend.scalar_decompositions import scalar_decompositions
 from stepwell.frontend.special_functions import special_decompositions
+from stepwell.frontend.zeta_function import zeta_decompositions
 
 aten = torch.ops.aten
 
@@ -33,7 +36,8 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table: dict[Any, Callable[..., Any]] = dict(get_decomposition_table())
     for activation in _WHOLE:
         table.pop(activation, None)
-    table |= rare_decompositions() | special_decompositions()
+    table |= rare_decompositions() | special_decompositions() | bessel_decompositions()
+    table |= chebyshev_decompositions() | zeta_decompositions()
     table[aten.linear.default] = _linear
     table[aten.matmul.default] = _matmul
     table[aten.addmm.default] = _addmm
