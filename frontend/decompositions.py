@@ -13,6 +13,7 @@ from stepwell.frontend.bessel_functions import bessel_decompositions
 from stepwell.frontend.chain import chain
 from stepwell.frontend.chebyshev_polynomials import chebyshev_decompositions
 from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
+from stepwell.frontend.fourier_transforms import fourier_decompositions
 from stepwell.frontend.integer_decompositions import integer_decompositions
 from stepwell.frontend.linear_algebra.table import linear_algebra_decompositions
 from stepwell.frontend.placed_decompositions import placed_decompositions
@@ -48,7 +49,12 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten._scaled_dot_product_flash_attention_for_cpu_backward.default] = flash_attention_backward
     table[aten._native_multi_head_attention.default] = multi_head_attention
     table[aten._transformer_encoder_layer_fwd.default] = encoder_layer
-    for own in (scalar_decompositions(), placed_decompositions(), linear_algebra_decompositions()):
+    for own in (
+        scalar_decompositions(),
+        placed_decompositions(),
+        linear_algebra_decompositions(),
+        fourier_decompositions(),
+    ):
         table |= chain(own, table)
     return table | integer_decompositions(table)
 
