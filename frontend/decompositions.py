@@ -20,7 +20,6 @@ from stepwell.frontend.placed_decompositions import placed_decompositions
 from stepwell.frontend.rare_decompositions import rare_decompositions
 from stepwell.frontend.scalar_decompositions import scalar_decompositions
 from stepwell.frontend.special_functions import special_decompositions
-from stepwell.frontend.zeta_function import zeta_decompositions
 
 aten = torch.ops.aten
 
@@ -38,7 +37,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     for activation in _WHOLE:
         table.pop(activation, None)
     table |= rare_decompositions() | special_decompositions() | bessel_decompositions()
-    table |= chebyshev_decompositions() | zeta_decompositions()
+    table |= chebyshev_decompositions()
     table[aten.linear.default] = _linear
     table[aten.matmul.default] = _matmul
     table[aten.addmm.default] = _addmm

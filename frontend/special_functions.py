@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
-
-from stepwell.frontend.zeta_function import polygamma
 
 aten = torch.ops.aten
 
@@ -104,7 +102,7 @@ def _polygamma(order: int, x: Tensor) -> Tensor:
         return _in_float64(_digamma)(x)
     if order == 1:
         return _in_float64(_trigamma)(x)
-    return _in_float64(lambda place: polygamma(order, place))(x)
+    return cast("Tensor", NotImplemented)
 
 
 def _trigamma(x: Tensor) -> Tensor:
