@@ -9,10 +9,13 @@ import torch
 from torch import Tensor
 
 from stepwell.frontend.attention import attention, flash_attention, flash_attention_backward
+from stepwell.frontend.bessel_functions import bessel_decompositions
 from stepwell.frontend.chain import chain
+from stepwell.frontend.chebyshev_polynomials import chebyshev_decompositions
 from stepwell.frontend.convolution_gradients import convolution_backward
 from stepwell.frontend.empty_moments import empty_moments
 from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
+from stepwell.frontend.fourier_transforms import fourier_decompositions
 from stepwell.frontend.integer_decompositions import integer_decompositions
 from stepwell.frontend.joint_indices import take_at
 from stepwell.frontend.linear_algebra.table import linear_algebra_decompositions
@@ -39,7 +42,8 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table: dict[Any, Callable[..., Any]] = dict(get_decomposition_table())
     for activation in _WHOLE:
         table.pop(activation, None)
-    table |= rare_decompositions() | special_decompositions()
+    table |= rare_decompositions() | special_decompositions() | bessel_decompositions()
+    table |= chebyshev_decompositions()
     table[aten.linear.default] = _linear
     table[aten.matmul.default] = _matmul
     table[aten.addmm.default] = _addmm
@@ -61,6 +65,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         placed_decompositions(),
         padding_decompositions(),
         linear_algebra_decompositions(),
+        fourier_decompositions(),
         empty_moments(),
         shaped,
     )

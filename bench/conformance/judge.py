@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import stepwell
 from bench.conformance.sample import Sample, Tolerance
@@ -32,13 +33,31 @@ class Outcome:
     message: str = ""
 
 
+class _Draws(TorchDispatchMode):
+    """Sees whether a call draws from PyTorch's generator; its result is the same again where the call seeds it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = False
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = function(*args, **(kwargs or {}))
+        drawn = any(tensor.numel() for tensor in pytree.tree_leaves(result) if isinstance(tensor, torch.Tensor))
+        self.seen |= drawn and torch.Tag.nondeterministic_seeded in function.tags
+        return result
+
+
 def judge(sample: Sample, target: str, fallback: str | None = None) -> Outcome:
     """Compile one call and compare; ``fallback`` as :func:`stepwell.compile` takes it."""
+    draws = _Draws()
     try:
-        expected = sample.expected()
+        with draws:
+            expected = sample.expected()
     except Exception as failure:
         return Outcome("invalid", _text(failure))
-    if sample.undefined or not _same(expected, sample.expected()):
+    if sample.undefined or draws.seen or not _same(expected, sample.expected()):
         return Outcome("random")
     try:
         program = stepwell.compile(sample.model, _copies(sample), target=target, cache=False, fallback=fallback)

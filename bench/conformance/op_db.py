@@ -49,13 +49,24 @@ def _name(info: Any) -> str:
 
 
 class _Call(torch.nn.Module):
-    """Calls a function with the tensors that it is given in their places among other arguments."""
+    """Calls a function with the tensors that it is given in their places among other arguments.
 
-    def __init__(self, function: Callable[..., Any], leaves: Sequence[Any], layout: pytree.TreeSpec) -> None:
+    Where it writes into them it gets copies, and the result has these behind it: a compiled model keeps its arguments.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], leaves: Sequence[Any], layout: pytree.TreeSpec, *, writes: bool = False
+    ) -> None:
         super().__init__()
-        self._function, self._leaves, self._layout = function, list(leaves), layout
+        self._function, self._leaves, self._layout, self._writes = function, list(leaves), layout, writes
 
     def forward(self, *tensors: torch.Tensor) -> Any:
+        if not self._writes:
+            return self._call(tensors)
+        copies = [tensor.clone() for tensor in tensors]
+        return self._call(copies), copies
+
+    def _call(self, tensors: Sequence[torch.Tensor]) -> Any:
         rest = iter(tensors)
         leaves = [next(rest) if isinstance(leaf, torch.Tensor) else leaf for leaf in self._leaves]
         args, kwargs = pytree.tree_unflatten(leaves, self._layout)
@@ -71,8 +82,9 @@ def _sample(
     undefined: bool,
 ) -> Sample:
     leaves, layout = pytree.tree_flatten((args, kwargs))
-    model = _Call(function, leaves, layout)
     inputs = tuple(leaf for leaf in leaves if isinstance(leaf, torch.Tensor))
+    writes = _writes(_Call(function, leaves, layout), inputs)
+    model = _Call(function, leaves, layout, writes=writes)
 
     def expected() -> Any:
         return model(*(tensor.clone() for tensor in inputs))
@@ -80,9 +92,23 @@ def _sample(
     def exact() -> Any:
         # A type that is named in the call would be that of the result.
         wide = [_WIDER.get(leaf, leaf) if isinstance(leaf, torch.dtype) else leaf for leaf in leaves]
-        return _Call(function, wide, layout)(*(tensor.to(_WIDER.get(tensor.dtype, tensor.dtype)) for tensor in inputs))
+        wider = _Call(function, wide, layout, writes=writes)
+        return wider(*(tensor.to(_WIDER.get(tensor.dtype, tensor.dtype)) for tensor in inputs))
 
     return Sample(model, inputs, expected, exact, tolerance, undefined)
+
+
+def _writes(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> bool:
+    copies = [tensor.clone() for tensor in inputs]
+    try:
+        model(*copies)
+    except Exception:  # an invalid call, of which the judge says so
+        return False
+    return any(
+        copy.shape != tensor.shape or bool(((copy != tensor) & ((copy == copy) | (tensor == tensor))).any())
+        for copy, tensor in zip(copies, inputs, strict=True)
+        if copy.layout is torch.strided
+    )
 
 
 def _tolerance(info: Any, dtype: torch.dtype) -> Tolerance | None:

@@ -16,8 +16,9 @@ HEAD = """# Conformance
 Written by `make conformance`: operators of test suites that others wrote, on target `cpu`, each sample in a worker that
 may crash. *Right* is within the suite's own tolerance of PyTorch's result or of float64's; *refused* ended with a
 message; *wrong* and *crashed* (also: no answer in time, an error that is not ours) are mistakes. *Random* samples
-(whose results differ from call to call) and *invalid* ones (which PyTorch refuses) are not counted. ONNX's tests of
-operator sets below 13 are raised to 13; those of domains, types and containers that are not read count as refused.
+(which draw random numbers, or whose results differ from call to call) and *invalid* ones (which PyTorch refuses) are
+not counted. Where a call writes into its arguments, the model gives their new values. ONNX's tests of operator sets
+below 13 are raised to 13; those of domains, types and containers that are not read count as refused.
 """
 _COUNTED = KINDS[:4]
 

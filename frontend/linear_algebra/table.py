@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -48,8 +49,8 @@ def linear_algebra_decompositions() -> dict[Any, Callable[..., Any]]:
         **{operator: bounded(function) for operator, function in table.items()},
         aten.linalg_norm.default: _norm,
         aten.linalg_norm.ord_str: _norm,
-        aten.linalg_tensorinv.default: aten.linalg_tensorinv.default.decompose,
-        aten.linalg_tensorsolve.default: aten.linalg_tensorsolve.default.decompose,
+        aten.linalg_tensorinv.default: _tensor_inverse,
+        aten.linalg_tensorsolve.default: _tensor_solve,
     }
 
 
@@ -64,7 +65,25 @@ def _norm(
     """The norm of vectors, or of matrices where two dimensions and an order are given."""
     if isinstance(ord, str) or (ord is not None and (x.dim() == 2 if dim is None else len(dim) == 2)):
         over = [-2, -1] if dim is None else dim
-        return torch.linalg.matrix_norm(x, ord, over, keepdim, dtype=dtype)  # type: ignore[arg-type]
+        found: Tensor = torch.linalg.matrix_norm(x, ord, over, keepdim, dtype=dtype)
+        return found
     if ord is None and dim is None and not keepdim:
         x = x.reshape(-1)
-    return torch.linalg.vector_norm(x, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
+    result: Tensor = torch.linalg.vector_norm(x, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
+    return result
+
+
+def _tensor_inverse(x: Tensor, ind: int = 2) -> Tensor:
+    """Of the matrix whose rows are the first ``ind`` dimensions."""
+    rows = math.prod(x.shape[:ind])
+    inverse: Tensor = torch.linalg.inv(x.reshape(rows, -1))
+    return inverse.reshape([*x.shape[ind:], *x.shape[:ind]])
+
+
+def _tensor_solve(a: Tensor, b: Tensor, dims: list[int] | None = None) -> Tensor:
+    """The x whose product with ``a`` over the last dimensions is ``b``; ``dims`` go to the end before."""
+    if dims:
+        a = a.movedim(list(dims), list(range(a.dim() - len(dims), a.dim())))
+    sizes = a.shape[b.dim() :]
+    solution: Tensor = torch.linalg.solve(a.reshape(-1, math.prod(sizes)), b.reshape(-1))
+    return solution.reshape(sizes)

@@ -1,4 +1,4 @@
-"""Systems with triangular matrices, and Cholesky's factorisation (Golub and Van Loan, Matrix Computations, 3.1, 4.2)."""
+"""Systems with triangular matrices, and Cholesky's factorisation (Golub and Van Loan, Matrix Computations, 4.2)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def solve_triangular(a: Tensor, b: Tensor, *, upper: bool, left: bool = True, un
     if not left:
         flipped = solve_triangular(transposed(a), transposed(b), upper=not upper, unitriangular=unitriangular)
         return transposed(flipped)
-    batch = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    batch = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])  # type: ignore[no-untyped-call]  # of PyTorch
     count = a.shape[-1]
     rest = wide(b).expand([*batch, *b.shape[-2:]])
     if rest.numel() == 0:
@@ -36,7 +36,7 @@ def triangular_solve(
     """The older form: the solution, and the matrix of the batch's sizes."""
     matrix, above = (transposed(a), not upper) if transpose else (a, upper)
     solution = solve_triangular(matrix, b, upper=above, unitriangular=unitriangular)
-    batch = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    batch = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])  # type: ignore[no-untyped-call]  # of PyTorch
     return solution, a.expand([*batch, *a.shape[-2:]]).clone()
 
 

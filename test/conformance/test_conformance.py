@@ -99,6 +99,26 @@ def test_with_fallback(model: torch.nn.Module, outcome: Outcome) -> None:
     assert judge(Sample(model, (x,), expected), "cpu", "torch") == outcome
 
 
+def test_what_draws_random_numbers_is_random_with_a_seed_too() -> None:
+    x = torch.ones(4)
+
+    def expected() -> torch.Tensor:
+        torch.manual_seed(0)
+        return torch.rand_like(x)
+
+    assert judge(Sample(Sum(), (x,), expected), "cpu").kind == "random"
+
+
+def test_what_a_call_writes_into_is_a_result() -> None:
+    suite = OpDb("float32")
+    sample = suite.samples("native_batch_norm", 0)[0]
+    before = [tensor.clone() for tensor in sample.inputs]
+    _, written = sample.model(*sample.inputs)
+    assert all(torch.equal(one, other) for one, other in zip(sample.inputs, before, strict=True))
+    assert not torch.equal(written[3], before[3])
+    assert isinstance(suite.samples("sub", 0)[0].expected(), torch.Tensor), "writes into nothing"
+
+
 def test_op_db_samples_call_what_they_name() -> None:
     suite = OpDb("float32")
     names = suite.operators()

@@ -71,12 +71,33 @@ def test_a_vector_on_the_right() -> None:
 
 
 @pytest.mark.parametrize("sizes", SHAPES)
-@pytest.mark.parametrize("pivot", [False, True])
-def test_elimination(sizes: tuple[int, ...], pivot: bool) -> None:
+def test_elimination(sizes: tuple[int, ...]) -> None:
     a = matrix(*sizes)
-    as_pytorch(aten.linalg_lu_factor_ex.default, a, pivot=pivot)
-    as_pytorch(aten.linalg_lu.default, a, pivot=pivot)
+    as_pytorch(aten.linalg_lu_factor_ex.default, a)
+    as_pytorch(aten.linalg_lu.default, a)
     as_pytorch(aten.lu_unpack.default, *torch.linalg.lu_factor(a))
+
+
+def test_elimination_without_exchanges() -> None:
+    """PyTorch has it on GPUs only."""
+    a = positive(2, 4, 4)
+    permutation, lower, upper = linear_algebra_decompositions()[aten.linalg_lu.default](a, pivot=False)
+    assert permutation.numel() == 0
+    torch.testing.assert_close(lower @ upper, a)
+
+
+def test_tensors_as_matrices() -> None:
+    as_pytorch(aten.linalg_tensorinv.default, matrix(2, 3, 6))
+    as_pytorch(aten.linalg_tensorinv.default, matrix(6, 2, 3), 1)
+    as_pytorch(aten.linalg_tensorsolve.default, matrix(2, 3, 6), matrix(2, 3))
+    as_pytorch(aten.linalg_tensorsolve.default, matrix(2, 6, 3), matrix(2, 3), [1])
+
+
+@pytest.mark.parametrize("order", [None, "fro", 1, -float("inf")])
+def test_norms(order: float | str | None) -> None:
+    overload = aten.linalg_norm.ord_str if isinstance(order, str) else aten.linalg_norm.default
+    as_pytorch(overload, matrix(3, 4), order)
+    as_pytorch(overload, matrix(2, 3, 4), order, [0, 2], True)
 
 
 def test_a_singular_matrix() -> None:
@@ -119,5 +140,5 @@ def test_large_matrices_are_refused() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.linalg.inv_ex(x)[0]
 
-    with pytest.raises(UnsupportedError, match="aten.linalg_inv_ex"):
+    with pytest.raises(UnsupportedError, match="linalg_inv_ex"):
         api.compile(Model(), (torch.randn(LARGEST + 1, LARGEST + 1),))

@@ -72,7 +72,3 @@ def test_on_the_cpu(dtype: torch.dtype) -> None:
 def test_integers_give_floating_point_numbers() -> None:
     x = torch.arange(1, 6)
     torch.testing.assert_close(special_decompositions()[aten.lgamma.default](x), torch.lgamma(x))
-
-
-def test_higher_derivatives_are_left_alone() -> None:
-    assert special_decompositions()[aten.polygamma.default](2, torch.ones(1)) is NotImplemented

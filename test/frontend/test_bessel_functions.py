@@ -1,0 +1,57 @@
+"""Bessel functions and Chebyshev polynomials: their decompositions beside PyTorch's kernels, some compiled."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from stepwell.driver import api
+from stepwell.frontend.bessel_functions import bessel_decompositions
+from stepwell.frontend.chebyshev_polynomials import chebyshev_decompositions
+
+
+class Model(torch.nn.Module):
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args: torch.Tensor) -> Any:
+        return self.function(*args)
+
+
+def places() -> torch.Tensor:
+    """Random ones on both sides of where expansions begin, tiny and large ones, and what is no number."""
+    tiny = torch.logspace(-30, 2.5, 200, dtype=torch.float64)
+    special = torch.tensor([0.0, 1.0, -1.0, torch.inf, torch.nan], dtype=torch.float64)
+    return torch.cat([torch.rand(500, dtype=torch.float64) * 160 - 80, tiny, -tiny, special])
+
+
+@pytest.mark.parametrize("operator", bessel_decompositions(), ids=str)
+def test_bessel_functions(operator: Any) -> None:
+    """PyTorch's own of the first two kinds are off by 1e-6."""
+    x = places()
+    loose = "bessel_j" in str(operator) or "bessel_y" in str(operator)
+    limits = {"rtol": 1e-6, "atol": 2e-6} if loose else {"rtol": 1e-12, "atol": 0.0}
+    torch.testing.assert_close(bessel_decompositions()[operator](x), operator(x), equal_nan=True, **limits)
+
+
+@pytest.mark.parametrize("operator", [o for o in chebyshev_decompositions() if o._overloadname == "default"], ids=str)
+def test_chebyshev_polynomials(operator: Any) -> None:
+    """Inside, at the ends, beyond them; degrees below 0 give 0."""
+    x = torch.cat([torch.rand(50, dtype=torch.float64) * 6 - 3, torch.tensor([1.0, -1.0, 0.0])]).unsqueeze(1)
+    degrees = torch.arange(-1, 12, dtype=torch.float64)
+    given = chebyshev_decompositions()[operator](x, degrees)
+    torch.testing.assert_close(given, operator(x, degrees), rtol=1e-6, atol=1e-6)
+
+
+def test_compiled() -> None:
+    def function(x: torch.Tensor, n: torch.Tensor) -> Any:
+        return (
+            torch.special.i0(x), torch.special.modified_bessel_k1(x), torch.special.bessel_y0(x),
+            torch.special.chebyshev_polynomial_u(x, n),
+        )  # fmt: skip
+
+    x, n = torch.rand(6) * 30, torch.arange(6.0)
+    program = api.compile(Model(function), (x, n))
+    torch.testing.assert_close(program(x, n), function(x, n), equal_nan=True)
