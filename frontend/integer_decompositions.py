@@ -31,6 +31,10 @@ def integer_decompositions(others: dict[Any, Callable[..., Any]]) -> dict[Any, C
         aten.all.default: _all,
         aten.all.dim: _all,
         aten.all.dims: _all,
+        aten.div.Scalar_mode: _divide,
+        aten.div.Tensor_mode: _divide,
+        aten.floor_divide.Scalar: lambda x, y: _divide(x, y, rounding_mode="floor"),
+        aten.floor_divide.default: lambda x, y: _divide(x, y, rounding_mode="floor"),
         aten.fmod.Scalar: _fmod,
         aten.pow.Tensor_Scalar: _power,
     }
@@ -66,6 +70,25 @@ def _fmod(x: Tensor, divisor: Number) -> Tensor:
     if not _is_integer(x) or not isinstance(divisor, int):
         return cast("Tensor", NotImplemented)
     return torch.fmod(x, _like(x, divisor))
+
+
+def _divide(x: Tensor, y: Tensor | Number, *, rounding_mode: str | None) -> Tensor:
+    """Rounded down from the quotient that is cut off: torch-mlir goes through f64, which holds no 64 bits."""
+    numbers = not isinstance(y, Tensor)
+    divisor = _like(x, cast("Number", y)) if numbers and isinstance(y, int) else y
+    if rounding_mode != "floor" or not all(isinstance(t, Tensor) and _counts(t) for t in (x, divisor)):
+        return cast("Tensor", NotImplemented)
+    assert isinstance(divisor, Tensor)
+    quotient = torch.div(x, divisor, rounding_mode="trunc")
+    if x.dtype is divisor.dtype is torch.uint8:
+        return quotient
+    rest = x - quotient * divisor
+    below = (rest != 0) & ((rest < 0) != (divisor < 0))
+    return quotient - below.to(quotient.dtype)
+
+
+def _counts(x: Tensor) -> bool:
+    return _is_integer(x) and x.dtype is not torch.bool
 
 
 def _power(x: Tensor, exponent: Number) -> Tensor:

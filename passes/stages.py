@@ -56,6 +56,7 @@ def tensor_stage(*, rows: bool = False) -> Stage:
             Upstream("canonicalize"),
             Upstream("cse"),
             parse_element("check-indices"),
+            parse_element("check-divisors"),
             parse_element("check-shapes"),
         ],
     )

@@ -7,6 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+import stepwell
+from stepwell.support.errors import ExecutionError
+
 
 class Arithmetic(nn.Module):
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> list[torch.Tensor]:
@@ -74,3 +77,54 @@ def test_shifts(imported: Callable[..., Any], dtype: torch.dtype) -> None:
     x, n = values(dtype)[0], torch.tensor([[0, 1, 2]]).to(dtype)
     for got, expected in zip(imported(Shifts(), (x, n))(x, n), Shifts()(x, n), strict=True):
         assert torch.equal(got.view(expected.dtype), expected)
+
+
+DIVISIONS = {
+    "remainder": torch.remainder,
+    "fmod": torch.fmod,
+    "floor": lambda x, y: torch.div(x, y, rounding_mode="floor"),
+    "trunc": lambda x, y: torch.div(x, y, rounding_mode="trunc"),
+}
+
+
+class Divides(torch.nn.Module):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return DIVISIONS[self.name](x, y)
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.int32, torch.int8])
+@pytest.mark.parametrize("name", DIVISIONS)
+def test_rows_of_any_length_are_divided(name: str, kind: torch.dtype) -> None:
+    x = torch.randint(-100, 100, (3, 37)).to(kind)
+    y = torch.randint(1, 20, (3, 37)).to(kind) * (torch.randint(0, 2, (3, 37)) * 2 - 1).to(kind)
+    model = Divides(name)
+    assert torch.equal(stepwell.compile(model, (x, y))(x, y), model(x, y))
+
+
+@pytest.mark.parametrize("name", DIVISIONS)
+def test_a_divisor_of_zero_is_an_error(name: str) -> None:
+    x, y = torch.arange(6), torch.tensor([1, 2, 3, 0, 5, 6])
+    program = stepwell.compile(Divides(name), (x, x + 1))
+    with pytest.raises(ExecutionError, match=r"integer division by zero at test_integers\.py:\d+"):
+        program(x, y)
+    assert torch.equal(program(x, x + 1), Divides(name)(x, x + 1))
+
+
+def test_quotients_of_64_bits_are_exact() -> None:
+    x, y = torch.tensor([2**62 + 1, -(2**62) - 1, 2**53 + 1, -7]), torch.tensor([1, 1, 1, -2])
+    for divisor in (y, 1):
+        model = DividesBy(divisor)
+        assert torch.equal(stepwell.compile(model, (x,))(x), model(x))
+
+
+class DividesBy(torch.nn.Module):
+    def __init__(self, divisor: torch.Tensor | int) -> None:
+        super().__init__()
+        self.divisor = divisor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x // self.divisor

@@ -65,6 +65,7 @@ CASES = [
     Case("matmul-to-matvec", "dense", swap("math.tanh", "math.exp")),
     Case("narrow-products", "dense", swap("math.tanh", "math.exp")),
     Case("check-indices", "dense", swap("math.tanh", "math.exp")),
+    Case("check-divisors", "dense", swap("math.tanh", "math.exp")),
     Case("check-shapes", "dense", swap("math.tanh", "math.exp")),
     Case("fuse", "dense", swap("math.tanh", "math.exp"), insert=(("check-shapes", "fuse"),)),
     Case("flush-softmax", "dense", swap("math.tanh", "math.exp")),
