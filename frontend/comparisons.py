@@ -1,4 +1,4 @@
-"""Comparisons of floats with whole numbers: upstream, folding those of constants, takes the number for a float's bits."""
+"""Comparisons of floats with whole numbers: upstream folds those of constants, taking the number for a float's bits."""
 
 from __future__ import annotations
 
