@@ -27,6 +27,7 @@ from stepwell.frontend.scalar_decompositions import scalar_decompositions
 from stepwell.frontend.special_functions import special_decompositions
 from stepwell.frontend.strides import as_strided
 from stepwell.frontend.transposed_convolutions import convolution
+from stepwell.frontend.zeta_function import zeta_decompositions
 
 aten = torch.ops.aten
 
@@ -44,7 +45,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     for activation in _WHOLE:
         table.pop(activation, None)
     table |= rare_decompositions() | special_decompositions() | bessel_decompositions()
-    table |= chebyshev_decompositions()
+    table |= chebyshev_decompositions() | zeta_decompositions()
     table[aten.linear.default] = _linear
     table[aten.matmul.default] = _matmul
     table[aten.addmm.default] = _addmm

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from stepwell.frontend.zeta_function import polygamma
 
 aten = torch.ops.aten
 
@@ -102,7 +104,7 @@ def _polygamma(order: int, x: Tensor) -> Tensor:
         return _in_float64(_digamma)(x)
     if order == 1:
         return _in_float64(_trigamma)(x)
-    return cast("Tensor", NotImplemented)
+    return _in_float64(lambda place: polygamma(order, place))(x)
 
 
 def _trigamma(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Bessel functions and Chebyshev polynomials: their decompositions beside PyTorch's kernels, some compiled."""
+"""Bessel functions, zeta and Chebyshev polynomials: their decompositions beside PyTorch's kernels, some compiled."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +9,9 @@ import torch
 from stepwell.driver import api
 from stepwell.frontend.bessel_functions import bessel_decompositions
 from stepwell.frontend.chebyshev_polynomials import chebyshev_decompositions
+from stepwell.frontend.zeta_function import polygamma, zeta_decompositions
+
+aten = torch.ops.aten
 
 
 class Model(torch.nn.Module):
@@ -45,11 +48,20 @@ def test_chebyshev_polynomials(operator: Any) -> None:
     torch.testing.assert_close(given, operator(x, degrees), rtol=1e-6, atol=1e-6)
 
 
+def test_zeta() -> None:
+    """Also left of 0, at its poles, and where it is not defined."""
+    s = torch.tensor([0.5, 1.0, 1.5, 2.0, 3.0, 7.5, 20.0], dtype=torch.float64).unsqueeze(1)
+    q = torch.cat([torch.rand(50, dtype=torch.float64) * 60 - 20, torch.tensor([0.0, -1.0, 1.0, 1e-3, 1e5])])
+    zeta = zeta_decompositions()[aten.special_zeta.default]
+    torch.testing.assert_close(zeta(s, q), torch.special.zeta(s, q), equal_nan=True, rtol=1e-9, atol=0)
+    torch.testing.assert_close(polygamma(3, q), torch.special.polygamma(3, q), equal_nan=True, rtol=1e-9, atol=0)
+
+
 def test_compiled() -> None:
     def function(x: torch.Tensor, n: torch.Tensor) -> Any:
         return (
             torch.special.i0(x), torch.special.modified_bessel_k1(x), torch.special.bessel_y0(x),
-            torch.special.chebyshev_polynomial_u(x, n),
+            torch.special.chebyshev_polynomial_u(x, n), torch.special.zeta(n, x), torch.special.polygamma(2, x),
         )  # fmt: skip
 
     x, n = torch.rand(6) * 30, torch.arange(6.0)

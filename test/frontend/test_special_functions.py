@@ -72,3 +72,9 @@ def test_on_the_cpu(dtype: torch.dtype) -> None:
 def test_integers_give_floating_point_numbers() -> None:
     x = torch.arange(1, 6)
     torch.testing.assert_close(special_decompositions()[aten.lgamma.default](x), torch.lgamma(x))
+
+
+def test_higher_derivatives() -> None:
+    x = torch.rand(50, dtype=torch.float64) * 5
+    given = special_decompositions()[aten.polygamma.default](2, x)
+    torch.testing.assert_close(given, torch.polygamma(2, x), rtol=1e-9, atol=0)
