@@ -22,7 +22,9 @@ all: setup
 demo: debian setup
 	$(PY) -m examples.minilm.demo
 
-test: debian-test setup lit pytest lint
+# pytest keeps one core busy most of the time: lit and lint have the other.
+test: debian-test setup
+	$(MAKE) -j2 pytest lit lint
 
 test-all: PYTEST_FLAGS :=
 test-all: test

@@ -128,6 +128,7 @@ def data(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., ob
     return run
 
 
+@pytest.mark.slow
 def test_every_command_gives_data(data: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from safetensors.torch import save_file
 

@@ -30,7 +30,7 @@ def _check(count: int) -> Counter[str]:
     return kinds
 
 
-@pytest.mark.parametrize("count", [30, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [10, pytest.param(2000, marks=pytest.mark.slow)])
 @pytest.mark.filterwarnings("ignore")
 def test_random_programs(count: int, record_property: Callable[[str, object], None]) -> None:
     kinds = _check(count)

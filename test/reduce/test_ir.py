@@ -63,6 +63,7 @@ def test_a_pass_that_fails(reduce: Reduce) -> None:
     assert result["tried"] < 60
 
 
+@pytest.mark.slow
 def test_its_result_is_a_reproducer(reduce: Reduce) -> None:
     first = reduce("--pass-pipeline=builtin.module(cse,fail-on-products)")["text"]
     again = reduce(text=first)
@@ -75,17 +76,20 @@ def test_a_crash(reduce: Reduce) -> None:
     assert result["size"] == 3
 
 
+@pytest.mark.slow
 def test_a_hang(reduce: Reduce) -> None:
     text = "func.func @main(%a: f32) -> f32 {\n  %b = arith.mulf %a, %a : f32\n  return %b : f32\n}\n"
     result = reduce("--pass-pipeline=builtin.module(hang-on-products)", "--candidate-seconds=2", text=text)
     assert result["message"] == "no end within 2 s"
 
 
+@pytest.mark.slow
 def test_another_failure_is_not_kept(reduce: Reduce) -> None:
     result = reduce("--pass-pipeline=builtin.module(fail-on-products)", "--expect=can't multiply 1 times")
     assert "arith.mulf" in result["text"]
 
 
+@pytest.mark.slow
 def test_a_script(reduce: Reduce, tmp_path: Path) -> None:
     script = tmp_path / "interesting.sh"
     script.write_text("#!/bin/sh\ngrep -q divf $1\n")

@@ -47,6 +47,7 @@ def test_a_model(tmp_path: Path, name: str, check: str) -> None:
     assert text.count("torch.ops.aten.") == text.count("torch.ops.aten.mul.Tensor") == 1
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_fail(tmp_path: Path) -> None:
     done = _reduce(tmp_path, "model:right")
     assert done.returncode == 2
@@ -65,6 +66,7 @@ class Net(torch.nn.Module):
         return x @ self.weight.t() + 1, first.amax(1), second.to(torch.bfloat16), self.state * 2
 
 
+@pytest.mark.slow
 def test_what_is_written_computes_the_same(tmp_path: Path) -> None:
     model, x = Net(), torch.randn(2, 6)
     file = tmp_path / "small.py"

@@ -107,6 +107,7 @@ def test_ten_steps_with_a_batch_that_varies(name):
     check_ten_steps(make(), OPTIMIZERS["momentum"], data, dynamic_shapes=({0: batch}, {0: batch}))
 
 
+@pytest.mark.slow
 def test_ten_steps_in_the_interpreter():
     check_ten_steps(mlp(), OPTIMIZERS["adamw"], batches((8,)), target="interpreter")
 
@@ -136,6 +137,7 @@ def test_a_scheduler_sets_the_learning_rate():
         torch.testing.assert_close(step.state_dict()[name], right)
 
 
+@pytest.mark.slow
 def test_groups_have_rates_and_options_of_their_own():
     model, data = mlp(), batches((8,), 3)
 
