@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import stepwell
@@ -50,6 +50,7 @@ _PRINTED = st.characters(codec="ascii", exclude_categories=["Cc"])
 _WORDS = st.text(_PRINTED, max_size=12).filter(lambda text: not set("'\"") <= set(text))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # of the machine, where it is busy
 @given(
     vegan=st.booleans(),
     portions=st.integers(),

@@ -55,8 +55,6 @@ CASES = [
         insert=(("simplify", "split-products"),),
     ),
     Case("join-biases", "dense", swap("torch.aten.tanh", "torch.aten.relu"), insert=(("simplify", "join-biases"),)),
-    Case("cut-operators", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
-    Case("join-operators", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("lower-views", "indexed", change("torch.constant.float", "2.0 : f64")),
     Case("drop-torch-attributes", "dense", swap("math.tanh", "math.exp")),
     Case("lower-tm-tensor", "indexed", swap("arith.addf", "arith.subf", 0)),
