@@ -175,9 +175,9 @@ def test_interruption_says_what_remains(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Measurer, "heat", interrupt)
-    status, _, err = _run(capsys, "tune", str(artifact), "--budget", "5")
+    status, data, _ = _run(capsys, "tune", str(artifact), "--budget", "5")
     assert status == 130
-    assert "interrupted, nothing was measured yet; the same command goes on from there" in err
+    assert data["error"]["message"] == "interrupted, nothing was measured yet; the same command goes on from there"
 
 
 @pytest.mark.parametrize(
@@ -191,9 +191,9 @@ def test_wrong_usage(
     arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(HERE)
-    status, _, err = _run(capsys, "tune", *arguments)
+    status, data, _ = _run(capsys, "tune", *arguments)
     assert status == 2
-    assert message in err
+    assert message in data["error"]["message"]
 
 
 @pytest.mark.parametrize("budget", ["0", "-1", "soon", "inf"])
