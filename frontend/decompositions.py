@@ -12,7 +12,6 @@ from stepwell.frontend.attention import attention, flash_attention, flash_attent
 from stepwell.frontend.bessel_functions import bessel_decompositions
 from stepwell.frontend.chain import chain
 from stepwell.frontend.chebyshev_polynomials import chebyshev_decompositions
-from stepwell.frontend.comparisons import comparison_decompositions
 from stepwell.frontend.convolution_gradients import convolution_backward
 from stepwell.frontend.empty_moments import empty_moments
 from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
@@ -63,7 +62,6 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         aten.index.Tensor: take_at,
     }
     groups = (
-        comparison_decompositions(),
         scalar_decompositions(),
         placed_decompositions(),
         padding_decompositions(),

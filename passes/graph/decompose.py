@@ -9,7 +9,7 @@ from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.graph import torch_build as tb
-from stepwell.passes.graph.decompositions.table import DECOMPOSITIONS, Decomposition
+from stepwell.passes.graph.decompositions.table import COMPARISONS, DECOMPOSITIONS, Decomposition
 from stepwell.passes.graph.unused import erase_unused
 from stepwell.support.errors import UsageError
 from stepwell.support.walk import operations
@@ -27,6 +27,7 @@ _NEEDED = (
     "minimum",
     "reciprocal",
     "relu6",
+    *COMPARISONS,
 )
 """What torch-mlir does not lower, or wrongly, or (gelu) with a division where PyTorch multiplies."""
 

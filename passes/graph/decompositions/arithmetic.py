@@ -36,6 +36,14 @@ def equal(operands: Sequence[ir.Value], result: TensorInfo) -> ir.Value | None:
     return tb.build("aten.logical_not", [tb.build("aten.ne.Tensor", operands, result)], result)
 
 
+def compare_number(name: str, operands: Sequence[ir.Value], result: TensorInfo) -> ir.Value | None:
+    """A comparison with a whole number; torch-mlir, folding that of a constant, takes the number for a float's bits."""
+    number = tb.number(operands[1])
+    if not isinstance(number, int):
+        return None
+    return tb.build(f"aten.{name}.Scalar", [operands[0], tb.constant(float(number))], result)
+
+
 def fmod(operands: Sequence[ir.Value], result: TensorInfo) -> ir.Value | None:
     """Remainder with the sign of the dividend; torch-mlir computes it by a division, which rounds."""
     x, divisor = operands

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from torch_mlir import ir
 
@@ -10,6 +11,9 @@ from stepwell.passes.graph.decompositions import activations, arithmetic, means,
 from stepwell.passes.graph.torch_build import TensorInfo
 
 Decomposition = Callable[[Sequence[ir.Value], TensorInfo], ir.Value | None]
+
+COMPARISONS = tuple(f"{name}_number" for name in ("eq", "ne", "lt", "le", "gt", "ge"))
+"""Comparisons of a tensor with a number, by the name that users give."""
 
 DECOMPOSITIONS: dict[str, tuple[Decomposition, tuple[str, ...]]] = {
     "cdist": (arithmetic.cdist, ("_cdist_forward",)),
@@ -35,5 +39,9 @@ DECOMPOSITIONS: dict[str, tuple[Decomposition, tuple[str, ...]]] = {
     "silu": (activations.silu, ("silu",)),
     "softmax": (softmax.softmax, ("_softmax", "softmax.int")),
     "softplus": (activations.softplus, ("softplus",)),
+    **{
+        key: (partial(arithmetic.compare_number, name), (f"{name}.Scalar",))
+        for key, name in ((key, key.removesuffix("_number")) for key in COMPARISONS)
+    },
 }
 """By the name that users give: the decomposition, and the ``aten`` operators that it takes apart."""

@@ -52,6 +52,18 @@ func.func @unknown(%x: !torch.vtensor<[2],f32>, %y: !torch.vtensor<[2],f32>) -> 
   return %0 : !torch.vtensor<[2],f32>
 }
 
+// A float is compared with a float; integers are left alone.
+// CHECK-LABEL: func.func @whole_numbers(
+// CHECK: %[[ONE:.*]] = torch.constant.float 1.0
+// CHECK: torch.aten.lt.Scalar %{{.*}}, %[[ONE]] : !torch.vtensor<[2],f32>, !torch.float
+// CHECK: torch.aten.lt.Scalar %{{.*}}, %int1 : !torch.vtensor<[2],si64>, !torch.int
+func.func @whole_numbers(%x: !torch.vtensor<[2],f32>, %y: !torch.vtensor<[2],si64>) -> (!torch.vtensor<[2],i1>, !torch.vtensor<[2],i1>) {
+  %int1 = torch.constant.int 1
+  %0 = torch.aten.lt.Scalar %x, %int1 : !torch.vtensor<[2],f32>, !torch.int -> !torch.vtensor<[2],i1>
+  %1 = torch.aten.lt.Scalar %y, %int1 : !torch.vtensor<[2],si64>, !torch.int -> !torch.vtensor<[2],i1>
+  return %0, %1 : !torch.vtensor<[2],i1>, !torch.vtensor<[2],i1>
+}
+
 // x == x is a question for NaN; two tensors that may differ are left alone.
 // CHECK-LABEL: func.func @equal(
 // CHECK: %[[NAN:.*]] = torch.aten.ne.Tensor %[[X:.*]], %[[X]]
