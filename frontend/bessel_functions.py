@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stepwell.frontend.float64 import in_float64
+
 aten = torch.ops.aten
 
 _NODES = 56  # over half a period
@@ -48,15 +50,7 @@ def bessel_decompositions() -> dict[Any, Callable[..., Any]]:
         aten.special_bessel_y1.default: lambda x: _y(1, x),
         aten.special_spherical_bessel_j0.default: _spherical,
     }
-    return {operator: _in_float64(function) for operator, function in (modified | oscillating).items()}
-
-
-def _in_float64(function: _Function) -> _Function:
-    def decompose(x: Tensor) -> Tensor:
-        result = function(x.to(torch.float64))
-        return result.to(x.dtype if x.is_floating_point() else torch.get_default_dtype())
-
-    return decompose
+    return {operator: in_float64(function) for operator, function in (modified | oscillating).items()}
 
 
 def _angles(x: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stepwell.frontend.float64 import in_float64
+
 aten = torch.ops.aten
 
 _Function = Callable[[Tensor], Tensor]
@@ -26,22 +28,11 @@ def chebyshev_decompositions() -> dict[Any, Callable[..., Any]]:
 
 
 def _of(polynomial: Callable[[Tensor, Tensor], Tensor], *, shift: bool) -> Callable[..., Tensor]:
-    def decompose(x: Tensor | float, n: Tensor | float) -> Tensor:
-        kind = torch.result_type(x, n)
-        kind = kind if kind.is_floating_point else torch.get_default_dtype()
-        device = next(value.device for value in (x, n) if isinstance(value, Tensor))
-        place, degree = (_wide(value, device) for value in (x, n))
-        place = 2 * place - 1 if shift else place
-        place, degree = torch.broadcast_tensors(place, torch.trunc(degree))  # type: ignore[no-untyped-call]  # of PyTorch
-        return torch.where(degree < 0, 0.0, polynomial(place, degree)).to(kind)
+    def evaluate(x: Tensor, n: Tensor) -> Tensor:
+        degree = torch.trunc(n)
+        return torch.where(degree < 0, 0.0, polynomial(2 * x - 1 if shift else x, degree))
 
-    return decompose
-
-
-def _wide(value: Tensor | float, device: torch.device) -> Tensor:
-    if isinstance(value, Tensor):
-        return value.to(torch.float64)
-    return torch.full([], value, dtype=torch.float64, device=device)
+    return in_float64(evaluate)
 
 
 def _angles(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stepwell.frontend.float64 import in_float64
+
 aten = torch.ops.aten
 
 #: B(2k) / (2k)! for k from 1.
@@ -21,11 +23,8 @@ _SUMMED = 12
 
 def zeta_decompositions() -> dict[Any, Callable[..., Any]]:
     """Operator overload -> decomposition."""
-    return {
-        aten.special_zeta.default: _zeta,
-        aten.special_zeta.self_scalar: _zeta,
-        aten.special_zeta.other_scalar: _zeta,
-    }
+    zeta = aten.special_zeta
+    return dict.fromkeys((zeta.default, zeta.self_scalar, zeta.other_scalar), in_float64(hurwitz))
 
 
 def polygamma(order: int, x: Tensor) -> Tensor:
@@ -47,20 +46,6 @@ def hurwitz(s: Tensor, q: Tensor) -> Tensor:
     result = torch.where((q <= 0) & (fraction == 0), math.inf, result)
     result = torch.where(s == 1, math.inf, torch.where(s < 1, math.nan, result))
     return torch.where((s != s) | (q != q), math.nan, result)
-
-
-def _zeta(s: Tensor | float, q: Tensor | float) -> Tensor:
-    kind = torch.result_type(s, q)
-    kind = kind if kind.is_floating_point else torch.get_default_dtype()
-    device = next(value.device for value in (s, q) if isinstance(value, Tensor))
-    left, right = (_wide(value, device) for value in (s, q))
-    return hurwitz(*torch.broadcast_tensors(left, right)).to(kind)  # type: ignore[no-untyped-call]  # of PyTorch
-
-
-def _wide(value: Tensor | float, device: torch.device) -> Tensor:
-    if isinstance(value, Tensor):
-        return value.to(torch.float64)
-    return torch.full([], value, dtype=torch.float64, device=device)
 
 
 def _positive(s: Tensor, q: Tensor) -> Tensor:
