@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from stepwell.driver import commands
+from stepwell.driver.argument_types import positive, seconds
 from stepwell.driver.console import console
 from stepwell.driver.plugins import load_plugin
 from stepwell.support.errors import Error, UsageError, debugging, explain
@@ -93,23 +94,6 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     sys.exit(2)
 
 
-def _positive(text: str) -> int:
-    value = int(text) if text.isdecimal() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no positive number")
-    return value
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is no positive number of seconds")
-    return value
-
-
 def _parser() -> _Parser:
     parser = _Parser(prog="stepwell", description="A multi-level deep learning compiler.")
     parser.add_argument("--json", action="store_true", help="print the result as data")
@@ -172,28 +156,28 @@ def _parser() -> _Parser:
     sub = command("bench", "time an artifact on random inputs")
     sub.add_argument("artifact", type=Path)
     entry(sub)
-    sub.add_argument("--repeat", type=_positive, default=50, help="calls to time")
+    sub.add_argument("--repeat", type=positive, default=50, help="calls to time")
 
     sub = command("report", "what each layer of an artifact of target hls does: cycles, stalls, FIFOs")
     sub.add_argument("artifact", type=Path)
-    sub.add_argument("--frames", type=_positive, default=8, help="how many to simulate")
+    sub.add_argument("--frames", type=positive, default=8, help="how many to simulate")
     sub.add_argument("--seed", type=int, default=0, help="for random inputs")
     sub.add_argument("--svg", metavar="FILE.svg", type=Path, help="draw the dataflow graph")
 
     sub = command("profile", "time of each operation, with its source line, beside what the machine can do")
     source(sub)
-    sub.add_argument("--repeat", type=_positive, default=20, help="calls to time")
-    sub.add_argument("--threads", type=_positive, default=1, help="threads of parallel loops")
+    sub.add_argument("--repeat", type=positive, default=20, help="calls to time")
+    sub.add_argument("--threads", type=positive, default=1, help="threads of parallel loops")
     sub.add_argument("--by", choices=("nest", "line", "operator"), default="nest", help="what a row stands for")
-    sub.add_argument("--rows", type=_positive, default=30, help="how many rows to print")
+    sub.add_argument("--rows", type=positive, default=30, help="how many rows to print")
     sub.add_argument("--roofline", metavar="FILE.png", type=Path, help="draw the roofline; '-' prints it")
     sub.add_argument("--trace", metavar="FILE.json", type=Path, help="write a Chrome trace file of one call")
 
     sub = command("tune", "look for better schedules of an artifact or model by measuring them")
     source(sub)
-    sub.add_argument("--budget", metavar="SECONDS", type=_seconds, default=60.0, help="how long it may take (60)")
+    sub.add_argument("--budget", metavar="SECONDS", type=seconds, default=60.0, help="how long it may take (60)")
     sub.add_argument("--database", metavar="FILE", type=Path, help="gets what is found; schedules.json for a model")
-    sub.add_argument("--threads", type=_positive, default=1, help="threads of parallel loops")
+    sub.add_argument("--threads", type=positive, default=1, help="threads of parallel loops")
     entry(sub)
 
     sub = command("verify", "run every level on the same inputs and compare")

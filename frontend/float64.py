@@ -11,7 +11,8 @@ from torch import Tensor
 def in_float64(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """A decomposition into ``function``, which takes tensors of float64 and of one shape.
 
-    There are one or two operands, of which one may be a number; the result has PyTorch's type for them, the default one for integers.
+    There are one or two operands, of which one may be a number; the result has PyTorch's type for them, the default
+    one for integers.
     """
 
     def decompose(*operands: Tensor | float) -> Tensor:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from stepwell.driver.argument_types import seconds
 from stepwell.driver.reduce.session import Reduction
 from stepwell.support.errors import Error, UsageError, debugging, explain
 from stepwell.support.interrupts import settle_interrupt
@@ -82,16 +83,6 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
         raise UsageError(f"--expect is no regular expression: {failure}") from None
 
 
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is no positive number of seconds")
-    return value
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="stepwell-reduce", description="Shrink an input that fails.")
     parser.add_argument("input", help="a .mlir file, a .pt2 file, or pkg.module:function that returns (model, args)")
@@ -107,8 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--test", metavar="SCRIPT", help="is given each candidate's file; status 0 keeps it")
     parser.add_argument("--load", metavar="FILE.py", type=Path, action="append", default=[], help="load a plugin first")
     parser.add_argument("--parameters", metavar="FILE", type=Path, help="values of parameters, for passes on IR")
-    parser.add_argument("--candidate-seconds", type=_seconds, default=60.0, help="after which a candidate hangs (60)")
-    parser.add_argument("--budget", type=_seconds, default=3600.0, help="seconds for everything (3600)")
+    parser.add_argument("--candidate-seconds", type=seconds, default=60.0, help="after which a candidate hangs (60)")
+    parser.add_argument("--budget", type=seconds, default=3600.0, help="seconds for everything (3600)")
     parser.add_argument("--json", action="store_true", help="print the result as data")
     return parser
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from torch_mlir import ir
 
@@ -79,7 +80,7 @@ class IrShrinker:
             at = 0
             while step and length > 1:
                 at = max(length - 1 - step, 0)
-                if self._try(lambda module, n=number, a=at: _return_from(_functions(module)[n], a)):  # type: ignore[misc]
+                if self._try(partial(_return_from, number=number, at=at)):
                     shrunk, length = True, at + 1
                     step = length // 2
                 else:
@@ -105,8 +106,7 @@ class IrShrinker:
         counts = [len(_terminator(function).operands) for function in _functions(self._module)]
         for number, count in enumerate(counts):
             for index in reversed(range(count)):
-                change = lambda module, n=number, i=index: _drop_result(_functions(module)[n], i)  # noqa: E731
-                shrunk |= self._try(change)
+                shrunk |= self._try(partial(_drop_result, number=number, index=index))
         return shrunk
 
     def _arguments(self) -> bool:
@@ -225,23 +225,25 @@ def _add_argument(function: ir.Operation, kind: ir.Type) -> ir.Value:
     return argument
 
 
-def _return_from(function: ir.Operation, last: int) -> None:
-    """End ``function`` behind its operation number ``last``, whose results it returns."""
+def _return_from(module: ir.Module, number: int, at: int) -> None:
+    """End function ``number`` behind its operation number ``at``, whose results it returns."""
+    function = _functions(module)[number]
     ops = [op.operation for op in _body(function).operations]
-    end, values = ops[-1], list(ops[last].results)
+    end, values = ops[-1], list(ops[at].results)
     if not values:
         raise ValueError("nothing to return")
     with ir.InsertionPoint(end):
         ir.Operation.create(end.name, operands=values)
-    _erase([op.opview for op in ops[last + 1 :]])
+    _erase([op.opview for op in ops[at + 1 :]])
     if "res_attrs" in function.attributes:
         del function.attributes["res_attrs"]
     _retype(function)
 
 
-def _drop_result(function: ir.Operation, index: int) -> None:
+def _drop_result(module: ir.Module, number: int, index: int) -> None:
+    function = _functions(module)[number]
     end = _terminator(function)
-    operands = [value for number, value in enumerate(end.operands) if number != index]
+    operands = [value for place, value in enumerate(end.operands) if place != index]
     with ir.InsertionPoint(end):
         ir.Operation.create(end.name, operands=operands)
     end.erase()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -139,18 +140,18 @@ class ModelShrinker:
         tensors = [*self.candidate.inputs, *self.candidate.weights.values()]
         for size in sorted({size for tensor in tensors for size in tensor.shape if size > 1}, reverse=True):
             smaller = sorted({1, 2, size // 2} - {size})
-            shrunk |= any(self._try(lambda c, s=size, n=new: _resize(c, s, n)) for new in smaller)  # type: ignore[misc]
+            shrunk |= any(self._try(partial(_resize, size=size, new=new)) for new in smaller)
         return shrunk
 
     def _plain_values(self) -> None:
         """Ones, or else numbers from 0 up, where it does not matter what the values are."""
         for index, tensor in enumerate(self.candidate.inputs):
-            for value in (torch.ones_like(tensor), _counted(tensor)):
-                if self._try(lambda c, i=index, v=value: c.inputs.__setitem__(i, v)):  # type: ignore[misc]
+            for value in _plain(tensor):
+                if self._try(partial(_set_input, index=index, value=value)):
                     break
         for name, tensor in self.candidate.weights.items():
-            for value in (torch.ones_like(tensor), _counted(tensor)):
-                if self._try(lambda c, n=name, v=value: c.weights.__setitem__(n, v)):  # type: ignore[misc]
+            for value in _plain(tensor):
+                if self._try(partial(_set_weight, name=name, value=value)):
                     break
 
 
@@ -191,6 +192,14 @@ def _resize(candidate: Candidate, size: int, new: int) -> None:
         node.kwargs = fx.node.map_aggregate(node.kwargs, constant)
 
 
-def _counted(value: torch.Tensor) -> torch.Tensor:
+def _set_input(candidate: Candidate, index: int, value: torch.Tensor) -> None:
+    candidate.inputs[index] = value
+
+
+def _set_weight(candidate: Candidate, name: str, value: torch.Tensor) -> None:
+    candidate.weights[name] = value
+
+
+def _plain(value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     count = torch.arange(value.numel()) % (2 if value.dtype is torch.bool else 100)
-    return count.reshape(value.shape).to(value.dtype)
+    return torch.ones_like(value), count.reshape(value.shape).to(value.dtype)
