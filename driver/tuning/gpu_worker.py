@@ -10,19 +10,12 @@ from typing import Any
 
 import torch
 
-from stepwell.backends.registry import backend as find_backend
-from stepwell.backends.target import Target
 from stepwell.driver.artifact import load_artifact
-from stepwell.driver.compile import Compilation
 from stepwell.driver.executable import Executable
 from stepwell.driver.samples import random_inputs
 from stepwell.driver.tuning.alike import Tensors, alike
-from stepwell.frontend.mlir_file import parse_program
-from stepwell.passes.pipeline import parse_pipeline
-from stepwell.passes.schedules.book import Schedules
-from stepwell.passes.schedules.database import parse_database
+from stepwell.driver.tuning.alone import asked_data, compile_alone
 from stepwell.support.errors import ExecutionError
-from stepwell.support.parameters import ParameterStore
 
 _WARM_UP, _ROUNDS, _CALLS = 3, 5, 20
 #: Cycles of the GPU in which the host makes a call and more, so that the GPU never waits for it.
@@ -35,16 +28,12 @@ def kernel(
     text: str, pipeline: str, target: str, base: str, variant: str, threads: int, whole: int, seconds: float
 ) -> dict[str, Any]:
     """A kernel with the schedules of database ``base``, and in turns with those of ``variant``, where there is one."""
-    own, schedules = _compiled(text, pipeline, target, base)
-    asked = [
-        {"kind": key.kind, "sizes": key.sizes, "element": key.element, "schedule": schedule.values()}
-        for key, schedule in schedules.asked.items()
-    ]
+    own, asked = _compiled(text, pipeline, target, base)
     contenders = [own] if not variant else [own, _compiled(text, pipeline, target, variant)[0]]
     times = _race(contenders, "main", whole)
     if times is None:
         return {"failure": "it computes something else"}
-    return {"asked": asked, "own": times[0], "seconds": times[-1]}
+    return {"asked": asked_data(asked), "own": times[0], "seconds": times[-1]}
 
 
 def models(old: str, new: str, entry: str, threads: int, seconds: float) -> dict[str, Any]:
@@ -55,15 +44,7 @@ def models(old: str, new: str, entry: str, threads: int, seconds: float) -> dict
     return {"old": times[0], "new": times[1], "ratio": times[1] / times[0]}
 
 
-@lru_cache(maxsize=4)
-def _compiled(text: str, pipeline: str, target: str, schedules: str) -> tuple[Executable, Schedules]:
-    parsed = Target.parse(target)
-    backend = find_backend(parsed.name)
-    used = Schedules(parse_database(schedules, "the tuner").entries, backend.schedules(parsed).cpu)
-    program = parse_program(text, ParameterStore(), "kernel.mlir")
-    compilation = Compilation(program, backend, parsed, parse_pipeline(pipeline), schedules=used)
-    compilation.lower()
-    return compilation.finish(), used
+_compiled = lru_cache(maxsize=4)(compile_alone)
 
 
 def _race(contenders: list[Executable], entry: str, whole: int) -> list[float] | None:

@@ -18,22 +18,15 @@ from typing import Any
 import torch
 
 from stepwell.backends.llvm.runnable import CpuRunnable
-from stepwell.backends.registry import backend as find_backend
-from stepwell.backends.target import Target
 from stepwell.driver.artifact import load_artifact
-from stepwell.driver.compile import Compilation
 from stepwell.driver.executable import Executable
 from stepwell.driver.recompile import kept_entries, kept_pipeline, schedules_for, start_again
 from stepwell.driver.samples import random_inputs
 from stepwell.driver.tuning import gpu_worker
 from stepwell.driver.tuning.alike import Tensors, alike
-from stepwell.frontend.mlir_file import parse_program
+from stepwell.driver.tuning.alone import asked_data, compile_alone
 from stepwell.passes.buffer.instrument import profile_state
-from stepwell.passes.pipeline import parse_pipeline
-from stepwell.passes.schedules.book import Schedules
-from stepwell.passes.schedules.database import parse_database
 from stepwell.support.errors import Error, ScheduleError
-from stepwell.support.parameters import ParameterStore
 
 _WARM_UP, _LEAST, _MOST = 2, 5, 2000
 #: What copies of a nest's operands may take, and how many there may be.
@@ -88,10 +81,7 @@ def nest(
         whole: bytes of the model's weights: so much is touched before an operand comes again, as it is in a call.
     """
     own = _compiled(text, pipeline, target, base, threads)
-    asked = [
-        {"kind": key.kind, "sizes": key.sizes, "element": key.element, "schedule": schedule.values()}
-        for key, schedule in own.asked.items()
-    ]
+    asked = asked_data(own.asked)
     if not variant:
         return {"asked": asked}
     other = _compiled(text, pipeline, target, variant, threads)
@@ -154,13 +144,8 @@ class _Timed:
 
 @lru_cache(maxsize=4)
 def _compiled(text: str, pipeline: str, target: str, schedules: str, threads: int) -> _Timed:
-    parsed = Target.parse(target)
-    backend = find_backend(parsed.name)
-    used = Schedules(parse_database(schedules, "the tuner").entries, backend.schedules(parsed).cpu)
-    program = parse_program(text, ParameterStore(), "nest.mlir")
-    compilation = Compilation(program, backend, parsed, parse_pipeline(pipeline), schedules=used)
-    compilation.lower()
-    return _Timed(compilation.finish(), "main", threads, used.asked)
+    executable, asked = compile_alone(text, pipeline, target, schedules)
+    return _Timed(executable, "main", threads, asked)
 
 
 def _caller(runnable: CpuRunnable, session: Any, entry: str, inputs: Tensors) -> Callable[[int], float]:
