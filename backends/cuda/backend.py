@@ -11,7 +11,7 @@ from torch_mlir import ir
 
 from stepwell.backends.base import Backend, Capabilities, Code, Lowered, Runnable
 from stepwell.backends.cuda.cpp.file import print_cuda
-from stepwell.backends.cuda.pipeline import cuda_pipeline
+from stepwell.backends.cuda.pipeline import CudaOptions, cuda_pipeline
 from stepwell.backends.cuda.plan import Plan
 from stepwell.backends.cuda.ptx import PTX_VERSIONS, generate_ptx
 from stepwell.backends.cuda.toolkit import assemble, libdevice, ptxas
@@ -74,7 +74,7 @@ class CudaBackend(Backend):
         return Schedules(read_database(Path(file)).entries if file else (), arch)
 
     def pipeline(self, target: Target) -> Pipeline:
-        return cuda_pipeline(
+        options = CudaOptions(
             target.get("fp", "contract"),
             target.get("arch", "sm_90a"),
             target.integer("threads", 256),
@@ -83,6 +83,7 @@ class CudaBackend(Backend):
             libdevice=target.get("math", "own") == "libdevice",
             tf32=_tf32(target),
         )
+        return cuda_pipeline(options)
 
     def coarsest(self, target: Target) -> str | None:
         return "tf32" if _tf32(target) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from stepwell.backends.cuda.kernels.chip import OLDEST_MMA
 from stepwell.passes.pipeline import Pipeline, Stage, parse_element
 from stepwell.passes.stages import graph_stage, tensor_stage
@@ -45,19 +47,11 @@ NVVM = (
 )
 
 
-def cuda_pipeline(
-    fp: str,
-    arch: str,
-    threads: int,
-    *,
-    plain: bool = False,
-    library: bool = False,
-    libdevice: bool = False,
-    tf32: bool = False,
-) -> Pipeline:
-    """All stages.
+@dataclass(frozen=True)
+class CudaOptions:
+    """What a program is compiled for.
 
-    Args:
+    Attributes:
         fp: numerics policy: ``strict``, ``contract`` or ``fast``.
         arch: the architecture that kernels are built for.
         threads: threads of a block, where a kernel has no number of its own.
@@ -66,9 +60,26 @@ def cuda_pipeline(
         libdevice: whether NVIDIA's libdevice computes functions that kernels have ways of their own for.
         tf32: whether tensor cores multiply f32.
     """
+
+    fp: str = "contract"
+    arch: str = "sm_90a"
+    threads: int = 256
+    plain: bool = False
+    library: bool = False
+    libdevice: bool = False
+    tf32: bool = False
+
+    @property
+    def strict(self) -> bool:
+        """Whether nothing may round elsewhere than the model does."""
+        return self.fp == "strict"
+
+
+def cuda_pipeline(options: CudaOptions) -> Pipeline:
+    """All stages."""
     graph = graph_stage()
-    layouts: tuple[str, ...] = () if fp == "strict" else LAYOUTS
-    if fp != "strict":
+    layouts: tuple[str, ...] = () if options.strict else LAYOUTS
+    if not options.strict:
         graph.elements += [parse_element("fold-batch-norm"), parse_element("join-scales")]
         Pipeline([graph]).insert_after("decompose", "split-moments")
     return Pipeline(
@@ -80,36 +91,28 @@ def cuda_pipeline(
                 "tensor",
                 "narrow-products",
                 *layouts,
-                f"contiguous-depth{{types={'i8,f32' if tf32 else 'i8'}}}",
+                f"contiguous-depth{{types={'i8,f32' if options.tf32 else 'i8'}}}",
                 f"split-prepare{{small={_SMALL}}}",
                 "detach-prepare",
             ),
-            *kernel_stages(fp, arch, threads, plain=plain, library=library, libdevice=libdevice, tf32=tf32),
+            *kernel_stages(options),
         ]
     )
 
 
-def kernel_stages(
-    fp: str,
-    arch: str,
-    threads: int,
-    *,
-    plain: bool = False,
-    library: bool = False,
-    libdevice: bool = False,
-    tf32: bool = False,
-) -> list[Stage]:
-    """The stages from the tensor level down; ``plain`` kernels are those that loops can emulate."""
-    whole = int(arch.removeprefix("sm_").rstrip("a")) >= OLDEST_MMA and fp != "strict" and not plain
-    cuts = ["attention=true"] * whole + ["bare-products=true"] * library
+def kernel_stages(options: CudaOptions) -> list[Stage]:
+    """The stages from the tensor level down."""
+    arch, plain = options.arch, options.plain
+    whole = int(arch.removeprefix("sm_").rstrip("a")) >= OLDEST_MMA and not options.strict and not plain
+    cuts = ["attention=true"] * whole + ["bare-products=true"] * options.library
     outline = f"outline-kernels{{{' '.join(cuts)}}}" if cuts else "outline-kernels"
-    chosen = {"plain": plain, "library": library, "libdevice": libdevice, "tf32": tf32}
-    options = [f"arch={arch}", f"threads={threads}", *(f"{name}=true" for name, wanted in chosen.items() if wanted)]
-    build = f"lower-kernels{{{' '.join(options)}}}"
+    chosen = [name for name in ("plain", "library", "libdevice", "tf32") if getattr(options, name)]
+    words = [f"arch={arch}", f"threads={options.threads}", *(f"{name}=true" for name in chosen)]
+    build = f"lower-kernels{{{' '.join(words)}}}"
     return [
-        _stage("fuse", "tensor", *FUSE, *([] if fp == "strict" else LOOSE)),
+        _stage("fuse", "tensor", *FUSE, *([] if options.strict else LOOSE)),
         _stage("group", "tensor", outline, "canonicalize", "cse"),
-        _stage("kernels", "kernel", build, f"set-fp-policy{{policy={fp}}}"),
+        _stage("kernels", "kernel", build, f"set-fp-policy{{policy={options.fp}}}"),
         _stage("nvvm", "backend", *NVVM),
     ]
 

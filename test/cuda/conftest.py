@@ -18,7 +18,7 @@ from stepwell.backends.cuda.driver import Driver
 from stepwell.backends.cuda.kernels.epilogue import End, Epilogue, MakeEpilogue
 from stepwell.backends.cuda.kernels.instructions import declare_shared
 from stepwell.backends.cuda.kernels.word import Word
-from stepwell.backends.cuda.pipeline import NVVM, kernel_stages
+from stepwell.backends.cuda.pipeline import NVVM, CudaOptions, kernel_stages
 from stepwell.backends.cuda.ptx import generate_ptx
 from stepwell.backends.cuda.toolkit import ptxas
 from stepwell.dialects.context import make_context
@@ -40,7 +40,7 @@ def to_nvvm() -> Callable[[str], ir.Module]:
 
     def lower(text: str, arch: str = "sm_90a") -> ir.Module:
         module = parse(text)
-        run_pipeline(Pipeline(kernel_stages("contract", arch, 256)), module)
+        run_pipeline(Pipeline(kernel_stages(CudaOptions(arch=arch))), module)
         return module
 
     return lower
@@ -53,7 +53,7 @@ def emulated() -> Callable[[str], ir.Module]:
     def lower(text: str, threads: int = 32) -> ir.Module:
         module = parse(text)
         loops = Stage("loops", "buffer", [parse_element("gpu-to-loops")])
-        run_pipeline(Pipeline([*kernel_stages("strict", "sm_90a", threads, plain=True)[:-1], loops]), module)
+        run_pipeline(Pipeline([*kernel_stages(CudaOptions("strict", threads=threads, plain=True))[:-1], loops]), module)
         return module
 
     return lower
