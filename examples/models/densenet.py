@@ -4,7 +4,7 @@ import torch
 
 from examples.models.resnet import randomise_batch_norm
 from examples.models.torchvision_shim import prepare_torchvision
-from examples.models.zoo import Dynamic, Model, ZooModel, image
+from examples.models.zoo import Model, ZooModel, batches_of_images, image
 
 SIZE = 96
 
@@ -26,11 +26,6 @@ DENSENET = ZooModel(
     make=make,
     raced=False,
     config=f"growth 32, blocks of 2, 4, 4, 2, {SIZE}x{SIZE}, batch 1",
-    dynamic=Dynamic(
-        example=(2,),
-        shapes=lambda: ({0: torch.export.Dim("batch", max=64)},),
-        inputs=lambda batch: (image(batch, SIZE, SIZE),),
-        sizes={"batch": (0, 4)},
-    ),
+    dynamic=batches_of_images(SIZE, sizes=(0, 4)),
     requires=("torchvision",),
 )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from examples.models.resnet import randomise_batch_norm
-from examples.models.zoo import Dynamic, Model, ZooModel, image
+from examples.models.zoo import Model, ZooModel, batches_of_images, image
 
 WIDTH, QUERIES, CLASSES, SIZE = 64, 10, 21, 64
 
@@ -50,10 +50,5 @@ DETR = ZooModel(
     make=make,
     raced=False,
     config=f"2 and 2 layers of width {WIDTH}, {QUERIES} queries, {SIZE}x{SIZE}, batch 2",
-    dynamic=Dynamic(
-        example=(2,),
-        shapes=lambda: ({0: torch.export.Dim("batch", max=64)},),
-        inputs=lambda batch: (image(batch, SIZE, SIZE),),
-        sizes={"batch": (0, 5)},
-    ),
+    dynamic=batches_of_images(SIZE, sizes=(0, 5)),
 )

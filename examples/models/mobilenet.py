@@ -4,7 +4,7 @@ import torch
 
 from examples.models.resnet import randomise_batch_norm
 from examples.models.torchvision_shim import prepare_torchvision
-from examples.models.zoo import Dynamic, Model, ZooModel, image
+from examples.models.zoo import Model, ZooModel, batches_of_images, image
 
 
 def make() -> Model:
@@ -23,11 +23,6 @@ MOBILENET_V3_SMALL = ZooModel(
     kind="vision",
     make=make,
     config="224x224, batch 1",
-    dynamic=Dynamic(
-        example=(2,),
-        shapes=lambda: ({0: torch.export.Dim("batch", max=64)},),
-        inputs=lambda batch: (image(batch, 224, 224),),
-        sizes={"batch": (0, 8)},
-    ),
+    dynamic=batches_of_images(224, sizes=(0, 8)),
     requires=("torchvision",),
 )

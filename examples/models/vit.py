@@ -3,7 +3,7 @@
 import torch
 
 from examples.models.torchvision_shim import prepare_torchvision
-from examples.models.zoo import Dynamic, Model, ZooModel, image
+from examples.models.zoo import Model, ZooModel, batches_of_images, image
 
 
 def make() -> Model:
@@ -20,11 +20,6 @@ VIT_TINY = ZooModel(
     kind="vision",
     make=make,
     config="12 blocks of width 192, 224x224, batch 1",
-    dynamic=Dynamic(
-        example=(2,),
-        shapes=lambda: ({0: torch.export.Dim("batch", max=64)},),
-        inputs=lambda batch: (image(batch, 224, 224),),
-        sizes={"batch": (0, 4)},
-    ),
+    dynamic=batches_of_images(224, sizes=(0, 4)),
     requires=("timm",),
 )

@@ -64,6 +64,20 @@ def image(batch: int, height: int, width: int) -> torch.Tensor:
     return torch.randn(batch, 3, height, width, generator=seeded(batch, height, width))
 
 
+def batches_of_images(side: int, sizes: tuple[int, int]) -> Dynamic:
+    """The dynamic variant of a model of square images, of which there may be any number from 0 to 64.
+
+    Args:
+        sizes: the smallest and largest batch worth trying.
+    """
+    return Dynamic(
+        example=(2,),
+        shapes=lambda: ({0: torch.export.Dim("batch", max=64)},),
+        inputs=lambda batch: (image(batch, side, side),),
+        sizes={"batch": sizes},
+    )
+
+
 def tokens(batch: int, length: int, vocabulary: int) -> torch.Tensor:
     """Random token ids: [batch, length]."""
     return torch.randint(0, vocabulary, (batch, length), generator=seeded(batch, length))
