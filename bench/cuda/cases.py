@@ -40,7 +40,9 @@ class Case:
         return "cuda,tf32=true" if self.tf32 else "cuda"
 
 
-class _Function(nn.Module):
+class Function(nn.Module):
+    """A function as a model."""
+
     def __init__(self, function: Callable[..., torch.Tensor]) -> None:
         super().__init__()
         self.function = function
@@ -94,7 +96,7 @@ def _convolution(batch: int, inputs: int, outputs: int, size: int, stride: int, 
 def _rows(function: Callable[..., torch.Tensor], rows: int, length: int, kind: torch.dtype, *more: int) -> Case:
     def make() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
         inputs = [torch.randn(rows, length), *(torch.randn(length) for _ in more)]
-        return _Function(function), tuple(tensor.to(kind) for tensor in inputs)
+        return Function(function), tuple(tensor.to(kind) for tensor in inputs)
 
     return Case(make, bytes=2.0 * rows * length * kind.itemsize)
 
@@ -107,7 +109,7 @@ def _attention(length: int, size: int, *, causal: bool) -> Case:
             return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
 
         inputs = tuple(torch.randn(batch, heads, length, size).to(torch.bfloat16) for _ in range(3))
-        return _Function(attend), inputs
+        return Function(attend), inputs
 
     return Case(make, flops=4.0 * batch * heads * length * length * size / (2 if causal else 1))
 

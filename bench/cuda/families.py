@@ -8,19 +8,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from bench.cuda.cases import Bytes
+from bench.cuda.cases import Bytes, Function
 
 _BF16, _F16 = torch.bfloat16, torch.float16
 _Made = tuple[nn.Module, tuple[torch.Tensor, ...], str]
-
-
-class _Function(nn.Module):
-    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-        return self.function(*inputs)
 
 
 def _heads(size: int, kind: torch.dtype = _BF16, groups: int = 4) -> tuple[torch.Tensor, ...]:
@@ -33,14 +24,14 @@ def _attend(
     def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         return F.scaled_dot_product_attention(q, k, v, is_causal=causal, enable_gqa=groups != 4)
 
-    return _Function(attend), _heads(size, kind, groups), target
+    return Function(attend), _heads(size, kind, groups), target
 
 
 def _masked(target: str) -> _Made:
     def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
 
-    return _Function(attend), (*_heads(64), torch.randn(2, 1, 150, 150).to(_BF16)), target
+    return Function(attend), (*_heads(64), torch.randn(2, 1, 150, 150).to(_BF16)), target
 
 
 def _linear(rows: int, depth: int, columns: int, kind: torch.dtype, target: str = "cuda") -> _Made:
@@ -54,7 +45,7 @@ def _scatter(x: torch.Tensor, places: torch.Tensor, new: torch.Tensor) -> torch.
 FAMILIES: dict[str, Callable[[], _Made]] = {
     "wgmma bf16": lambda: _linear(300, 256, 520, _BF16),
     "wgmma f16, rows of the result unaligned": lambda: (
-        _Function(lambda x, y: x @ y.T),
+        Function(lambda x, y: x @ y.T),
         (torch.randn(300, 256).to(_F16), torch.randn(515, 256).to(_F16)),
         "cuda",
     ),
@@ -91,14 +82,14 @@ FAMILIES: dict[str, Callable[[], _Made]] = {
     "rows, softmax": lambda: (nn.Softmax(-1), (torch.randn(70, 999),), "cuda"),
     "rows, norm": lambda: (nn.LayerNorm(1024).to(_BF16), (torch.randn(70, 1024).to(_BF16),), "cuda"),
     "rows, long norm": lambda: (nn.LayerNorm(40000), (torch.randn(5, 40000),), "cuda"),
-    "rows, transpose": lambda: (_Function(lambda x: x.transpose(1, 2) + 1), (torch.randn(3, 70, 131),), "cuda"),
-    "rows, sums across": lambda: (_Function(lambda x: x.sum(0)), (torch.randn(700, 131),), "cuda"),
-    "points": lambda: (_Function(lambda x: x.roll(3, 1).flip(0)), (torch.randn(70, 131),), "cuda"),
+    "rows, transpose": lambda: (Function(lambda x: x.transpose(1, 2) + 1), (torch.randn(3, 70, 131),), "cuda"),
+    "rows, sums across": lambda: (Function(lambda x: x.sum(0)), (torch.randn(700, 131),), "cuda"),
+    "points": lambda: (Function(lambda x: x.roll(3, 1).flip(0)), (torch.randn(70, 131),), "cuda"),
     "scatter": lambda: (
-        _Function(_scatter),
+        Function(_scatter),
         (torch.randn(50, 33), torch.randperm(50)[:20], torch.randn(20, 33)),
         "cuda",
     ),
-    "sequential": lambda: (_Function(lambda x: x.sort(-1).values), (torch.randn(6, 20),), "cuda"),
+    "sequential": lambda: (Function(lambda x: x.sort(-1).values), (torch.randn(6, 20),), "cuda"),
 }
 """By name: the model, its inputs and the target."""
