@@ -63,7 +63,7 @@ def verify(
         if fallback is None or not is_refusal(failure):
             raise
     request = Request(model, args, keywords, target, dynamic_shapes, pipeline, fallback=fallback)
-    return verify_mixed(request.compile(use_cache=False), model, args, keywords, floor_of)
+    return verify_mixed(request.compile(use_cache=False), model, args, keywords)
 
 
 class _Verification:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from stepwell.driver.executable import Executable
 from stepwell.driver.report import FALLBACK, fallback_lines
-from stepwell.driver.verification.reference import make_reference, to_array
+from stepwell.driver.verification.reference import floor_of, make_reference, to_array
 from stepwell.driver.verification.report import Row, VerificationReport
 from stepwell.support.errors import UsageError
-from stepwell.support.signature import Signature
 
 
 def verify_mixed(
@@ -21,12 +19,8 @@ def verify_mixed(
     model: Any,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    floor: Callable[[Signature], float],
 ) -> VerificationReport:
     """Compare all regions together with the model in float64; levels are not compared.
-
-    Args:
-        floor: the error that rounding explains.
 
     Raises:
         UsageError: there are no example arguments, or no model to compare with.
@@ -52,7 +46,7 @@ def verify_mixed(
     for _ in range(2 if signature.states else 1):
         values += executable.runnable.run(session, "main", inputs)
     values += [executable.runnable.state(session, spec.name) for spec in signature.states]
-    deviation = reference.compare([to_array(value) for value in values], floor(signature))
+    deviation = reference.compare([to_array(value) for value in values], floor_of(signature))
     seconds = time.perf_counter() - start
     row = Row("regions", executable.target.name, deviation.error, deviation.tolerance, "mixed", seconds)
     report = VerificationReport(target, reference.kind, max(reference.eager_errors, default=0.0), [row], notes=notes)
