@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 
 import torch
 from torch import fx
@@ -23,19 +24,22 @@ def _places(b: Builder, size: int, shape: list[int], *, negative: bool = False) 
     return node
 
 
-def _axis(b: Builder, node: fx.Node) -> int:
-    return b.integer(0, value(node).dim() - 1)
+def _along(b: Builder, *conditions: Callable[[fx.Node], bool]) -> tuple[fx.Node, int, int] | None:
+    """A value with an axis that is not empty, and its least size; None where there is none."""
+    node = b.choose(*conditions)
+    if node is None:
+        return None
+    axis = b.integer(0, value(node).dim() - 1)
+    size = least(node, axis)
+    return (node, axis, size) if size else None
 
 
 def take(b: Builder) -> None:
     """Rows by their places, in three spellings."""
-    node = b.choose(shaped)
-    if node is None:
+    chosen = _along(b, shaped)
+    if chosen is None:
         return
-    axis = _axis(b, node)
-    size = least(node, axis)
-    if not size:
-        return
+    node, axis, size = chosen
     kind = b.integer(0, 3)
     if kind == 0:
         b.call(torch.index_select, node, axis, _places(b, size, [b.integer(0, 4)]), exact=exact(node))
@@ -60,13 +64,10 @@ def embedding(b: Builder) -> None:
 
 def put(b: Builder) -> None:
     """Values set or added at places; sums of several at one place are of exact values."""
-    node = b.choose(number, shaped)
-    if node is None:
+    chosen = _along(b, number, shaped)
+    if chosen is None:
         return
-    axis = _axis(b, node)
-    size = least(node, axis)
-    if not size:
-        return
+    node, axis, size = chosen
     kind = b.integer(0, 4)
     if kind == 0:
         count = min(size, 2)
