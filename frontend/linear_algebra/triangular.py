@@ -36,8 +36,7 @@ def triangular_solve(
     """The older form: the solution, and the matrix of the batch's sizes."""
     matrix, above = (transposed(a), not upper) if transpose else (a, upper)
     solution = solve_triangular(matrix, b, upper=above, unitriangular=unitriangular)
-    batch = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])  # type: ignore[no-untyped-call]  # of PyTorch
-    return solution, a.expand([*batch, *a.shape[-2:]]).clone()
+    return solution, a.expand([*solution.shape[:-2], *a.shape[-2:]]).clone()
 
 
 def cholesky(a: Tensor, upper: bool = False) -> Tensor:
