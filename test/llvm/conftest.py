@@ -128,26 +128,41 @@ def compiled() -> Callable[..., Callable[..., None]]:
     return make
 
 
+#: What a JIT expects of a library that knows f16 and bf16, where the CPU has no instruction for it.
+_CONVERSIONS = {
+    "__truncsfhf2": ("half", "float"),
+    "__truncdfhf2": ("half", "double"),
+    "__extendhfsf2": ("float", "half"),
+    "__truncsfbf2": ("bfloat", "float"),
+    "__truncdfbf2": ("bfloat", "double"),
+}
+
+
 @cache
-def _narrow() -> LoadedObject:
-    """Our conversion from f64 to bf16 in one rounding, which MLIR's JIT expects of a library that knows bf16."""
-    wrapper = """
-    declare bfloat @__truncdfbf2(double)
-    define bfloat @narrow(double %x) {
-      %r = call bfloat @__truncdfbf2(double %x)
-      ret bfloat %r
-    }"""
+def _conversions() -> LoadedObject:
+    """Our conversions of the narrow types, by exported names."""
+    wrappers = [
+        f"""
+    declare {result} @{name}({source})
+    define {result} @call{name}({source} %x) {{
+      %r = call {result} @{name}({source} %x)
+      ret {result} %r
+    }}"""
+        for name, (result, source) in _CONVERSIONS.items()
+    ]
+    exports = [f"call{name}" for name in _CONVERSIONS]
     with make_context(torch=False), ir.Location.unknown():
         empty = ir.Module.create()
-    code = generate(empty, host(), extra=[*support_modules("bfloat"), wrapper], exports=["narrow"])["o"]
-    return LoadedObject([code], {}, exports=["narrow"])
+    code = generate(empty, host(), extra=[*support_modules("half bfloat"), *wrappers], exports=exports)["o"]
+    return LoadedObject([code], {}, exports=exports)
 
 
 def start_engine(module: ir.Module, opt_level: int, **options: bool) -> ExecutionEngine:
     """MLIR's own JIT on a module of the LLVM dialect, with the runtime's functions as this file has them."""
     engine = ExecutionEngine(module, opt_level=opt_level, **options)
     allocate = {f"_mlir_memref_to_llvm_{name}": value for name, value in _ALLOCATION.items()}
-    for name, address in {**_SYMBOLS, **allocate, "__truncdfbf2": _narrow().address("narrow")}.items():
+    convert = {name: _conversions().address(f"call{name}") for name in _CONVERSIONS}
+    for name, address in {**_SYMBOLS, **allocate, **convert}.items():
         engine.raw_register_runtime(name, ctypes.c_void_p(address))
     return engine
 

@@ -8,7 +8,9 @@ from torch import nn
 from torch.export import Dim
 
 import stepwell
-from stepwell.backends.llvm.cpu import cpu_model, host
+from stepwell.backends.llvm.cpu import cpu_model, host, resolve_cpu
+from stepwell.backends.target import Target
+from stepwell.support.errors import ArtifactError
 
 SIZES = [(1, 1, 1), (5, 3, 7), (1, 130, 37), (13, 67, 70), (29, 64, 96), (70, 1100, 33), (1, 300, 600), (4, 0, 3)]
 #: With and without instructions that sum several products.
@@ -25,6 +27,18 @@ class Product(nn.Module):
 
     def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         return self.function(a, b)
+
+
+def run(model: nn.Module, inputs: tuple[torch.Tensor, ...], target: str) -> list[torch.Tensor]:
+    """What the model gives, compiled for ``target``; a machine that lacks its features must say so."""
+    compiled = stepwell.compile(model, inputs, target=target)
+    lacking = [feature for feature in resolve_cpu(Target.parse(target)).needed if not host().has(feature)]
+    if lacking:
+        with pytest.raises(ArtifactError, match=lacking[0]):
+            compiled(*inputs)
+        pytest.skip(f"compiled, and refused by this machine, which lacks {', '.join(lacking)}")
+    results: list[torch.Tensor] = compiled(*inputs)
+    return results
 
 
 def closely(mine: torch.Tensor, exact: torch.Tensor, magnitude: torch.Tensor) -> None:
@@ -51,7 +65,7 @@ def test_products_of_floats(dtype: torch.dtype, target: str) -> None:
             return plain + [layer(a) for layer, a in zip(self.layers, values[::2], strict=False)]
 
     inputs = [value for pair in pairs for value in pair]
-    results = stepwell.compile(Model(), tuple(inputs), target=target)(*inputs)
+    results = run(Model(), tuple(inputs), target)
     for (a, b), mine in zip(pairs, results, strict=False):
         closely(mine, a.double() @ b.double(), a.double().abs() @ b.double().abs())
     for layer, (a, _), mine in zip(layers, pairs, results[len(pairs) :], strict=False):
@@ -87,7 +101,7 @@ def test_products_of_bytes(target: str) -> None:
             return plain + wide + layers
 
     inputs = [value for pair in pairs for value in pair]
-    results = stepwell.compile(Model(), tuple(inputs), target=target)(*inputs)
+    results = run(Model(), tuple(inputs), target)
     exact = [a.long() @ b.long() for a, b in pairs]
     exact += exact + [a.long() @ w.t().long() for (a, _), w in zip(pairs, weights, strict=False)]
     for mine, right in zip(results, exact, strict=True):
@@ -179,7 +193,7 @@ def test_convolutions(dtype: torch.dtype, target: str) -> None:
     torch.manual_seed(0)
     model = Convolutions().to(dtype).requires_grad_(False)
     images = tuple(torch.randn(2, options["in_channels"], 11, 9).to(dtype) for options in CONVOLUTIONS)
-    results = stepwell.compile(model, images, target=target)(*images)
+    results = run(model, images, target)
     exact = model.double()(*(image.double() for image in images))
     for mine, right in zip(results, exact, strict=True):
         closely(mine, right, torch.full_like(right, 20.0))

@@ -40,9 +40,10 @@ def chain() -> tuple[torch.nn.Module, Any]:
 def check(model: torch.nn.Module, compiled: Any, n: int, m: int) -> None:
     x, y = torch.randn(n, 8), torch.randn(m, 8)
     with torch.no_grad():
-        expected = model.double()(x.double(), y.double()).float()
+        expected = model.double()(x.double(), y.double())
     model.float()
-    torch.testing.assert_close(compiled(x, y), expected, rtol=1e-4, atol=1e-5)
+    scale = float(expected.abs().amax()) if n else 1.0  # entries near zero are differences of terms of this size
+    torch.testing.assert_close(compiled(x, y).double(), expected, rtol=1e-4, atol=1e-6 * scale)
 
 
 def test_twenty_random_sizes(chain: tuple[torch.nn.Module, Any]) -> None:
@@ -57,9 +58,7 @@ def test_memory_is_taken_at_a_new_maximum_only(chain: tuple[torch.nn.Module, Any
     statistics = session._handle.statistics
 
     def run(n: int, m: int) -> None:
-        with torch.no_grad():
-            expected = model(x := torch.randn(n, 8), y := torch.randn(m, 8))
-        torch.testing.assert_close(session(x, y), expected, rtol=1e-4, atol=1e-5)
+        check(model, session, n, m)
 
     run(40, 70)
     before = statistics()
