@@ -10,6 +10,8 @@ ROOMS  := backends dialects driver frontend passes support
 
 # The pytest and lit runs of `make test` skip what is marked slow; `make test-all` runs everything.
 PYTEST_FLAGS ?= -m "not slow"
+# A process a core; each holds torch, so that many cores do not mean many gigabytes.
+PYTEST_JOBS  ?= -n logical --maxprocesses 8 --dist worksteal
 LIT_FLAGS    ?= -j2 --timeout 60
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -22,9 +24,7 @@ all: setup
 demo: debian setup
 	$(PY) -m examples.minilm.demo
 
-# pytest keeps one core busy most of the time: lit and lint have the other.
-test: debian-test setup
-	$(MAKE) -j2 pytest lit lint
+test: debian-test setup lint lit pytest
 
 test-all: PYTEST_FLAGS :=
 test-all: test
@@ -33,7 +33,7 @@ lit: setup
 	$(VENV)/bin/lit $(LIT_FLAGS) --time-tests -v --allow-empty-runs test
 
 pytest: setup
-	$(PY) -m pytest -q --durations=15 $(PYTEST_FLAGS) test
+	$(PY) -m pytest -q --durations=15 $(PYTEST_JOBS) $(PYTEST_FLAGS) test
 
 lint: setup
 	$(VENV)/bin/ruff check .
