@@ -23,6 +23,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "join-scales": "stepwell.passes.graph.join_scales:JoinScales",
     "quantised-to-numeric": "stepwell.passes.graph.quantised_to_numeric:QuantisedToNumeric",
     "quantize": "stepwell.passes.graph.quantize:Quantize",
+    "select-values": "stepwell.passes.graph.select_values:SelectValues",
     "simplify": "stepwell.passes.graph.simplify:Simplify",
     "split-moments": "stepwell.passes.graph.split_moments:SplitMoments",
     "split-products": "stepwell.passes.graph.split_products:SplitProducts",

@@ -32,6 +32,7 @@ def graph_stage(keep: Sequence[str] = ()) -> Stage:
             ),
             parse_element("join-operators"),
             parse_element("simplify"),
+            parse_element("select-values"),
         ],
     )
 

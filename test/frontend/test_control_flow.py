@@ -27,6 +27,32 @@ def test_cond(imported: Callable[..., Any]) -> None:
         torch.testing.assert_close(model(value), source(value).detach())
 
 
+class HandsOn(nn.Module):
+    """Branches that compute nothing, or only one of their results."""
+
+    def forward(self, go: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        def first(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return x.clone(), y.relu(), x.new_full((3,), 2.0), x.int()
+
+        def second(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return y.clone(), y.clone(), x.new_full((3,), 5.0), y.int()
+
+        return torch.cond(go, first, second, (x, y))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_branches_that_hand_values_on(dynamic: bool) -> None:
+    source, n = HandsOn(), torch.export.Dim("n")
+    shapes = (None, {0: n}, {0: n}) if dynamic else None
+    example = (torch.tensor(True), torch.randn(4), torch.randn(4))
+    compiled = stepwell.compile(source, example, dynamic_shapes=shapes)
+    for go in (True, False):
+        for size in (4, 7) if dynamic else (4,):
+            inputs = torch.tensor(go), torch.randn(size), torch.randn(size)
+            for mine, right in zip(compiled(*inputs), source(*inputs), strict=True):
+                assert torch.equal(mine, right)
+
+
 class Loops(nn.Module):
     """``x`` times 2 to the power of ``count``, which is a number or comes with the call."""
 

@@ -38,6 +38,7 @@ CASES = [
     Case("join-operators", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("widen-bytes", "bytes", change("torch.constant.int", "1 : i64")),
     Case("simplify", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
+    Case("select-values", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("split-moments", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("quantize", "dense", swap("torch.aten.tanh", "torch.aten.relu"), insert=(("simplify", "quantize"),)),
     Case(
