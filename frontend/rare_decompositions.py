@@ -17,7 +17,7 @@ aten = torch.ops.aten
 #: Those that PyTorch has a decomposition for.
 _PYTORCHS = (
     aten.addmv, aten.as_strided_copy, aten.dist, aten.narrow_copy, aten.permute_copy,
-    aten.view_copy,
+    aten.unbind_copy, aten.view_copy,
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,7 @@ def corrected(model: Any) -> Any:
     for node in found.graph.node:
         if node.domain in ("", "ai.onnx"):
             _check(node)
-        if node.op_type == "LpNormalization" and node.domain in ("", "ai.onnx"):
-            nodes += _normalised(node, version)
+            nodes += _REWRITTEN[node.op_type](node, version) if node.op_type in _REWRITTEN else [node]
         else:
             nodes.append(node)
     del found.graph.node[:]
@@ -54,11 +54,7 @@ def _normalised(node: Any, version: int) -> list[Any]:
     names = [f"{y}.{part}" for part in ("axes", "norm", "filled", "empty", "one", "divisor")]
     axes, norm, filled, empty, one, divisor = names
     if version >= _AXES_ARE_INPUTS:
-        constant = numpy_helper.from_array(np.array([axis], np.int64), axes)
-        reduced = [
-            helper.make_node("Constant", [], [axes], value=constant),
-            helper.make_node(kind, [x, axes], [norm], keepdims=1),
-        ]
+        reduced = [_numbers(axes, [axis]), helper.make_node(kind, [x, axes], [norm], keepdims=1)]
     else:
         reduced = [helper.make_node(kind, [x], [norm], axes=[axis], keepdims=1)]
     return [
@@ -69,6 +65,31 @@ def _normalised(node: Any, version: int) -> list[Any]:
         helper.make_node("Add", [norm, one], [divisor]),
         helper.make_node("Div", [x, divisor], [y]),
     ]
+
+
+def _compressed(node: Any, _version: int) -> list[Any]:
+    """Rows at the numbers of those that are true; torch-mlir counts them in truth values."""
+    x, condition = node.input
+    y = node.output[0]
+    names = [f"{y}.{part}" for part in ("table", "row", "places", "flat", "all")]
+    table, row, places, flat, everything = names
+    axis = _attribute(node, "axis", None)
+    ahead = [
+        helper.make_node("NonZero", [condition], [table]),
+        _numbers(row, [-1]),
+        helper.make_node("Reshape", [table, row], [places]),
+    ]
+    if axis is None:
+        ahead += [_numbers(everything, [-1]), helper.make_node("Reshape", [x, everything], [flat])]
+    return [*ahead, helper.make_node("Gather", [flat if axis is None else x, places], [y], axis=axis or 0)]
+
+
+def _numbers(name: str, values: list[int]) -> Any:
+    constant = numpy_helper.from_array(np.array(values, np.int64), name)
+    return helper.make_node("Constant", [], [name], value=constant)
+
+
+_REWRITTEN: dict[str, Callable[[Any, int], list[Any]]] = {"Compress": _compressed, "LpNormalization": _normalised}
 
 
 def _attribute(node: Any, name: str, default: Any) -> Any:

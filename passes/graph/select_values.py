@@ -25,11 +25,20 @@ class SelectValues(Pass):
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         for branch in named(op, "torch.prim.If"):
-            condition = tb.defining(branch.operands[0], "torch.aten.Bool.Tensor")
+            condition = _condition(branch.operands[0])
             if condition is None:
                 continue
             for place in range(len(branch.results)):
-                _choose(branch, place, condition.operands[0])
+                _choose(branch, place, condition)
+
+
+def _condition(value: ir.Value) -> ir.Value | None:
+    """The tensor behind a truth value, as PyTorch's programs and ONNX's take it."""
+    number = tb.defining(value, "torch.aten.Bool.int")
+    op = tb.defining(value, "torch.aten.Bool.Tensor") if number is None else None
+    if number is not None:
+        op = tb.defining(number.operands[0], "torch.aten.item")
+    return op.operands[0] if op is not None and tb.tensor_info(op.operands[0]) == tb.TensorInfo((), "i1") else None
 
 
 def _choose(branch: ir.Operation, place: int, condition: ir.Value) -> None:

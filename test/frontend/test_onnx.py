@@ -209,6 +209,32 @@ def test_a_norm_of_zero_leaves_zeros(opset: int, tmp_path: Path) -> None:
     torch.testing.assert_close(got, torch.tensor([[0.6, 0.8], [0.0, 0.0]]))
 
 
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_rows_under_a_mask(axis: int | None, tmp_path: Path) -> None:
+    node = helper.make_node("Compress", ["x", "mask"], ["y"], **({} if axis is None else {"axis": axis}))
+    mask = helper.make_tensor_value_info("mask", TensorProto.BOOL, [3])
+    sizes = {None: ["n"], 0: ["n", 4], 1: [3, "n"]}[axis]
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, sizes)
+    compiled = stepwell.compile(saved(tmp_path, [node], [floats("x", 3, 4), mask], [result]))
+    x = torch.randn(3, 4)
+    for kept in ([True, False, True], [False, False, False], [True, True, True]):
+        got = compiled(x, torch.tensor(kept))
+        np.testing.assert_array_equal(got.numpy(), np.compress(kept, x.numpy(), axis))
+
+
+def test_a_branch_that_only_hands_on(tmp_path: Path) -> None:
+    branches = {
+        f"{name}_branch": helper.make_graph([helper.make_node("Identity", [of], [name])], name, [], [floats(name, 3)])
+        for name, of in (("then", "x"), ("else", "y"))
+    }
+    node = helper.make_node("If", ["go"], ["z"], **branches)
+    go = helper.make_tensor_value_info("go", TensorProto.BOOL, [])
+    compiled = stepwell.compile(saved(tmp_path, [node], [go, floats("x", 3), floats("y", 3)], [floats("z", 3)]))
+    x, y = torch.randn(3), torch.randn(3)
+    assert torch.equal(compiled(torch.tensor(True), x, y), x)
+    assert torch.equal(compiled(torch.tensor(False), x, y), y)
+
+
 def test_samples_at_the_nearest_points_are_refused(tmp_path: Path) -> None:
     node = helper.make_node("GridSample", ["x", "grid"], ["y"], mode="nearest")
     path = saved(tmp_path, [node], [floats("x", 1, 1, 3, 3), floats("grid", 1, 2, 2, 2)], [floats("y", 1, 1, 2, 2)])

@@ -52,6 +52,11 @@ def test_medians(function: Function) -> None:
     check(lambda x: tuple(function(x, 0, keepdim=True)), torch.randperm(12).reshape(4, 3).float())
 
 
+@pytest.mark.parametrize("sizes", [(3, 4), (1, 2), (3,)])
+def test_copies_of_slices(sizes: tuple[int, ...]) -> None:
+    check(lambda x: tuple(torch.unbind_copy(x, 0)), torch.randn(sizes))
+
+
 def test_histograms() -> None:
     x = torch.randn(50)
     check(lambda x: torch.histc(x, 7), x)

@@ -52,3 +52,24 @@ func.func @computed(%c: !torch.vtensor<[],i1>, %x: !torch.vtensor<[4],f32>, %n: 
   }
   return %1#0, %1#1 : !torch.vtensor<[4],f32>, !torch.int
 }
+
+// The condition as ONNX's programs have it.
+// CHECK-LABEL: func.func @item(
+// CHECK: torch.aten.where.self
+// CHECK-NOT: torch.aten.where.self
+func.func @item(%c: !torch.vtensor<[],i1>, %n: !torch.vtensor<[],si64>, %x: !torch.vtensor<[4],f32>, %y: !torch.vtensor<[4],f32>) -> (!torch.vtensor<[4],f32>, !torch.vtensor<[4],f32>) {
+  %0 = torch.aten.item %c : !torch.vtensor<[],i1> -> !torch.int
+  %1 = torch.aten.Bool.int %0 : !torch.int -> !torch.bool
+  %2 = torch.prim.If %1 -> (!torch.vtensor<[4],f32>) {
+    torch.prim.If.yield %x : !torch.vtensor<[4],f32>
+  } else {
+    torch.prim.If.yield %y : !torch.vtensor<[4],f32>
+  }
+  %3 = torch.aten.Bool.Tensor %n : !torch.vtensor<[],si64> -> !torch.bool
+  %4 = torch.prim.If %3 -> (!torch.vtensor<[4],f32>) {
+    torch.prim.If.yield %x : !torch.vtensor<[4],f32>
+  } else {
+    torch.prim.If.yield %y : !torch.vtensor<[4],f32>
+  }
+  return %2, %4 : !torch.vtensor<[4],f32>, !torch.vtensor<[4],f32>
+}
