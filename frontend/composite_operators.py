@@ -1,4 +1,4 @@
-"""What torch.export prepares for composite operators in each decomposition, less of it (a small model: 0.2 s of 0.5)."""
+"""What torch.export prepares for composite operators in each decomposition, less of it: 0.2 s of 0.5 for a small model."""
 
 from __future__ import annotations
 
