@@ -34,8 +34,15 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=ALL, help="samples of one operator, evenly spread")
     parser.add_argument("--jobs", type=int, default=2, help="workers")
     parser.add_argument("--seed", type=int, default=0, help="of the samples")
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="what the page does not say is right, or what is named; its other rows stay",
+    )
     parser.add_argument("--fallback", action="store_true", help="with fallback='torch': does every sample run")
     options = parser.parse_args()
+    if options.again and options.fallback:
+        parser.error("--again is not for --fallback, of which the page has not every operator")
     with console(1):
         mistakes = _op_db(options) if "op_db" in options.suite else 0
         mistakes += _onnx(options) if "onnx" in options.suite and not options.fallback else 0
@@ -77,6 +84,8 @@ def _run(settings: Settings, kind: str, title: str, operators: list[str], option
     results: list[Result] = []
     start = time.monotonic()
     section = f"fallback_{kind}" if settings.fallback else kind
+    if options.again and not options.operators:
+        operators = page.short_of_right(_PAGE, section, operators)
     log = _OUT / f"{section}.jsonl"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as lines:
@@ -93,13 +102,13 @@ def _run(settings: Settings, kind: str, title: str, operators: list[str], option
         LOGGER.info("%s: %d operators", title, len(operators))
         begin(title, 0, len(operators))
         run(settings, operators, done)
-    if not options.operators:
+    if options.again or not options.operators:
         limit = "" if settings.most == ALL else f", at most {settings.most} samples an operator"
         whole = f"{title} ({time.monotonic() - start:.0f} s{limit})"
         if settings.fallback:
             page.write_fallback(_PAGE, section, whole, results, _SECTIONS)
         else:
-            for change in page.write(_PAGE, section, whole, results, _SECTIONS):
+            for change in page.write(_PAGE, section, whole, results, _SECTIONS, keep=options.again):
                 LOGGER.info("%s", change)
     return sum(page.counts(result)[name] for result in results for name in ("wrong", "crashed"))
 
