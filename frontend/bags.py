@@ -1,4 +1,4 @@
-"""Sums, means and maxima of the rows of a table that the indices of a bag name."""
+"""Sums, means and maxima of the rows of a table that the indices of a bag name; rows made no longer than a norm."""
 
 from __future__ import annotations
 
@@ -50,3 +50,11 @@ def embedding_bag(
         found = torch.where((count > 0).unsqueeze(1), largest, 0.0)
     empty = indices.new_zeros(0)
     return found, empty, empty, empty
+
+
+def renormalised(table: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> Tensor:
+    """``table`` with the rows that ``indices`` name cut to ``max_norm``."""
+    named = (indices.reshape(-1, 1) == torch.arange(table.shape[0], device=table.device)).any(0)
+    norm = torch.linalg.vector_norm(table, norm_type, 1)
+    scale = torch.where(named & (norm > max_norm), max_norm / (norm + 1e-7), 1.0)
+    return table * scale.to(table.dtype).unsqueeze(1)

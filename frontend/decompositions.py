@@ -24,7 +24,7 @@ from stepwell.frontend.placed_decompositions import placed_decompositions
 from stepwell.frontend.rare_decompositions import rare_decompositions
 from stepwell.frontend.scalar_decompositions import scalar_decompositions
 from stepwell.frontend.special_functions import special_decompositions
-from stepwell.frontend.strides import as_strided
+from stepwell.frontend.strides import as_strided, as_strided_scatter
 from stepwell.frontend.transposed_convolutions import convolution
 from stepwell.frontend.zeta_function import zeta_decompositions
 
@@ -57,6 +57,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table[aten._transformer_encoder_layer_fwd.default] = encoder_layer
     shaped: dict[Any, Callable[..., Any]] = {
         aten.as_strided.default: as_strided,
+        aten.as_strided_scatter.default: as_strided_scatter,
         aten.convolution.default: convolution,
         aten.convolution_backward.default: convolution_backward,
         aten.index.Tensor: take_at,
@@ -82,6 +83,10 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def _matmul(left: Tensor, right: Tensor) -> Tensor:
+    if left.dim() > 2 and right.dim() == 1:
+        return _fold(left, right.unsqueeze(1)).squeeze(-1)
+    if left.dim() == 1 and right.dim() > 2:
+        return torch.matmul(left.unsqueeze(0), right).squeeze(-2)
     if left.dim() < 3 or right.dim() != 2:
         return cast("Tensor", NotImplemented)
     return _fold(left, right)

@@ -20,6 +20,7 @@ from torch.fx import GraphModule
 from torch.fx._lazy_graph_module import _use_lazy_graph_module
 from torch.utils import _pytree as pytree
 
+from stepwell.frontend.composite_operators import composite_operators_kept
 from stepwell.frontend.custom_operators import custom_decompositions
 from stepwell.frontend.decompositions import decomposition_table
 from stepwell.frontend.source_paths import innermost_frame
@@ -77,7 +78,7 @@ def _distinct(model: torch.nn.Module, arguments: Any) -> Any:
 def decompose(exported: ExportedProgram) -> ExportedProgram:
     """Rewrite ``exported`` in the operators that lower to the tensor level; the argument stays as it is."""
     # Torch makes Python code of every graph on the way; lazy graphs wait until somebody calls them.
-    with _quiet(), _views_as_reshapes(exported), _use_lazy_graph_module(True):
+    with _quiet(), _views_as_reshapes(exported), _use_lazy_graph_module(True), composite_operators_kept():
         try:
             result: ExportedProgram = exported.run_decompositions(
                 decomposition_table() | custom_decompositions(exported)

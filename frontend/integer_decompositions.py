@@ -36,6 +36,7 @@ def integer_decompositions(others: dict[Any, Callable[..., Any]]) -> dict[Any, C
         aten.floor_divide.Scalar: lambda x, y: _divide(x, y, rounding_mode="floor"),
         aten.floor_divide.default: lambda x, y: _divide(x, y, rounding_mode="floor"),
         aten.fmod.Scalar: _fmod,
+        aten.isclose.default: _is_close,
         aten.pow.Tensor_Scalar: _power,
     }
     return chain(table, others)
@@ -70,6 +71,13 @@ def _fmod(x: Tensor, divisor: Number) -> Tensor:
     if not _is_integer(x) or not isinstance(divisor, int):
         return cast("Tensor", NotImplemented)
     return torch.fmod(x, _like(x, divisor))
+
+
+def _is_close(x: Tensor, y: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    if not _is_integer(x) or x.dtype is torch.bool:
+        return cast("Tensor", NotImplemented)
+    allowed = atol + torch.abs(rtol * y.to(torch.get_default_dtype()))
+    return (x == y) | (torch.abs(x - y) <= allowed)
 
 
 def _divide(x: Tensor, y: Tensor | Number, *, rounding_mode: str | None) -> Tensor:

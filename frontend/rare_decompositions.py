@@ -10,14 +10,16 @@ import torch
 from torch import Tensor
 from torch._decomp import get_decompositions
 
-from stepwell.frontend.bags import embedding_bag
+from stepwell.frontend.bags import embedding_bag, renormalised
+from stepwell.frontend.distances import distances, own_distances
+from stepwell.frontend.histograms import histogram_decompositions
 
 aten = torch.ops.aten
 
 #: Those that PyTorch has a decomposition for.
 _PYTORCHS = (
-    aten.addmv, aten.as_strided_copy, aten.dist, aten.narrow_copy, aten.permute_copy,
-    aten.unbind_copy, aten.view_copy,
+    aten._batch_norm_with_update_functional, aten.addmv, aten.as_strided_copy, aten.dist, aten.narrow_copy,
+    aten.permute_copy, aten.unbind_copy, aten.view_copy,
 )  # fmt: skip
 
 
@@ -25,18 +27,21 @@ def rare_decompositions() -> dict[Any, Callable[..., Any]]:
     """Operator overload -> decomposition."""
     return {
         **get_decompositions(_PYTORCHS),
-        aten._cdist_forward.default: _distances,
+        aten._cdist_forward.default: distances,
+        aten._pdist_forward.default: own_distances,
+        **histogram_decompositions(),
         aten._embedding_bag.default: embedding_bag,
         aten._embedding_bag_forward_only.default: embedding_bag,
         aten.avg_pool2d.default: _average_pool,
         aten.logcumsumexp.default: _running_log_sum,
+        aten.addbmm.default: _sum_of_products,
         aten.angle.default: _angle,
         aten.cummax.default: lambda x, dim: _running_extremum(x, dim, torch.gt),
+        aten.embedding_renorm.default: renormalised,
         aten.diagonal_scatter.default: _diagonal_scatter,
         aten.cummin.default: lambda x, dim: _running_extremum(x, dim, torch.lt),
         aten.fmax.default: lambda x, y: _numbers_first(torch.maximum(x, y), x, y),
         aten.fmin.default: lambda x, y: _numbers_first(torch.minimum(x, y), x, y),
-        aten.histc.default: lambda x, bins=100, *limits, **named: _histogram(x, bins, *_limits(*limits, **named)),
         aten.index_reduce.default: _index_reduce,
         aten.isfinite.default: _is_finite,
         aten.median.default: lambda x: _median(x.reshape(-1), 0)[0],
@@ -44,10 +49,12 @@ def rare_decompositions() -> dict[Any, Callable[..., Any]]:
         aten.nanmedian.default: lambda x: _median(x.reshape(-1), 0, count=_numbers(x.reshape(-1), 0))[0],
         aten.nanmedian.dim: lambda x, dim, keepdim=False: _median(x, dim, keepdim, count=_numbers(x, dim)),
         aten.put.default: _put,
+        aten.resize.default: _resized,
         aten.scatter.reduce: _scatter_reduced,
         aten.scatter.value_reduce: _scatter_reduced,
         aten.searchsorted.Tensor: _search_sorted,
         aten.signbit.default: _sign_bit,
+        aten.unbind_copy.int: lambda x, dim=0: [x.select(dim, i).clone() for i in range(x.shape[dim])],
         aten._upsample_bilinear2d_aa.default: lambda x, size, corners, *scales: _smooth(
             x, size, corners, scales, 1.0, _tent
         ),
@@ -57,18 +64,20 @@ def rare_decompositions() -> dict[Any, Callable[..., Any]]:
     }
 
 
-def _distances(left: Tensor, right: Tensor, p: float, mode: int | None) -> Tensor:
-    """p-norms of all differences of rows."""
-    difference = torch.abs(left.unsqueeze(-2) - right.unsqueeze(-3))
-    if p == 0:
-        return (difference != 0).to(left.dtype).sum(-1)
-    if math.isinf(p):
-        return difference.amax(-1)
-    if p == 1:
-        return difference.sum(-1)
-    if p == 2:
-        return (difference * difference).sum(-1).sqrt()
-    return (difference**p).sum(-1) ** (1 / p)
+def _sum_of_products(x: Tensor, left: Tensor, right: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    product = torch.bmm(left, right).sum(0, dtype=x.dtype)
+    product = product if alpha == 1 else product * alpha
+    if beta == 0:
+        return product
+    return product + (x if beta == 1 else x * beta)
+
+
+def _resized(x: Tensor, size: list[int], *, memory_format: torch.memory_format | None = None) -> Tensor:
+    """The first elements in another shape; what PyTorch leaves undefined, where these are too few, is not taken."""
+    count = math.prod(size)
+    if not x.is_contiguous() or x.numel() < count:
+        return cast("Tensor", NotImplemented)
+    return x.reshape(-1)[:count].reshape(size)
 
 
 def _angle(x: Tensor) -> Tensor:
@@ -187,24 +196,6 @@ def _numbers(x: Tensor, dim: int) -> Tensor | None:
     if x.dim() == 0 or not x.is_floating_point():
         return None
     return (x == x).to(torch.int64).sum(dim, keepdim=True)
-
-
-def _limits(min: float = 0, max: float = 0) -> tuple[float, float]:  # noqa: A002 (what PyTorch calls them)
-    return min, max
-
-
-def _histogram(x: Tensor, bins: int, lowest: float, highest: float) -> Tensor:
-    if not x.is_floating_point():
-        return cast("Tensor", NotImplemented)
-    flat = x.reshape(-1)
-    low = torch.full([], lowest, dtype=x.dtype, device=x.device) if lowest != highest else flat.amin()
-    high = torch.full([], highest, dtype=x.dtype, device=x.device) if lowest != highest else flat.amax()
-    single = low == high
-    low, high = torch.where(single, low - 1, low), torch.where(single, high + 1, high)
-    inside = (flat >= low) & (flat <= high)
-    place = ((flat - low) / (high - low) * bins).to(torch.int64)
-    place = torch.where(inside, torch.clamp(place, 0, bins - 1), 0)
-    return torch.zeros(bins, dtype=x.dtype, device=x.device).scatter_add(0, place, inside.to(x.dtype))
 
 
 def _index_reduce(

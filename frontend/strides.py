@@ -1,4 +1,4 @@
-"""Views by strides that only change the shape, as PyTorch makes them of reshapes where sizes vary."""
+"""Views by strides that only change the shape, as PyTorch makes them of reshapes where sizes vary; writing into any."""
 
 from __future__ import annotations
 
@@ -26,3 +26,18 @@ def as_strided(x: Tensor, size: Sequence[Any], stride: Sequence[Any], offset: An
         return cast("Tensor", NotImplemented)
     result: Tensor = aten.view.default(x, size)
     return result
+
+
+def as_strided_scatter(
+    x: Tensor, source: Tensor, size: Sequence[int], stride: Sequence[int], offset: int | None = None
+) -> Tensor:
+    """A contiguous tensor with ``source`` in the places of such a view, which are computed when the program starts."""
+    if not x.is_contiguous() or not all(isinstance(length, int) for length in (*size, *stride)):
+        return cast("Tensor", NotImplemented)
+    place = torch.full([1] * len(size), offset or 0, dtype=torch.int64, device=x.device)
+    for axis, (length, step) in enumerate(zip(size, stride, strict=True)):
+        sizes = [length if other == axis else 1 for other in range(len(size))]
+        place = place + (torch.arange(length, device=x.device) * step).reshape(sizes)
+    values = source.expand(size).reshape(-1)
+    result: Tensor = aten.index_put.default(x.reshape(-1), [place.reshape(-1)], values)
+    return result.reshape(x.shape)

@@ -13,6 +13,8 @@ from bench.conformance import page
 from bench.conformance.onnx_nodes import OnnxNodes, write_cases
 from bench.conformance.op_db import OpDb
 from bench.conformance.pool import ALL, Result, Settings, run
+from stepwell.driver.console import console
+from stepwell.support.log import LOGGER, begin
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGE = _ROOT / "docs" / "conformance.md"
@@ -32,10 +34,18 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=ALL, help="samples of one operator, evenly spread")
     parser.add_argument("--jobs", type=int, default=2, help="workers")
     parser.add_argument("--seed", type=int, default=0, help="of the samples")
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="what the page does not say is right, or what is named; its other rows stay",
+    )
     parser.add_argument("--fallback", action="store_true", help="with fallback='torch': does every sample run")
     options = parser.parse_args()
-    mistakes = _op_db(options) if "op_db" in options.suite else 0
-    mistakes += _onnx(options) if "onnx" in options.suite and not options.fallback else 0
+    if options.again and options.fallback:
+        parser.error("--again is not for --fallback, of which the page has not every operator")
+    with console(1):
+        mistakes = _op_db(options) if "op_db" in options.suite else 0
+        mistakes += _onnx(options) if "onnx" in options.suite and not options.fallback else 0
     return 1 if mistakes else 0
 
 
@@ -74,6 +84,8 @@ def _run(settings: Settings, kind: str, title: str, operators: list[str], option
     results: list[Result] = []
     start = time.monotonic()
     section = f"fallback_{kind}" if settings.fallback else kind
+    if options.again and not options.operators:
+        operators = page.short_of_right(_PAGE, section, operators)
     log = _OUT / f"{section}.jsonl"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as lines:
@@ -84,18 +96,20 @@ def _run(settings: Settings, kind: str, title: str, operators: list[str], option
                 line = {"operator": result.operator, "sample": number, "kind": outcome.kind, "message": outcome.message}
                 print(json.dumps(line), file=lines, flush=True)
             found = ", ".join(f"{kind} {count}" for kind, count in page.counts(result).items())
-            clock = time.monotonic() - start
-            print(f"{kind} {len(results)}/{len(operators)} {clock:.0f} s  {result.operator}: {found}", flush=True)
+            LOGGER.info("%s %d/%d %s: %s", section, len(results), len(operators), result.operator, found)
+            begin(f"{title}: {len(results)} of {len(operators)} operators", len(results), len(operators))
 
+        LOGGER.info("%s: %d operators", title, len(operators))
+        begin(title, 0, len(operators))
         run(settings, operators, done)
-    if not options.operators:
+    if options.again or not options.operators:
         limit = "" if settings.most == ALL else f", at most {settings.most} samples an operator"
         whole = f"{title} ({time.monotonic() - start:.0f} s{limit})"
         if settings.fallback:
             page.write_fallback(_PAGE, section, whole, results, _SECTIONS)
         else:
-            for change in page.write(_PAGE, section, whole, results, _SECTIONS):
-                print(change)
+            for change in page.write(_PAGE, section, whole, results, _SECTIONS, keep=options.again):
+                LOGGER.info("%s", change)
     return sum(page.counts(result)[name] for result in results for name in ("wrong", "crashed"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.conformance.judge import KINDS
@@ -23,18 +24,39 @@ below 13 are raised to 13; those of domains, types and containers that are not r
 _COUNTED = KINDS[:4]
 
 
+@dataclass(frozen=True)
+class _Row:
+    """How many samples of each kind, and the message of the first that is not right."""
+
+    counts: Counter[str]
+    trouble: str
+
+
 def counts(result: Result) -> Counter[str]:
     """How many samples of each kind."""
     return Counter(outcome.kind for outcome in result.outcomes)
 
 
-def write(path: Path, section: str, title: str, results: Sequence[Result], order: Sequence[str]) -> list[str]:
-    """Write one section; gives what got better or worse, a line each."""
+def write(
+    path: Path, section: str, title: str, results: Sequence[Result], order: Sequence[str], *, keep: bool = False
+) -> list[str]:
+    """Write one section; gives what got better or worse, a line each.
+
+    ``keep`` leaves the rows of operators that are not among ``results``, and says how many these are.
+    """
     before = _rows(path, section)
-    now = {result.operator: counts(result) for result in results}
+    now = {result.operator: _Row(counts(result), _first_trouble(result)) for result in results}
     changes = _changes(before, now)
-    update(path, HEAD, {section: "\n".join(_section(title, results, now, changes))}, order)
+    kept = {name: row for name, row in before.items() if keep and name not in now}
+    title = f"{title}; {len(kept)} rows are of the run before" if kept else title
+    update(path, HEAD, {section: "\n".join(_section(title, kept | now, changes))}, order)
     return changes
+
+
+def short_of_right(path: Path, section: str, operators: Sequence[str]) -> list[str]:
+    """Those of ``operators`` that the page doesn't say are right in all samples."""
+    rows = _rows(path, section)
+    return [name for name in operators if name not in rows or any(rows[name].counts[kind] for kind in _COUNTED[1:])]
 
 
 def write_fallback(path: Path, section: str, title: str, results: Sequence[Result], order: Sequence[str]) -> None:
@@ -61,30 +83,28 @@ def write_fallback(path: Path, section: str, title: str, results: Sequence[Resul
     update(path, HEAD, {section: "\n".join([*lines, *table_lines])}, order)
 
 
-def _section(
-    title: str, results: Sequence[Result], now: Mapping[str, Counter[str]], changes: Sequence[str]
-) -> list[str]:
-    measured = {name: found for name, found in now.items() if any(found[kind] for kind in _COUNTED)}
-    samples = sum(found[kind] for found in measured.values() for kind in _COUNTED)
-    right = sum(found["right"] for found in measured.values())
-    whole = sum(all(found[kind] == 0 for kind in _COUNTED[1:]) for found in measured.values())
+def _section(title: str, rows: Mapping[str, _Row], changes: Sequence[str]) -> list[str]:
+    found = [row.counts for row in rows.values()]
+    measured = [one for one in found if any(one[kind] for kind in _COUNTED)]
+    samples = sum(one[kind] for one in measured for kind in _COUNTED)
+    right = sum(one["right"] for one in measured)
+    whole = sum(all(one[kind] == 0 for kind in _COUNTED[1:]) for one in measured)
     lines = [f"## {title}", ""]
     if samples:
         lines += [
             f"Samples right: {right} of {samples} ({100 * right / samples:.1f}%). "
             f"Operators right in all samples: {whole} of {len(measured)} ({100 * whole / len(measured):.1f}%). "
-            + ", ".join(f"{kind}: {sum(found[kind] for found in measured.values())}" for kind in KINDS[1:4])
-            + f". Apart: {sum(found['random'] for found in now.values())} random, "
-            f"{sum(found['invalid'] for found in now.values())} invalid.",
+            + ", ".join(f"{kind}: {sum(one[kind] for one in measured)}" for kind in KINDS[1:4])
+            + f". Apart: {sum(one['random'] for one in found)} random, {sum(one['invalid'] for one in found)} invalid.",
             "",
         ]
     if changes:
         lines += ["Since the last run:", "", *(f"- {change}" for change in changes), ""]
-    rows = [
-        [f"`{result.operator}`", *(str(now[result.operator][kind] or "") for kind in KINDS), _first_trouble(result)]
-        for result in sorted(results, key=lambda one: one.operator)
+    cells = [
+        [f"`{name}`", *(str(row.counts[kind] or "") for kind in KINDS), row.trouble]
+        for name, row in sorted(rows.items())
     ]
-    return [*lines, *table(["operator", *KINDS, "the first that is not right"], rows)]
+    return [*lines, *table(["operator", *KINDS, "the first that is not right"], cells)]
 
 
 def _first_trouble(result: Result) -> str:
@@ -95,28 +115,26 @@ def _first_trouble(result: Result) -> str:
     return ""
 
 
-def _rows(path: Path, section: str) -> dict[str, Counter[str]]:
+def _rows(path: Path, section: str) -> dict[str, _Row]:
     """What the page says now."""
     text = path.read_text() if path.exists() else ""
     found = re.search(rf"<!-- {section} -->\n(.*?)<!-- end -->", text, re.DOTALL)
-    rows: dict[str, Counter[str]] = {}
+    rows: dict[str, _Row] = {}
     for line in (found.group(1) if found else "").splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.removeprefix("|").removesuffix("|"))]
         if len(cells) > len(KINDS) and cells[0].startswith("`"):
             numbers = cells[1 : 1 + len(KINDS)]
-            rows[cells[0].strip("`")] = Counter({k: int(n or 0) for k, n in zip(KINDS, numbers, strict=True)})
+            kinds = Counter({kind: int(n or 0) for kind, n in zip(KINDS, numbers, strict=True)})
+            rows[cells[0].strip("`")] = _Row(kinds, cells[1 + len(KINDS)])
     return rows
 
 
-def _changes(before: Mapping[str, Counter[str]], now: Mapping[str, Counter[str]]) -> list[str]:
+def _changes(before: Mapping[str, _Row], now: Mapping[str, _Row]) -> list[str]:
     """Of operators that as many samples were taken of as before."""
     lines = []
-    for name in sorted(name for name in before.keys() & now.keys() if before[name].total() == now[name].total()):
-        parts = [
-            f"{kind} {before[name][kind]} to {now[name][kind]}"
-            for kind in _COUNTED
-            if before[name][kind] != now[name][kind]
-        ]
-        if parts:
+    for name in sorted(before.keys() & now.keys()):
+        old, new = before[name].counts, now[name].counts
+        parts = [f"{kind} {old[kind]} to {new[kind]}" for kind in _COUNTED if old[kind] != new[kind]]
+        if parts and old.total() == new.total():
             lines.append(f"`{name}`: {', '.join(parts)}")
     return lines

@@ -43,7 +43,7 @@ class Settings:
     most: int = ALL
     seconds: float = 120.0
     jobs: int = 2
-    renew: int = 40
+    renew: int = 150
     fallback: bool = False
 
     @property

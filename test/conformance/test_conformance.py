@@ -159,3 +159,14 @@ def test_the_page_says_what_changed(tmp_path: Path) -> None:
     assert f"- {changes[0]}" in path.read_text()
     fewer = [Result("add", [Outcome("right")]), Result("sub", [Outcome("right")])]
     assert page.write(path, "float32", "third", fewer, ["float32"]) == [], "of other samples"
+
+
+def test_rows_of_the_run_before_may_stay(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    before = [Result("add", [Outcome("right")]), Result("sub", [Outcome("wrong", "a | b")])]
+    page.write(path, "float32", "first", before, ["float32"])
+    assert page.short_of_right(path, "float32", ["add", "mul", "sub"]) == ["mul", "sub"]
+    page.write(path, "float32", "second", [Result("mul", [Outcome("right")])], ["float32"], keep=True)
+    text = path.read_text()
+    assert "## second; 2 rows are of the run before" in text and "Samples right: 2 of 3" in text
+    assert "| `sub` |  |  | 1 |  |  |  | a \\| b |" in text
