@@ -18,6 +18,7 @@ from torch_mlir.extras.fx_importer import (
 )
 
 from stepwell.dialects.context import make_context
+from stepwell.frontend.assertions import assertions_on_numbers
 from stepwell.frontend.bindings import Bindings, bind, to_numpy
 from stepwell.frontend.boundary import Boundary, build_boundary
 from stepwell.frontend.control_flow import ControlFlowImporter
@@ -76,6 +77,7 @@ def import_program(
     bound = bind(program)
     split_views(program)
     numbers_to_tensors(program)
+    assertions_on_numbers(program)
     boundary = build_boundary(program, bound, hints or DimensionHints())
     context = make_context()
     importer = FxImporter(context=context, hooks=_Hooks(), graph_node_importer_cls=ControlFlowImporter)

@@ -18,7 +18,8 @@ aten = torch.ops.aten
 def linear_algebra_decompositions() -> dict[Any, Callable[..., Any]]:
     """Operator overload -> decomposition; larger matrices are left to the table behind.
 
-    Matrices that PyTorch refuses when it runs (singular, or not positive definite) give infinities or NaN.
+    Matrices that PyTorch refuses when it runs (singular, or not positive definite) are an error when the program runs;
+    operators with ``_ex`` in their names say so in a result instead.
     """
     table: dict[Any, Callable[..., Any]] = {
         aten.cholesky.default: triangular.cholesky,
