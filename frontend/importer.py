@@ -74,10 +74,10 @@ def import_program(
     Raises:
         ImportFailure: an input, output or node that has no form at the graph level.
     """
+    assertions_on_numbers(program)
     bound = bind(program)
     split_views(program)
     numbers_to_tensors(program)
-    assertions_on_numbers(program)
     boundary = build_boundary(program, bound, hints or DimensionHints())
     context = make_context()
     importer = FxImporter(context=context, hooks=_Hooks(), graph_node_importer_cls=ControlFlowImporter)

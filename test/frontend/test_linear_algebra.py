@@ -144,9 +144,9 @@ def test_what_pytorch_raises_is_an_error_with_the_line() -> None:
     bad[1] = -1
     program = api.compile(Model(), (good, good))
     torch.testing.assert_close(program(good, good), Model()(good, good))
-    with pytest.raises(ExecutionError, match="linalg.inv: a matrix is singular at test_linear_algebra.py"):
+    with pytest.raises(ExecutionError, match=r"linalg\.inv: a matrix is singular at test_linear_algebra\.py"):
         program(bad, good)
-    with pytest.raises(ExecutionError, match="linalg.cholesky: a matrix is not positive definite at"):
+    with pytest.raises(ExecutionError, match=r"linalg\.cholesky: a matrix is not positive definite at"):
         program(good, bad)
 
 
