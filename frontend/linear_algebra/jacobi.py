@@ -8,13 +8,12 @@ second, then all but the first move on by a place; behind a tournament all are w
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch._higher_order_ops.while_loop import while_loop_op
 
 from stepwell.frontend.linear_algebra.steps import identity
+from stepwell.frontend.loops import loop
 
 #: Tournaments at most; what converges does so in ten.
 _TOURNAMENTS = 30
@@ -87,9 +86,7 @@ def _tournaments(x: Tensor, least: Tensor, turn: _Turn, move: Callable[[Tensor],
         return number + 1, before + turns.any().to(torch.int64), move(x)
 
     start = torch.zeros([], dtype=torch.int64, device=x.device)
-    carried: Any = (start, torch.ones_like(start), x)
-    result: Tensor = while_loop_op(goes_on, body, carried, (least,))[2]
-    return result
+    return loop(goes_on, body, (start, torch.ones_like(start), x), (least,))[2]
 
 
 def _rotation(alpha: Tensor, beta: Tensor, gamma: Tensor, turns: Tensor) -> tuple[Tensor, Tensor]:
