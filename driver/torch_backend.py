@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch._dynamo.backends.common import aot_autograd
+from torch._functorch import config as functorch_config
 from torch._functorch._aot_autograd.utils import make_boxed_func
 from torch._subclasses.fake_tensor import unset_fake_temporarily
 from torch.export import Dim
@@ -35,7 +36,9 @@ def stepwell_backend(
     def compile_graph(functional: torch.fx.GraphModule, inputs: Sequence[Any]) -> Callable[..., Any]:
         return make_boxed_func(_Region(functional, inputs, target))
 
-    compiled: Callable[..., Any] = aot_autograd(fw_compiler=compile_graph)(graph, example_inputs)
+    # Tokens that keep effects in order would be arguments otherwise, in whose place nothing is given.
+    with functorch_config.patch(unlift_effect_tokens=True):
+        compiled: Callable[..., Any] = aot_autograd(fw_compiler=compile_graph)(graph, example_inputs)
     return compiled
 
 

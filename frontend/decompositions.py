@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from stepwell.frontend.airy_function import airy_decompositions
 from stepwell.frontend.attention import attention, flash_attention, flash_attention_backward
 from stepwell.frontend.bessel_functions import bessel_decompositions
 from stepwell.frontend.chain import chain
@@ -16,13 +17,17 @@ from stepwell.frontend.convolution_gradients import convolution_backward
 from stepwell.frontend.empty_moments import empty_moments
 from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
 from stepwell.frontend.fourier_transforms import fourier_decompositions
+from stepwell.frontend.incomplete_gamma import incomplete_gamma_decompositions
 from stepwell.frontend.integer_decompositions import integer_decompositions
 from stepwell.frontend.joint_indices import take_at
 from stepwell.frontend.linear_algebra.table import linear_algebra_decompositions
+from stepwell.frontend.orthogonal_polynomials import polynomial_decompositions
 from stepwell.frontend.padding import padding_decompositions
 from stepwell.frontend.placed_decompositions import placed_decompositions
 from stepwell.frontend.rare_decompositions import rare_decompositions
+from stepwell.frontend.runs import run_decompositions
 from stepwell.frontend.scalar_decompositions import scalar_decompositions
+from stepwell.frontend.segments import segment_reduce
 from stepwell.frontend.special_functions import special_decompositions
 from stepwell.frontend.strides import as_strided, as_strided_scatter
 from stepwell.frontend.transposed_convolutions import convolution
@@ -44,7 +49,8 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     for activation in _WHOLE:
         table.pop(activation, None)
     table |= rare_decompositions() | special_decompositions() | bessel_decompositions()
-    table |= chebyshev_decompositions() | zeta_decompositions()
+    table |= chebyshev_decompositions() | zeta_decompositions() | polynomial_decompositions()
+    table |= incomplete_gamma_decompositions() | airy_decompositions()
     table[aten.linear.default] = _linear
     table[aten.matmul.default] = _matmul
     table[aten.addmm.default] = _addmm
@@ -61,8 +67,10 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         aten.convolution.default: convolution,
         aten.convolution_backward.default: convolution_backward,
         aten.index.Tensor: take_at,
+        aten.segment_reduce.default: segment_reduce,
     }
     groups = (
+        run_decompositions(),
         scalar_decompositions(),
         placed_decompositions(),
         padding_decompositions(),

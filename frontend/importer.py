@@ -18,6 +18,7 @@ from torch_mlir.extras.fx_importer import (
 )
 
 from stepwell.dialects.context import make_context
+from stepwell.frontend.assertions import assertions_on_numbers
 from stepwell.frontend.bindings import Bindings, bind, to_numpy
 from stepwell.frontend.boundary import Boundary, build_boundary
 from stepwell.frontend.control_flow import ControlFlowImporter
@@ -73,6 +74,7 @@ def import_program(
     Raises:
         ImportFailure: an input, output or node that has no form at the graph level.
     """
+    assertions_on_numbers(program)
     bound = bind(program)
     split_views(program)
     numbers_to_tensors(program)

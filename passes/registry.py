@@ -45,6 +45,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "flush-softmax": "stepwell.passes.tensor.flush_softmax:FlushSoftmax",
     "fuse-attention": "stepwell.passes.tensor.fuse_attention:FuseAttention",
     "share-reciprocal": "stepwell.passes.tensor.share_reciprocal:ShareReciprocal",
+    "sink-assertions": "stepwell.passes.tensor.sink_assertions:SinkAssertions",
     "split-reductions": "stepwell.passes.tensor.split_reductions:SplitReductions",
     "tile": "stepwell.passes.tensor.tile:Tile",
     "vectorize": "stepwell.passes.tensor.vectorize:Vectorize",

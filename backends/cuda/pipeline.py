@@ -10,6 +10,7 @@ from stepwell.passes.stages import graph_stage, tensor_stage
 
 #: Structured operations all in one form, with elementwise ones where their results are used.
 FUSE = (
+    "sink-assertions",
     "fuse{narrow=true results=true}",
     "linalg-generalize-named-ops",
     "fold-transposes",

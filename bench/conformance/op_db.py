@@ -19,6 +19,9 @@ _WIDER = {
     torch.complex64: torch.complex128,
 }
 
+#: Vectors have either sign: what is compared is what the entry makes of the results.
+_EITHER_SIGN = frozenset({"linalg.eigh", "linalg.svd", "svd"})
+
 _UNDEFINED = frozenset({"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"})
 
 
@@ -39,9 +42,21 @@ class OpDb:
         torch.manual_seed(seed)
         tolerance = _tolerance(info, self._dtype)
         return [
-            _sample(info.op, (found.input, *found.args), found.kwargs, tolerance, undefined=operator in _UNDEFINED)
+            _sample(
+                _compared(operator, info.op, found),
+                (found.input, *found.args),
+                found.kwargs,
+                tolerance,
+                undefined=operator in _UNDEFINED,
+            )
             for found in info.sample_inputs("cpu", self._dtype, requires_grad=False)
         ]
+
+
+def _compared(operator: str, function: Callable[..., Any], found: Any) -> Callable[..., Any]:
+    if operator not in _EITHER_SIGN:
+        return function
+    return lambda *args, **kwargs: found.output_process_fn_grad(function(*args, **kwargs))
 
 
 def _name(info: Any) -> str:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stepwell.frontend.linear_algebra.steps import columns, identity, rows, transposed, wide
+from stepwell.frontend.linear_algebra.steps import columns, identity, require, rows, transposed, wide
 from stepwell.frontend.linear_algebra.triangular import solve_triangular
 
 _Factors = tuple[Tensor, Tensor, Tensor]
+
+_SINGULAR = "a matrix is singular"
 
 
 def lu_factor_ex(a: Tensor, *, pivot: bool = True, check_errors: bool = False) -> _Factors:
     """Both factors in one matrix, the row exchanged in each step counted from 1, and the first step without a pivot."""
     factors, pivots, info = _eliminate(wide(a), pivot)
+    if check_errors:
+        require(info, "torch.linalg.lu_factor", _SINGULAR)
     return factors.to(a.dtype), pivots, info
 
 
 def lu_factor(a: Tensor, *, pivot: bool = True) -> tuple[Tensor, Tensor]:
-    """As :func:`lu_factor_ex`; a singular matrix is not refused."""
-    return lu_factor_ex(a, pivot=pivot)[:2]
+    """As :func:`lu_factor_ex`; an error where ``a`` is singular."""
+    return lu_factor_ex(a, pivot=pivot, check_errors=True)[:2]
 
 
 def lu(a: Tensor, *, pivot: bool = True) -> _Factors:
@@ -66,25 +70,29 @@ def solve_ex(
     """The solution, the factors of ``a``, the pivots, and the first step without one."""
     vector = b.dim() == 1 or (a.dim() - 1 == b.dim() and b.shape == a.shape[:-1])
     factors, pivots, info = _eliminate(wide(a), pivot=True)
+    if check_errors:
+        require(info, "torch.linalg.solve", _SINGULAR)
     right = b.unsqueeze(-1) if vector else b
     solution = lu_solve(factors, pivots, wide(right), left=left or vector).to(b.dtype)
     return (solution.squeeze(-1) if vector else solution), factors.to(a.dtype), pivots, info
 
 
 def solve(a: Tensor, b: Tensor, *, left: bool = True) -> Tensor:
-    """The solution; infinite or NaN where ``a`` is singular."""
-    return solve_ex(a, b, left=left)[0]
+    """The solution; an error where ``a`` is singular."""
+    return solve_ex(a, b, left=left, check_errors=True)[0]
 
 
 def inverse_ex(a: Tensor, *, check_errors: bool = False) -> tuple[Tensor, Tensor]:
     """The inverse, and the first step without a pivot or 0."""
     factors, pivots, info = _eliminate(wide(a), pivot=True)
+    if check_errors:
+        require(info, "torch.linalg.inv", _SINGULAR)
     return lu_solve(factors, pivots, identity(wide(a), *a.shape[-2:])).to(a.dtype), info
 
 
 def inverse(a: Tensor) -> Tensor:
-    """The inverse; infinite or NaN where ``a`` is singular."""
-    return inverse_ex(a)[0]
+    """The inverse; an error where ``a`` is singular."""
+    return inverse_ex(a, check_errors=True)[0]
 
 
 def _eliminate(a: Tensor, pivot: bool) -> _Factors:

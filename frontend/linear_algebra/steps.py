@@ -30,6 +30,12 @@ def bounded(function: Callable[..., Any]) -> Callable[..., Any]:
     return decompose
 
 
+def require(info: Tensor, operator: str, problem: str) -> None:
+    """Assert, where the program runs, that ``info`` is 0 for all matrices; what PyTorch raises as ``LinAlgError``."""
+    sound = (info == 0).all()
+    torch.ops.aten._assert_async.msg(sound, f"{operator}: {problem}")
+
+
 def wide(x: Tensor) -> Tensor:
     """In float64, in which everything is computed; results are rounded once."""
     return x.to(torch.float64)

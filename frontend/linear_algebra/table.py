@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stepwell.frontend.linear_algebra import elimination, exponential, reflections, triangular
+from stepwell.frontend.linear_algebra import elimination, exponential, reflections, spectra, triangular
 from stepwell.frontend.linear_algebra.steps import bounded
 
 aten = torch.ops.aten
@@ -18,7 +18,8 @@ aten = torch.ops.aten
 def linear_algebra_decompositions() -> dict[Any, Callable[..., Any]]:
     """Operator overload -> decomposition; larger matrices are left to the table behind.
 
-    Matrices that PyTorch refuses when it runs (singular, or not positive definite) give infinities or NaN.
+    Matrices that PyTorch refuses when it runs (singular, or not positive definite) are an error when the program runs;
+    operators with ``_ex`` in their names say so in a result instead.
     """
     table: dict[Any, Callable[..., Any]] = {
         aten.cholesky.default: triangular.cholesky,
@@ -37,6 +38,14 @@ def linear_algebra_decompositions() -> dict[Any, Callable[..., Any]]:
         aten.linalg_lu_solve.default: elimination.lu_solve,
         aten.linalg_matrix_exp.default: exponential.matrix_exp,
         aten.linalg_qr.default: reflections.qr,
+        aten._linalg_eigh.default: spectra.eigh,
+        aten.linalg_eigh.default: spectra.eigh,
+        aten.linalg_eigvalsh.default: spectra.eigvalsh,
+        aten.linalg_lstsq.default: spectra.lstsq,
+        aten.linalg_pinv.atol_rtol_tensor: spectra.pinv,
+        aten._linalg_svd.default: spectra.svd,
+        aten.linalg_svd.default: lambda a, full_matrices=True, *, driver=None: spectra.svd(a, full_matrices),
+        aten.linalg_svdvals.default: spectra.svdvals,
         aten.linalg_solve.default: elimination.solve,
         aten._linalg_solve_ex.default: elimination.solve_ex,
         aten.linalg_solve_triangular.default: triangular.solve_triangular,

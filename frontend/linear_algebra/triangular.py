@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stepwell.frontend.linear_algebra.steps import rows, transposed, wide
+from stepwell.frontend.linear_algebra.steps import require, rows, transposed, wide
 
 
 def solve_triangular(a: Tensor, b: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
@@ -40,8 +40,8 @@ def triangular_solve(
 
 
 def cholesky(a: Tensor, upper: bool = False) -> Tensor:
-    """The factor of a positive definite matrix, of which only one triangle is read; NaN where it is not."""
-    return cholesky_ex(a, upper=upper)[0]
+    """The factor of a positive definite matrix, of which only one triangle is read; an error where it is not."""
+    return cholesky_ex(a, upper=upper, check_errors=True)[0]
 
 
 def cholesky_ex(a: Tensor, *, upper: bool = False, check_errors: bool = False) -> tuple[Tensor, Tensor]:
@@ -60,7 +60,10 @@ def cholesky_ex(a: Tensor, *, upper: bool = False, check_errors: bool = False) -
         found.append(column)
         rest = rest - column * transposed(column)
     factor = torch.cat(found, -1).to(a.dtype)
-    return (transposed(factor) if upper else factor), info.to(torch.int32)
+    info = info.to(torch.int32)
+    if check_errors:
+        require(info, "torch.linalg.cholesky", "a matrix is not positive definite")
+    return (transposed(factor) if upper else factor), info
 
 
 def cholesky_solve(b: Tensor, factor: Tensor, upper: bool = False) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from stepwell.driver import api
 from stepwell.frontend.linear_algebra.steps import LARGEST
 from stepwell.frontend.linear_algebra.table import linear_algebra_decompositions
-from stepwell.support.errors import UnsupportedError
+from stepwell.support.errors import ExecutionError, UnsupportedError
 
 aten = torch.ops.aten
 
@@ -133,6 +133,31 @@ def test_on_the_cpu(function: Callable[..., Any]) -> None:
 
     args = (positive(2, 4, 4).to(torch.float32), torch.randn(2, 4, 3))
     torch.testing.assert_close(api.compile(Model(), args)(*args), function(*args), rtol=1e-4, atol=1e-5)
+
+
+def test_what_pytorch_raises_is_an_error_with_the_line() -> None:
+    class Model(torch.nn.Module):
+        def forward(self, a: torch.Tensor, b: torch.Tensor) -> Any:
+            return torch.linalg.inv(a), torch.linalg.cholesky(b), torch.linalg.inv_ex(a)[1]
+
+    good, bad = torch.eye(2).expand(2, 2, 2).clone(), torch.eye(2).expand(2, 2, 2).clone()
+    bad[1] = -1
+    program = api.compile(Model(), (good, good))
+    torch.testing.assert_close(program(good, good), Model()(good, good))
+    with pytest.raises(ExecutionError, match=r"linalg\.inv: a matrix is singular at test_linear_algebra\.py"):
+        program(bad, good)
+    with pytest.raises(ExecutionError, match=r"linalg\.cholesky: a matrix is not positive definite at"):
+        program(good, bad)
+
+
+def test_a_singular_matrix_where_a_result_says_so() -> None:
+    a = torch.tensor([[1.0, 2.0], [2.0, 4.0]])
+    as_pytorch(aten.linalg_inv_ex.default, a)
+    as_pytorch(aten._linalg_solve_ex.default, a, torch.ones(2, 2))
+
+
+def test_no_number_is_not_singular() -> None:
+    as_pytorch(aten.linalg_inv.default, torch.full([2, 2], float("nan")))
 
 
 def test_large_matrices_are_refused() -> None:
