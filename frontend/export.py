@@ -34,7 +34,9 @@ _INDEX_HINT = (
 )
 _LOGGERS = ("torch._subclasses.fake_tensor", "torch.export._trace", "torch.fx.experimental.symbolic_shapes")
 _USER_CODE = re.compile(
-    r"from user code:\n(.*)|User Stack:?\s*\n(.*)|The following call raised this error:\n(.*)", re.DOTALL
+    r"from user code:\n(.*)|User Stack:?\s*\n(.*)|The following call raised this error:\n(.*)|"
+    r"Original traceback:\s*\n(.*)",
+    re.DOTALL,
 )
 _TORCH = str(Path(torch.__file__).parent)
 _STANDARD = sysconfig.get_path("stdlib")

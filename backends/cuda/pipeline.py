@@ -33,12 +33,16 @@ LAYOUTS = (
 #: What changes how numbers are rounded and added up.
 LOOSE = ("widen-arithmetic", "split-reductions", "canonicalize", "cse")
 
+_BY_DEPTH = ("i8", "f8E4M3FN", "f8E5M2")
+"""Elements that tensor cores take with the depth contiguous alone."""
+
 _SMALL = 256 * 1024
 """Bytes of work on weights that is done ahead of time, however much larger than the weights what comes of it is."""
 
 #: From kernels to the NVVM dialect. bf16 and f16 arithmetic has instructions, their math functions have not.
 NVVM = (
     "plan-launches",
+    "expand-float8",
     "gpu.module("
     "math-extend-to-supported-types{target-type=f32 extra-types=f64},"
     "expand-strided-metadata,lower-affine,convert-scf-to-cf,canonicalize,cse,"
@@ -91,7 +95,7 @@ def cuda_pipeline(options: CudaOptions) -> Pipeline:
                 "tensor",
                 "narrow-products",
                 *layouts,
-                f"contiguous-depth{{types={'i8,f32' if options.tf32 else 'i8'}}}",
+                f"contiguous-depth{{types={','.join((*_BY_DEPTH, *(['f32'] * options.tf32)))}}}",
                 f"split-prepare{{small={_SMALL}}}",
                 "detach-prepare",
             ),

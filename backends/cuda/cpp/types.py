@@ -15,6 +15,8 @@ _NAMES = {
     "i32": "uint32_t",
     "i64": "uint64_t",
     "index": "uint64_t",
+    "f8E4M3FN": "__nv_fp8_storage_t",
+    "f8E5M2": "__nv_fp8_storage_t",
     "f16": "__half",
     "bf16": "__nv_bfloat16",
     "f32": "float",

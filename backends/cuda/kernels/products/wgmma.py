@@ -16,6 +16,7 @@ from stepwell.backends.cuda.kernels.products.facts import Product
 from stepwell.backends.cuda.kernels.products.keys import product_key
 from stepwell.backends.cuda.kernels.schedule_faults import fault_of
 from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES
+from stepwell.backends.cuda.kernels.wgmma_schedule import WGMMA_ELEMENTS
 from stepwell.backends.cuda.kernels.window import Window
 from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.tensor import index as ix
@@ -49,7 +50,7 @@ def build_wgmma(product: Product, name: str, schedules: Schedules) -> Launch | N
 
 
 def _problem(product: Product) -> WgmmaProblem | None:
-    if product.element not in ("bf16", "f16", "s8", "tf32"):
+    if product.element not in WGMMA_ELEMENTS:
         return None
     size = ELEMENTS[product.element].bytes
     if size != 2 and (product.left_transposed or not product.right_transposed):
@@ -62,7 +63,12 @@ def _problem(product: Product) -> WgmmaProblem | None:
     stored = RESULT_BYTES[product.result]
     alignment = stored if columns is None else gcd(_LINE, columns * stored)
     return WgmmaProblem(
-        product.element, product.result, product.left_transposed, product.right_transposed, alignment=alignment
+        product.element,
+        product.result,
+        product.left_transposed,
+        product.right_transposed,
+        promote=product.element in ("e4m3", "e5m2"),
+        alignment=alignment,
     )
 
 
