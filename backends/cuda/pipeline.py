@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stepwell.backends.cuda.kernels.chip import OLDEST_MMA
+from stepwell.backends.cuda.kernels.chip import OLDEST_FLOAT8, OLDEST_MMA
 from stepwell.passes.pipeline import Pipeline, Stage, parse_element
 from stepwell.passes.stages import graph_stage, tensor_stage
 
@@ -33,8 +33,7 @@ LAYOUTS = (
 #: What changes how numbers are rounded and added up.
 LOOSE = ("widen-arithmetic", "split-reductions", "canonicalize", "cse")
 
-_BY_DEPTH = ("i8", "f8E4M3FN", "f8E5M2")
-"""Elements that tensor cores take with the depth contiguous alone."""
+_FLOAT8 = "f8E4M3FN,f8E5M2"
 
 _SMALL = 256 * 1024
 """Bytes of work on weights that is done ahead of time, however much larger than the weights what comes of it is."""
@@ -93,9 +92,9 @@ def cuda_pipeline(options: CudaOptions) -> Pipeline:
             _stage(
                 "prepare",
                 "tensor",
-                "narrow-products",
+                "narrow-products" if _number(options.arch) >= OLDEST_FLOAT8 else "narrow-products{wide-float8=true}",
                 *layouts,
-                f"contiguous-depth{{types={','.join((*_BY_DEPTH, *(['f32'] * options.tf32)))}}}",
+                f"contiguous-depth{{types={'i8,f32' if options.tf32 else 'i8'} always={_FLOAT8}}}",
                 f"split-prepare{{small={_SMALL}}}",
                 "detach-prepare",
             ),
@@ -107,7 +106,7 @@ def cuda_pipeline(options: CudaOptions) -> Pipeline:
 def kernel_stages(options: CudaOptions) -> list[Stage]:
     """The stages from the tensor level down."""
     arch, plain = options.arch, options.plain
-    whole = int(arch.removeprefix("sm_").rstrip("a")) >= OLDEST_MMA and not options.strict and not plain
+    whole = _number(arch) >= OLDEST_MMA and not options.strict and not plain
     cuts = ["attention=true"] * whole + ["bare-products=true"] * options.library
     outline = f"outline-kernels{{{' '.join(cuts)}}}" if cuts else "outline-kernels"
     chosen = [name for name in ("plain", "library", "libdevice", "tf32") if getattr(options, name)]
@@ -119,6 +118,10 @@ def kernel_stages(options: CudaOptions) -> list[Stage]:
         _stage("kernels", "kernel", build, f"set-fp-policy{{policy={options.fp}}}"),
         _stage("nvvm", "backend", *NVVM),
     ]
+
+
+def _number(arch: str) -> int:
+    return int(arch.removeprefix("sm_").rstrip("a"))
 
 
 def _stage(name: str, level: str, *elements: str) -> Stage:
