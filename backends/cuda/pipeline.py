@@ -110,6 +110,7 @@ def kernel_stages(options: CudaOptions) -> list[Stage]:
     cuts = ["attention=true"] * whole + ["bare-products=true"] * options.library
     outline = f"outline-kernels{{{' '.join(cuts)}}}" if cuts else "outline-kernels"
     chosen = [name for name in ("plain", "library", "libdevice", "tf32") if getattr(options, name)]
+    chosen += ["fast"] * (options.fp == "fast")
     words = [f"arch={arch}", f"threads={options.threads}", *(f"{name}=true" for name in chosen)]
     build = f"lower-kernels{{{' '.join(words)}}}"
     return [

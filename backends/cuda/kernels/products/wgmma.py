@@ -28,9 +28,13 @@ _TYPICAL = 2048
 """What a size that is not known is taken for where a schedule is chosen."""
 
 
-def build_wgmma(product: Product, name: str, schedules: Schedules) -> Launch | None:
-    """The kernel at the insertion point; None where types or rows do not suit the chip."""
-    problem = _problem(product)
+def build_wgmma(product: Product, name: str, schedules: Schedules, *, fast: bool = False) -> Launch | None:
+    """The kernel at the insertion point; None where types or rows do not suit the chip.
+
+    Args:
+        fast: whether the tensor cores keep sums of 8-bit floats to their end.
+    """
+    problem = _problem(product, fast)
     if problem is None:
         return None
     batch, rows, columns, depth = (_TYPICAL if size is None else size for size in product.static)
@@ -49,7 +53,7 @@ def build_wgmma(product: Product, name: str, schedules: Schedules) -> Launch | N
     return Launch(grid, schedule.threads, schedule.shared_bytes, arguments, schedule=schedule)
 
 
-def _problem(product: Product) -> WgmmaProblem | None:
+def _problem(product: Product, fast: bool) -> WgmmaProblem | None:
     if product.element not in WGMMA_ELEMENTS:
         return None
     size = ELEMENTS[product.element].bytes
@@ -67,7 +71,7 @@ def _problem(product: Product) -> WgmmaProblem | None:
         product.result,
         product.left_transposed,
         product.right_transposed,
-        promote=product.element in ("e4m3", "e5m2"),
+        promote=product.element in ("e4m3", "e5m2") and not fast,
         alignment=alignment,
     )
 
