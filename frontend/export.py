@@ -170,7 +170,7 @@ def _fit(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any] |
 
 def _user_line(error: BaseException) -> str | None:
     """The model's source line: from torch's message, else from the traceback."""
-    found = _USER_CODE.search(str(error))
+    found = _USER_CODE.search("\n".join(str(part) for part in error.args))
     frame = innermost_frame(next((g for g in found.groups() if g), None)) if found else None
     if frame is None:
         trace, below = error.__traceback__, False
