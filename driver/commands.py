@@ -267,4 +267,5 @@ def run_doctor(options: argparse.Namespace) -> Result:
 def _as_numpy(tensor: Any) -> Any:
     import torch
 
-    return tensor.float().numpy() if tensor.dtype is torch.bfloat16 else tensor.numpy()
+    narrow = (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2)  # numpy has none of them
+    return tensor.float().numpy() if tensor.dtype in narrow else tensor.numpy()

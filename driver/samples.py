@@ -13,6 +13,9 @@ from stepwell.support.dtypes import torch_dtype
 from stepwell.support.errors import InputError
 from stepwell.support.signature import Dim, Signature, TensorSpec
 
+_NOT_IN_NUMPY = (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2)
+"""What files of f32 stand for."""
+
 
 def read_inputs(signature: Signature, files: Sequence[Path], seed: int) -> list[torch.Tensor]:
     """One tensor for each input: from ``.npy`` and ``.npz`` files in order, or random without files.
@@ -39,7 +42,7 @@ def read_inputs(signature: Signature, files: Sequence[Path], seed: int) -> list[
     tensors = [_tensor(array) for array in arrays]
     wanted = [torch_dtype(spec.dtype) for spec in signature.inputs]
     return [
-        tensor.to(torch.bfloat16) if dtype is torch.bfloat16 and tensor.dtype is torch.float32 else tensor
+        tensor.to(dtype) if dtype in _NOT_IN_NUMPY and tensor.dtype is torch.float32 else tensor
         for tensor, dtype in zip(tensors, wanted, strict=False)
     ] + tensors[len(wanted) :]
 

@@ -16,6 +16,7 @@ from stepwell.frontend.chebyshev_polynomials import chebyshev_decompositions
 from stepwell.frontend.convolution_gradients import convolution_backward
 from stepwell.frontend.empty_moments import empty_moments
 from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
+from stepwell.frontend.float8_products import float8_products
 from stepwell.frontend.fourier_transforms import fourier_decompositions
 from stepwell.frontend.incomplete_gamma import incomplete_gamma_decompositions
 from stepwell.frontend.integer_decompositions import integer_decompositions
@@ -49,7 +50,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     for activation in _WHOLE:
         table.pop(activation, None)
     table |= rare_decompositions() | special_decompositions() | bessel_decompositions()
-    table |= chebyshev_decompositions() | zeta_decompositions() | polynomial_decompositions()
+    table |= chebyshev_decompositions() | zeta_decompositions() | polynomial_decompositions() | float8_products()
     table |= incomplete_gamma_decompositions() | airy_decompositions()
     table[aten.linear.default] = _linear
     table[aten.matmul.default] = _matmul

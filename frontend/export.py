@@ -35,7 +35,9 @@ _INDEX_HINT = (
 )
 _LOGGERS = ("torch._subclasses.fake_tensor", "torch.export._trace", "torch.fx.experimental.symbolic_shapes")
 _USER_CODE = re.compile(
-    r"from user code:\n(.*)|User Stack:?\s*\n(.*)|The following call raised this error:\n(.*)", re.DOTALL
+    r"from user code:\n(.*)|User Stack:?\s*\n(.*)|The following call raised this error:\n(.*)|"
+    r"Original traceback:\s*\n(.*)",
+    re.DOTALL,
 )
 _TORCH = str(Path(torch.__file__).parent)
 _STANDARD = sysconfig.get_path("stdlib")
@@ -169,7 +171,7 @@ def _fit(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any] |
 
 def _user_line(error: BaseException) -> str | None:
     """The model's source line: from torch's message, else from the traceback."""
-    found = _USER_CODE.search(str(error))
+    found = _USER_CODE.search("\n".join(str(part) for part in error.args))
     frame = innermost_frame(next((g for g in found.groups() if g), None)) if found else None
     if frame is None:
         trace, below = error.__traceback__, False

@@ -56,10 +56,9 @@ class _Hooks(FxImporterHooks):  # type: ignore[misc]  # torch-mlir has no types
             return None
         element = TORCH_DTYPE_TO_MLIR_TYPE[literal.dtype]()
         array = to_numpy(literal)
-        if str(array.dtype) == "bfloat16":
-            values: ir.Attribute = ir.DenseElementsAttr.get(
-                np.ascontiguousarray(array).view(np.uint16), type=element, shape=list(array.shape)
-            )
+        if array.dtype.name in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
+            bits = np.ascontiguousarray(array).view(f"uint{8 * array.dtype.itemsize}")
+            values: ir.Attribute = ir.DenseElementsAttr.get(bits, type=element, shape=list(array.shape))
         else:
             values = ir.DenseElementsAttr.get(array, type=element, shape=list(array.shape))
         result = gni._cc.tensor_to_vtensor_type(literal)

@@ -28,6 +28,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "split-moments": "stepwell.passes.graph.split_moments:SplitMoments",
     "split-products": "stepwell.passes.graph.split_products:SplitProducts",
     "widen-bytes": "stepwell.passes.graph.widen_bytes:WidenBytes",
+    "widen-float8": "stepwell.passes.graph.widen_float8:WidenFloat8",
     "lower-views": "stepwell.passes.graph.lower_views:LowerViews",
     "cut-operators": "stepwell.passes.graph.cut_operators:CutOperators",
     # tensor
@@ -107,6 +108,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "vectorize-rows": "stepwell.passes.buffer.vectorize_rows:VectorizeRows",
     "vectorize-transposes": "stepwell.passes.buffer.vectorize_transposes:VectorizeTransposes",
     "fuse-rows": "stepwell.passes.buffer.fuse_rows:FuseRows",
+    "expand-float8": "stepwell.passes.buffer.expand_float8:ExpandFloat8",
     "expand-math": "stepwell.passes.buffer.expand_math:ExpandMath",
     "set-fp-policy": "stepwell.passes.buffer.set_fp_policy:SetFpPolicy",
     "set-index-width": "stepwell.passes.buffer.set_index_width:SetIndexWidth",

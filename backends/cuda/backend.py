@@ -23,7 +23,7 @@ from stepwell.support.errors import CodegenError, Error, UsageError
 from stepwell.support.parameter_file import aligned_layout
 from stepwell.support.signature import Signature
 
-_DTYPES = frozenset({"i1", "i8", "ui8", "i16", "i32", "i64", "f16", "bf16", "f32", "f64"})
+_DTYPES = frozenset({"i1", "i8", "ui8", "i16", "i32", "i64", "f8E4M3FN", "f8E5M2", "f16", "bf16", "f32", "f64"})
 _PTX, _CUBIN = "model.ptx", "model.cubin"
 _MOST_THREADS = 1024
 

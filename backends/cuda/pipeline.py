@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stepwell.backends.cuda.kernels.chip import OLDEST_MMA
+from stepwell.backends.cuda.kernels.chip import OLDEST_FLOAT8, OLDEST_MMA
 from stepwell.passes.pipeline import Pipeline, Stage, parse_element
 from stepwell.passes.stages import graph_stage, tensor_stage
 
@@ -34,12 +34,15 @@ LAYOUTS = (
 #: What changes how numbers are rounded and added up.
 LOOSE = ("widen-arithmetic", "split-reductions", "canonicalize", "cse")
 
+_FLOAT8 = "f8E4M3FN,f8E5M2"
+
 _SMALL = 256 * 1024
 """Bytes of work on weights that is done ahead of time, however much larger than the weights what comes of it is."""
 
 #: From kernels to the NVVM dialect. bf16 and f16 arithmetic has instructions, their math functions have not.
 NVVM = (
     "plan-launches",
+    "expand-float8",
     "gpu.module("
     "math-extend-to-supported-types{target-type=f32 extra-types=f64},"
     "expand-strided-metadata,lower-affine,convert-scf-to-cf,canonicalize,cse,"
@@ -90,9 +93,9 @@ def cuda_pipeline(options: CudaOptions) -> Pipeline:
             _stage(
                 "prepare",
                 "tensor",
-                "narrow-products",
+                "narrow-products" if _number(options.arch) >= OLDEST_FLOAT8 else "narrow-products{wide-float8=true}",
                 *layouts,
-                f"contiguous-depth{{types={'i8,f32' if options.tf32 else 'i8'}}}",
+                f"contiguous-depth{{types={'i8,f32' if options.tf32 else 'i8'} always={_FLOAT8}}}",
                 f"split-prepare{{small={_SMALL}}}",
                 "detach-prepare",
             ),
@@ -104,10 +107,11 @@ def cuda_pipeline(options: CudaOptions) -> Pipeline:
 def kernel_stages(options: CudaOptions) -> list[Stage]:
     """The stages from the tensor level down."""
     arch, plain = options.arch, options.plain
-    whole = int(arch.removeprefix("sm_").rstrip("a")) >= OLDEST_MMA and not options.strict and not plain
+    whole = _number(arch) >= OLDEST_MMA and not options.strict and not plain
     cuts = ["attention=true"] * whole + ["bare-products=true"] * options.library
     outline = f"outline-kernels{{{' '.join(cuts)}}}" if cuts else "outline-kernels"
     chosen = [name for name in ("plain", "library", "libdevice", "tf32") if getattr(options, name)]
+    chosen += ["fast"] * (options.fp == "fast")
     words = [f"arch={arch}", f"threads={options.threads}", *(f"{name}=true" for name in chosen)]
     build = f"lower-kernels{{{' '.join(words)}}}"
     return [
@@ -116,6 +120,10 @@ def kernel_stages(options: CudaOptions) -> list[Stage]:
         _stage("kernels", "kernel", build, f"set-fp-policy{{policy={options.fp}}}"),
         _stage("nvvm", "backend", *NVVM),
     ]
+
+
+def _number(arch: str) -> int:
+    return int(arch.removeprefix("sm_").rstrip("a"))
 
 
 def _stage(name: str, level: str, *elements: str) -> Stage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import llvmlite.binding as llvm
@@ -21,6 +22,9 @@ _EFFECTS = re.compile(r'(\basm sideeffect "[^"\n]*", "[^"\n]*"\(.*\))')
 #: The oldest PTX version that each architecture can be written in; newer drivers read all older versions.
 PTX_VERSIONS = {"sm_70": 60, "sm_75": 63, "sm_80": 70, "sm_86": 71, "sm_89": 78, "sm_90": 78, "sm_90a": 80}
 
+#: Instructions that came later than their architecture, and the PTX version that has them.
+_LATER = ((re.compile(r"mma\.sync\.\S*\.(e4m3|e5m2)\."), 84),)
+
 
 def generate_ptx(module: ir.Module | ir.Operation, arch: str) -> str:
     """PTX text of all kernels in ``module``'s ``gpu.module`` operations, which must hold LLVM and NVVM only.
@@ -31,15 +35,16 @@ def generate_ptx(module: ir.Module | ir.Operation, arch: str) -> str:
         CodegenError: LLVM refuses the code. ToolError: libdevice is needed and missing.
     """
     op = module.operation if isinstance(module, ir.Module) else module
-    target = llvm_target(arch)
     with ExitStack() as owned:
         context = llvm.create_context()
         owned.callback(context.close)  # modules first: the stack unwinds backwards
         try:
+            texts = _kernel_texts(op)
+            target = llvm_target(arch, _version(texts, arch))
             merged = llvm.parse_assembly(f'target triple = "{_TRIPLE}"', context)
             owned.callback(merged.close)
             merged.data_layout = str(target.target_data)
-            for text in _kernel_texts(op):
+            for text in texts:
                 part = llvm.parse_assembly(text, context)
                 owned.callback(part.close)
                 part.triple, part.data_layout = merged.triple, merged.data_layout
@@ -57,12 +62,18 @@ def generate_ptx(module: ir.Module | ir.Operation, arch: str) -> str:
             ) from None
 
 
-def llvm_target(arch: str) -> llvm.TargetMachine:
-    """LLVM's code generator for an NVIDIA architecture."""
+def _version(texts: Sequence[str], arch: str) -> int:
+    """The oldest PTX version that has all that the kernels use."""
+    later = (version for pattern, version in _LATER for text in texts if pattern.search(text))
+    return max(PTX_VERSIONS[arch], *later, 0)
+
+
+def llvm_target(arch: str, version: int | None = None) -> llvm.TargetMachine:
+    """LLVM's code generator for an NVIDIA architecture, in its oldest PTX version or another."""
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     return llvm.Target.from_triple(_TRIPLE).create_target_machine(
-        cpu=arch, features=f"+ptx{PTX_VERSIONS[arch]}", opt=3, reloc="default", codemodel="default"
+        cpu=arch, features=f"+ptx{version or PTX_VERSIONS[arch]}", opt=3, reloc="default", codemodel="default"
     )
 
 

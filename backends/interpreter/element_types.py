@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ml_dtypes
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from torch_mlir import ir
 
 from stepwell.dialects.numeric_rules import parse_format
@@ -59,6 +61,16 @@ def element(type_: ir.Type) -> Element:
     while hasattr(inner, "element_type") and not isinstance(inner, ir.ComplexType):
         inner = inner.element_type
     return _of_name(str(inner))
+
+
+def strided_view(start: Array, shape: tuple[int, ...], strides: Sequence[int]) -> Array:
+    """Elements from the first one of ``start`` on, ``strides`` bytes apart.
+
+    Of bytes the bits are viewed: numpy reads the name of a type, and has another meaning for that of f8E5M2.
+    """
+    if start.dtype.itemsize > 1:
+        return as_strided(start, shape, strides)
+    return as_strided(start.view(np.uint8), shape, strides).view(start.dtype)
 
 
 _CACHE: dict[str, Element] = {}

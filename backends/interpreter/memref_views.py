@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from torch_mlir import ir
 
-from stepwell.backends.interpreter.element_types import Array, element
+from stepwell.backends.interpreter.element_types import Array, element, strided_view
 from stepwell.backends.interpreter.operands import DYNAMIC, dynamic_shape, slices
 from stepwell.backends.interpreter.registry import Kernel, kernel
 from stepwell.backends.interpreter.shapes import check_expansion, collapsed_shape, expanded_shape, groups, reshaped_view
@@ -70,7 +69,7 @@ def strided(base: Array, offset: int, sizes: tuple[int, ...], strides: tuple[int
         raise ExecutionError("a buffer that is not contiguous can't be reinterpreted")
     flat = whole.reshape(-1).view(np.uint8)
     start = flat[first : first + base.itemsize].view(base.dtype)
-    return as_strided(start, sizes, [stride * base.itemsize for stride in strides])
+    return strided_view(start, sizes, [stride * base.itemsize for stride in strides])
 
 
 @kernel("memref.reinterpret_cast")

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from torch_mlir import ir
 
-from stepwell.backends.interpreter.element_types import Array
+from stepwell.backends.interpreter.element_types import Array, strided_view
 from stepwell.backends.interpreter.indexing import load, store
 from stepwell.backends.interpreter.operands import AffineFunction, affine_function
 from stepwell.support.errors import ExecutionError
@@ -125,7 +124,7 @@ def view(array: Array, map_: OperandMap, box: Box) -> Array:
     # The ellipsis makes a view of an array without dimensions, too.
     place: tuple[Any, ...] = (*(slice(first, None) for first in corner), ...)
     start = array[place]
-    return as_strided(start, shape, strides)
+    return strided_view(start, shape, strides)
 
 
 def _corner(form: Linear, box: Box, size: int) -> int:

@@ -26,7 +26,7 @@ from stepwell.support.parameter_file import read_data
 from stepwell.support.signature import Signature
 from stepwell.support.threads import MOST_THREADS
 
-_DTYPES = frozenset({"i1", "i8", "ui8", "i16", "i32", "i64", "f16", "bf16", "f32", "f64"})
+_DTYPES = frozenset({"i1", "i8", "ui8", "i16", "i32", "i64", "f8E4M3FN", "f8E5M2", "f16", "bf16", "f32", "f64"})
 _LIBRARY = "model.so"
 _CROSS = ("aarch64-linux-gnu", "riscv64-linux-gnu")  # what doctor looks for; others work as well
 

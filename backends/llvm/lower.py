@@ -37,9 +37,10 @@ def lowering_elements(
         "lower-affine",
         # Narrow floats are storage: arithmetic happens in f32 and rounds back.
         "math-extend-to-supported-types{target-type=f32 extra-types=f64}",
-        "func.func(arith-emulate-unsupported-floats{source-types=bf16 target-type=f32})",
+        "func.func(arith-emulate-unsupported-floats{source-types=bf16,f8E4M3FN,f8E5M2 target-type=f32})",
         f"set-fp-policy{{policy={fp}}}",
-        # After the flags are set: its arithmetic must round as written. Strict calls the C library.
+        # After the flags are set: their arithmetic must round as written. Strict calls the C library.
+        "expand-float8",
         *([] if fp == "strict" else [f"expand-math{{fma={str(fma).lower()}}}"]),
         "canonicalize",
         "cse",

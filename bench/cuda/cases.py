@@ -24,6 +24,7 @@ class Case:
         whole: whether the host's work counts, else the GPU's alone.
         kind: of what is multiplied, for the rate that the chip reaches.
         tf32: whether f32 is multiplied on tensor cores, by both.
+        fast: whether both may keep fewer bits of sums of 8-bit floats.
     """
 
     make: Callable[[], tuple[nn.Module, tuple[torch.Tensor, ...]]]
@@ -33,11 +34,12 @@ class Case:
     whole: bool = False
     kind: torch.dtype = torch.bfloat16
     tf32: bool = False
+    fast: bool = False
 
     @property
     def target(self) -> str:
         """What it is compiled for."""
-        return "cuda,tf32=true" if self.tf32 else "cuda"
+        return "cuda" + ",tf32=true" * self.tf32 + ",fp=fast" * self.fast
 
 
 class Function(nn.Module):
@@ -64,13 +66,35 @@ class Bytes(nn.Module):
         return torch._int_mm(x, self.weight.T)
 
 
-def _product(m: int, n: int, k: int, kind: torch.dtype, *, tf32: bool = False) -> Case:
+class Float8(nn.Module):
+    """A linear layer of 8-bit floats with a scale for each matrix, whose results are bf16."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kind: torch.dtype = torch.float8_e4m3fn, *, fast: bool = False
+    ) -> None:
+        super().__init__()
+        self.fast = fast
+        self.register_buffer("weight", torch.randn(outputs, inputs).to(torch.float8_e4m3fn))
+        self.register_buffer("scale", torch.rand(()) + 0.5)
+        self.register_buffer("weight_scale", torch.rand(()) + 0.5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.dtype.itemsize > 1:
+            return x @ self.weight.T.to(x.dtype) * self.scale * self.weight_scale
+        return torch._scaled_mm(
+            x, self.weight.T, self.scale, self.weight_scale, out_dtype=torch.bfloat16, use_fast_accum=self.fast
+        )
+
+
+def _product(m: int, n: int, k: int, kind: torch.dtype, *, tf32: bool = False, fast: bool = False) -> Case:
     def make() -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
+        if kind is torch.float8_e4m3fn:
+            return Float8(k, n, fast=fast), (torch.randn(m, k).to(kind),)
         if kind is torch.int8:
             return Bytes(k, n), (torch.randint(-128, 128, (m, k), dtype=kind),)
         return nn.Linear(k, n, bias=False).to(kind), (torch.randn(m, k).to(kind),)
 
-    return Case(make, flops=2.0 * m * n * k, kind=kind, tf32=tf32)
+    return Case(make, flops=2.0 * m * n * k, kind=kind, tf32=tf32, fast=fast)
 
 
 class _Images(nn.Module):
@@ -145,6 +169,10 @@ SECTIONS: dict[str, dict[str, Case]] = {
         "f32 4096^3": _product(4096, 4096, 4096, _F32),
         "tf32 4096^3": _product(4096, 4096, 4096, _F32, tf32=True),
         "tf32 8192^3": _product(8192, 8192, 8192, _F32, tf32=True),
+        "fp8 4096^3": _product(4096, 4096, 4096, torch.float8_e4m3fn),
+        "fp8 8192^3": _product(8192, 8192, 8192, torch.float8_e4m3fn),
+        "fp8 4096^3, fast sums": _product(4096, 4096, 4096, torch.float8_e4m3fn, fast=True),
+        "fp8 8192^3, fast sums": _product(8192, 8192, 8192, torch.float8_e4m3fn, fast=True),
         "int8 4096^3": _product(4096, 4096, 4096, torch.int8),
         "int8 8192^3": _product(8192, 8192, 8192, torch.int8),
     },

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from bench.cuda.cases import Bytes, Function
+from bench.cuda.cases import Bytes, Float8, Function
 
 _BF16, _F16 = torch.bfloat16, torch.float16
 _Made = tuple[nn.Module, tuple[torch.Tensor, ...], str]
@@ -42,6 +42,11 @@ def _scatter(x: torch.Tensor, places: torch.Tensor, new: torch.Tensor) -> torch.
     return x.index_put((places,), new)
 
 
+def _quantised(x: torch.Tensor) -> torch.Tensor:
+    """Rounded to 8 bits, and back."""
+    return x.to(torch.float8_e5m2).to(x.dtype)
+
+
 FAMILIES: dict[str, Callable[[], _Made]] = {
     "wgmma bf16": lambda: _linear(300, 256, 520, _BF16),
     "wgmma f16, rows of the result unaligned": lambda: (
@@ -52,6 +57,9 @@ FAMILIES: dict[str, Callable[[], _Made]] = {
     "wgmma, split depth": lambda: _linear(64, 8192, 128, _BF16),
     "wgmma tf32": lambda: _linear(300, 256, 520, torch.float32, "cuda,tf32=true"),
     "wgmma int8": lambda: (Bytes(256, 520), (torch.randint(-128, 128, (300, 256), dtype=torch.int8),), "cuda"),
+    "wgmma fp8": lambda: (Float8(256, 520), (torch.randn(300, 256).to(torch.float8_e4m3fn),), "cuda"),
+    "mma fp8": lambda: (Float8(256, 520), (torch.randn(300, 256).to(torch.float8_e4m3fn),), "cuda,arch=sm_89"),
+    "rows, fp8": lambda: (Function(_quantised), (torch.randn(70, 999),), "cuda"),
     "wgmma window": lambda: (nn.Conv2d(64, 96, 3, 2, 1).to(_BF16), (torch.randn(3, 64, 29, 31).to(_BF16),), "cuda"),
     "mma bf16": lambda: _linear(300, 256, 520, _BF16, "cuda,arch=sm_80"),
     "mma tf32": lambda: _linear(300, 255, 513, torch.float32, "cuda,arch=sm_80,tf32=true"),

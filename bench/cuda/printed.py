@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import stepwell
+from bench.cuda.cases import Float8
 from bench.cuda.measure import error, milliseconds
 from stepwell.backends.base import Code
 from stepwell.backends.cuda.backend import CudaBackend
@@ -63,6 +64,7 @@ CASES: dict[str, Callable[[], tuple[nn.Module, tuple[torch.Tensor, ...], str]]] 
     "mma": lambda: (nn.Linear(2048, 2048).to(BF16), (torch.randn(2000, 2048).to(BF16),), "cuda,arch=sm_80"),
     "wgmma": lambda: (nn.Linear(4096, 4096).to(BF16), (torch.randn(4000, 4096).to(BF16),), "cuda"),
     "wgmma, split": lambda: (nn.Linear(16384, 256).to(BF16), (torch.randn(128, 16384).to(BF16),), "cuda"),
+    "wgmma fp8": lambda: (Float8(4096, 4096), (torch.randn(4000, 4096).to(torch.float8_e4m3fn),), "cuda"),
     "attention": lambda: (_Attention(), _heads(), "cuda"),
 }
 

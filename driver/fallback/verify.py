@@ -9,8 +9,9 @@ import torch
 
 from stepwell.driver.executable import Executable
 from stepwell.driver.report import FALLBACK, fallback_lines
-from stepwell.driver.verification.reference import floor_of, make_reference, to_array
+from stepwell.driver.verification.reference import floor_of, make_reference
 from stepwell.driver.verification.report import Row, VerificationReport
+from stepwell.frontend.bindings import to_numpy
 from stepwell.support.errors import UsageError
 
 
@@ -46,7 +47,7 @@ def verify_mixed(
     for _ in range(2 if signature.states else 1):
         values += executable.runnable.run(session, "main", inputs)
     values += [executable.runnable.state(session, spec.name) for spec in signature.states]
-    deviation = reference.compare([to_array(value) for value in values], floor_of(signature))
+    deviation = reference.compare([to_numpy(value) for value in values], floor_of(signature))
     seconds = time.perf_counter() - start
     row = Row("regions", executable.target.name, deviation.error, deviation.tolerance, "mixed", seconds)
     report = VerificationReport(target, reference.kind, max(reference.eager_errors, default=0.0), [row], notes=notes)

@@ -18,8 +18,9 @@ from stepwell.backends.base import Backend, Lowered, Runnable
 from stepwell.backends.interpreter.entry import EntryInterpreter
 from stepwell.backends.interpreter.graph import GraphInterpreter
 from stepwell.driver.verification.cost import estimated_steps
-from stepwell.driver.verification.reference import Arrays, to_array
+from stepwell.driver.verification.reference import Arrays
 from stepwell.driver.verification.runnable import runnable_level
+from stepwell.frontend.bindings import to_numpy
 from stepwell.passes.base import PassContext
 from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
@@ -93,9 +94,9 @@ class Evaluator:
             for _ in range(self.calls):
                 values.update({f"state:{s.name}": v for s, v in zip(self.signature.states, states, strict=True)})
                 results = interpreter.run_entry([tensor.clone() for tensor in self.inputs], values, self.entry)
-                outputs += [to_array(result).copy() for result in results[:count]]
+                outputs += [to_numpy(result).copy() for result in results[:count]]
                 states = results[count:]
-        return outputs + [to_array(state) if isinstance(state, torch.Tensor) else state for state in states]
+        return outputs + [to_numpy(state) if isinstance(state, torch.Tensor) else state for state in states]
 
     def _numpy(self, module: ir.Operation, observer: Observer | None) -> Arrays:
         specs = self.signature.results
@@ -105,7 +106,7 @@ class Evaluator:
         states = {s.name: np.array(self.parameters[f"state:{s.name}"]) for s in self.signature.states}
         outputs: Arrays = []
         for _ in range(self.calls):
-            inputs = [np.array(to_array(tensor)) for tensor in self.inputs]
+            inputs = [np.array(to_numpy(tensor)) for tensor in self.inputs]
             results, states = interpreter.run(inputs, parameters, states)
             outputs += [signed(result, spec) for result, spec in zip(results, specs, strict=True)]
         return outputs + [signed(states[spec.name], spec) for spec in self.signature.states]
@@ -113,7 +114,7 @@ class Evaluator:
     def _stream(self, module: ir.Operation) -> Arrays:
         from stepwell.backends.interpreter.stream import run_stream
 
-        arrays = [to_array(tensor) for tensor in self.inputs]
+        arrays = [to_numpy(tensor) for tensor in self.inputs]
         names = [spec.name for spec in self.signature.inputs]
         return run_stream(module, dict(zip(names, arrays, strict=True)), self.parameters)
 
@@ -142,8 +143,8 @@ def call_runnable(
     session = runnable.new_session()
     outputs: Arrays = []
     for _ in range(calls_of(signature)):
-        outputs += [to_array(result) for result in runnable.run(session, entry, list(inputs))]
-    return outputs + [to_array(runnable.state(session, spec.name)) for spec in signature.states]
+        outputs += [to_numpy(result) for result in runnable.run(session, entry, list(inputs))]
+    return outputs + [to_numpy(runnable.state(session, spec.name)) for spec in signature.states]
 
 
 def run_code(backend: Backend, lowered: Lowered, inputs: Sequence[torch.Tensor], folder: Any) -> Arrays:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
+from stepwell.frontend.bindings import to_numpy
 from stepwell.support.signature import Signature
 
 Arrays = list[np.ndarray[Any, Any]]
@@ -18,6 +19,9 @@ Arrays = list[np.ndarray[Any, Any]]
 
 # Errors that rounding explains, by the narrowest float dtype at the boundary (relative to the largest result).
 _TOLERANCES = {"f64": 1e-12, "f32": 1e-4, "tf32": 2e-2, "f16": 2e-2, "bf16": 1e-1}
+
+# Results of 8 bits may be the next number; inputs of 8 bits are what they are.
+_STORED = {"f8E4M3FN": 2**-3, "f8E5M2": 2**-2}
 
 # A result may be as far off as so many times the model's own error in its dtype; one that is hardly more than rounding
 # (the mean of something normalised), where the model's own error is over a tenth of it, has more leave.
@@ -92,22 +96,13 @@ def floor_of(signature: Signature, coarsest: str | None = None) -> float:
     """
     kinds = [spec.dtype for spec in (*signature.inputs, *signature.results, *signature.states)]
     kinds += [coarsest] if coarsest else []
-    return max([_TOLERANCES[kind] for kind in kinds if kind in _TOLERANCES], default=0.0)
+    stored = [_STORED[spec.dtype] for spec in (*signature.results, *signature.states) if spec.dtype in _STORED]
+    return max([_TOLERANCES[kind] for kind in kinds if kind in _TOLERANCES] + stored, default=0.0)
 
 
 def errors_of(results: Sequence[np.ndarray[Any, Any]], expected: Sequence[np.ndarray[Any, Any]]) -> list[float]:
     """max|y - r| / max|r| of each; infinite where shapes, NaNs, infinities, or values that are exact differ."""
     return [_error(result, wanted) for result, wanted in zip(results, expected, strict=True)]
-
-
-def to_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
-    """A tensor as a numpy array; bfloat16 through ``ml_dtypes``."""
-    tensor = tensor.detach().contiguous()
-    if tensor.dtype is torch.bfloat16:
-        import ml_dtypes
-
-        return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
-    return tensor.numpy()
 
 
 def _error(result: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> float:
@@ -139,7 +134,7 @@ def _run(model: torch.nn.Module, signature: Signature, args: Any, kwargs: Any) -
             call = copy.deepcopy((args, kwargs))
             values += _results(pytree.tree_leaves(model(*call[0], **call[1])), signature)
     buffers = _buffers(model)
-    return values + [np.array(to_array(buffers[spec.name])) for spec in signature.states]
+    return values + [np.array(to_numpy(buffers[spec.name])) for spec in signature.states]
 
 
 def _results(leaves: list[Any], signature: Signature) -> Arrays:
@@ -153,7 +148,7 @@ def _results(leaves: list[Any], signature: Signature) -> Arrays:
         if output.kind == "result":
             tensor = leaf if isinstance(leaf, torch.Tensor) else torch.tensor(leaf)
             # Copied: a model may return the buffer that its next call changes.
-            results[output.index] = np.array(to_array(tensor))
+            results[output.index] = np.array(to_numpy(tensor))
     return results
 
 

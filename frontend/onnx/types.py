@@ -46,6 +46,6 @@ def check_types(model: Any) -> None:
 def _check(what: str, number: int) -> None:
     if number != TensorProto.UNDEFINED and number not in _CARRIED:
         raise UnsupportedError(
-            f"{what} has elements of type {TensorProto.DataType.Name(number)}, which no target computes with",
+            f"{what} has elements of type {TensorProto.DataType.Name(number)}, which is not taken from ONNX",
             hint="convert it to FLOAT, or to signed integers of at least 8 bits",
         )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch_mlir import ir
 from torch_mlir.dialects import arith, llvm
 
+_BYTE = 8
 _SCALARS = (ir.IntegerType, ir.F16Type, ir.BF16Type, ir.F32Type, ir.F64Type)
 
 
@@ -57,6 +58,10 @@ def memory_type(type_: ir.Type) -> ir.Type | None:
     """The LLVM type that values of ``type_`` have in a record, or None where they can't be in one."""
     if isinstance(type_, ir.IndexType):
         return ir.IntegerType.get_signless(64)
+    if isinstance(type_, ir.FloatType) and type_.width == _BYTE:  # LLVM has none
+        return ir.IntegerType.get_signless(_BYTE)
+    if isinstance(type_, ir.VectorType) and type_.rank == 1 and isinstance(type_.element_type, ir.FloatType):
+        return ir.VectorType.get(type_.shape, memory_type(type_.element_type))
     if isinstance(type_, ir.MemRefType):
         sizes = f", array<{type_.rank} x i64>" * 2 if type_.rank else ""
         return ir.Type.parse(f"!llvm.struct<(ptr, ptr, i64{sizes})>")

@@ -9,6 +9,7 @@ from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.graph import torch_build as tb
+from stepwell.passes.graph.moves import MOVES
 from stepwell.passes.graph.torch_build import TensorInfo
 from stepwell.passes.graph.unused import erase_unused
 from stepwell.support.walk import operations
@@ -19,17 +20,6 @@ _CONVERT = "torch.prims.convert_element_type"
 # Numbers of dtypes as torch counts them.
 _NUMBERS = {"ui8": 0, "si8": 1, "si16": 2, "si32": 3, "si64": 4, "i1": 11}
 
-# Operators of aten, without overload, that move or copy elements, or work on bits: right for every kind of integer.
-_MOVES = frozenset({
-    "_assert_tensor_metadata", "_reshape_alias", "_to_copy", "_unsafe_index", "_unsafe_view", "alias", "as_strided",
-    "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "broadcast_to", "cat", "chunk", "clone",
-    "constant_pad_nd", "contiguous", "copy", "detach", "diagonal", "embedding", "empty", "empty_like", "expand",
-    "fill", "flatten", "flip", "full", "full_like", "gather", "index", "index_put", "index_select", "item",
-    "lift_fresh_copy", "masked_fill", "narrow", "new_empty", "new_full", "new_ones", "new_zeros", "numel", "ones",
-    "ones_like", "pad", "permute", "repeat", "reshape", "roll", "scatter", "select", "select_scatter", "size",
-    "slice", "slice_scatter", "split", "split_with_sizes", "squeeze", "stack", "t", "tile", "to", "transpose", "tril",
-    "triu", "type_as", "unbind", "unflatten", "unfold", "unsqueeze", "view", "where", "zero", "zeros", "zeros_like",
-})  # fmt: skip
 _ORDERED_BOOLS = frozenset({"clamp", "clamp_max", "clamp_min", "cummax", "cummin", "msort", "sort", "topk"})
 # Their last operand is the dtype to compute in.
 _ACCUMULATE = frozenset({"cumprod", "cumsum", "prod", "sum"})
@@ -67,7 +57,7 @@ def _rewrite(op: ir.Operation) -> None:
     if full_name == _CONVERT or operator in ("_to_copy", "to"):
         if made & _BYTES and operands[0] is not None and operands[0].is_float():
             op.operands[0] = _convert(op.operands[0], TensorInfo(operands[0].shape, "si32"))
-    elif not full_name.startswith("torch.aten.") or operator in _MOVES or full_name == "torch.aten.view.dtype":
+    elif not full_name.startswith("torch.aten.") or operator in MOVES or full_name == "torch.aten.view.dtype":
         return
     elif operator == "arange" and made & _BYTES:
         op.operands[len(op.operands) - 4] = tb.constant(_NUMBERS["si32"])

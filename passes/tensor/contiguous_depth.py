@@ -25,6 +25,7 @@ class ContiguousDepth(Pass):
 
     Options:
         types: the element types of such matrices.
+        always: element types whose matrices are read so whatever they are made of.
     """
 
     name: ClassVar[str] = "contiguous-depth"
@@ -32,6 +33,7 @@ class ContiguousDepth(Pass):
     anchor: ClassVar[str] = "builtin.module"
 
     types: tuple[str, ...] = ("i8",)
+    always: tuple[str, ...] = ()
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         count = 0
@@ -39,15 +41,18 @@ class ContiguousDepth(Pass):
             block = entry.regions[0].blocks[0]
             weights = WeightOnly(block, arguments(entry))
             for product in weights.operations:
-                if self._takes(product) and product.operands[1] in weights.sources:
+                if _is_plain(product) and self._takes(product.operands[1], weights):
                     _transpose_right(product)
                     count += 1
         context.note(self.name, weights=count)
 
-    def _takes(self, op: ir.Operation) -> bool:
-        if op.name not in _PRODUCTS or not is_plain_product(op):
-            return False
-        return str(ir.RankedTensorType(op.operands[1].type).element_type) in self.types
+    def _takes(self, right: ir.Value, weights: WeightOnly) -> bool:
+        element = str(ir.RankedTensorType(right.type).element_type)
+        return element in self.always or (element in self.types and right in weights.sources)
+
+
+def _is_plain(op: ir.Operation) -> bool:
+    return op.name in _PRODUCTS and is_plain_product(op)
 
 
 def _transpose_right(product: ir.Operation) -> None:

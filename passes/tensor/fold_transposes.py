@@ -20,7 +20,7 @@ _BYTE = 8
 class FoldTransposes(Pass):
     """Rewrite ``linalg.generic`` products whose operand is a transposition of its last two dimensions.
 
-    A product of bytes keeps it: tensor cores take those with the depth contiguous only.
+    A product of bytes keeps the one that lays its depth contiguous: tensor cores take those so only.
     """
 
     name: ClassVar[str] = "fold-transposes"
@@ -39,11 +39,13 @@ def _fold(product: ir.Operation, place: int) -> bool:
         return False
     operand = product.operands[place]
     order = _permutation(operand)
-    if order is None or ir.RankedTensorType(operand.type).element_type.width <= _BYTE:
+    if order is None:
         return False
     axes = list(found.maps)
     role = 0 if place == found.left else 1
     axes[role] = tuple(found.maps[role][axis] for axis in order)
+    if ir.RankedTensorType(operand.type).element_type.width <= _BYTE and axes[role][-1] not in found.depth:
+        return False
     if not planes_of_rows(replace(found, maps=(axes[0], axes[1], axes[2]))):
         return False
     maps = [ir.AffineMapAttr(attribute).value for attribute in linalg.get_indexing_maps(product)]

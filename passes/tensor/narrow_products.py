@@ -25,6 +25,7 @@ _CONVOLUTIONS: dict[str, Callable[..., ir.Value]] = {
     "linalg.depthwise_conv_2d_nchw_chw": linalg.depthwise_conv_2d_nchw_chw,
 }
 _EXTENSIONS = frozenset({"arith.extsi", "arith.extf"})
+_FLOAT8 = {"f8E4M3FN", "f8E5M2"}
 _WORD = 32
 
 
@@ -36,10 +37,17 @@ class NarrowProducts(Pass):
     out; of a convolution that of the filter is, as the border of the image stands behind the image's. A sum of
     integers in 64 bits is one in 32 bits where only its lower 32 bits are wanted, which wrap alike, or
     where it can't be beyond 32 bits: numbers of 8 bits, and few enough of them.
+
+    Matrices of both formats of 8-bit floats are multiplied as bf16, which holds both.
+
+    Options:
+        wide_float8: multiply all 8-bit floats as bf16.
     """
 
     name: ClassVar[str] = "narrow-products"
     summary: ClassVar[str] = "products of numbers as narrow as they come, integer sums in 32 bits"
+
+    wide_float8: bool = False
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         operands = sums = 0
@@ -47,7 +55,7 @@ class NarrowProducts(Pass):
             if product.name not in _CONVOLUTIONS and (product.name not in _PRODUCTS or not _is_plain(product)):
                 continue
             init = product.operands[2]
-            left, right = _sources(product)
+            left, right = self._sources(product)
             narrow = _narrow_init(product, left, right)
             taken = right != product.operands[1]
             if not taken and narrow is None:
@@ -57,22 +65,26 @@ class NarrowProducts(Pass):
             _replace(product, left, right, init if narrow is None else narrow)
         context.note(self.name, operands=operands, sums=sums)
 
+    def _sources(self, product: ir.Operation) -> tuple[ir.Value, ir.Value]:
+        """The operands of ``product`` as they were before they were extended, or a part of the way."""
+        own = product.operands[0], product.operands[1]
+        left, right = (_extended(value) for value in own)
+        if right is not None and product.name in _CONVOLUTIONS:
+            return own if str(_element(right)) in _FLOAT8 else (own[0], right)
+        if left is None or right is None:
+            return own
+        kinds = str(_element(left)), str(_element(right))
+        if set(kinds) <= _FLOAT8 and (self.wide_float8 or kinds[0] != kinds[1]):
+            with ir.InsertionPoint(product), product.location:
+                return cast_elements(left, ir.BF16Type.get()), cast_elements(right, ir.BF16Type.get())
+        return (left, right) if kinds[0] == kinds[1] else own
+
 
 def _is_plain(product: ir.Operation) -> bool:
     """Whether operands are neither transposed nor broadcast nor taken for unsigned."""
     if "cast" in product.attributes and "unsigned" in str(product.attributes["cast"]):
         return False
     return is_plain_product(product)
-
-
-def _sources(product: ir.Operation) -> tuple[ir.Value, ir.Value]:
-    """The operands of ``product`` as they were before they were extended."""
-    left, right = _extended(product.operands[0]), _extended(product.operands[1])
-    if right is not None and product.name in _CONVOLUTIONS:
-        return product.operands[0], right
-    if left is None or right is None or _element(left) != _element(right):
-        return product.operands[0], product.operands[1]
-    return left, right
 
 
 def _element(value: ir.Value) -> ir.Type:

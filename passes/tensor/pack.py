@@ -16,10 +16,12 @@ from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.schedules.packing import panel_key, panel_schedule
 from stepwell.passes.tensor.build import scalar
 from stepwell.passes.tensor.products import is_plain_product, multiply_add
-from stepwell.passes.tensor.weight_only import WeightOnly
+from stepwell.passes.tensor.split_prepare import SplitPrepare
+from stepwell.passes.tensor.weight_only import WeightOnly, tensor_bytes
 
 #: For each type of weights the types that products of them are summed in.
-_SUMS = {"f32": ("f32",), "f64": ("f64",), "f16": ("f32",), "bf16": ("f32",), "i8": ("i32",), "i16": ("i32",)}
+_SUMS = {"f32": ("f32",), "f64": ("f64",), "f16": ("f32",), "bf16": ("f32",), "i8": ("i32",), "i16": ("i32",),
+         "f8E4M3FN": ("f32",), "f8E5M2": ("f32",)}  # fmt: skip
 
 
 @dataclass
@@ -56,9 +58,16 @@ class Pack(Pass):
                 continue
             analysis = WeightOnly(entry.operation.regions[0].blocks[0], arguments(entry))
             for product in analysis.operations:
-                if product.name == "linalg.matmul" and product.operands[1] in analysis.sources:
+                if product.name == "linalg.matmul" and self._is_prepared(product.operands[1], analysis):
                     packed += self._rewrite(product, context.schedules)
         context.note(self.name, packed=packed)
+
+    def _is_prepared(self, right: ir.Value, analysis: WeightOnly) -> bool:
+        """Whether ``split-prepare`` will do the packing: not where weights are extended to several times their size."""
+        size = tensor_bytes(right.type)
+        if right not in analysis.sources or size is None:
+            return False
+        return self.max_growth * size <= SplitPrepare.max_growth * analysis.parameter_bytes(right)
 
     def _rewrite(self, product: ir.Operation, schedules: Schedules) -> bool:
         left, right, init = product.operands

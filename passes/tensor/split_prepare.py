@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,8 +9,7 @@ from torch_mlir import ir
 
 from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import Argument, arguments, entries, new_argument, set_arguments
-from stepwell.passes.tensor.weight_only import WeightOnly, used_values
-from stepwell.support import dtypes
+from stepwell.passes.tensor.weight_only import WeightOnly, tensor_bytes, used_values
 from stepwell.support.walk import outer_first
 
 _VIEWS = frozenset(
@@ -89,10 +87,10 @@ class SplitPrepare(Pass):
         return list(chosen)
 
     def _is_worth(self, value: ir.Value, sources: list[Argument]) -> bool:
-        size = _byte_size(value.type)
+        size = tensor_bytes(value.type)
         if size is None or value.owner.operation.name in _VIEWS:
             return False
-        return size <= max(self.small, self.max_growth * sum(_byte_size(source.type) or 0 for source in sources))
+        return size <= max(self.small, self.max_growth * sum(tensor_bytes(source.type) or 0 for source in sources))
 
 
 class _PrepareFunctions:
@@ -115,7 +113,7 @@ class _PrepareFunctions:
             function.erase()
             return self._made[text]
         number = next(n for n in range(len(self._taken) + 1) if f"prepare_{n}" not in self._taken)
-        origin = max(sources, key=lambda source: _byte_size(source.type) or 0)
+        origin = max(sources, key=lambda source: tensor_bytes(source.type) or 0)
         parameter = f"prepared.{number}.{origin.name}"
         function.attributes["sym_name"] = ir.StringAttr.get(f"prepare_{number}")
         function.attributes["stepwell.prepare"] = ir.StringAttr.get(parameter)
@@ -158,7 +156,7 @@ def _erase_dead(analysis: WeightOnly) -> None:
 def _parameter_sizes(module: ir.Operation) -> dict[str, int]:
     """Bytes of the parameters that the entries take, by name."""
     return {
-        argument.name: _byte_size(argument.type) or 0
+        argument.name: tensor_bytes(argument.type) or 0
         for entry in entries(module)
         for argument in arguments(entry)
         if argument.kind == "parameter"
@@ -167,11 +165,3 @@ def _parameter_sizes(module: ir.Operation) -> dict[str, int]:
 
 def _is_unused_parameter(argument: Argument) -> bool:
     return argument.kind == "parameter" and argument.value is not None and not list(argument.value.uses)
-
-
-def _byte_size(kind: ir.Type) -> int | None:
-    """Bytes of a tensor; None where it is no tensor, dynamic, or of an element type that no file holds."""
-    if not isinstance(kind, ir.RankedTensorType) or not kind.has_static_shape:
-        return None
-    element = str(kind.element_type)
-    return math.prod(kind.shape) * dtypes.byte_size(element) if dtypes.known(element) else None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from torch_mlir import ir
 
 from stepwell.passes.buffer.entry import Argument
+from stepwell.support import dtypes
 from stepwell.support.walk import inside
 
 _DIALECTS = frozenset({"linalg", "tensor", "arith", "math", "complex", "scf", "affine"})
@@ -24,15 +26,21 @@ class WeightOnly:
 
     def __init__(self, block: ir.Block, arguments: Iterable[Argument]) -> None:
         self.operations: list[ir.Operation] = [op.operation for op in block.operations]
-        self.sources: dict[ir.Value, frozenset[int]] = {
-            argument.value: frozenset({index})
+        parameters = {
+            index: argument.value
             for index, argument in enumerate(arguments)
             if argument.kind == "parameter" and argument.value is not None
         }
+        self.sources: dict[ir.Value, frozenset[int]] = {value: frozenset({i}) for i, value in parameters.items()}
+        self._bytes = {index: tensor_bytes(value.type) or 0 for index, value in parameters.items()}
         self.constants: set[ir.Value] = set()
         self._order = {op: index for index, op in enumerate(self.operations)}
         for op in self.operations:
             self._visit(op)
+
+    def parameter_bytes(self, value: ir.Value) -> int:
+        """Of the parameters that ``value`` depends on."""
+        return sum(self._bytes[index] for index in self.sources[value])
 
     def is_computed(self, value: ir.Value) -> bool:
         """Whether ``value`` is the result of work on weights (not a parameter as it comes)."""
@@ -70,6 +78,14 @@ def used_values(op: ir.Operation) -> list[ir.Value]:
     for inner in inside(op):
         values += [value for value in inner.operands if not _is_inside(value, op)]
     return values
+
+
+def tensor_bytes(kind: ir.Type) -> int | None:
+    """Bytes of a tensor; None where it is no tensor, dynamic, or of an element type that no file holds."""
+    if not isinstance(kind, ir.RankedTensorType) or not kind.has_static_shape:
+        return None
+    element = str(kind.element_type)
+    return math.prod(kind.shape) * dtypes.byte_size(element) if dtypes.known(element) else None
 
 
 def _is_movable(op: ir.Operation) -> bool:

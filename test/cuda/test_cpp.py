@@ -22,6 +22,9 @@ from stepwell.backends.cuda.ptx import generate_ptx
 from stepwell.backends.cuda.toolkit import compile_cpp
 from stepwell.dialects.context import make_context
 from stepwell.driver.cli import main
+from stepwell.passes.base import PassContext
+from stepwell.passes.pipeline import parse_element
+from stepwell.passes.runner import run_element
 from stepwell.support.errors import CodegenError, ToolError
 
 BF16 = torch.bfloat16
@@ -54,6 +57,12 @@ FAMILIES: dict[str, tuple[nn.Module, tuple[torch.Tensor, ...], str]] = {
     "mma odd": (nn.Linear(37, 65).half(), (torch.randn(8, 37).half(),), "sm_90a"),
     "wgmma": (nn.Sequential(nn.Linear(128, 384), nn.GELU()).to(BF16), (torch.randn(64, 128).to(BF16),), "sm_90a"),
     "attention": (Function(attention), QKV, "sm_90a"),
+    "float8": (
+        Function(lambda x, y: torch._scaled_mm(x, y.t(), torch.tensor(0.3), torch.tensor(0.7), out_dtype=BF16)),
+        (torch.randn(64, 128).to(torch.float8_e4m3fn), torch.randn(384, 128).to(torch.float8_e4m3fn)),
+        "sm_90a",
+    ),
+    "casts to float8": (Function(lambda x: x.to(torch.float8_e5m2)), (torch.randn(8, 99),), "sm_80"),
 }
 
 
@@ -72,6 +81,7 @@ def ours(module: ir.Module, arch: str) -> str:
         for op in list(copy.body.operations):
             if op.operation.name == "func.func":
                 op.operation.erase()
+        run_element(parse_element("expand-float8"), copy.operation, PassContext())
         PassManager.parse(f"builtin.module({NVVM[-1]})").run(copy.operation)
         return generate_ptx(copy, arch)
 

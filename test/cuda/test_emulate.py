@@ -41,6 +41,7 @@ from stepwell.support.errors import ExecutionError
 from stepwell.support.walk import inside, named
 
 BF16 = torch.bfloat16
+E4, E5 = torch.float8_e4m3fn, torch.float8_e5m2
 Array = np.ndarray[Any, Any]
 
 ELEMENTS: dict[str, Any] = {
@@ -60,6 +61,20 @@ class Table(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = F.max_pool2d(x, 2) * torch.tensor([[1.0, 2.0, -3.0], [4.0, 5.0, 0.1]])
         return torch.softmax(self.linear(y.reshape(2, 6)), -1)
+
+
+class Float8(nn.Module):
+    """A linear layer of 8-bit floats, its input scaled by row and its weights by column, with a bias."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.randn(outputs, inputs).to(E4))
+        self.register_buffer("scale", torch.rand(1, outputs) + 0.5)
+        self.register_buffer("bias", torch.randn(outputs).to(BF16))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = x[:, :1].float().abs() + 0.5
+        return torch._scaled_mm(x, self.weight.t(), rows, self.scale, bias=self.bias, out_dtype=BF16)
 
 
 def attention(causal: bool) -> nn.Module:
@@ -84,6 +99,15 @@ MODELS: dict[str, tuple[nn.Module, tuple[torch.Tensor, ...], str]] = {
     "mma odd": (nn.Linear(37, 65).half(), (torch.randn(9, 37).half(),), "cuda"),
     "wgmma": (nn.Sequential(nn.Linear(72, 136), nn.GELU()).to(BF16), (torch.randn(65, 72).to(BF16),), "cuda"),
     "wgmma split": (nn.Linear(4096, 64).to(BF16), (torch.randn(3, 4096).to(BF16),), "cuda"),
+    "wgmma float8": (Float8(80, 136), (torch.randn(65, 80).to(E4),), "cuda"),
+    "wgmma float8 to 8 bits": (
+        Function(lambda x, y: torch._scaled_mm(x, y.t(), torch.tensor(0.3), torch.tensor(0.7))),
+        (torch.randn(32, 64).to(E4), torch.randn(48, 64).to(E4)),
+        "cuda",
+    ),
+    "mma float8": (Float8(80, 136), (torch.randn(65, 80).to(E4),), "cuda,arch=sm_89"),
+    "float8 as bf16": (Float8(80, 136), (torch.randn(65, 80).to(E4),), "cuda,arch=sm_80"),
+    "rows of float8": (Function(lambda x: torch.softmax(x.to(E5).float(), -1).to(E4)), (torch.randn(5, 257),), "cuda"),
     "tf32": (nn.Sequential(nn.Linear(36, 136), nn.GELU()), (torch.randn(65, 36),), "cuda,tf32=true"),
     "tf32 by rows": (Function(lambda x, y: x @ y), (torch.randn(9, 36), torch.randn(36, 24)), "cuda,tf32=true"),
     "tf32 images": (nn.Conv2d(8, 24, 3, padding=1), (torch.randn(2, 8, 9, 7),), "cuda,tf32=true"),

@@ -43,6 +43,16 @@ def test_mma_integers(arch: str, assemble: Assemble) -> None:
     assert "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32" in kernel.ptx
 
 
+@pytest.mark.parametrize(("element", "arch"), [("e4m3", "sm_89"), ("e5m2", "sm_90a")])
+def test_mma_float8(element: str, arch: str, assemble: Assemble) -> None:
+    problem = PointerProblem(element, "bf16", right_transposed=True)
+    schedule = choose_mma(problem, 4096, 4096)
+    kernel = assemble(lambda: build_gemm_mma("gemm", problem, schedule), arch)
+    kernel.check(255)
+    assert kernel.ptx.count(f"mma.sync.aligned.m16n8k32.row.col.f32.{element}.{element}.f32") == 32
+    assert ".version 8.4" in kernel.ptx  # older ones have not the instruction
+
+
 @pytest.mark.parametrize(("alignment", "copy"), [(8, "cp.async.ca"), (4, "cp.async.ca"), (2, "ld.global.u16")])
 def test_mma_short_rows(alignment: int, copy: str, assemble: Assemble) -> None:
     problem = PointerProblem("f16", "f16", right_transposed=True, alignment=alignment, paired=False)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from function import Function
 from torch.export import Dim
 from torch_mlir import ir
 from torch_mlir.dialects import arith
@@ -71,6 +72,32 @@ def test_a_type_that_gpus_lack_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="complex<f32>") as failure:
         api.compile(Softmax(), (torch.randn(4, 8, dtype=torch.complex64),), target="cuda")
     assert "nothing was lowered" in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "kernels"),
+    [
+        ("cuda", {"wgmma_e4m3": 1}),
+        ("cuda,arch=sm_89", {"mma_e4m3": 1}),
+        ("cuda,arch=sm_80", {"rows": 2, "mma_bf16": 1}),
+    ],
+)
+def test_products_of_float8(target: str, kernels: dict[str, int]) -> None:
+    inputs = torch.randn(64, 128).to(torch.float8_e4m3fn), torch.randn(256, 128).to(torch.float8_e4m3fn)
+    model = Function(lambda x, y: torch._scaled_mm(x, y.t(), torch.tensor(0.3), torch.tensor(0.7)))
+    report = api.compile(model, inputs, target=target, cache=False).report
+    assert report.notes["lower-kernels"] == kernels
+
+
+def test_fast_sums_of_float8_are_the_tensor_cores_own() -> None:
+    inputs = torch.empty(8192, 512).to(torch.float8_e4m3fn), torch.empty(8192, 512).to(torch.float8_e4m3fn)
+    model = Function(lambda x, y: torch._scaled_mm(x, y.t(), torch.ones(()), torch.ones(()), out_dtype=torch.bfloat16))
+    exact, fast = (
+        api.compile(model, inputs, target=target, cache=False).report.notes["kernel-schedules"]["product_0"]
+        for target in ("cuda", "cuda,fp=fast")
+    )
+    assert "columns=128" in exact  # each sum stands twice in registers
+    assert "columns=256" in fast
 
 
 @pytest.mark.parametrize(

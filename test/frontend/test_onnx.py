@@ -135,10 +135,10 @@ def test_a_function_of_the_model_is_inlined(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["STRING", "UINT16", "INT4", "FLOAT8E4M3FN"])
-def test_types_that_nothing_computes_with_are_named(kind: str, tmp_path: Path) -> None:
+def test_types_that_are_not_taken_are_named(kind: str, tmp_path: Path) -> None:
     values = [helper.make_tensor_value_info(name, getattr(TensorProto, kind), [3]) for name in "xy"]
     path = saved(tmp_path, [helper.make_node("Identity", ["x"], ["y"])], values[:1], values[1:])
-    with pytest.raises(stepwell.Error, match=f"the ONNX value 'x' has elements of type {kind}, which no target"):
+    with pytest.raises(stepwell.Error, match=f"the ONNX value 'x' has elements of type {kind}, which is not taken"):
         stepwell.compile(path)
 
 

@@ -9,7 +9,7 @@ from torch_mlir import ir
 from stepwell.backends.cuda.cpp.expression import Expression
 from stepwell.backends.cuda.cpp.floats import ROUND, widened
 from stepwell.backends.cuda.cpp.integers import Scalar
-from stepwell.backends.cuda.cpp.types import element, signed, unsigned
+from stepwell.backends.cuda.cpp.types import NAMES, element, signed, unsigned
 
 
 def zero_extended(op: ir.Operation, x: Sequence[Expression]) -> str:
@@ -41,8 +41,11 @@ def _cast_name(op: ir.Operation) -> str:
 
 
 def widened_float(op: ir.Operation, x: Sequence[Expression]) -> str:
+    kind = str(element(op.results[0].type))
     text = widened(x[0].text, str(element(op.operands[0].type)))
-    return f"double({text})" if str(element(op.results[0].type)) == "f64" else text
+    if kind in ROUND:
+        return f"{ROUND[kind]}({text})"
+    return f"double({text})" if kind == "f64" else text
 
 
 def narrowed_float(op: ir.Operation, x: Sequence[Expression]) -> str:
@@ -51,10 +54,12 @@ def narrowed_float(op: ir.Operation, x: Sequence[Expression]) -> str:
         return f"float({x[0].text})"
     if source == "f64":
         return f"{_ROUND_DOUBLE[kind]}({x[0].text})"
-    return f"{ROUND[kind]}({x[0].text})"
+    return f"{ROUND[kind]}({widened(x[0].text, source)})"
 
 
-_ROUND_DOUBLE = {"bf16": "__double2bfloat16", "f16": "__double2half"}
+_ROUND_DOUBLE = {
+    "bf16": "__double2bfloat16", "f16": "__double2half", "f8E4M3FN": "round_to_e4m3", "f8E5M2": "round_to_e5m2",
+}  # fmt: skip
 
 
 def to_float(with_sign: bool) -> Scalar:
@@ -81,6 +86,5 @@ def to_integer(with_sign: bool) -> Scalar:
 def same_bits(op: ir.Operation, x: Sequence[Expression]) -> str:
     kinds = str(element(op.operands[0].type)), str(element(op.results[0].type))
     known = {("f32", "i32"): "__float_as_uint", ("i32", "f32"): "__uint_as_float"}
-    names = {"f16": "__half", "bf16": "__nv_bfloat16", "f64": "double"}
-    made = names.get(kinds[1], f"uint{kinds[1][1:]}_t")
+    made = NAMES.get(kinds[1], f"uint{kinds[1][1:]}_t")
     return f"{known.get(kinds, f'bit_cast<{made}>')}({x[0].text})"

@@ -10,11 +10,13 @@ from torch_mlir.passmanager import PassManager
 from stepwell.backends.cuda.cpp.assembly import Assembly
 from stepwell.backends.cuda.cpp.kernel import print_kernel
 from stepwell.backends.cuda.cpp.memory import print_table
-from stepwell.backends.cuda.cpp.prelude import PRELUDE
-from stepwell.backends.cuda.cpp.types import Types
+from stepwell.backends.cuda.cpp.prelude import FLOAT8, PRELUDE
+from stepwell.backends.cuda.cpp.types import NAMES, Types
 from stepwell.support.walk import named
 
 _TIDY = "builtin.module(gpu.module(expand-strided-metadata,lower-affine,canonicalize,cse,convert-nvvm-to-llvm))"
+
+_FLOAT8 = NAMES["f8E4M3FN"]
 
 
 def print_cuda(module: ir.Module | ir.Operation) -> str:
@@ -38,10 +40,9 @@ def print_cuda(module: ir.Module | ir.Operation) -> str:
             if ir.StringAttr(function.attributes["sym_name"]).value not in by_library
         ]
         tables = [print_table(table, types) for table in named(copy.operation, "memref.global")]
-    structs = "\n".join(types.structs.values())
-    return (
-        "\n\n".join(part for part in [PRELUDE.rstrip(), structs, *tables, *assembly.functions, *kernels] if part) + "\n"
-    )
+    body = ["\n".join(types.structs.values()), *tables, *assembly.functions, *kernels]
+    head = [PRELUDE.rstrip(), *([FLOAT8] if any(_FLOAT8 in part for part in body) else [])]
+    return "\n\n".join(part for part in [*head, *body] if part) + "\n"
 
 
 def _parameter_names(module: ir.Operation) -> dict[str, dict[int, str]]:

@@ -51,8 +51,12 @@ def function(name: str) -> Scalar:
     return build
 
 
-ROUND = {"bf16": "__float2bfloat16_rn", "f16": "__float2half_rn"}
-_WIDEN = {"bf16": "__bfloat162float", "f16": "__half2float"}
+ROUND = {
+    "bf16": "__float2bfloat16_rn", "f16": "__float2half_rn", "f8E4M3FN": "round_to_e4m3", "f8E5M2": "round_to_e5m2",
+}  # fmt: skip
+_WIDEN = {
+    "bf16": "__bfloat162float", "f16": "__half2float", "f8E4M3FN": "widen_e4m3", "f8E5M2": "widen_e5m2",
+}  # fmt: skip
 
 
 def widened(text: str, kind: str) -> str:

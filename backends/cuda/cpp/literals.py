@@ -32,6 +32,8 @@ def elements(values: Any, kind: ir.Type) -> list[str]:
     name, flat = str(kind), np.asarray(values).reshape(-1)
     if name in _WIDTH:
         return [integer(int(value), name) for value in flat.tolist()]
+    if name in ("f8E4M3FN", "f8E5M2"):
+        return [f"__nv_fp8_storage_t({byte:#04x})" for byte in np.ascontiguousarray(flat).view(np.uint8).tolist()]
     reals = flat.astype(np.float64).tolist()
     if name in _ROUND:
         return [f"{_ROUND[name]}({_real(value, single=True)})" for value in reals]

@@ -199,18 +199,21 @@ def write_get_global(writer: Writer, op: ir.Operation) -> None:
 
 
 def print_table(op: ir.Operation, types: Types) -> str:
-    """The definition of a ``memref.global``; halves as bits, which have constant initialisers."""
+    """The definition of a ``memref.global``; narrow floats as bits, which have constant initialisers."""
     kind = ir.MemRefType(ir.TypeAttr(op.attributes["type"]).value)
     values, stored = np.ascontiguousarray(constant_value(op, "initial_value", kind)), _stored(kind)
-    numbers = elements(values if stored == kind.element_type else values.view(np.int16), stored)
+    if stored != kind.element_type:
+        values = values.view(f"int{stored.width}")
+    numbers = elements(values, stored)
     name, inside = ir.StringAttr(op.attributes["sym_name"]).value, ", ".join(numbers)
     return f"__device__ const {types.name(stored)} {name}[] = {{{inside}}};"
 
 
 def _stored(kind: ir.MemRefType) -> ir.Type:
     """What a table in a file is of."""
-    half = isinstance(kind.element_type, ir.F16Type | ir.BF16Type)
-    return ir.IntegerType.get_signless(16, kind.context) if half else kind.element_type
+    element = kind.element_type
+    narrow = isinstance(element, ir.FloatType) and element.width < 32
+    return ir.IntegerType.get_signless(element.width, kind.context) if narrow else element
 
 
 def write_alloca(writer: Writer, op: ir.Operation) -> None:

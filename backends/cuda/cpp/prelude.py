@@ -94,3 +94,27 @@ __device__ __forceinline__ float minimum(float a, float b) {
 __device__ __forceinline__ double maximum(double a, double b) { return a != a ? a : b != b ? b : fmax(a, b); }
 __device__ __forceinline__ double minimum(double a, double b) { return a != a ? a : b != b ? b : fmin(a, b); }
 """
+
+FLOAT8 = """\
+#include <cuda_fp8.h>
+
+// Floats of 8 bits; what is too large becomes infinite, or NaN in a format without infinities.
+__device__ __forceinline__ float widen_e4m3(__nv_fp8_storage_t x) {
+  return __half2float(__nv_cvt_fp8_to_halfraw(x, __NV_E4M3));
+}
+__device__ __forceinline__ float widen_e5m2(__nv_fp8_storage_t x) {
+  return __half2float(__nv_cvt_fp8_to_halfraw(x, __NV_E5M2));
+}
+__device__ __forceinline__ __nv_fp8_storage_t round_to_e4m3(float x) {
+  return __nv_cvt_float_to_fp8(x, __NV_NOSAT, __NV_E4M3);
+}
+__device__ __forceinline__ __nv_fp8_storage_t round_to_e5m2(float x) {
+  return __nv_cvt_float_to_fp8(x, __NV_NOSAT, __NV_E5M2);
+}
+__device__ __forceinline__ __nv_fp8_storage_t round_to_e4m3(double x) {
+  return __nv_cvt_double_to_fp8(x, __NV_NOSAT, __NV_E4M3);
+}
+__device__ __forceinline__ __nv_fp8_storage_t round_to_e5m2(double x) {
+  return __nv_cvt_double_to_fp8(x, __NV_NOSAT, __NV_E5M2);
+}"""
+"""What follows it where there are floats of 8 bits."""

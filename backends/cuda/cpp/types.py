@@ -8,20 +8,24 @@ from torch_mlir import ir
 
 from stepwell.support.errors import CodegenError
 
-_NAMES = {
+NAMES = {
     "i1": "bool",
     "i8": "uint8_t",
     "i16": "uint16_t",
     "i32": "uint32_t",
     "i64": "uint64_t",
     "index": "uint64_t",
+    "f8E4M3FN": "__nv_fp8_storage_t",
+    "f8E5M2": "__nv_fp8_storage_t",
     "f16": "__half",
     "bf16": "__nv_bfloat16",
     "f32": "float",
     "f64": "double",
 }
+"""Of types of numbers."""
 
-_BYTES = {"i1": 1, "i8": 1, "i16": 2, "i32": 4, "i64": 8, "index": 8, "f16": 2, "bf16": 2, "f32": 4, "f64": 8}
+_BYTES = {"i1": 1, "i8": 1, "i16": 2, "i32": 4, "i64": 8, "index": 8, "f16": 2, "bf16": 2, "f32": 4, "f64": 8,
+          "f8E4M3FN": 1, "f8E5M2": 1}  # fmt: skip
 
 
 def element(kind: ir.Type) -> ir.Type:
@@ -71,8 +75,8 @@ class Types:
             CodegenError: there is none.
         """
         text = str(kind)
-        if text in _NAMES:
-            return _NAMES[text]
+        if text in NAMES:
+            return NAMES[text]
         if text.startswith("!llvm.ptr"):
             return "char*"
         if isinstance(kind, ir.VectorType):
@@ -84,7 +88,7 @@ class Types:
     def _struct(self, kinds: list[str]) -> str:
         runs = [(kind, len(list(group))) for kind, group in groupby(kinds)]
         name = "_".join(f"{kind}x{count}" for kind, count in runs)
-        fields = " ".join(f"{_NAMES[kind]} {_field(number)}[{count}];" for number, (kind, count) in enumerate(runs))
+        fields = " ".join(f"{NAMES[kind]} {_field(number)}[{count}];" for number, (kind, count) in enumerate(runs))
         self.structs[name] = f"struct {name} {{ {fields} }};"
         return name
 
@@ -92,7 +96,7 @@ class Types:
 def members(kind: ir.Type) -> list[str]:
     """The types in a struct of numbers, as MLIR writes them."""
     found = str(kind).removeprefix("!llvm.struct<(").removesuffix(")>").split(", ")
-    if any(member not in _NAMES for member in found):
+    if any(member not in NAMES for member in found):
         raise CodegenError(f"CUDA C++ has no type for {kind}", hint="structs hold numbers only")
     return found
 

@@ -9,6 +9,9 @@ _REGISTERS, _OF_A_THREAD, _BESIDE_SUMS = 65536, 255, 32
 OLDEST_MMA = 80
 """The architecture that brought ``cp.async`` and products of bf16."""
 
+OLDEST_FLOAT8 = 89
+"""That which brought products of 8-bit floats."""
+
 
 def too_many_registers(threads: int, blocks: int, sums: int) -> str | None:
     """Why ``blocks`` of so many threads each, which hold so many words of sums, do not fit; None where they do."""

@@ -23,7 +23,8 @@ def choose_mma(
     along = problem.right_transposed and not problem.left_transposed
     if columns <= _NARROW and along and problem.alignment == _WHOLE:
         return MmaSchedule(rows=64, columns=_NARROW, stages=4, down=2, across=1, blocks=4)
-    large = MmaSchedule()
+    # Hopper converts 8-bit floats to f16 in registers ahead of them: fewer sums leave room for that.
+    large = MmaSchedule(across=4, blocks=1) if problem.element in ("e4m3", "e5m2") else MmaSchedule()
     if problem.alignment < 8:
         large = MmaSchedule(across=4, stages=4, blocks=1, depth_bytes=64 if problem.alignment == 4 else 32)
     if large.grid(rows, columns, batch) >= multiprocessors:

@@ -28,6 +28,7 @@ def build_kernel(
     plain: bool = False,
     library: bool = False,
     tf32: bool = False,
+    fast: bool = False,
 ) -> tuple[str, Launch]:
     """Build the kernel of ``function`` at the insertion point; gives what kind it is and how it is launched.
 
@@ -36,6 +37,7 @@ def build_kernel(
         plain: whether it is to be one that loops over blocks and threads can stand for.
         library: whether cuBLASLt computes the products that it takes.
         tf32: whether tensor cores multiply f32.
+        fast: whether they may keep fewer bits of sums of 8-bit floats.
     """
     family = ir.StringAttr(function.attributes["stepwell.kernel"]).value
     name = ir.StringAttr(function.attributes["sym_name"]).value
@@ -48,7 +50,7 @@ def build_kernel(
     if family == "product" and library and (launch := build_library_product(function, name, threads)) is not None:
         return "cublaslt", launch
     if family in ("product", "windows") and not plain:
-        built = build_product(function, name, arch, schedules, tf32=tf32)
+        built = build_product(function, name, arch, schedules, tf32=tf32, fast=fast)
         if built is not None:
             return built
     if family == "windows" and not plain and (launch := build_windows(function, name)) is not None:

@@ -25,6 +25,9 @@ from stepwell.backends.cuda.kernels.tile_copy import Source, TileCopy
 from stepwell.backends.cuda.kernels.word import Word, select, word
 from stepwell.passes.schedules.base import Schedule
 
+MMA_ELEMENTS = ("bf16", "f16", "tf32", "s8", "e4m3", "e5m2")
+"""Those of 8-bit floats from sm_89 on."""
+
 _ROWS, _COLUMNS = 16, 16
 """Of the result, that a warp loads operands for at a time."""
 
@@ -103,9 +106,9 @@ def build_gemm_mma(
     extra: Sequence[ir.Type] = (),
 ) -> None:
     """The kernel at the insertion point, in a ``gpu.module``; its arguments are those of ``build_pointer_product``."""
-    problem.check(("bf16", "f16", "tf32", "s8"), epilogue=epilogue is not None)
-    if problem.element == "s8" and (problem.left_transposed or not problem.right_transposed):
-        raise ValueError("rows of the left and columns of the right matrix of s8 must be contiguous")
+    problem.check(MMA_ELEMENTS, epilogue=epilogue is not None)
+    if problem.kind.bytes == 1 and (problem.left_transposed or not problem.right_transposed):
+        raise ValueError(f"rows of the left and columns of the right matrix of {problem.element} must be contiguous")
     schedule.check(problem)
     tile = schedule.rows, schedule.columns, schedule.group
 

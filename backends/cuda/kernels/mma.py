@@ -17,6 +17,8 @@ _SHAPES = {
     "bf16": "m16n8k16.row.col.f32.bf16.bf16.f32",
     "f16": "m16n8k16.row.col.f32.f16.f16.f32",
     "tf32": "m16n8k8.row.col.f32.tf32.tf32.f32",
+    "e4m3": "m16n8k32.row.col.f32.e4m3.e4m3.f32",
+    "e5m2": "m16n8k32.row.col.f32.e5m2.e5m2.f32",
     "s8": "m16n8k32.row.col.s32.s8.s8.s32",
 }
 

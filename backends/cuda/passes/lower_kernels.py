@@ -37,6 +37,7 @@ class LowerKernels(Pass):
         library: have cuBLASLt compute the products that it takes.
         libdevice: have NVIDIA's libdevice compute functions, and divide exactly, where kernels have ways of their own.
         tf32: multiply f32 on tensor cores, which round both matrices to 10 bits of fraction.
+        fast: leave all of a sum of products of 8-bit floats to Hopper's tensor cores, which keep 13 bits of it.
     """
 
     name: ClassVar[str] = "lower-kernels"
@@ -49,6 +50,7 @@ class LowerKernels(Pass):
     library: bool = False
     libdevice: bool = False
     tf32: bool = False
+    fast: bool = False
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         made = [function for function in functions(op) if "stepwell.kernel" in function.operation.attributes]
@@ -76,6 +78,7 @@ class LowerKernels(Pass):
                         plain=self.plain,
                         library=self.library,
                         tf32=self.tf32,
+                        fast=self.fast,
                     )
                 launches[function.name.value] = launch
                 if launch.schedule is not None:

@@ -14,7 +14,7 @@ PARAMETERS = "stepwell_parameters"
 
 _C_TYPES = {
     "i1": "uint8_t", "i8": "int8_t", "ui8": "uint8_t", "i16": "int16_t", "i32": "int32_t", "i64": "int64_t",
-    "f16": "uint16_t", "bf16": "uint16_t", "f32": "float", "f64": "double",
+    "f8E4M3FN": "uint8_t", "f8E5M2": "uint8_t", "f16": "uint16_t", "bf16": "uint16_t", "f32": "float", "f64": "double",
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, vector
 
 #: For each type that sums are kept in the types of operands; others are summed by plain loops.
-SOURCES = {"f32": ("f32", "f16", "bf16"), "f64": ("f64",), "i32": ("i32", "i16", "i8")}
+SOURCES = {"f32": ("f32", "f16", "bf16", "f8E4M3FN", "f8E5M2"), "f64": ("f64",), "i32": ("i32", "i16", "i8")}
 
 
 def extend(value: ir.Value, element: ir.Type) -> ir.Value:

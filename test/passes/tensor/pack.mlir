@@ -62,3 +62,23 @@ func.func @main(%x: tensor<8x64xi32> {stepwell.input = "x"}, %w: tensor<64x32xi3
   %p = linalg.matmul ins(%q, %s : tensor<8x32xf32>, tensor<32x32xf32>) outs(%j : tensor<8x32xf32>) -> tensor<8x32xf32>
   return %r, %p : tensor<8x32xi32>, tensor<8x32xf32>
 }
+
+// -----
+
+// Left alone: a weight that is extended on its way, which stays as small as it is.
+// CHECK-LABEL: func.func @main(
+// CHECK-NOT: linalg.pack
+// CHECK: linalg.matmul
+#id = affine_map<(i, j) -> (i, j)>
+func.func @main(%x: tensor<8x64xf32> {stepwell.input = "x"}, %w: tensor<64x32xi8> {stepwell.parameter = "w"},
+                %i: tensor<8x32xf32> {stepwell.input = "i"}) -> tensor<8x32xf32> {
+  %e = tensor.empty() : tensor<64x32xf32>
+  %f = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%w : tensor<64x32xi8>) outs(%e : tensor<64x32xf32>) {
+  ^bb0(%in: i8, %out: f32):
+    %0 = arith.sitofp %in : i8 to f32
+    linalg.yield %0 : f32
+  } -> tensor<64x32xf32>
+  %r = linalg.matmul ins(%x, %f : tensor<8x64xf32>, tensor<64x32xf32>) outs(%i : tensor<8x32xf32>) -> tensor<8x32xf32>
+  return %r : tensor<8x32xf32>
+}

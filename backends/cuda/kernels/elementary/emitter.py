@@ -70,15 +70,28 @@ def from_lanes(values: Sequence[ir.Value]) -> ir.Value:
     """The vector of these lanes; one alone is none."""
     if len(values) == 1:
         return values[0]
-    made = llvm.mlir_undef(ir.VectorType.get([len(values)], values[0].type))
+    kind = values[0].type
+    made = llvm.mlir_undef(ir.VectorType.get([len(values)], _stored(kind)))
     for number, value in enumerate(values):
-        made = llvm.insertelement(made, value, _lane(number))
-    return made
+        made = llvm.insertelement(made, _as(_stored(kind), value), _lane(number))
+    return _as(ir.VectorType.get([len(values)], kind), made)
 
 
 def lane(value: ir.Value, number: int) -> ir.Value:
     """One lane of a vector."""
-    return llvm.extractelement(value, _lane(number))
+    vector = ir.VectorType(value.type)
+    stored = _as(ir.VectorType.get(vector.shape, _stored(vector.element_type)), value)
+    return _as(vector.element_type, llvm.extractelement(stored, _lane(number)))
+
+
+def _stored(element: ir.Type) -> ir.Type:
+    """What LLVM has in a vector: bytes for floats of 8 bits."""
+    narrow = isinstance(element, ir.FloatType) and element.width == 8
+    return ir.IntegerType.get_signless(8) if narrow else element
+
+
+def _as(kind: ir.Type, value: ir.Value) -> ir.Value:
+    return value if value.type == kind else arith.bitcast(kind, value)
 
 
 def _lane(number: int) -> ir.Value:

@@ -25,9 +25,11 @@ from stepwell.passes.tensor.kernels.fills import is_fill
 from stepwell.passes.tensor.kernels.windows import is_zero, match_windows
 from stepwell.support.walk import outer_first
 
-_RESULTS = {"f32": "f32", "f16": "f16", "bf16": "bf16", "f64": "f64", "i32": "s32"}
-_ELEMENTS = {"f32": "f32", "f16": "f16", "bf16": "bf16", "f64": "f64", "i8": "s8"}
-_SUMS = {"f32": "f32", "f16": "f32", "bf16": "f32", "f64": "f64", "i8": "i32"}
+_FLOAT8 = {"f8E4M3FN": "e4m3", "f8E5M2": "e5m2"}
+_RESULTS = {"f32": "f32", "f16": "f16", "bf16": "bf16", "f64": "f64", "i32": "s32", **dict.fromkeys(_FLOAT8, "s8")}
+"""What is stored; an epilogue answers 8-bit floats by their bits."""
+_ELEMENTS = {"f32": "f32", "f16": "f16", "bf16": "bf16", "f64": "f64", "i8": "s8", **_FLOAT8}
+_SUMS = {"f32": "f32", "f16": "f32", "bf16": "f32", "f64": "f64", "i8": "i32", **dict.fromkeys(_FLOAT8, "f32")}
 
 
 @dataclass(frozen=True)
@@ -258,6 +260,9 @@ def _always(number: ir.Value) -> Callable[[Sequence[Index]], ir.Value]:
 
 
 def _widened(number: ir.Value) -> ir.Value:
-    """What an epilogue answers: f32 for narrower floats."""
+    """What an epilogue answers: f32 for floats of 16 bits, the bits of those of 8."""
+    if str(number.type) in _FLOAT8:
+        byte = arith.bitcast(ir.IntegerType.get_signless(8), number)
+        return arith.extsi(ir.IntegerType.get_signless(32), byte)
     narrow = isinstance(number.type, ir.BF16Type | ir.F16Type)
     return arith.extf(ir.F32Type.get(), number) if narrow else number

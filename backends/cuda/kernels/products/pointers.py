@@ -8,7 +8,7 @@ from torch_mlir.dialects import arith
 
 from stepwell.backends.cuda.kernels.choose_pointers import choose_mma, choose_simt
 from stepwell.backends.cuda.kernels.elements import ELEMENTS
-from stepwell.backends.cuda.kernels.gemm_mma import MmaSchedule, build_gemm_mma
+from stepwell.backends.cuda.kernels.gemm_mma import MMA_ELEMENTS, MmaSchedule, build_gemm_mma
 from stepwell.backends.cuda.kernels.gemm_simt import SimtSchedule, build_gemm_simt
 from stepwell.backends.cuda.kernels.launch import Launch, Values
 from stepwell.backends.cuda.kernels.passed import address, narrow, wide
@@ -26,9 +26,9 @@ _TYPICAL = 2048
 
 def build_mma(product: Product, name: str, schedules: Schedules) -> Launch | None:
     """The kernel at the insertion point; None where tensor cores do not take the types."""
-    if product.element not in ("bf16", "f16", "s8", "tf32"):
+    if product.element not in MMA_ELEMENTS:
         return None
-    if product.element == "s8" and (product.left_transposed or not product.right_transposed):
+    if ELEMENTS[product.element].bytes == 1 and (product.left_transposed or not product.right_transposed):
         return None
     problem = _problem(product)
     batch, rows, columns = _sizes(product)

@@ -16,6 +16,7 @@ from stepwell.backends.cuda.kernels.products.facts import Product
 from stepwell.backends.cuda.kernels.products.keys import product_key
 from stepwell.backends.cuda.kernels.schedule_faults import fault_of
 from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES
+from stepwell.backends.cuda.kernels.wgmma_schedule import WGMMA_ELEMENTS
 from stepwell.backends.cuda.kernels.window import Window
 from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.tensor import index as ix
@@ -27,9 +28,13 @@ _TYPICAL = 2048
 """What a size that is not known is taken for where a schedule is chosen."""
 
 
-def build_wgmma(product: Product, name: str, schedules: Schedules) -> Launch | None:
-    """The kernel at the insertion point; None where types or rows do not suit the chip."""
-    problem = _problem(product)
+def build_wgmma(product: Product, name: str, schedules: Schedules, *, fast: bool = False) -> Launch | None:
+    """The kernel at the insertion point; None where types or rows do not suit the chip.
+
+    Args:
+        fast: whether the tensor cores keep sums of 8-bit floats to their end.
+    """
+    problem = _problem(product, fast)
     if problem is None:
         return None
     batch, rows, columns, depth = (_TYPICAL if size is None else size for size in product.static)
@@ -48,8 +53,8 @@ def build_wgmma(product: Product, name: str, schedules: Schedules) -> Launch | N
     return Launch(grid, schedule.threads, schedule.shared_bytes, arguments, schedule=schedule)
 
 
-def _problem(product: Product) -> WgmmaProblem | None:
-    if product.element not in ("bf16", "f16", "s8", "tf32"):
+def _problem(product: Product, fast: bool) -> WgmmaProblem | None:
+    if product.element not in WGMMA_ELEMENTS:
         return None
     size = ELEMENTS[product.element].bytes
     if size != 2 and (product.left_transposed or not product.right_transposed):
@@ -62,7 +67,12 @@ def _problem(product: Product) -> WgmmaProblem | None:
     stored = RESULT_BYTES[product.result]
     alignment = stored if columns is None else gcd(_LINE, columns * stored)
     return WgmmaProblem(
-        product.element, product.result, product.left_transposed, product.right_transposed, alignment=alignment
+        product.element,
+        product.result,
+        product.left_transposed,
+        product.right_transposed,
+        promote=product.element in ("e4m3", "e5m2") and not fast,
+        alignment=alignment,
     )
 
 

@@ -18,13 +18,14 @@ class Buffer:
 
     Args:
         pointer: where it begins, a multiple of 16 bytes.
-        element: what the program sees in it; a bool takes a byte.
+        element: what the program sees in it; a bool takes a byte, and LLVM has bytes for floats of 8 bits.
     """
 
     def __init__(self, pointer: ir.Value, element: ir.Type) -> None:
         self.pointer, self.element = pointer, element
         self._bool = isinstance(element, ir.IntegerType) and element.width == 1
-        self.stored = ir.IntegerType.get_signless(8) if self._bool else element
+        self._float8 = isinstance(element, ir.FloatType) and element.width == 8
+        self.stored = ir.IntegerType.get_signless(8) if self._bool or self._float8 else element
 
     @staticmethod
     def of(argument: ir.Value) -> Buffer:
@@ -43,9 +44,10 @@ class Buffer:
         """``lanes`` elements from a multiple of ``lanes`` on."""
         kind = ir.VectorType.get([lanes], self.stored) if lanes > 1 else self.stored
         found = llvm.LoadOp(kind, self._at(offset), alignment=lanes * self.bytes).result
-        if not self._bool:
+        if self.stored == self.element:
             return found
-        return arith.trunci(ir.VectorType.get([lanes], self.element) if lanes > 1 else self.element, found)
+        wanted = ir.VectorType.get([lanes], self.element) if lanes > 1 else self.element
+        return arith.trunci(wanted, found) if self._bool else arith.bitcast(wanted, found)
 
     def gather(self, offsets: Sequence[Word]) -> ir.Value:
         """Elements from anywhere."""
@@ -54,8 +56,9 @@ class Buffer:
     def store(self, value: ir.Value, offset: Word) -> None:
         """A scalar, or a vector to a multiple of its length."""
         lanes = ir.VectorType(value.type).shape[0] if isinstance(value.type, ir.VectorType) else 1
-        if self._bool:
-            value = arith.extui(ir.VectorType.get([lanes], self.stored) if lanes > 1 else self.stored, value)
+        if self.stored != self.element:
+            stored = ir.VectorType.get([lanes], self.stored) if lanes > 1 else self.stored
+            value = arith.extui(stored, value) if self._bool else arith.bitcast(stored, value)
         llvm.StoreOp(value, self._at(offset), alignment=lanes * self.bytes)
 
     @property
