@@ -25,7 +25,7 @@ from stepwell.backends.cuda.kernels.wgmma_partial import PartialSums
 from stepwell.backends.cuda.kernels.wgmma_product import StageProduct
 from stepwell.backends.cuda.kernels.wgmma_schedule import WgmmaProblem, WgmmaSchedule
 from stepwell.backends.cuda.kernels.wgmma_store import SumStore
-from stepwell.backends.cuda.kernels.wgmma_tiles import Part, Tiles
+from stepwell.backends.cuda.kernels.wgmma_tiles import Line, Part, Tiles
 from stepwell.backends.cuda.kernels.wgmma_turned import TurnedStore
 from stepwell.backends.cuda.kernels.word import Word, select, word
 
@@ -52,8 +52,9 @@ def build_gemm(
     are taps, and K is not used.
 
     Where the copy engine cannot store the result, its address stands for its map, and elements from row to row (i32)
-    and from matrix to matrix (i64) follow the batch. Where blocks stream, the address of ``partial_sums`` numbers of 32
-    bits and that of ``partial_flags`` i32 follow, these zero before and after the kernel.
+    and from matrix to matrix (i64) follow the batch. Where blocks stream, what follows are the address of
+    ``schedule.partial_sums`` numbers of 32 bits, that of ``schedule.partial_flags`` i32, which are zero before the
+    kernel and after it, and the numbers of ``share_out``.
 
     A ``schedule`` that is turned multiplies the right matrix, turned, by the left one: their maps change places, and M
     and N, which are then the columns and rows of the result.
@@ -67,7 +68,7 @@ def build_gemm(
     pointer = ir.Type.parse("!llvm.ptr")
     i32 = ir.IntegerType.get_signless(32)
     own = [pointer] * 3 + [i32] * 4 + ([i32, ir.IntegerType.get_signless(64)] if problem.direct else [])
-    own += [pointer] * 2 if schedule.stream else []
+    own += [pointer] * 2 + [i32] * 3 if schedule.stream else []
     kind = ir.FunctionType.get([*own, *extra], [])
     function = gpu.GPUFuncOp(kind, name, kernel=True, known_block_size=[schedule.threads, 1, 1])
     function.operation.attributes["nvvm.minctasm"] = ir.IntegerAttr.get(i32, 1)
@@ -98,7 +99,7 @@ class _Gemm:
         self.thread = isa.thread()
         self.group = isa.uniform(self.thread // WARPGROUP)
         self.rank = isa.block_in_cluster() if s.blocks > 1 else word(0)
-        tiles = Tiles(self.problem, s, self.m, self.n, self.batch, self._depth(), self.rank)
+        tiles = Tiles(self.problem, s, self.m, self.n, self.batch, self._depth(), self.rank, self._line())
         self._set_up_barriers()
         when(self.group.is_equal(s.consumers), lambda: self._produce(tiles), lambda: self._consume(tiles))
         if s.cluster > 1:  # a block must not end while another still arrives at its barriers
@@ -110,6 +111,9 @@ class _Gemm:
             return word(self.problem.window.taps * self.problem.parts_of_tap)
         depth = self.problem.depth
         return ((self.k + (depth - 1)) // depth).maximum(1)
+
+    def _line(self) -> Line | None:
+        return Line(*(Word(argument) for argument in self.further[-3:])) if self.schedule.stream else None
 
     # -- shared memory ------------------------------------------------------------------------------------------------
 
@@ -192,7 +196,7 @@ class _Gemm:
         def multiply(part: Part, ring: Sequence[ir.Value]) -> Sequence[ir.Value]:
             sums, ring = self._add_promoted(part, ring) if p.promote else self._add(part, ring)
             if s.stream:
-                partial = PartialSums(p, s, self.group, self.lane, *self.further[-2:])
+                partial = PartialSums(p, s, self.group, self.lane, *self.further[-5:-3])
                 when(
                     part.first.is_equal(0),
                     lambda: store_all(part, partial.add(part.share + 1, part.behind, sums)),

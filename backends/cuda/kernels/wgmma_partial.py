@@ -23,6 +23,9 @@ from stepwell.backends.cuda.kernels.word import Word, word
 _TOGETHER = 4
 """Sums of a thread that are written at a time."""
 
+_ON_THEIR_WAY = 32
+"""Sums of a thread that are read at a time: registers for more are not there."""
+
 _FLAG_BYTES = 4
 
 
@@ -63,10 +66,13 @@ class PartialSums:
 
             when(self.lane.is_equal(0), wait)
             isa.sync_threads(self.group + 1, WARPGROUP)
-            more: list[ir.Value] = []
-            for place in range(0, len(totals), _TOGETHER):
-                more += gm.load_global(self._place(number, place), _TOGETHER, self._kind, word(0).is_equal(0))
-            return [plus(total, other) for total, other in zip(totals, more, strict=True)]
+            made: list[ir.Value] = []
+            for first_place in range(0, len(totals), _ON_THEIR_WAY):
+                own, more = totals[first_place : first_place + _ON_THEIR_WAY], []
+                for place in range(first_place, first_place + len(own), _TOGETHER):
+                    more += gm.load_global(self._place(number, place), _TOGETHER, self._kind, word(0).is_equal(0))
+                made += [plus(total, other) for total, other in zip(own, more, strict=True)]
+            return made
 
         return loop(first, behind, 1, sums, share)
 

@@ -185,6 +185,14 @@ class WgmmaSchedule(Schedule):
         """How many numbers a warpgroup adds up."""
         return self.rows // self.consumers * self.columns
 
+    def partial_flags(self, blocks: int) -> int:
+        """How many flags so many blocks that stream need."""
+        return blocks * self.consumers
+
+    def partial_sums(self, blocks: int) -> int:
+        """How many numbers they leave for each other."""
+        return self.partial_flags(blocks) * self.sums_of_group
+
     def multiplied(self, problem: WgmmaProblem) -> WgmmaProblem:
         """``problem`` as it is multiplied."""
         return problem.turn() if self.turned else problem

@@ -22,6 +22,8 @@ from stepwell.backends.cuda.kernels.raster import raster
 from stepwell.backends.cuda.kernels.wgmma_schedule import WgmmaProblem, WgmmaSchedule
 from stepwell.backends.cuda.kernels.wgmma_store import Tile
 from stepwell.backends.cuda.kernels.word import Word, select, word
+from stepwell.passes.tensor import index as ix
+from stepwell.passes.tensor.index import Index
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,42 @@ class Part:
     behind: Word
 
 
+@dataclass(frozen=True)
+class Line:
+    """Steps of tiles laid behind each other, in a share for each block; the first ``longer`` have ``size + 1`` steps.
+
+    Attributes:
+        tiles: how many, from the first one on.
+    """
+
+    tiles: Word
+    size: Word
+    longer: Word
+
+    def begin(self, number: Word) -> Word:
+        """The first step of a share."""
+        return number * self.size + number.minimum(self.longer)
+
+    def share_at(self, step: Word) -> Word:
+        """The number of the first share that begins at ``step`` or behind it, up to how many there are."""
+        edge = self.longer * (self.size + 1)
+        late = self.longer + (step - edge + (self.size.maximum(1) - 1)) // self.size.maximum(1)
+        return select(step.is_less(edge), (step + self.size) // (self.size + 1), late)
+
+
+def share_out(tiles: Index, steps: Index, blocks: int) -> tuple[Index, Index, Index]:
+    """What a ``Line`` is made of: the tiles that would leave a last turn of ``blocks`` in part, and one turn before.
+
+    Args:
+        steps: of a tile.
+    """
+    rest = ix.remainder(tiles, blocks)
+    before = ix.multiply(ix.minimum(rest, 1), ix.minimum(ix.divide(tiles, blocks), 1))
+    shared = ix.add(rest, ix.multiply(before, blocks))  # longer shares, fewer of them for a tile
+    length = ix.multiply(shared, steps)
+    return shared, ix.divide(length, blocks), ix.remainder(length, blocks)
+
+
 Body: TypeAlias = Callable[[Part, Sequence[ir.Value]], Sequence[ir.Value]]
 """Builds the work on a part; from what the block carries to what it carries on."""
 
@@ -53,6 +91,7 @@ class Tiles:
         m, n, batch: sizes of the result.
         steps: of a tile's depth.
         rank: of the block in its cluster.
+        line: where blocks stream, what they share.
     """
 
     problem: WgmmaProblem
@@ -62,6 +101,7 @@ class Tiles:
     batch: Word
     steps: Word
     rank: Word
+    line: Line | None = None
 
     def walk(self, carried: Sequence[ir.Value], body: Body) -> None:
         """Build the work on all parts that are this block's."""
@@ -106,13 +146,11 @@ class Tiles:
         loop(start, self._down * self._across * self.batch, step, carried, tile)
 
     def _stream(self, carried: Sequence[ir.Value], body: Body) -> None:
-        blocks, steps = isa.blocks(), self.steps
+        assert self.line is not None
+        blocks, steps, line = isa.blocks(), self.steps, self.line
         own = blocks - 1 - isa.block()
         tiles = self._down * self._across * self.batch
-        rest = tiles % blocks
-        more = select(tiles.is_less(blocks), 0, blocks)  # a turn in full beside the one in part, for longer shares
-        shared = select(rest.is_equal(0), 0, rest + more)
-        line = _Line(shared * steps, blocks)
+        shared = line.tiles
         first, end = line.begin(own), line.begin(own + 1)
         first_tile = first // steps
         parts = select(first.is_less(end), (end + (steps - 1)) // steps - first_tile, 0)
@@ -127,22 +165,3 @@ class Tiles:
             return body(Part(self._tile(tile), low, high - low, own, behind), values)
 
         loop(0, parts + (tiles - shared) // blocks, 1, carried, part)
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A line of ``length`` steps in ``shares`` shares; the first ones have one step more where it does not divide."""
-
-    length: Word
-    shares: Word
-
-    def begin(self, number: Word) -> Word:
-        """The first step of a share."""
-        return number * (self.length // self.shares) + number.minimum(self.length % self.shares)
-
-    def share_at(self, step: Word) -> Word:
-        """The number of the first share that begins at ``step`` or behind it, up to how many there are."""
-        size, longer = self.length // self.shares, self.length % self.shares
-        edge = longer * (size + 1)
-        late = longer + (step - edge + (size.maximum(1) - 1)) // size.maximum(1)
-        return select(step.is_less(edge), (step + size) // (size + 1), late)
