@@ -18,8 +18,8 @@ def goes_apart(function: ir.Operation) -> bool:
 
 
 def raises_flags(function: ir.Operation) -> bool:
-    """Whether its blocks wait for each other."""
-    return any("ld.acquire" in text for text in _texts(function))
+    """Whether its blocks tell each other what they wrote."""
+    return any(mark in text for text in _texts(function) for mark in ("st.release", "ld.acquire"))
 
 
 def unit_of(function: ir.Operation, threads: int) -> int:
