@@ -68,14 +68,12 @@ class PlanLaunches(Pass):
     and its kernel goes if nothing else launches it.
 
     For each entry: ``buffers`` (in order; ``kind`` is input, parameter, state, temporary, zeros or view), ``results``
-    (indices of buffers), ``states`` (the buffer that holds the new value of each), ``checks`` (what sizes must fulfil: ``holds``
-    is not 0, or ``message`` says what is wrong) and ``launches`` in program order, each with its ``kernel``, ``grid``
-    and ``block`` (three sizes), ``shared`` (bytes of dynamic shared memory) and ``arguments``: ``{"buffer": i}`` for a
-    whole descriptor, ``{"address": i}``, ``{"index": size}`` or ``{"map": {buffer, dtype, sizes, box}}`` for a tensor
-    map, with a ``window`` for one of images. A size is a number, ``["dim", buffer, axis]``, or ``[operator, size,
-    ...]``. Temporaries and zeros have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``. A launch that says what a
-    library is to compute in its place (``stepwell.library``) keeps that, and its kernel goes if nothing else launches
-    it.
+    (indices of buffers), ``states`` (the buffer that holds the new value of each), ``checks`` (what sizes must fulfil:
+    ``holds`` is not 0, or ``message`` says what is wrong) and ``launches`` in program order, each with its ``kernel``,
+    ``grid`` and ``block`` (three sizes), ``shared`` (bytes of dynamic shared memory) and ``arguments``: ``{"buffer":
+    i}`` for a whole descriptor, ``{"address": i}``, ``{"index": size}`` or ``{"map": {buffer, dtype, sizes, box}}`` for
+    a tensor map, with a ``window`` for one of images. A size is a number, ``["dim", buffer, axis]``, or ``[operator,
+    size, ...]``. Temporaries and zeros have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``.
     """
 
     name: ClassVar[str] = "plan-launches"
