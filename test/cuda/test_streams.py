@@ -105,6 +105,7 @@ def test_streams(blocks: int) -> None:
         (WgmmaProblem("bf16", "bf16", alignment=2), STREAM),
         (LINEAR, replace(TURNED, columns=8)),
         (LINEAR, BOTH),
+        (LINEAR, replace(TURNED, rows=128, consumers=2, columns=24, split=4)),
         (WgmmaProblem("bf16", "bf16", alignment=2), TURNED),
         (WgmmaProblem("s8", "s32", right_transposed=True, alignment=4), BOTH),
         (WgmmaProblem("tf32", "f32", right_transposed=True, alignment=4), TURNED),
@@ -112,7 +113,8 @@ def test_streams(blocks: int) -> None:
     ],
 )
 def test_elements(problem: WgmmaProblem, schedule: WgmmaSchedule) -> None:
-    multiply(problem, schedule, (2, 13, 137 if problem.alignment < 16 else 136, 200), 5, eager=True)
+    n, blocks = 137 if problem.alignment < 16 else 136, 5 if schedule.split == 1 else 4 * schedule.split
+    multiply(problem, schedule, (2, 13, n, 200), blocks, eager=True)
 
 
 @pytest.mark.parametrize("blocks", [1, 7, 132])
@@ -147,7 +149,7 @@ def test_mistakes(mistake: str, message: str | None) -> None:
     [
         (WgmmaSchedule(stream=1), "blocks that stream have shares of their own: there are no clusters"),
         (WgmmaSchedule(64, 64, 6, consumers=1, cluster=1, split=2, stream=1), "there are no clusters"),
-        (WgmmaSchedule(64, 64, 6, consumers=1, cluster=1, split=2, turned=1), "no parts that a cluster could share"),
+        (WgmmaSchedule(64, 192, 2, consumers=1, cluster=1, split=8, turned=1), "bytes of sums do not fit the ring"),
         (replace(TURNED, columns=12), "columns multiples of 8 up to 256"),
         (replace(TURNED, turned=2), "stream and turned are 0 or 1"),
         (replace(TURNED, cluster=4), "do not share the right matrix in parts of 8 rows"),

@@ -183,15 +183,14 @@ class _Gemm:
         self.product = StageProduct(p, s.rows // s.consumers, s.columns)
         direct = self._direct if p.direct else None
         store = SumStore(p, s, self.epilogue, self.base, self.group, self.lane, self.rank, self.result, direct)
-        turned = TurnedStore(p, s, self.group, self.lane, self._direct) if p.turned else None
+        turned = TurnedStore(p, s, self.base, self.group, self.lane, self.rank, self._direct) if p.turned else None
 
         def store_all(part: Part, sums: Sequence[ir.Value]) -> None:
-            if turned is not None:
-                turned.store(part.at, sums)
-            elif s.split > 1:
-                store.store_split(part.at, sums)
+            end = store if turned is None else turned
+            if s.split > 1:
+                end.store_split(part.at, sums)
             else:
-                store.store(part.at, sums)
+                end.store(part.at, sums)
 
         def multiply(part: Part, ring: Sequence[ir.Value]) -> Sequence[ir.Value]:
             sums, ring = self._add_promoted(part, ring) if p.promote else self._add(part, ring)

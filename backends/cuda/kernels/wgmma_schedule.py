@@ -239,8 +239,6 @@ class WgmmaSchedule(Schedule):
             return problem
         if problem.window is not None:
             raise ValueError("pixels of a window are rows: they are not turned")
-        if self.split > 1:
-            raise ValueError("a turned product has no parts that a cluster could share out: blocks stream instead")
         return problem.turn()
 
     def _check_tile(self, problem: WgmmaProblem) -> None:
@@ -257,6 +255,8 @@ class WgmmaSchedule(Schedule):
             raise ValueError(f"{self.cluster} blocks do not share the right matrix in parts of {_ATOM_ROWS} rows")
 
     def reduction_bytes(self, problem: WgmmaProblem) -> int:
-        """Of the sums that a block gets from all of its cluster, over the ring that was read to its end."""
+        """Of the sums that a block gets from its cluster, over the ring that was read to its end."""
+        if problem.turned:
+            return (self.split - 1) * self.consumers * self.sums_of_group * 4
         share = -(-self.parts(problem) // self.split)
         return share * self.split * self.consumers * ROWS * problem.part * 4

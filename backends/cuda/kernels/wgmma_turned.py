@@ -9,11 +9,13 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith
 
 from stepwell.backends.cuda.kernels import instructions as isa
+from stepwell.backends.cuda.kernels import memory
+from stepwell.backends.cuda.kernels.control import when
 from stepwell.backends.cuda.kernels.pair_store import PairStore
-from stepwell.backends.cuda.kernels.tensor_cores import ROWS
+from stepwell.backends.cuda.kernels.tensor_cores import ROWS, WARPGROUP
 from stepwell.backends.cuda.kernels.wgmma_schedule import WgmmaProblem, WgmmaSchedule
 from stepwell.backends.cuda.kernels.wgmma_store import Tile
-from stepwell.backends.cuda.kernels.word import Word
+from stepwell.backends.cuda.kernels.word import Word, word
 
 _NEXT_ROW = 4
 """Between the lanes of a warp that have the sums of a row and of the next one."""
@@ -24,15 +26,19 @@ class TurnedStore:
     """The end of a tile in one warpgroup.
 
     Attributes:
+        base: of shared memory.
         group: the number of this warpgroup.
         lane: the thread in it.
+        rank: the block in its cluster.
         direct: makes what stores to a matrix of the result, whose rows are the tile's columns.
     """
 
     problem: WgmmaProblem
     schedule: WgmmaSchedule
+    base: Word
     group: Word
     lane: Word
+    rank: Word
     direct: Callable[[Word], PairStore]
 
     def store(self, at: Tile, sums: Sequence[ir.Value]) -> None:
@@ -54,3 +60,31 @@ class TurnedStore:
             both = [arith.select(is_odd, other, first), arith.select(is_odd, second, other)]
             down = strip * ROWS + place % 2 * 8
             store.store(column + place // 2 * 8, row + down, both)
+
+    def store_split(self, at: Tile, sums: Sequence[ir.Value]) -> None:
+        """Have the first block of the cluster add up the sums of all, in their order, and store them."""
+        isa.meet_cluster()  # the rings are read to their end
+        when(self.rank.is_above(0), lambda: self._send(sums))
+        isa.meet_cluster()
+        when(self.rank.is_equal(0), lambda: self.store(at, self._gathered(sums)))
+
+    def _place(self, source: Word) -> Word:
+        """Where the first block keeps this thread's numbers of another one, four at a time."""
+        s = self.schedule
+        return self.base + (source * s.consumers + self.group) * (s.sums_of_group * 4) + self.lane * 16
+
+    def _send(self, sums: Sequence[ir.Value]) -> None:
+        there = memory.in_block(self._place(self.rank - 1), 0)
+        for four in range(0, len(sums), 4):
+            memory.store_in_cluster(there + four * (WARPGROUP * 4), sums[four : four + 4])
+
+    def _gathered(self, sums: Sequence[ir.Value]) -> list[ir.Value]:
+        kind = self.problem.kind
+        plus, totals = arith.addi if kind.integer else arith.addf, list(sums)
+        for source in range(self.schedule.split - 1):
+            found = []
+            for four in range(0, len(sums), 4):
+                place = self._place(word(source)) + four * (WARPGROUP * 4)
+                found += memory.load_shared(place, 4, kind.sum)
+            totals = [plus(total, value) for total, value in zip(totals, found, strict=True)]
+        return totals
