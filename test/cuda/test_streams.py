@@ -76,9 +76,9 @@ def multiply(
         arguments[2] = result
         arguments += [np.int32(n), np.int64(m * n)]
     flags = np.zeros(schedule.partial_flags(blocks), np.int32)
-    tiles = -(-rows // schedule.rows) * -(-columns // schedule.columns) * batch
+    tiles = -(-rows // (schedule.rows * schedule.cluster)) * -(-columns // schedule.columns) * batch
     if schedule.stream:
-        shares = share_out(tiles, -(-k // multiplied.depth), blocks)
+        shares = share_out(tiles, -(-k // multiplied.depth), blocks // schedule.cluster)
         arguments += [np.full(schedule.partial_sums(blocks), np.nan, np.float32), flags, *map(np.int32, shares)]
     kernel = built(problem, schedule, mistake)
     exact = np.int64 if result.dtype.kind == "i" else np.float64
@@ -105,6 +105,7 @@ def test_streams(blocks: int) -> None:
         (WgmmaProblem("bf16", "bf16", alignment=2), STREAM),
         (LINEAR, replace(TURNED, columns=8)),
         (LINEAR, BOTH),
+        (LINEAR, replace(STREAM, cluster=2)),
         (LINEAR, replace(TURNED, rows=128, consumers=2, columns=24, split=4)),
         (WgmmaProblem("bf16", "bf16", alignment=2), TURNED),
         (WgmmaProblem("s8", "s32", right_transposed=True, alignment=4), BOTH),
@@ -113,7 +114,10 @@ def test_streams(blocks: int) -> None:
     ],
 )
 def test_elements(problem: WgmmaProblem, schedule: WgmmaSchedule) -> None:
-    n, blocks = 137 if problem.alignment < 16 else 136, 5 if schedule.split == 1 else 4 * schedule.split
+    n, blocks = (
+        137 if problem.alignment < 16 else 136,
+        5 * schedule.cluster if schedule.split == 1 else 4 * schedule.split,
+    )
     multiply(problem, schedule, (2, 13, n, 200), blocks, eager=True)
 
 
@@ -147,8 +151,7 @@ def test_mistakes(mistake: str, message: str | None) -> None:
 @pytest.mark.parametrize(
     ("schedule", "message"),
     [
-        (WgmmaSchedule(stream=1), "blocks that stream have shares of their own: there are no clusters"),
-        (WgmmaSchedule(64, 64, 6, consumers=1, cluster=1, split=2, stream=1), "there are no clusters"),
+        (WgmmaSchedule(64, 64, 6, consumers=1, cluster=1, split=2, stream=1), "stream through the depth or split it"),
         (WgmmaSchedule(64, 192, 2, consumers=1, cluster=1, split=8, turned=1), "bytes of sums do not fit the ring"),
         (replace(TURNED, columns=12), "columns multiples of 8 up to 256"),
         (replace(TURNED, turned=2), "stream and turned are 0 or 1"),
@@ -172,7 +175,7 @@ def test_what_is_not_turned() -> None:
 @pytest.mark.parametrize(
     "schedule",
     [
-        WgmmaSchedule(cluster=1, stream=1),
+        WgmmaSchedule(stream=1),
         WgmmaSchedule(192, 192, 3, consumers=3, cluster=1, stream=1),
         WgmmaSchedule(columns=192, cluster=1, stream=1),
     ],

@@ -34,6 +34,9 @@ __all__ = ["Epilogue", "WgmmaProblem", "WgmmaSchedule", "build_gemm"]
 _REGISTERS = {2: (40, 232), 3: (32, 160)}
 """By warpgroups that multiply: of a thread that loads, of one that multiplies. One has all it wants from the start."""
 
+_REGISTERS_OF_STREAMS = {2: (56, 224), 3: (32, 160)}
+"""The same where the thread that loads has shares to work out."""
+
 
 def build_gemm(
     name: str,
@@ -92,6 +95,7 @@ class _Gemm:
         self.left, self.right, self.result = arguments[:3]
         self.m, self.n, self.k, self.batch = (Word(argument) for argument in arguments[3:7])
         self.further = arguments[7:]
+        self.registers = _REGISTERS_OF_STREAMS if schedule.stream else _REGISTERS
 
     def build(self) -> None:
         s = self.schedule
@@ -149,8 +153,8 @@ class _Gemm:
 
     def _produce(self, tiles: Tiles) -> None:
         s = self.schedule
-        if s.consumers in _REGISTERS:
-            isa.registers(_REGISTERS[s.consumers][0], more=False)
+        if s.consumers in self.registers:
+            isa.registers(self.registers[s.consumers][0], more=False)
         below = self.rank if s.cluster > 1 else word(0)
         loads = StageLoad(self.problem, s, self.base, self.left, self.right, below)
 
@@ -177,8 +181,8 @@ class _Gemm:
 
     def _consume(self, tiles: Tiles) -> None:
         s, p = self.schedule, self.problem
-        if s.consumers in _REGISTERS:
-            isa.registers(_REGISTERS[s.consumers][1], more=True)
+        if s.consumers in self.registers:
+            isa.registers(self.registers[s.consumers][1], more=True)
         self.lane = self.thread % WARPGROUP
         self.product = StageProduct(p, s.rows // s.consumers, s.columns)
         direct = self._direct if p.direct else None
@@ -195,7 +199,7 @@ class _Gemm:
         def multiply(part: Part, ring: Sequence[ir.Value]) -> Sequence[ir.Value]:
             sums, ring = self._add_promoted(part, ring) if p.promote else self._add(part, ring)
             if s.stream:
-                partial = PartialSums(p, s, self.group, self.lane, *self.further[-5:-3])
+                partial = PartialSums(p, s, self.group, self.lane, self.rank, *self.further[-5:-3])
                 when(
                     part.first.is_equal(0),
                     lambda: store_all(part, partial.add(part.share + 1, part.behind, sums)),

@@ -36,6 +36,7 @@ class PartialSums:
     Attributes:
         group: the number of this warpgroup.
         lane: the thread in it.
+        rank: the block in its cluster.
         sums: where they lie, a pointer; each share has those of all warpgroups.
         flags: one i32 for each share and warpgroup; 1 where sums are there, else 0.
     """
@@ -44,6 +45,7 @@ class PartialSums:
     schedule: WgmmaSchedule
     group: Word
     lane: Word
+    rank: Word
     sums: ir.Value
     flags: ir.Value
 
@@ -85,10 +87,14 @@ class PartialSums:
         size = self.schedule.sums_of_group * 4
         base = _address(self.sums)
         offset = self.lane * (4 * _TOGETHER) + number * 4 * WARPGROUP
-        return gm.at(base, share * self.schedule.consumers + self.group, word(size), offset)
+        return gm.at(base, self._number(share), word(size), offset)
 
     def _flag(self, share: Word) -> ir.Value:
-        return gm.at(_address(self.flags), share * self.schedule.consumers + self.group, word(_FLAG_BYTES), word(0))
+        return gm.at(_address(self.flags), self._number(share), word(_FLAG_BYTES), word(0))
+
+    def _number(self, share: Word) -> Word:
+        """Of this warpgroup in a share."""
+        return (share * self.schedule.cluster + self.rank) * self.schedule.consumers + self.group
 
 
 def _address(pointer: ir.Value) -> ir.Value:

@@ -127,8 +127,8 @@ class WgmmaSchedule(Schedule):
         cluster: blocks below each other that share the right matrix.
         group: clusters of tiles below each other that are worked on before the next column, for the L2 cache.
         split: blocks of a cluster that each take a part of the depth of one tile and then add up their sums.
-        stream: 1 where blocks take equal shares of the steps of all tiles that leave a last turn in part, and add up
-            the sums of a tile by way of global memory.
+        stream: 1 where blocks, or clusters, take equal shares of the steps of all tiles that leave a last turn in part,
+            and add up the sums of a tile by way of global memory.
         turned: 1 where the right matrix is the left one: few rows of a result are columns of a tile, 8 at least.
     """
 
@@ -223,8 +223,8 @@ class WgmmaSchedule(Schedule):
         self._check_tile(problem)
         if self.cluster > 1 and self.split > 1:
             raise ValueError("the blocks of a cluster share the right matrix or split the depth, not both")
-        if self.stream and self.blocks > 1:
-            raise ValueError("blocks that stream have shares of their own: there are no clusters")
+        if self.stream and self.split > 1:
+            raise ValueError("blocks stream through the depth or split it, not both")
         if self.blocks > _CLUSTER_LIMIT:
             raise ValueError(f"a cluster has at most {_CLUSTER_LIMIT} blocks")
         if self.split > 1 and self.reduction_bytes(problem) > self.staging:

@@ -2,7 +2,8 @@
 
 Where the depth is split each cluster takes one tile, and its blocks parts of the depth. Else persistent blocks take
 tiles in turn. Where they do so by streams (Osama et al., Stream-K, 2023), the tiles that would leave a last turn in
-part are laid behind each other, step by step, and all blocks take equal shares of that line, whole tiles after it.
+part are laid behind each other, step by step, and all blocks or clusters take equal shares of that line, whole tiles
+after it.
 
 The first block takes the last share: one that has the beginning of a tile waits only for blocks that were launched
 before it, and those work on their part of that tile first of all.
@@ -45,7 +46,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Line:
-    """Steps of tiles laid behind each other, in a share for each block; the first ``longer`` have ``size + 1`` steps.
+    """Steps of tiles laid behind each other, in a share for each block or cluster.
+
+    The first ``longer`` shares have ``size + 1`` steps, the others ``size``.
 
     Attributes:
         tiles: how many, from the first one on.
@@ -66,17 +69,19 @@ class Line:
         return select(step.is_less(edge), (step + self.size) // (self.size + 1), late)
 
 
-def share_out(tiles: Index, steps: Index, blocks: int) -> tuple[Index, Index, Index]:
-    """What a ``Line`` is made of: the tiles that would leave a last turn of ``blocks`` in part, and one turn before.
+def share_out(tiles: Index, steps: Index, shares: int) -> tuple[Index, Index, Index]:
+    """What a ``Line`` is made of: the tiles that would leave a last turn in part, and one turn before.
 
     Args:
+        tiles: of a block, or of a cluster.
         steps: of a tile.
+        shares: one for each block or cluster.
     """
-    rest = ix.remainder(tiles, blocks)
-    before = ix.multiply(ix.minimum(rest, 1), ix.minimum(ix.divide(tiles, blocks), 1))
-    shared = ix.add(rest, ix.multiply(before, blocks))  # longer shares, fewer of them for a tile
+    rest = ix.remainder(tiles, shares)
+    before = ix.multiply(ix.minimum(rest, 1), ix.minimum(ix.divide(tiles, shares), 1))
+    shared = ix.add(rest, ix.multiply(before, shares))  # longer shares, fewer of them for a tile
     length = ix.multiply(shared, steps)
-    return shared, ix.divide(length, blocks), ix.remainder(length, blocks)
+    return shared, ix.divide(length, shares), ix.remainder(length, shares)
 
 
 Body: TypeAlias = Callable[[Part, Sequence[ir.Value]], Sequence[ir.Value]]
@@ -147,8 +152,9 @@ class Tiles:
 
     def _stream(self, carried: Sequence[ir.Value], body: Body) -> None:
         assert self.line is not None
-        blocks, steps, line = isa.blocks(), self.steps, self.line
-        own = blocks - 1 - isa.block()
+        cluster, steps, line = self.schedule.cluster, self.steps, self.line
+        shares = isa.blocks() // cluster
+        own = shares - 1 - isa.block() // cluster
         tiles = self._down * self._across * self.batch
         shared = line.tiles
         first, end = line.begin(own), line.begin(own + 1)
@@ -157,11 +163,11 @@ class Tiles:
 
         def part(number: Word, values: Sequence[ir.Value]) -> Sequence[ir.Value]:
             streamed = number.is_less(parts)
-            tile = select(streamed, first_tile + number, shared + (number - parts) * blocks + own)
+            tile = select(streamed, first_tile + number, shared + (number - parts) * shares + own)
             begin = tile * steps
             low = select(streamed, first.maximum(begin) - begin, 0)
             high = select(streamed, end.minimum(begin + steps) - begin, steps)
             behind = select(high.is_less(steps), line.share_at(begin + steps), own + 1)
             return body(Part(self._tile(tile), low, high - low, own, behind), values)
 
-        loop(0, parts + (tiles - shared) // blocks, 1, carried, part)
+        loop(0, parts + (tiles - shared) // shares, 1, carried, part)

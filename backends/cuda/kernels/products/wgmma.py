@@ -95,7 +95,7 @@ def _tiles(product: Product, s: WgmmaSchedule, values: Values) -> Index:
 def _grid(product: Product, s: WgmmaSchedule, values: Values) -> Values:
     clusters = _tiles(product, s, values)
     if s.stream:
-        clusters = ix.multiply(ix.minimum(clusters, 1), MULTIPROCESSORS)
+        clusters = ix.multiply(ix.minimum(clusters, 1), MULTIPROCESSORS // s.cluster)
     elif s.split == 1:
         clusters = ix.minimum(clusters, MULTIPROCESSORS // s.cluster)
     return [ix.value(ix.multiply(clusters, s.blocks)), ix.value(1), ix.value(1)]
