@@ -58,24 +58,25 @@ class PartialSums:
         when(self.lane.is_equal(0), lambda: gm.raise_flag(self._flag(share)))
 
     def add(self, first: Word, behind: Word, sums: Sequence[ir.Value]) -> list[ir.Value]:
-        """``sums`` and what shares from ``first`` up to ``behind`` leave, each waited for."""
+        """``sums`` and what shares from ``first`` up to ``behind`` leave, all waited for."""
         plus = arith.addi if self.problem.kind.integer else arith.addf
 
-        def share(number: Word, totals: Sequence[ir.Value]) -> Sequence[ir.Value]:
-            def wait() -> None:
-                gm.wait_for_flag(self._flag(number))
-                gm.lower_flag(self._flag(number))
+        def wait(number: Word, _: Sequence[ir.Value]) -> Sequence[ir.Value]:
+            gm.wait_for_flag(self._flag(number))
+            gm.lower_flag(self._flag(number))
+            return []
 
-            when(self.lane.is_equal(0), wait)
-            isa.sync_threads(self.group + 1, WARPGROUP)
+        def share(number: Word, totals: Sequence[ir.Value]) -> Sequence[ir.Value]:
             made: list[ir.Value] = []
-            for first_place in range(0, len(totals), _ON_THEIR_WAY):
-                own, more = totals[first_place : first_place + _ON_THEIR_WAY], []
-                for place in range(first_place, first_place + len(own), _TOGETHER):
+            for start in range(0, len(totals), _ON_THEIR_WAY):
+                own, more = totals[start : start + _ON_THEIR_WAY], []
+                for place in range(start, start + len(own), _TOGETHER):
                     more += gm.load_global(self._place(number, place), _TOGETHER, self._kind, word(0).is_equal(0))
                 made += [plus(total, other) for total, other in zip(own, more, strict=True)]
             return made
 
+        loop(first + self.lane, behind, WARPGROUP, [], wait)  # a thread for each flag
+        isa.sync_threads(self.group + 1, WARPGROUP)
         return loop(first, behind, 1, sums, share)
 
     @property
