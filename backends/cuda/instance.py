@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from stepwell.backends.cuda import map_slots, tensor_maps
 from stepwell.backends.cuda.cublaslt import WORKSPACE, CublasLt, LibraryProduct
 from stepwell.backends.cuda.driver import Driver, Module
@@ -14,6 +16,7 @@ from stepwell.backends.cuda.graph import Chain, Graph, Kernel, Single, record
 from stepwell.backends.cuda.map_slots import MapSlots
 from stepwell.backends.cuda.memory import place_temporaries
 from stepwell.backends.cuda.plan import Launch, Plan, Shape, TensorMap, descriptor_words, evaluate
+from stepwell.support.dtypes import byte_size
 
 
 class Instance:
@@ -51,9 +54,16 @@ class Instance:
         self._workspace = driver.allocate(WORKSPACE) if any(launch.library for launch, _ in self._launches) else 0
         self._maps = self._arena + used
         self._addresses |= {number: self._arena + offset for number, offset in offsets.items()}
+        for number in offsets:
+            if plan.buffers[number].kind == "zeros":
+                self._clear(self._addresses[number], prod(shapes[number]) * byte_size(plan.buffers[number].dtype))
         self._recorded: Graph | Single | Chain | None = None
         self._placed: dict[int, int] = {}
         self._moving: dict[int, list[_Reference]] = {}
+
+    def _clear(self, address: int, size: int) -> None:
+        zeros = np.zeros(size, np.uint8)
+        self._driver.upload(address, zeros.ctypes.data, size)
 
     def _does_something(self, launch: Launch) -> bool:
         """Whether there is anything to compute; a kernel finds that out by itself, a library must not be asked."""

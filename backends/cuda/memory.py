@@ -17,18 +17,20 @@ ALIGNMENT = 256
 def place_temporaries(plan: Plan, shapes: Sequence[Shape]) -> tuple[dict[int, int], int]:
     """Offsets of the temporaries that are no results, by number of the buffer, and the bytes they take.
 
-    Buffers share memory where no launch between the first and the last use of one touches the other.
+    Buffers share memory where no launch between the first and the last use of one touches the other. Zeros have theirs
+    alone.
     """
     uses: dict[int, list[int]] = {}
     for position, launch in enumerate(plan.launches):
         for number in launch.buffers:
             uses.setdefault(plan.root(number), []).append(position)
     results = {plan.root(number) for number in plan.results}
-    numbers = [n for n in uses if plan.buffers[n].kind == "temporary" and n not in results]
+    numbers = [n for n in uses if plan.buffers[n].kind in ("temporary", "zeros") and n not in results]
+    always = Interval(0, len(plan.launches))
     requests = [
         Request(
             max(1, prod(shapes[n]) * byte_size(plan.buffers[n].dtype)),
-            Interval(min(uses[n]), max(uses[n])),
+            always if plan.buffers[n].kind == "zeros" else Interval(min(uses[n]), max(uses[n])),
             ALIGNMENT,
         )
         for n in numbers

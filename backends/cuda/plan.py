@@ -39,10 +39,10 @@ class Buffer:
     """One buffer of an entry.
 
     Attributes:
-        kind: ``input`` (number ``index``), ``parameter`` or ``state`` (called ``name``), ``temporary`` or ``view`` (of
-            ``of``).
-        dtype: element type of a temporary.
-        sizes: of a temporary or a view.
+        kind: ``input`` (number ``index``), ``parameter`` or ``state`` (called ``name``), ``temporary``, ``zeros`` (zero
+            before the first run; kernels leave it so at the end of each) or ``view`` (of ``of``).
+        dtype: element type of a temporary or of zeros.
+        sizes: of these or a view.
     """
 
     kind: str

@@ -41,6 +41,10 @@ _COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge", "lt", "le", "gt", "ge")
 _CASTS = ("arith.index_cast", "arith.index_castui", "arith.extsi", "arith.extui", "arith.trunci")
 _RESHAPES = ("memref.expand_shape", "memref.collapse_shape", "memref.cast")
 _LIBRARY = "stepwell.library"
+
+CONTENTS = "stepwell.constant"
+"""What an allocation begins with: zeros, which kernels find and leave there at every run."""
+
 #: Read where a launch takes what comes of them.
 _PARTS = (
     "arith.constant",
@@ -63,15 +67,13 @@ class PlanLaunches(Pass):
     A launch that says what a library is to compute in its place (``stepwell.library``) keeps that as its ``library``,
     and its kernel goes if nothing else launches it.
 
-    For each entry: ``buffers`` (in order; ``kind`` is input, parameter, state, temporary or view), ``results`` (indices
-    of buffers), ``states`` (the buffer that holds the new value of each), ``checks`` (what sizes must fulfil: ``holds``
-    is not 0, or ``message`` says what is wrong) and ``launches`` in program order, each with its ``kernel``, ``grid``
-    and ``block`` (three sizes), ``shared`` (bytes of dynamic shared memory) and ``arguments``: ``{"buffer": i}`` for a
-    whole descriptor, ``{"address": i}``, ``{"index": size}`` or ``{"map": {buffer, dtype, sizes, box}}`` for a tensor
-    map, with a ``window`` for one of images. A size is a number, ``["dim", buffer, axis]``, or ``[operator, size,
-    ...]``. Temporaries have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``. A launch that says what a
-    library is to compute in its place (``stepwell.library``) keeps that, and its kernel goes if nothing else launches
-    it.
+    For each entry: ``buffers`` (in order; ``kind`` is input, parameter, state, temporary, zeros or view), ``results``
+    (indices of buffers), ``states`` (the buffer that holds the new value of each), ``checks`` (what sizes must fulfil:
+    ``holds`` is not 0, or ``message`` says what is wrong) and ``launches`` in program order, each with its ``kernel``,
+    ``grid`` and ``block`` (three sizes), ``shared`` (bytes of dynamic shared memory) and ``arguments``: ``{"buffer":
+    i}`` for a whole descriptor, ``{"address": i}``, ``{"index": size}`` or ``{"map": {buffer, dtype, sizes, box}}`` for
+    a tensor map, with a ``window`` for one of images. A size is a number, ``["dim", buffer, axis]``, or ``[operator,
+    size, ...]``. Temporaries and zeros have a ``dtype`` and ``sizes``; a view has ``of`` and ``sizes``.
     """
 
     name: ClassVar[str] = "plan-launches"
@@ -138,7 +140,8 @@ class _Plan:
         if op.name == "memref.alloc":
             kind = ir.MemRefType(op.results[0].type)
             sizes = self._sizes(kind, list(op.operands))
-            self._add(op.results[0], {"kind": "temporary", "dtype": str(kind.element_type), "sizes": sizes})
+            memory = "zeros" if CONTENTS in op.attributes else "temporary"
+            self._add(op.results[0], {"kind": memory, "dtype": str(kind.element_type), "sizes": sizes})
         elif op.name in _RESHAPES:
             self._add(op.results[0], self._view(op))
         elif op.name == "gpu.launch_func":

@@ -51,6 +51,13 @@ def remainder(first: Index, second: Index) -> Index:
     return 0 if second == 1 else arith.remui(value(first), value(second))
 
 
+def minimum(first: Index, second: Index) -> Index:
+    """The smaller of numbers that are not negative."""
+    if isinstance(first, int) and isinstance(second, int):
+        return min(first, second)
+    return arith.minui(value(first), value(second))
+
+
 def product(sizes: Sequence[Index]) -> Index:
     """The product of all."""
     result: Index = 1

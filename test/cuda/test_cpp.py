@@ -107,6 +107,11 @@ def test_families(family: str, assemble_ptx: Callable[[str, str], Any]) -> None:
             WgmmaSchedule(rows=64, columns=128, stages=8, consumers=1, cluster=1, split=4),
         ),
         (WgmmaProblem("s8", "s32", right_transposed=True), WgmmaSchedule()),
+        (WgmmaProblem(right_transposed=True), WgmmaSchedule(cluster=1, stream=1)),
+        (
+            WgmmaProblem(right_transposed=True),
+            WgmmaSchedule(rows=64, columns=16, stages=8, consumers=1, cluster=1, stream=1, turned=1),
+        ),
         (WgmmaProblem("e4m3", right_transposed=True, promote=True), WgmmaSchedule(columns=128, stages=6)),
     ],
 )

@@ -121,6 +121,26 @@ def test_temporaries_share_memory(mock: Any, parameters: Path) -> None:
     torch.testing.assert_close(program.run(program.new_session(), "main", [x])[0], x + 4)
 
 
+def test_zeros_are_there_at_the_start_and_alone(mock: Any, parameters: Path) -> None:
+    temporary = {"kind": "temporary", "dtype": "f32", "sizes": [["dim", 0, 0]]}
+    zeros = {**temporary, "kind": "zeros"}
+    order = [(0, 1), (1, 2), (3, 4)]
+    plan = {
+        "buffers": [PLAN["buffers"][0], temporary, temporary, zeros, temporary],
+        "launches": [
+            {**PLAN["launches"][0], "arguments": [{"index": ["dim", 0, 0]}, {"buffer": source}, {"buffer": target}]}
+            for source, target in order
+        ],
+        "results": [4],
+    }
+    offsets, _ = place_temporaries(Plan.from_data(plan), [(1000,)] * 5)
+    assert len({offsets[1], offsets[2], offsets[3]}) == 3
+    program = runnable(parameters, mock.driver, plan, ONE_RESULT)
+    session = program.new_session()
+    for size in (7, 300):
+        assert program.run(session, "main", [torch.rand(size)])[0].tolist() == [1] * size
+
+
 @pytest.mark.parametrize(("arch", "loaded"), [("sm_80", b"code"), ("sm_90", b"cubin")])
 def test_a_cubin_is_for_its_own_generation(mock: Any, parameters: Path, arch: str, loaded: bytes) -> None:
     plans = {"main": Plan.from_data(PLAN)}

@@ -63,7 +63,7 @@ def load_global(call: Call) -> Any:
     values = np.zeros((count, call.unit.count), dtype)
     if len(reads.threads):
         own = call.all(0)[reads.threads]
-        rows = call.unit.cluster.memory.read(own, dtype.itemsize * count)
+        rows = call.unit.cluster.memory.read(own, dtype.itemsize * count, call.unit.block.position[0])
         values[:, reads.threads] = from_bytes(rows, dtype, count)
     if dtype.itemsize < 4:
         values = values.astype(np.int32)
@@ -77,7 +77,8 @@ def store_global(call: Call) -> None:
     if not len(writes.threads):
         return
     values = [call.all(1 + number)[writes.threads].astype(dtype, copy=False) for number in range(count)]
-    call.unit.cluster.memory.write(call.all(0)[writes.threads], to_bytes(np.stack(values)))
+    rows = to_bytes(np.stack(values))
+    call.unit.cluster.memory.write(call.all(0)[writes.threads], rows, call.unit.block.position[0])
 
 
 def copy_chunk(call: Call) -> None:

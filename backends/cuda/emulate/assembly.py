@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from torch_mlir import ir
 
-from stepwell.backends.cuda.emulate import accesses, barriers, engine, matrix, registers
+from stepwell.backends.cuda.emulate import accesses, barriers, engine, flags, matrix, registers
 from stepwell.backends.cuda.emulate.call import Call, Run, RunWaiting
 from stepwell.backends.cuda.emulate.lanes import Active
 from stepwell.backends.cuda.emulate.machine import Unit, Wait
@@ -42,6 +42,8 @@ INSTRUCTIONS: list[tuple[str, Run]] = [
     (r"st\.shared(\.v\d)?\.(\w+) .*", accesses.store_shared),
     (r"(?:mov\.\w+ \$\d, \w+; )+@\$\d ld\.global(\.v\d)?\.(\w+) .*", accesses.load_global),
     (r"@\$\d st\.global(\.v\d)?\.(\w+) .*", accesses.store_global),
+    (r"st\.release\.gpu\.global\.b32 \[\$0\], 1;", flags.raise_flag),
+    (r"st\.relaxed\.gpu\.global\.b32 \[\$0\], 0;", flags.lower_flag),
     (r"\{ \.reg \.pred wanted; .* @wanted st\.global\.v4\.b32 \[\$0\], \{a, b, c, d\}; \}", accesses.copy_chunk),
     (r"cp\.async\.c[ag]\.shared\.global \[\$0\], \[\$1\], (\d+), \$2;", accesses.copy_async),
     (r"cp\.async\.commit_group;", accesses.copies_close),
@@ -77,6 +79,7 @@ WAITING: list[tuple[str, RunWaiting]] = [
     (r"bar\.sync 0;", barriers.sync_block),
     (r"bar\.sync \$0, \$1;", barriers.sync_threads),
     (r"barrier\.cluster\.arrive\.release\S*; barrier\.cluster\.wait\.acquire\S*", barriers.sync_cluster),
+    (r"\{ \.reg \.pred down; .* ld\.acquire\.gpu\.global\.b32 flag, \[\$0\]; .*\}", flags.wait_for_flag),
     (r"\{ \.reg \.pred done; again: mbarrier\.try_wait\.parity\.shared::cta\.b64 done, .*\}", barriers.barrier_wait),
 ]  # fmt: skip
 """The same for those that may have to wait."""

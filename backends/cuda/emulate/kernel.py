@@ -11,11 +11,12 @@ from torch_mlir import ir
 from stepwell.backends.cuda.emulate import control, matrix, memrefs, storage, values
 from stepwell.backends.cuda.emulate.assembly import make_assembly
 from stepwell.backends.cuda.emulate.engine import TensorMap
+from stepwell.backends.cuda.emulate.flags import Told
 from stepwell.backends.cuda.emulate.machine import Block, Cluster, Unit, Wait, all_of
 from stepwell.backends.cuda.emulate.memory import GlobalMemory, SharedMemory, buffer_of
 from stepwell.backends.cuda.emulate.memrefs import memory_of
 from stepwell.backends.cuda.emulate.program import Builder, Maker
-from stepwell.backends.cuda.emulate.together import goes_apart, unit_of
+from stepwell.backends.cuda.emulate.together import goes_apart, raises_flags, unit_of
 from stepwell.backends.interpreter.interpreter import known_operations
 from stepwell.support.errors import Error
 
@@ -73,7 +74,8 @@ class Kernel:
             if isinstance(argument, TensorMap)
         }
         tensors = [*arrays, *(found.tensor for found in maps.values())]
-        memory = GlobalMemory([buffer_of(array) for array in tensors if array.size])
+        told = Told() if raises_flags(self._function) else None
+        memory = GlobalMemory([buffer_of(array) for array in tensors if array.size], told)
         given = [self._given(number, argument) for number, argument in enumerate(arguments)]
         unit = unit_of(self._function, threads)
         positions = [(x, y, z) for z in range(grid[2]) for y in range(grid[1]) for x in range(grid[0])]

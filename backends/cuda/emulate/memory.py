@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -41,33 +41,58 @@ def buffer_of(array: Array) -> Buffer:
     return Buffer(int(whole.__array_interface__["data"][0]), whole.reshape(-1).view(np.uint8))
 
 
-class GlobalMemory:
-    """The allocations that a kernel was given, and those of its threads."""
+class Witness(Protocol):
+    """Who looks at what blocks write and read, as :class:`flags.Told` does."""
 
-    def __init__(self, buffers: Sequence[Buffer]) -> None:
+    def wrote(self, buffer: int, size: int, places: Array, block: int) -> None:
+        """A block wrote."""
+
+    def reads(self, buffer: int, places: Array, block: int) -> None:
+        """A block reads."""
+
+    def released(self, flag: int, block: int) -> None:
+        """A block raised a flag."""
+
+    def acquired(self, flag: int, block: int) -> None:
+        """A block found it raised."""
+
+
+class GlobalMemory:
+    """The allocations that a kernel was given, and those of its threads.
+
+    Args:
+        told: what blocks know of each other's writes, where they raise flags.
+    """
+
+    def __init__(self, buffers: Sequence[Buffer], told: Witness | None = None) -> None:
         self._buffers = list(buffers)
+        self.told = told
 
     def add(self, buffer: Buffer) -> None:
         """Make one more known."""
         if buffer not in self._buffers:
             self._buffers.append(buffer)
 
-    def read(self, addresses: Array, size: int) -> Array:
-        """``size`` bytes from each address, a row each.
+    def read(self, addresses: Array, size: int, block: int | None = None) -> Array:
+        """``size`` bytes from each address, a row each; ``block`` is who reads, None for the copy engine.
 
         Raises:
-            ExecutionError: outside of what the kernel was given, or not aligned.
+            ExecutionError: outside of what the kernel was given, not aligned, or written by a block not waited for.
         """
         buffer, places = self._find(addresses, size, "reads")
+        if self.told is not None and block is not None:
+            self.told.reads(buffer.start, places, block)
         return buffer.content[places]
 
-    def write(self, addresses: Array, rows: Array) -> None:
-        """Each row of bytes to an address.
+    def write(self, addresses: Array, rows: Array, block: int | None = None) -> None:
+        """Each row of bytes to an address; ``block`` is who writes, None for the copy engine.
 
         Raises:
             ExecutionError: outside of what the kernel was given, or not aligned.
         """
         buffer, places = self._find(addresses, rows.shape[1], "writes")
+        if self.told is not None and block is not None:
+            self.told.wrote(buffer.start, buffer.content.size, places, block)
         buffer.content[places] = rows
 
     def _find(self, addresses: Array, size: int, what: str) -> tuple[Buffer, Array]:

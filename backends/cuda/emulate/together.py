@@ -17,6 +17,11 @@ def goes_apart(function: ir.Operation) -> bool:
     return any(mark in text for text in _texts(function) for mark in _APART)
 
 
+def raises_flags(function: ir.Operation) -> bool:
+    """Whether its blocks tell each other what they wrote."""
+    return any(mark in text for text in _texts(function) for mark in ("st.release", "ld.acquire"))
+
+
 def unit_of(function: ir.Operation, threads: int) -> int:
     """How many of a block's ``threads`` go together: all, a warpgroup, or a warp.
 

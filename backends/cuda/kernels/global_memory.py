@@ -52,15 +52,36 @@ def load_global(address: ir.Value, count: int, kind: ir.Type, where: ir.Value) -
 
 
 def store_global(address: ir.Value, values: Sequence[ir.Value], kind: ir.Type, where: ir.Value) -> None:
-    """One or two values where ``where`` holds; 8 and 16 bits are the lower part of an i32."""
+    """One, two or four values where ``where`` holds; 8 and 16 bits are the lower part of an i32."""
     name, letter, _, _ = _KINDS[str(kind)]
     count = len(values)
-    places = "{$1, $2}" if count == 2 else "$1"
+    places = ", ".join(f"${1 + number}" for number in range(count))
+    vector, places = (f".v{count}", f"{{{places}}}") if count > 1 else ("", places)
     ptx(
-        f"@${count + 1} st.global{'.v2' if count == 2 else ''}.{name} [$0], {places};",
+        f"@${count + 1} st.global{vector}.{name} [$0], {places};",
         ",".join(["l", *[letter] * count, "b", "~{memory}"]),
         [address, *values, where],
     )
+
+
+def raise_flag(address: ir.Value) -> None:
+    """Set the flag, an i32, to 1; who waits for it sees all that this thread saw or wrote before."""
+    ptx("st.release.gpu.global.b32 [$0], 1;", "l,~{memory}", [address])
+
+
+def wait_for_flag(address: ir.Value) -> None:
+    """Wait until the flag is not 0, and see what was written before it was raised."""
+    ptx(
+        "{ .reg .pred down; .reg .b32 flag; again: ld.acquire.gpu.global.b32 flag, [$0]; "
+        "setp.eq.b32 down, flag, 0; @down bra again; }",
+        "l,~{memory}",
+        [address],
+    )
+
+
+def lower_flag(address: ir.Value) -> None:
+    """Set the flag to 0, for kernels that run behind this one."""
+    ptx("st.relaxed.gpu.global.b32 [$0], 0;", "l,~{memory}", [address])
 
 
 def at(base: ir.Value, row: Word, pitch: Word, offset: Word) -> ir.Value:

@@ -8,6 +8,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith, builtin, llvm, memref, nvgpu
 
 from stepwell.backends.cuda.kernels.window import Window
+from stepwell.passes.buffer.plan_launches import CONTENTS
 from stepwell.passes.tensor import index as ix
 from stepwell.passes.tensor.index import Index
 
@@ -28,6 +29,20 @@ def address(buffer: ir.Value) -> ir.Value:
     """Where a buffer begins."""
     number = memref.extract_aligned_pointer_as_index(buffer)
     return llvm.inttoptr(ir.Type.parse("!llvm.ptr"), wide(number))
+
+
+def scratch(count: int, element: ir.Type) -> ir.Value:
+    """Memory for the time of the launch."""
+    return memref.AllocOp(ir.MemRefType.get([count], element), [], []).result
+
+
+def flags(count: int) -> ir.Value:
+    """So many i32 of the launch's own, zero before the first run; the kernel leaves them so at each run's end."""
+    i32 = ir.IntegerType.get_signless(32)
+    made = memref.AllocOp(ir.MemRefType.get([count], i32), [], [])
+    zeros = ir.DenseElementsAttr.get_splat(ir.RankedTensorType.get([count], i32), ir.IntegerAttr.get(i32, 0))
+    made.operation.attributes[CONTENTS] = zeros
+    return made.result
 
 
 def matrices_map(

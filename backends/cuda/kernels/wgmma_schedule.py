@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from stepwell.backends.cuda.kernels.elements import ELEMENTS, RESULT_BYTES, Element, check_result
@@ -38,6 +38,7 @@ class WgmmaProblem:
             keep about 13 bits of a sum of fp8 products below its largest term.
         alignment: bytes; rows of the result begin and end at multiples. Below 16, the copy engine cannot store them.
         window: of a convolution: what the left matrix is of images. The right one is a matrix for each tap then.
+        turned: whether the result lies in memory column by column, as that of turned matrices does.
     """
 
     element: str = "bf16"
@@ -47,6 +48,7 @@ class WgmmaProblem:
     promote: bool = False
     alignment: int = 16
     window: Window | None = None
+    turned: bool = False
 
     @property
     def kind(self) -> Element:
@@ -67,12 +69,21 @@ class WgmmaProblem:
     @property
     def direct(self) -> bool:
         """Whether results go to global memory from registers."""
-        return self.alignment < _ENGINE_ALIGNMENT
+        return self.turned or self.alignment < _ENGINE_ALIGNMENT
 
     @property
     def part(self) -> int:
         """Columns of 128 bytes of the result, which are stored at a time."""
         return ROW_BYTES // RESULT_BYTES[self.result]
+
+    def turn(self) -> WgmmaProblem:
+        """The same result as the product of the right matrix, turned, and the left one."""
+        return replace(
+            self,
+            left_transposed=not self.right_transposed,
+            right_transposed=not self.left_transposed,
+            turned=True,
+        )
 
     def check(self, *, epilogue: bool) -> None:
         """Raise ValueError where the tensor cores do not do this."""
@@ -116,9 +127,13 @@ class WgmmaSchedule(Schedule):
         cluster: blocks below each other that share the right matrix.
         group: clusters of tiles below each other that are worked on before the next column, for the L2 cache.
         split: blocks of a cluster that each take a part of the depth of one tile and then add up their sums.
+        stream: 1 where blocks, or clusters, take equal shares of the steps of all tiles that leave a last turn in part,
+            and add up the sums of a tile by way of global memory.
+        turned: 1 where the right matrix is the left one: few rows of a result are columns of a tile, 8 at least.
     """
 
     kind: ClassVar[str] = "cuda-wgmma"
+    zeros: ClassVar[frozenset[str]] = frozenset({"stream", "turned"})
 
     rows: int = 128
     columns: int = 256
@@ -127,6 +142,8 @@ class WgmmaSchedule(Schedule):
     cluster: int = 2
     group: int = 8
     split: int = 1
+    stream: int = 0
+    turned: int = 0
 
     @property
     def threads(self) -> int:
@@ -155,22 +172,42 @@ class WgmmaSchedule(Schedule):
 
     @property
     def barriers(self) -> int:
-        """Where the barriers begin in shared memory."""
-        return self.staging + 2 * self.consumers * ROWS * ROW_BYTES
+        """Where the barriers begin in shared memory; turned results are not staged."""
+        return self.staging + (0 if self.turned else 2 * self.consumers * ROWS * ROW_BYTES)
 
     @property
     def shared_bytes(self) -> int:
         """Dynamic shared memory of a block, with what aligning it may take."""
         return self.barriers + 2 * 8 * self.stages + 1024
 
+    @property
+    def sums_of_group(self) -> int:
+        """How many numbers a warpgroup adds up."""
+        return self.rows // self.consumers * self.columns
+
+    def partial_flags(self, blocks: int) -> int:
+        """How many flags so many blocks that stream need."""
+        return blocks * self.consumers
+
+    def partial_sums(self, blocks: int) -> int:
+        """How many numbers they leave for each other."""
+        return self.partial_flags(blocks) * self.sums_of_group
+
+    def multiplied(self, problem: WgmmaProblem) -> WgmmaProblem:
+        """``problem`` as it is multiplied."""
+        return problem.turn() if self.turned else problem
+
     def boxes(self, problem: WgmmaProblem) -> tuple[int, int]:
         """Rows of memory, of the left and of the right matrix, that the copy engine takes at a time.
 
-        The blocks of a cluster share the columns of the right matrix, or the depth where that is not contiguous.
+        Args:
+            problem: as it is multiplied.
         """
-        left = problem.depth if problem.left_transposed else self.rows
-        right = self.columns if problem.right_transposed else problem.depth
-        return left, right // self.cluster
+        return (problem.depth if problem.left_transposed else self.rows), self.right_box(problem)
+
+    def right_box(self, problem: WgmmaProblem) -> int:
+        """Of the right one: blocks of a cluster share its columns, or the depth where that is not contiguous."""
+        return (self.columns if problem.right_transposed else problem.depth) // self.cluster
 
     def parts(self, problem: WgmmaProblem) -> int:
         """Parts of the result, 64 rows by 128 bytes, that a consumer stores."""
@@ -178,21 +215,16 @@ class WgmmaSchedule(Schedule):
 
     def check(self, problem: WgmmaProblem) -> None:
         """Raise ValueError where the parts do not fit each other, the problem or the chip."""
+        problem = self._turn_checked(problem)
         if self.stages < 2:
             raise ValueError("a stage is free when the next one's products have begun: two stages are the least")
         if self.consumers not in (1, 2, 3):
             raise ValueError(f"1, 2 or 3 warpgroups multiply, not {self.consumers}")
-        if self.rows % (ROWS * self.consumers) or self.columns % 64 or not 64 <= self.columns <= 256:
-            raise ValueError("rows are a multiple of 64 a consumer, columns 64, 128, 192 or 256")
-        most = _SUMS[self.consumers] // (2 if problem.promote else 1)
-        if self.rows // self.consumers // ROWS * self.columns > most:
-            raise ValueError(f"a warpgroup's sums are at most 64 by {most} here")
-        if self.columns % problem.part:
-            raise ValueError(f"{problem.result} is stored {problem.part} columns at a time")
-        if (self.columns if problem.right_transposed else problem.depth) % (_ATOM_ROWS * self.cluster):
-            raise ValueError(f"{self.cluster} blocks do not share the right matrix in parts of {_ATOM_ROWS} rows")
+        self._check_tile(problem)
         if self.cluster > 1 and self.split > 1:
             raise ValueError("the blocks of a cluster share the right matrix or split the depth, not both")
+        if self.stream and self.split > 1:
+            raise ValueError("blocks stream through the depth or split it, not both")
         if self.blocks > _CLUSTER_LIMIT:
             raise ValueError(f"a cluster has at most {_CLUSTER_LIMIT} blocks")
         if self.split > 1 and self.reduction_bytes(problem) > self.staging:
@@ -200,7 +232,31 @@ class WgmmaSchedule(Schedule):
         if self.shared_bytes > _SHARED_LIMIT:
             raise ValueError(f"{self.shared_bytes} bytes of shared memory are more than {_SHARED_LIMIT}")
 
+    def _turn_checked(self, problem: WgmmaProblem) -> WgmmaProblem:
+        if self.stream not in (0, 1) or self.turned not in (0, 1):
+            raise ValueError("stream and turned are 0 or 1")
+        if not self.turned:
+            return problem
+        if problem.window is not None:
+            raise ValueError("pixels of a window are rows: they are not turned")
+        return problem.turn()
+
+    def _check_tile(self, problem: WgmmaProblem) -> None:
+        narrowest = _ATOM_ROWS if problem.turned and problem.right_transposed else 64
+        if self.rows % (ROWS * self.consumers) or self.columns % narrowest or not narrowest <= self.columns <= 256:
+            columns = "64, 128, 192 or 256" if narrowest == 64 else f"multiples of {narrowest} up to 256"
+            raise ValueError(f"rows are a multiple of 64 a consumer, columns {columns}")
+        most = _SUMS[self.consumers] // (2 if problem.promote else 1)
+        if self.rows // self.consumers // ROWS * self.columns > most:
+            raise ValueError(f"a warpgroup's sums are at most 64 by {most} here")
+        if self.columns % problem.part and not problem.turned:
+            raise ValueError(f"{problem.result} is stored {problem.part} columns at a time")
+        if (self.columns if problem.right_transposed else problem.depth) % (_ATOM_ROWS * self.cluster):
+            raise ValueError(f"{self.cluster} blocks do not share the right matrix in parts of {_ATOM_ROWS} rows")
+
     def reduction_bytes(self, problem: WgmmaProblem) -> int:
-        """Of the sums that a block gets from all of its cluster, over the ring that was read to its end."""
+        """Of the sums that a block gets from its cluster, over the ring that was read to its end."""
+        if problem.turned:
+            return (self.split - 1) * self.consumers * self.sums_of_group * 4
         share = -(-self.parts(problem) // self.split)
         return share * self.split * self.consumers * ROWS * problem.part * 4

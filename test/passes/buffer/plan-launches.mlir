@@ -56,3 +56,16 @@ module attributes {gpu.container_module} {
     return %t : memref<?xf32>
   }
 }
+
+// -----
+
+// Memory that begins as zeros is no temporary: kernels leave it so for the next run.
+// CHECK: {\22kind\22: \22zeros\22, \22dtype\22: \22i32\22, \22sizes\22: [6]}
+// CHECK-SAME: {\22kind\22: \22temporary\22, \22dtype\22: \22i32\22, \22sizes\22: [6]}
+module attributes {gpu.container_module} {
+  func.func @main(%x: memref<6xi32> {stepwell.input = "x"}) -> memref<6xi32> {
+    %flags = memref.alloc() {stepwell.constant = dense<0> : tensor<6xi32>} : memref<6xi32>
+    %t = memref.alloc() : memref<6xi32>
+    return %t : memref<6xi32>
+  }
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import gcd
 
+from torch_mlir import ir
 from torch_mlir.dialects import arith
 
 from stepwell.backends.cuda.kernels.chip import MULTIPROCESSORS
@@ -11,15 +12,17 @@ from stepwell.backends.cuda.kernels.choose_wgmma import choose
 from stepwell.backends.cuda.kernels.elements import ELEMENTS, RESULT_BYTES
 from stepwell.backends.cuda.kernels.gemm_wgmma import WgmmaProblem, WgmmaSchedule, build_gemm
 from stepwell.backends.cuda.kernels.launch import Launch, Values
-from stepwell.backends.cuda.kernels.passed import address, images_map, matrices_map, narrow, wide
+from stepwell.backends.cuda.kernels.passed import address, flags, images_map, matrices_map, narrow, scratch, wide
 from stepwell.backends.cuda.kernels.products.facts import Product
 from stepwell.backends.cuda.kernels.products.keys import product_key
 from stepwell.backends.cuda.kernels.schedule_faults import fault_of
 from stepwell.backends.cuda.kernels.tensor_cores import ROW_BYTES
 from stepwell.backends.cuda.kernels.wgmma_schedule import WGMMA_ELEMENTS
+from stepwell.backends.cuda.kernels.wgmma_tiles import share_out
 from stepwell.backends.cuda.kernels.window import Window
 from stepwell.passes.schedules.book import Schedules
 from stepwell.passes.tensor import index as ix
+from stepwell.passes.tensor.index import Index
 
 _LINE = 16
 """Bytes that rows of memory must be whole multiples of for the copy engine."""
@@ -90,32 +93,34 @@ def _window_problem(product: Product, window: Window) -> WgmmaProblem | None:
     return problem if problem.fault() is None else None
 
 
-def _grid(product: Product, s: WgmmaSchedule, values: Values) -> Values:
-    """The same as :meth:`WgmmaSchedule.grid` in host code."""
+def _tiles(product: Product, s: WgmmaSchedule, values: Values) -> Index:
+    """Tiles of a block, or of a cluster whose blocks lie below each other."""
     extents = product.extents(values)
-    down = arith.ceildivui(ix.value(extents.rows), ix.value(s.rows * s.cluster))
-    across = arith.ceildivui(ix.value(extents.columns), ix.value(s.columns))
-    tiles = ix.multiply(ix.multiply(down, across), extents.batch)
-    clusters = ix.value(tiles)
-    if s.split == 1:
-        clusters = arith.minui(clusters, ix.value(MULTIPROCESSORS // s.cluster))
+    rows, columns = (extents.columns, extents.rows) if s.turned else (extents.rows, extents.columns)
+    down = ix.divide(ix.add(rows, s.rows * s.cluster - 1), s.rows * s.cluster)
+    across = ix.divide(ix.add(columns, s.columns - 1), s.columns)
+    return ix.multiply(ix.multiply(down, across), extents.batch)
+
+
+def _grid(product: Product, s: WgmmaSchedule, values: Values) -> Values:
+    clusters = _tiles(product, s, values)
+    if s.stream:
+        clusters = ix.multiply(ix.minimum(clusters, 1), MULTIPROCESSORS // s.cluster)
+    elif s.split == 1:
+        clusters = ix.minimum(clusters, MULTIPROCESSORS // s.cluster)
     return [ix.value(ix.multiply(clusters, s.blocks)), ix.value(1), ix.value(1)]
 
 
-def _arguments(product: Product, p: WgmmaProblem, s: WgmmaSchedule, values: Values) -> Values:
-    extents = product.extents(values)
-    rows, columns, depth = extents.rows, extents.columns, extents.depth
+def _arguments(product: Product, problem: WgmmaProblem, s: WgmmaSchedule, values: Values) -> Values:
+    extents, p = product.extents(values), s.multiplied(problem)
     left, right, result = product.matrices(values)
-    left_box, right_box = s.boxes(p)
-    left_sizes = (depth, rows) if p.left_transposed else (rows, depth)
-    right_sizes = (columns, depth) if p.right_transposed else (depth, columns)
+    rows, columns, depth = extents.rows, extents.columns, extents.depth
+    if s.turned:
+        left, right, rows, columns = right, left, columns, rows
     if p.window is None:
-        rounded = p.element == "tf32"
-        sources = [
-            matrices_map(left, (extents.batch, *left_sizes), left_box, rounded=rounded),
-            matrices_map(right, (extents.batch, *right_sizes), right_box, rounded=rounded),
-        ]
+        sources = _matrices(p, s, left, right, (extents.batch, rows, columns, depth))
     else:
+        left_box, right_box = s.boxes(p)
         sources = [
             images_map(left, p.window, left_box),
             matrices_map(right, (p.window.taps, p.window.channels, columns), right_box),
@@ -126,5 +131,32 @@ def _arguments(product: Product, p: WgmmaProblem, s: WgmmaSchedule, values: Valu
     ]
     own = [*maps, *(narrow(size) for size in (rows, columns, depth, extents.batch))]
     if p.direct:
-        own += [narrow(columns), wide(ix.multiply(rows, columns))]
+        own += [narrow(extents.columns), wide(ix.multiply(rows, columns))]
+    if s.stream:
+        steps = _steps(p, depth)
+        own += [address(scratch(s.partial_sums(MULTIPROCESSORS), p.kind.sum))]
+        own += [address(flags(s.partial_flags(MULTIPROCESSORS)))]
+        own += [narrow(size) for size in share_out(_tiles(product, s, values), steps, MULTIPROCESSORS)]
     return [*own, *product.passed(values)]
+
+
+def _matrices(
+    p: WgmmaProblem, s: WgmmaSchedule, left: ir.Value, right: ir.Value, sizes: tuple[Index, Index, Index, Index]
+) -> list[ir.Value]:
+    batch, rows, columns, depth = sizes
+    left_box, right_box = s.boxes(p)
+    left_sizes = (depth, rows) if p.left_transposed else (rows, depth)
+    right_sizes = (columns, depth) if p.right_transposed else (depth, columns)
+    rounded = p.element == "tf32"
+    return [
+        matrices_map(left, (batch, *left_sizes), left_box, rounded=rounded),
+        matrices_map(right, (batch, *right_sizes), right_box, rounded=rounded),
+    ]
+
+
+def _steps(p: WgmmaProblem, depth: Index) -> Index:
+    """Steps of a tile's depth, as the kernel counts them."""
+    if p.window is not None:
+        return p.window.taps * p.parts_of_tap
+    steps = ix.divide(ix.add(depth, p.depth - 1), p.depth)
+    return max(steps, 1) if isinstance(steps, int) else arith.maxui(steps, ix.value(1))
