@@ -21,6 +21,9 @@ _LONGEST_STRIDE, _FARTHEST_TAP, _WIDEST_BORDER = 8, 255, 128
 _SUMS = {1: 256, 2: 256, 3: 192}
 """Columns of sums, 64 below each other, that registers have room for, by warpgroups that multiply."""
 
+_PROMOTED = {1: 192, 2: 192, 3: 128}
+"""The same where each sum stands twice: of a stage, and of all before it."""
+
 _SHARED_LIMIT = 227 * 1024
 _CLUSTER_LIMIT = 8
 
@@ -184,7 +187,7 @@ class WgmmaSchedule(Schedule):
             raise ValueError(f"1, 2 or 3 warpgroups multiply, not {self.consumers}")
         if self.rows % (ROWS * self.consumers) or self.columns % 64 or not 64 <= self.columns <= 256:
             raise ValueError("rows are a multiple of 64 a consumer, columns 64, 128, 192 or 256")
-        most = _SUMS[self.consumers] // (2 if problem.promote else 1)
+        most = (_PROMOTED if problem.promote else _SUMS)[self.consumers]
         if self.rows // self.consumers // ROWS * self.columns > most:
             raise ValueError(f"a warpgroup's sums are at most 64 by {most} here")
         if self.columns % problem.part:
