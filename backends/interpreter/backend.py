@@ -27,7 +27,22 @@ from stepwell.support.signature import Signature
 
 _CODE = "model.mlir"
 _DTYPES = frozenset(
-    {"i1", "i8", "ui8", "i16", "i32", "i64", "f16", "bf16", "f32", "f64", "complex<f32>", "complex<f64>"}
+    {
+        "i1",
+        "i8",
+        "ui8",
+        "i16",
+        "i32",
+        "i64",
+        "f8E4M3FN",
+        "f8E5M2",
+        "f16",
+        "bf16",
+        "f32",
+        "f64",
+        "complex<f32>",
+        "complex<f64>",
+    }
 )
 
 # The states of one user, by name.

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torchao.quantization import Float8WeightOnlyConfig, quantize_
+from torchao.quantization import (
+    Float8DynamicActivationFloat8WeightConfig,
+    Float8WeightOnlyConfig,
+    PerRow,
+    PerTensor,
+    quantize_,
+)
 
 import stepwell
 from stepwell.support.errors import ImportFailure
@@ -155,10 +161,20 @@ def test_float8_through_an_artifact(tmp_path: Path) -> None:
     assert same(program(torch.zeros(2, 16))[1], x.to(E5))
 
 
-def test_weights_that_torchao_rounds() -> None:
+CONFIGS = {
+    "weights": Float8WeightOnlyConfig(),
+    "tensors": Float8DynamicActivationFloat8WeightConfig(granularity=PerTensor()),
+    "rows": Float8DynamicActivationFloat8WeightConfig(granularity=PerRow()),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_models_that_torchao_quantises(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # It asks for a GPU when it is set up, but computes without one.
+    monkeypatch.setattr("torchao.quantization.quant_api._check_hardware_support", lambda granularity: None)
     model = nn.Sequential(nn.Linear(32, 48), nn.ReLU(), nn.Linear(48, 16)).to(BF16).eval()
-    quantize_(model, Float8WeightOnlyConfig())
-    x = torch.randn(5, 32).to(BF16)
+    quantize_(model, CONFIGS[name])
+    x = torch.randn(16, 32).to(BF16)
     with torch.no_grad():
         expected = model(x)
     result = stepwell.compile(model, (x,), target="cpu")(x)

@@ -21,6 +21,9 @@ _LONGEST_STRIDE, _FARTHEST_TAP, _WIDEST_BORDER = 8, 255, 128
 _SUMS = {1: 256, 2: 256, 3: 192}
 """Columns of sums, 64 below each other, that registers have room for, by warpgroups that multiply."""
 
+_PROMOTED = {1: 192, 2: 192, 3: 128}
+"""The same where each sum stands twice: of a stage, and of all before it."""
+
 _SHARED_LIMIT = 227 * 1024
 _CLUSTER_LIMIT = 8
 
@@ -246,7 +249,7 @@ class WgmmaSchedule(Schedule):
         if self.rows % (ROWS * self.consumers) or self.columns % narrowest or not narrowest <= self.columns <= 256:
             columns = "64, 128, 192 or 256" if narrowest == 64 else f"multiples of {narrowest} up to 256"
             raise ValueError(f"rows are a multiple of 64 a consumer, columns {columns}")
-        most = _SUMS[self.consumers] // (2 if problem.promote else 1)
+        most = (_PROMOTED if problem.promote else _SUMS)[self.consumers]
         if self.rows // self.consumers // ROWS * self.columns > most:
             raise ValueError(f"a warpgroup's sums are at most 64 by {most} here")
         if self.columns % problem.part and not problem.turned:
