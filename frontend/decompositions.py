@@ -14,6 +14,7 @@ from stepwell.frontend.bessel_functions import bessel_decompositions
 from stepwell.frontend.chain import chain
 from stepwell.frontend.chebyshev_polynomials import chebyshev_decompositions
 from stepwell.frontend.convolution_gradients import convolution_backward
+from stepwell.frontend.ctc_loss import ctc_loss
 from stepwell.frontend.empty_moments import empty_moments
 from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
 from stepwell.frontend.float8_products import float8_products
@@ -69,6 +70,8 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         aten.convolution_backward.default: convolution_backward,
         aten.index.Tensor: take_at,
         aten.segment_reduce.default: segment_reduce,
+        aten._ctc_loss.default: ctc_loss,
+        aten._ctc_loss.Tensor: ctc_loss,
     }
     groups = (
         run_decompositions(),

@@ -23,6 +23,7 @@ from torch.utils import _pytree as pytree
 from stepwell.frontend.composite_operators import composite_operators_kept
 from stepwell.frontend.custom_operators import custom_decompositions
 from stepwell.frontend.decompositions import decomposition_table
+from stepwell.frontend.missing_shapes import missing_shapes
 from stepwell.frontend.source_paths import innermost_frame
 from stepwell.support.errors import Error, ImportFailure
 
@@ -54,7 +55,7 @@ def export_model(
     Raises:
         ImportFailure: data-dependent control flow, arguments that do not fit, shapes that break their constraints.
     """
-    with _quiet():
+    with _quiet(), missing_shapes():
         try:
             distinct, keywords = _distinct(model, (tuple(args), kwargs))
             return torch.export.export(model, distinct, keywords, dynamic_shapes=dynamic_shapes, strict=False)
@@ -80,7 +81,13 @@ def _distinct(model: torch.nn.Module, arguments: Any) -> Any:
 def decompose(exported: ExportedProgram) -> ExportedProgram:
     """Rewrite ``exported`` in the operators that lower to the tensor level; the argument stays as it is."""
     # Torch makes Python code of every graph on the way; lazy graphs wait until somebody calls them.
-    with _quiet(), _views_as_reshapes(exported), _use_lazy_graph_module(True), composite_operators_kept():
+    with (
+        _quiet(),
+        missing_shapes(),
+        _views_as_reshapes(exported),
+        _use_lazy_graph_module(True),
+        composite_operators_kept(),
+    ):
         try:
             result: ExportedProgram = exported.run_decompositions(
                 decomposition_table() | custom_decompositions(exported)

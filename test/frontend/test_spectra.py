@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from stepwell.driver import api
-from stepwell.frontend.linear_algebra.spectra import eigh, pinv, svd
+from stepwell.frontend.linear_algebra.spectra import eigh, lstsq, pinv, svd
 from stepwell.support.errors import ExecutionError
 
 
@@ -83,6 +83,21 @@ def test_inverses_of_what_has_none(limits: dict[str, Any]) -> None:
     close(pinv(symmetric, hermitian=True, **limits), torch.linalg.pinv(symmetric, hermitian=True, **limits))
 
 
+@pytest.mark.parametrize("driver", ["gels", "gelsd", "gelss", "gelsy"])
+@pytest.mark.parametrize("sizes", [(5, 3), (3, 5), (2, 4, 4)])
+def test_least_squares(sizes: tuple[int, ...], driver: str) -> None:
+    a, b = matrix(*sizes), matrix(*sizes[:-1], 2)
+    torch.testing.assert_close(lstsq(a, b, driver=driver), tuple(torch.linalg.lstsq(a, b, driver=driver)))
+
+
+def test_least_squares_of_less_than_full_rank() -> None:
+    """The shortest of many solutions; residuals there are none, so who asks for them gets an error."""
+    a = low_rank()
+    torch.testing.assert_close(lstsq(a, a[:, :1]), tuple(torch.linalg.lstsq(a, a[:, :1])))
+    with pytest.raises(RuntimeError, match="less than its full rank"):
+        lstsq(a, a[:, :1], driver="gelsd")
+
+
 def test_on_the_cpu() -> None:
     class Model(torch.nn.Module):
         def forward(self, a: torch.Tensor) -> Any:
@@ -91,7 +106,7 @@ def test_on_the_cpu() -> None:
             return (
                 values, (u * values.unsqueeze(-2)) @ vh, torch.linalg.eigh(symmetric).eigenvalues,
                 torch.linalg.pinv(a), torch.linalg.matrix_rank(symmetric), torch.linalg.cond(a),
-                torch.linalg.matrix_norm(a, "nuc"),
+                torch.linalg.matrix_norm(a, "nuc"), torch.linalg.lstsq(a, a[..., :1]).solution,
             )  # fmt: skip
 
     a = torch.randn(2, 4, 3)
