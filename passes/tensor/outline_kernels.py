@@ -47,10 +47,10 @@ class OutlineKernels(Pass):
         families: dict[str, int] = {}
         known: dict[str, str] = {}
         for entry in entries(op):
-            end = return_op(entry)
+            return_op(entry)
             block = entry.operation.regions[0].blocks[0]
             keep_originals(block)
-            store_returned(end)
+            store_returned(entry)
             found = group_operations(block, attention=self.attention, bare_products=self.bare_products)
             groups = _sort(block, found)
             first = sum(families.values())

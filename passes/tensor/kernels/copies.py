@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, linalg
+from torch_mlir.dialects import arith, func, linalg
 
+from stepwell.passes.buffer.entry import arguments, result_marks, return_op, state_name
 from stepwell.passes.tensor.attention.cone import RESHAPES
 from stepwell.passes.tensor.build import empty, sizes_of
 from stepwell.passes.tensor.kernels.fills import is_fill
@@ -26,25 +27,39 @@ def copied(value: ir.Value) -> ir.Value:
     return result
 
 
-def store_returned(end: ir.Operation) -> None:
-    """Let a kernel write the constants and fills that ``end`` returns: kernels only make those that they read."""
-    made: dict[ir.Value, ir.Value] = {}
-    for number, value in enumerate(end.operands):
-        if value not in made and _is_start(value):
+def store_returned(entry: func.FuncOp) -> None:
+    """Let a kernel write what ``entry`` returns and none computes.
+
+    These are constants and fills, which kernels only make where they read them, and old values of states, given as
+    results or as new values of other states: their memory is written before the entry is done.
+    """
+    end = return_op(entry)
+    states = {argument.value: argument.name for argument in arguments(entry) if argument.kind == "state"}
+    made: dict[tuple[ir.Value, str | None], ir.Value] = {}
+    for number, mark in enumerate(result_marks(entry)):
+        value = end.operands[number]
+        base, goes_to = _seen(value), state_name(mark)
+        old = base in states and states[base] != goes_to
+        if not old and not _is_start(base):
+            continue
+        if (value, goes_to) not in made:  # each state's own, which can be written in its place
             with ir.InsertionPoint(end), end.location:
-                made[value] = copied(value)
-        if value in made:
-            end.operands[number] = made[value]
+                made[value, goes_to] = copied(value)
+        end.operands[number] = made[value, goes_to]
+
+
+def _seen(value: ir.Value) -> ir.Value:
+    """What ``value`` shows, maybe in another shape."""
+    while isinstance(value, ir.OpResult) and value.owner.operation.name in (*RESHAPES, "tensor.cast"):
+        value = value.owner.operation.operands[0]
+    return value
 
 
 def _is_start(value: ir.Value) -> bool:
-    """Whether no memory is behind ``value``, itself or seen in another shape."""
+    """Whether no memory is behind ``value``."""
     if isinstance(value.owner, ir.Block):
         return False
-    op = value.owner.operation
-    if op.name in (*RESHAPES, "tensor.cast"):
-        return _is_start(op.operands[0])
-    return op.name == "arith.constant" or is_fill(op)
+    return value.owner.operation.name == "arith.constant" or is_fill(value.owner.operation)
 
 
 def _splat(value: ir.Value) -> ir.Attribute | None:
