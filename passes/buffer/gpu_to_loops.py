@@ -21,8 +21,7 @@ _IDS = ("gpu.block_id", "gpu.thread_id", "gpu.grid_dim", "gpu.block_dim")
 class GpuToLoops(Pass):
     """Turn each ``gpu.launch_func`` into loops over blocks and threads around its kernel's body.
 
-    For kernels whose threads do not talk to each other (no barriers, no shared memory); others are refused. Each
-    kernel must be launched once, as ``gpu-kernel-outlining`` leaves it.
+    For kernels whose threads do not talk to each other (no barriers, no shared memory); others are refused.
     """
 
     name: ClassVar[str] = "gpu-to-loops"
@@ -56,9 +55,7 @@ def _kernel(launch: ir.Operation, modules: dict[str, ir.Operation]) -> ir.Operat
             if list(child.regions[0].blocks[0].operations):
                 return child.operation
             break
-    raise PassError(
-        f"kernel @{name} has no body to emulate, or is launched twice", where=describe_location(launch.location)
-    )
+    raise PassError(f"kernel @{name} has no body to emulate", where=describe_location(launch.location))
 
 
 def _inline(launch: ir.Operation, kernel: ir.Operation) -> None:
@@ -82,11 +79,13 @@ def _inline(launch: ir.Operation, kernel: ir.Operation) -> None:
         **{("gpu.grid_dim", axis): sizes[i] for i, axis in enumerate(_AXES)},
         **{("gpu.block_dim", axis): sizes[3 + i] for i, axis in enumerate(_AXES)},
     }
-    body = kernel.regions[0].blocks[0]
+    copy = kernel.clone(ir.InsertionPoint(kernel)).operation  # others may launch it too
+    body = copy.regions[0].blocks[0]
     for inside, outside in zip(body.arguments, arguments, strict=True):
         inside.replace_all_uses_with(outside)
     for inner in list(body.operations)[:-1]:
         inner.operation.move_before(ends[0].operation)
+    copy.erase()
     _replace_ids(loops[-1].operation, values)
     launch.erase()
 

@@ -13,6 +13,7 @@ from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.entry import entries, return_op
 from stepwell.passes.tensor.attention.cone import RESHAPES
 from stepwell.passes.tensor.build import Size, copy_operation, index, sizes_of
+from stepwell.passes.tensor.kernels.copies import store_returned
 from stepwell.passes.tensor.kernels.fills import is_fill
 from stepwell.passes.tensor.kernels.followed import outside_of
 from stepwell.passes.tensor.kernels.grouping import Group, group_operations, makers
@@ -49,6 +50,7 @@ class OutlineKernels(Pass):
             return_op(entry)
             block = entry.operation.regions[0].blocks[0]
             keep_originals(block)
+            store_returned(entry)
             found = group_operations(block, attention=self.attention, bare_products=self.bare_products)
             groups = _sort(block, found)
             first = sum(families.values())

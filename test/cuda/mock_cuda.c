@@ -6,7 +6,7 @@
 #include <string.h>
 
 int mock_launches, mock_grid, mock_block, mock_shared, mock_allocated, mock_fail_alloc, mock_minor;
-int mock_graphs, mock_updates, mock_waits, mock_stream, mock_maps;
+int mock_graphs, mock_updates, mock_waits, mock_stream, mock_maps, mock_copies;
 int mock_graphs, mock_updates, mock_waits, mock_stream;
 int mock_window[10]; /* corners, channels, pixels and steps of the last tensor map of images */
 
@@ -64,6 +64,7 @@ int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t size, void *strea
   return 0;
 }
 int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t size, void *stream) {
+  mock_copies++;
   memcpy((void *)to, (void *)from, size);
   return 0;
 }

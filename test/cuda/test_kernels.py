@@ -160,3 +160,18 @@ def test_emulated_scatter_into_one_number(emulated: Lower) -> None:
       }"""
     (result,), _ = run_entry(emulated(text), [np.array([5, 0, 7])], {}, {})
     np.testing.assert_array_equal(result, np.array([0.5, 0, 0, 0, 0, 0.5, 0, 0.5], np.float32))
+
+
+def test_slices_are_inserted_with_steps(emulated: Lower) -> None:
+    text = """
+    func.func @main(%x: tensor<9x8xf32> {stepwell.input = "x"}, %y: tensor<3x2xf32> {stepwell.input = "y"},
+        %z: tensor<3xf32> {stepwell.input = "z"}) -> (tensor<9x8xf32> {stepwell.output = "0"}) {
+      %0 = tensor.insert_slice %y into %x[1, 2] [3, 2] [3, 4] : tensor<3x2xf32> into tensor<9x8xf32>
+      %1 = tensor.insert_slice %z into %0[8, 1] [1, 3] [1, 2] : tensor<3xf32> into tensor<9x8xf32>
+      return %1 : tensor<9x8xf32>
+    }"""
+    x, y, z = (np.random.default_rng(0).standard_normal(shape, np.float32) for shape in ((9, 8), (3, 2), (3,)))
+    (result,), _ = run_entry(emulated(text), [x, y, z], {}, {})
+    x[1:9:3, 2:8:4] = y
+    x[8, 1:7:2] = z
+    np.testing.assert_array_equal(result, x)

@@ -236,6 +236,30 @@ def test_a_state_stays_on_the_device(mock: Any, parameters: Path) -> None:
         program.state(session, "other")
 
 
+@pytest.mark.parametrize(("target", "copies"), [(0, 0), (1, 2)])
+def test_a_state_that_is_written_in_place_is_not_copied(mock: Any, parameters: Path, target: int, copies: int) -> None:
+    store = ParameterStore()
+    store.add("state:total", lambda: np.full(4, 5, np.float32))
+    parameter_file.write(parameters, store)
+    plan = {
+        "buffers": [{"kind": "state", "name": "total"}, {"kind": "temporary", "dtype": "f32", "sizes": [4]}],
+        "launches": [
+            {**PLAN["launches"][0], "grid": [1, 1, 1], "arguments": [{"index": 4}, {"buffer": 0}, {"buffer": target}]}
+        ],
+        "results": [],
+        "states": {"total": 1} if target else {},
+    }
+    signature = replace(SIGNATURE, inputs=(), results=(), states=(TensorSpec("total", "f32", (4,)),), symbols={})
+    program = runnable(parameters, mock.driver, plan, signature)
+    session = program.new_session()
+    launched, before = mock.get("launches"), mock.get("copies")
+    for value in (6, 7):
+        assert program.run(session, "main", []) == []
+        assert program.state(session, "total").tolist() == [value] * 4
+    assert mock.get("launches") == launched + 2
+    assert mock.get("copies") == before + copies
+
+
 def test_an_input_that_is_returned_is_copied(mock: Any, parameters: Path) -> None:
     plan = {"buffers": [PLAN["buffers"][0]], "launches": [], "results": [0]}
     program = runnable(parameters, mock.driver, plan, ONE_RESULT)

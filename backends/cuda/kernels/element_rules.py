@@ -12,8 +12,6 @@ from stepwell.passes.tensor import index as ix
 from stepwell.passes.tensor.index import Index
 from stepwell.passes.tensor.result_sizes import joined_axes
 from stepwell.passes.tensor.slices import kept_axes, padding, slice_parameters
-from stepwell.support.errors import PassError
-from stepwell.support.locations import describe_location
 
 if TYPE_CHECKING:
     from stepwell.backends.cuda.kernels.evaluate import Elements
@@ -124,16 +122,18 @@ def _concat(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> i
 def _insert(elements: Elements, op: ir.Operation, indices: Sequence[Index]) -> ir.Value:
     source, into = op.operands[0], op.operands[1]
     offsets, sizes, strides = slice_parameters(op, elements.scalar)
-    if any(stride != 1 for stride in strides):
-        raise PassError("a slice with steps is inserted", where=describe_location(op.location))
     inside: ir.Value = arith.constant(ir.IntegerType.get_signless(1), 1)
     places: list[Index] = []
     kept = kept_axes(op, source)
-    for axis, (index, offset, size) in enumerate(zip(indices, offsets, sizes, strict=True)):
-        place = arith.subi(ix.value(index), ix.value(offset))
-        inside = arith.andi(inside, arith.cmpi(arith.CmpIPredicate.ult, place, ix.value(size)))
+    for axis, (index, offset, size, stride) in enumerate(zip(indices, offsets, sizes, strides, strict=True)):
+        place = arith.subi(ix.value(index), ix.value(offset))  # a place before the first is huge
+        end = ix.multiply(size, stride)
+        inside = arith.andi(inside, arith.cmpi(arith.CmpIPredicate.ult, place, ix.value(end)))
+        if stride != 1:
+            between = arith.cmpi(arith.CmpIPredicate.eq, ix.value(ix.remainder(place, stride)), ix.value(0))
+            inside = arith.andi(inside, between)
         if axis in kept:
-            places.append(place)
+            places.append(ix.divide(place, stride))
     return _either(
         inside,
         lambda: elements.branch().element(source, places),

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from math import prod
 
 from torch_mlir import ir
 from torch_mlir.dialects import arith, func, gpu, memref
 
 from stepwell.backends.cuda.kernels.launch import Launch, in_memory
+from stepwell.backends.cuda.passes.in_place import is_copy, made_for, settle_states
 from stepwell.passes.buffer.entry import arguments, result_marks, state_name
 from stepwell.passes.tensor import index as ix
+from stepwell.passes.tensor.build import reassociation
 from stepwell.support.errors import PassError
 from stepwell.support.locations import describe_location
 
 
-def to_host(entry: func.FuncOp, launches: Mapping[str, Launch], module: str) -> None:
-    """Rewrite ``entry`` in place."""
+def to_host(
+    entry: func.FuncOp, launches: Mapping[str, Launch], kernels: Mapping[str, ir.Operation], module: str
+) -> None:
+    """Rewrite ``entry``, which calls functions that have ``launches`` and are ``kernels``, in place."""
+    settled = settle_states(entry, launches, kernels)
     block = entry.operation.regions[0].blocks[0]
     old = [op.operation for op in block.operations]
-    host = _Host(launches, module)
+    host = _Host(launches, {name for name, kernel in kernels.items() if is_copy(kernel)}, module)
     kinds = []
     taken = arguments(entry)
     for argument in taken:
@@ -29,6 +35,8 @@ def to_host(entry: func.FuncOp, launches: Mapping[str, Launch], module: str) -> 
         host.values[argument.value] = block.add_argument(kind, argument.value.location)
     places = {a.name: host.values[a.value] for a in taken if a.value is not None and a.kind == "state"}
     with ir.InsertionPoint(old[-1]):
+        host.homes = {made: host.values[state] for made, state in settled.items()}
+        host.settled = {made: _seen_as(home, in_memory(made.type)) for made, home in host.homes.items()}
         for op in old[:-1]:
             with op.location:
                 host.visit(op)
@@ -43,10 +51,15 @@ def to_host(entry: func.FuncOp, launches: Mapping[str, Launch], module: str) -> 
 
 
 class _Host:
-    """Builds the host's operations; ``values`` are what stands for those of the entry."""
+    """Builds the host's operations; ``values`` are what stands for those of the entry.
 
-    def __init__(self, launches: Mapping[str, Launch], module: str) -> None:
-        self.launches, self.module = launches, module
+    ``homes`` has the states whose memory results of calls take, ``settled`` that memory in the shape of the result.
+    """
+
+    def __init__(self, launches: Mapping[str, Launch], copies: Container[str], module: str) -> None:
+        self.launches, self.copies, self.module = launches, copies, module
+        self.homes: dict[ir.Value, ir.Value] = {}
+        self.settled: dict[ir.Value, ir.Value] = {}
         self.values: dict[ir.Value, ir.Value] = {}
         self.returned: list[ir.Value] = []
 
@@ -85,9 +98,13 @@ class _Host:
         """Return what ``op`` does, new values of ``states`` in the memory of the old ones."""
         self.returned = [self.values[operand] for operand in op.operands]
         for number, place in enumerate(states):
-            if place is not None and place != self.returned[number]:
+            if place is None:
+                continue
+            made = made_for(op.operands[number], self.launches)
+            home = self.returned[number] if made is None else self.homes.get(made, self.returned[number])
+            if place != home:
                 memref.copy(self.returned[number], place)
-                self.returned[number] = place
+            self.returned[number] = place
         func.ReturnOp(self.returned)
 
     def _launch(self, op: ir.Operation, operands: list[ir.Value]) -> None:
@@ -95,9 +112,15 @@ class _Host:
         name = ir.FlatSymbolRefAttr(op.attributes["callee"]).value
         launch = self.launches[name]
         if launch.in_place is None:
-            operands[first:] = [_fresh(destination) for destination in operands[first:]]
+            operands[first:] = [
+                self.settled.get(result) or _fresh(destination)
+                for result, destination in zip(op.results, operands[first:], strict=True)
+            ]
         else:
             operands[first:] = [operands[launch.in_place]]
+        self.values.update(zip(op.results, operands[first:], strict=True))
+        if name in self.copies and operands[0] == operands[first]:
+            return  # what is there already
         one = arith.constant(ir.IndexType.get(), 1)
         grid = tuple(launch.grid(operands))
         threads = arith.constant(ir.IndexType.get(), launch.block)
@@ -113,8 +136,19 @@ class _Host:
         )
         if launch.library is not None:
             made.operation.attributes["stepwell.library"] = ir.StringAttr.get(json.dumps(launch.library))
-        for number, result in enumerate(op.results):
-            self.values[result] = operands[first + number]
+
+
+def _seen_as(buffer: ir.Value, kind: ir.Type) -> ir.Value:
+    """All of ``buffer``, of static shape, as memory of type ``kind``."""
+    if buffer.type == kind:
+        return buffer
+    old, new = ir.MemRefType(buffer.type), ir.MemRefType(kind)
+    flat = ir.MemRefType.get([prod(old.shape)], old.element_type)
+    if old.rank > 1:
+        buffer = memref.collapse_shape(flat, buffer, reassociation([list(range(old.rank))]))
+    if new.rank > 1:
+        buffer = memref.expand_shape(new, buffer, reassociation([list(range(new.rank))]), [], list(new.shape))
+    return buffer
 
 
 def _fresh(destination: ir.Value) -> ir.Value:

@@ -89,7 +89,7 @@ class LowerKernels(Pass):
             del kernel.attributes["gpu.kernel"]
             kernel.attributes["kernel"] = ir.UnitAttr.get(op.context)
         for entry in entries(op):
-            to_host(entry, launches, _MODULE)
+            to_host(entry, launches, {function.name.value: function.operation for function in made}, _MODULE)
         for function in made:
             function.operation.erase()
         context.note(self.name, **variants)

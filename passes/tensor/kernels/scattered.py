@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch_mlir import ir
-from torch_mlir.dialects import arith, linalg
 
-from stepwell.passes.tensor.build import empty, sizes_of
+from stepwell.passes.tensor.kernels.copies import copied
 from stepwell.support.walk import outer_first
 
 
@@ -65,32 +64,7 @@ def keep_originals(block: ir.Block) -> None:
         found = match_scatter(op)
         if found is not None:
             with ir.InsertionPoint(op), op.location:
-                op.operands[3] = _copied(found.original)
-
-
-def _copied(value: ir.Value) -> ir.Value:
-    """A tensor like ``value``; one number throughout is written as such, as a copy of a constant folds to it."""
-    kind = ir.RankedTensorType(value.type)
-    same = ir.AffineMapAttr.get(ir.AffineMap.get_identity(kind.rank))
-    iterators = ir.ArrayAttr.get([ir.Attribute.parse("#linalg.iterator_type<parallel>")] * kind.rank)
-    target = empty(sizes_of(value), kind.element_type)
-    number = _splat(value)
-    sources = [] if number is not None else [value]
-    made = linalg.GenericOp([kind], sources, [target], ir.ArrayAttr.get([same] * (len(sources) + 1)), iterators)
-    body = made.regions[0].blocks.append(*[kind.element_type] * (len(sources) + 1))
-    with ir.InsertionPoint(body):
-        linalg.YieldOp([body.arguments[0] if number is None else arith.ConstantOp(kind.element_type, number).result])
-    result: ir.Value = made.results[0]
-    return result
-
-
-def _splat(value: ir.Value) -> ir.Attribute | None:
-    """The number that a constant tensor is full of."""
-    if isinstance(value.owner, ir.Block) or value.owner.operation.name != "arith.constant":
-        return None
-    elements = value.owner.operation.attributes["value"]
-    splat = isinstance(elements, ir.DenseElementsAttr) and elements.is_splat
-    return elements.get_splat_value() if splat else None
+                op.operands[3] = copied(found.original)
 
 
 def _is_plain(op: ir.Operation) -> bool:

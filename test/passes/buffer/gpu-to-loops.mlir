@@ -39,3 +39,27 @@ func.func @nothing_to_do() {
   // CHECK-NEXT: return
   return
 }
+
+// -----
+
+// A kernel that is launched twice runs twice.
+// CHECK-LABEL: func.func @twice
+// CHECK-COUNT-2: memref.store
+// CHECK: return
+module attributes {gpu.container_module} {
+  func.func @twice(%x: memref<4xf32>, %y: memref<4xf32>) {
+    %c1 = arith.constant 1 : index
+    %c4 = arith.constant 4 : index
+    gpu.launch_func @kernels::@kernel blocks in (%c1, %c1, %c1) threads in (%c4, %c1, %c1) args(%x : memref<4xf32>)
+    gpu.launch_func @kernels::@kernel blocks in (%c1, %c1, %c1) threads in (%c4, %c1, %c1) args(%y : memref<4xf32>)
+    return
+  }
+  gpu.module @kernels {
+    gpu.func @kernel(%y: memref<4xf32>) kernel {
+      %t = gpu.thread_id x
+      %one = arith.constant 1.0 : f32
+      memref.store %one, %y[%t] : memref<4xf32>
+      gpu.return
+    }
+  }
+}

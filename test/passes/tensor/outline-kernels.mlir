@@ -426,3 +426,31 @@ func.func @windows(%x: tensor<1x4x4x8xbf16>, %w: tensor<3x3x8x8xbf16>) -> (tenso
   } -> tensor<1x2x2x8xbf16>
   return %0, %5 : tensor<1x4x4x8xf32>, tensor<1x2x2x8xbf16>
 }
+
+// -----
+
+#id = affine_map<(i) -> (i)>
+
+// Constants and fills that are returned are written by kernels, each once; one that a kernel reads is made where it is read.
+// CHECK-LABEL: func.func @constants
+// CHECK-NOT: {{dense|linalg.fill}}
+// CHECK: %[[SUM:.*]] = call @rows_0
+// CHECK: %[[ONES:.*]] = call @rows_1
+// CHECK: %[[FILLED:.*]] = call @rows_2
+// CHECK: return %[[SUM]], %[[ONES]], %[[ONES]], %[[FILLED]]
+func.func @constants(%x: tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<2x4xf32>) {
+  %table = arith.constant dense<[1.0, 2.0, 3.0]> : tensor<3xf32>
+  %ones = arith.constant dense<1.0> : tensor<3xf32>
+  %two = arith.constant 2.0 : f32
+  %e = tensor.empty() : tensor<3xf32>
+  %a = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]}
+      ins(%x, %table : tensor<3xf32>, tensor<3xf32>) outs(%e : tensor<3xf32>) {
+    ^bb0(%v: f32, %w: f32, %o: f32):
+      %0 = arith.addf %v, %w : f32
+      linalg.yield %0 : f32
+  } -> tensor<3xf32>
+  %flat = tensor.empty() : tensor<8xf32>
+  %f = linalg.fill ins(%two : f32) outs(%flat : tensor<8xf32>) -> tensor<8xf32>
+  %seen = tensor.expand_shape %f [[0, 1]] output_shape [2, 4] : tensor<8xf32> into tensor<2x4xf32>
+  return %a, %ones, %ones, %seen : tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<2x4xf32>
+}
