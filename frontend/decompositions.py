@@ -22,6 +22,7 @@ from stepwell.frontend.linear_algebra.table import linear_algebra_decompositions
 from stepwell.frontend.padding import padding_decompositions
 from stepwell.frontend.placed_decompositions import placed_decompositions
 from stepwell.frontend.rare_decompositions import rare_decompositions
+from stepwell.frontend.root_mean_square import root_mean_square_decompositions
 from stepwell.frontend.scalar_decompositions import scalar_decompositions
 from stepwell.frontend.special_functions import special_decompositions
 from stepwell.frontend.strides import as_strided
@@ -44,7 +45,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     for activation in _WHOLE:
         table.pop(activation, None)
     table |= rare_decompositions() | special_decompositions() | bessel_decompositions()
-    table |= chebyshev_decompositions() | zeta_decompositions()
+    table |= chebyshev_decompositions() | zeta_decompositions() | root_mean_square_decompositions()
     table[aten.linear.default] = _linear
     table[aten.matmul.default] = _matmul
     table[aten.addmm.default] = _addmm
