@@ -28,6 +28,7 @@ from stepwell.frontend.padding import padding_decompositions
 from stepwell.frontend.placed_decompositions import placed_decompositions
 from stepwell.frontend.rare_decompositions import rare_decompositions
 from stepwell.frontend.runs import run_decompositions
+from stepwell.frontend.root_mean_square import root_mean_square_decompositions
 from stepwell.frontend.scalar_decompositions import scalar_decompositions
 from stepwell.frontend.segments import segment_reduce
 from stepwell.frontend.special_functions import special_decompositions
@@ -42,6 +43,20 @@ _WHOLE = (
 )  # fmt: skip
 """Functions of one number that a target may have; for others the pass ``decompose`` takes them apart."""
 
+_RULES: tuple[Callable[[], dict[Any, Callable[..., Any]]], ...] = (
+    rare_decompositions,
+    special_decompositions,
+    bessel_decompositions,
+    chebyshev_decompositions,
+    zeta_decompositions,
+    polynomial_decompositions,
+    incomplete_gamma_decompositions,
+    airy_decompositions,
+    float8_products,
+    root_mean_square_decompositions,
+)
+"""Those that take an operator apart wherever it stands."""
+
 
 def decomposition_table() -> dict[Any, Callable[..., Any]]:
     """Operator overload -> decomposition, for ``ExportedProgram.run_decompositions``."""
@@ -50,9 +65,8 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
     table: dict[Any, Callable[..., Any]] = dict(get_decomposition_table())
     for activation in _WHOLE:
         table.pop(activation, None)
-    table |= rare_decompositions() | special_decompositions() | bessel_decompositions()
-    table |= chebyshev_decompositions() | zeta_decompositions() | polynomial_decompositions() | float8_products()
-    table |= incomplete_gamma_decompositions() | airy_decompositions()
+    for rules in _RULES:
+        table |= rules()
     table[aten.linear.default] = _linear
     table[aten.matmul.default] = _matmul
     table[aten.addmm.default] = _addmm
