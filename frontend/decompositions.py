@@ -27,8 +27,8 @@ from stepwell.frontend.orthogonal_polynomials import polynomial_decompositions
 from stepwell.frontend.padding import padding_decompositions
 from stepwell.frontend.placed_decompositions import placed_decompositions
 from stepwell.frontend.rare_decompositions import rare_decompositions
-from stepwell.frontend.runs import run_decompositions
 from stepwell.frontend.root_mean_square import root_mean_square_decompositions
+from stepwell.frontend.runs import run_decompositions
 from stepwell.frontend.scalar_decompositions import scalar_decompositions
 from stepwell.frontend.segments import segment_reduce
 from stepwell.frontend.special_functions import special_decompositions
