@@ -110,6 +110,9 @@ def test_other_results_are_noticed() -> None:
     assert alike([a], [a + torch.tensor([0.01, 0.0, 0.0, 0.0])])
     assert not alike([a], [a + torch.tensor([1.0, 0.0, 0.0, 0.0])])
     assert not alike([a], [torch.tensor([1.0, 0.0, float("inf"), 100.0])])
+    narrow = torch.tensor([448.0, torch.nan]).to(torch.float8_e4m3fn)
+    assert alike([narrow], [torch.tensor([416.0, torch.nan]).to(torch.float8_e4m3fn)])
+    assert not alike([narrow], [torch.tensor([352.0, torch.nan]).to(torch.float8_e4m3fn)])
     assert not alike([torch.tensor([1])], [torch.tensor([2])])
 
 
