@@ -126,7 +126,7 @@ def _arguments(product: Product, problem: WgmmaProblem, s: WgmmaSchedule, values
         steps = _steps(p, depth)
         own += [address(scratch(s.partial_sums(MULTIPROCESSORS), p.kind.sum))]
         own += [address(flags(s.partial_flags(MULTIPROCESSORS)))]
-        own += [narrow(size) for size in share_out(_tiles(product, s, values), steps, MULTIPROCESSORS)]
+        own += [narrow(size) for size in share_out(_tiles(product, s, values), steps, MULTIPROCESSORS // s.cluster)]
     return [*own, *product.passed(values)]
 
 
