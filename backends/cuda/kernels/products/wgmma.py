@@ -146,7 +146,5 @@ def _matrices(
 
 def _steps(p: WgmmaProblem, depth: Index) -> Index:
     """Steps of a tile's depth, as the kernel counts them."""
-    if p.window is not None:
-        return p.window.taps * p.parts_of_tap
     steps = ix.divide(ix.add(depth, p.depth - 1), p.depth)
     return max(steps, 1) if isinstance(steps, int) else arith.maxui(steps, ix.value(1))
