@@ -50,6 +50,7 @@ FAMILIES: dict[str, Callable[[], _Made]] = {
         "cuda",
     ),
     "wgmma, split depth": lambda: _linear(64, 8192, 128, _BF16),
+    "wgmma, few rows": lambda: _linear(16, 4096, 1024, _BF16),
     "wgmma tf32": lambda: _linear(300, 256, 520, torch.float32, "cuda,tf32=true"),
     "wgmma int8": lambda: (Bytes(256, 520), (torch.randint(-128, 128, (300, 256), dtype=torch.int8),), "cuda"),
     "wgmma window": lambda: (nn.Conv2d(64, 96, 3, 2, 1).to(_BF16), (torch.randn(3, 64, 29, 31).to(_BF16),), "cuda"),
