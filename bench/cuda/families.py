@@ -55,7 +55,7 @@ FAMILIES: dict[str, Callable[[], _Made]] = {
         "cuda",
     ),
     "wgmma, split depth": lambda: _linear(64, 8192, 128, _BF16),
-    "wgmma, few rows": lambda: _linear(16, 512, 520, _BF16),
+    "wgmma, few rows": lambda: _linear(16, 4096, 1024, _BF16),
     "wgmma, a stream of tiles": lambda: _linear(4352, 2048, 1024, _BF16),
     "wgmma tf32": lambda: _linear(300, 256, 520, torch.float32, "cuda,tf32=true"),
     "wgmma int8": lambda: (Bytes(256, 520), (torch.randint(-128, 128, (300, 256), dtype=torch.int8),), "cuda"),

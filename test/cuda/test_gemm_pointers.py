@@ -85,6 +85,33 @@ def test_simt(element: str, alignment: int, left_transposed: bool, right_transpo
     assert "mma" not in kernel.ptx
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns", "tile"),
+    [
+        (4096, 4096, (128, 128)),
+        (2048, 2048, (128, 128)),
+        (1024, 1024, (128, 64)),
+        (1024, 2048, (128, 64)),
+        (3000, 3000, (128, 64)),
+        (512, 512, (64, 64)),
+        (64, 4096, (64, 64)),
+    ],
+)
+def test_simt_tiles(rows: int, columns: int, tile: tuple[int, int]) -> None:
+    """As they were fastest on an H100, of three."""
+    schedule = choose_simt(PointerProblem("f32", "f32"), rows, columns)
+    assert (schedule.rows, schedule.columns) == tile
+    assert choose_simt(PointerProblem("f64", "f64"), rows, columns).columns == 64
+
+
+@pytest.mark.parametrize("alignment", [4, 16])
+def test_simt_half_tile(alignment: int, assemble: Assemble) -> None:
+    problem = PointerProblem("f32", "f32", right_transposed=True, alignment=alignment)
+    schedule = choose_simt(problem, 1024, 1024)
+    kernel = assemble(lambda: build_gemm_simt("gemm", problem, schedule), "sm_80")
+    kernel.check(168)
+
+
 @pytest.mark.parametrize("family", ["mma", "simt"])
 def test_epilogue(family: str, assemble: Assemble, biased: MakeEpilogue) -> None:
     def build() -> None:

@@ -130,8 +130,14 @@ def test_choice() -> None:
     assert choose(promoted, 8192, 8192, 8192).cluster == 1
     few = choose(problem, 256, 256, 16384)
     assert few.split > 1
-    skinny = choose(problem, 1, 50264, 4096)
-    assert skinny.rows == 64
+    few_rows = choose(problem, 16, 4096, 4096)
+    assert (few_rows.columns, few_rows.turned) == (16, 1)
+    assert few_rows.split > 1, "64 tiles leave half of the chip idle"
+    assert not choose(problem, 100, 4096, 4096).turned, "rows fill tiles"
+    assert not choose(WgmmaProblem(left_transposed=True), 16, 4096, 4096).columns < 64
+    ragged = choose(problem, 4352, 4096, 4096)
+    assert ragged.stream, "a last turn for 20 tiles of 512"
+    assert not choose(problem, 4096, 4096, 4096).stream
     for result in ("f32", "bf16"):
         for element in ("bf16", "e4m3", "tf32"):
             other = WgmmaProblem(element, result, right_transposed=True, promote=element == "e4m3")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from test_emulate import ELEMENTS, SMALL, TOLERANCES, operand
+from test_schedules import asked
 from torch import nn
 from torch_mlir import ir
 
@@ -20,7 +21,6 @@ from stepwell.backends.cuda.kernels.wgmma_tiles import share_out
 from stepwell.backends.cuda.kernels.window import Window
 from stepwell.dialects.context import make_context
 from stepwell.driver.verify import verify
-from stepwell.passes.schedules.base import Key
 from stepwell.passes.schedules.book import Entry
 from stepwell.passes.schedules.database import Database
 from stepwell.support.errors import ExecutionError
@@ -164,10 +164,12 @@ def test_refused(schedule: WgmmaSchedule, message: str) -> None:
         build_gemm("gemm", LINEAR, schedule)
 
 
-def test_what_is_not_turned() -> None:
+def test_what_is_not_turned_or_streamed() -> None:
     window = Window((8, 8), (8, 8), (1, 1), (1, 1), (1, 1), (0, 0), 64, (4096, 512, 64))
     with pytest.raises(ValueError, match="pixels of a window are rows"):
         TURNED.check(WgmmaProblem(window=window))
+    with pytest.raises(ValueError, match="blocks stream through products of matrices, not of windows"):
+        STREAM.check(WgmmaProblem(window=window))
     with pytest.raises(ValueError, match="columns 64, 128, 192 or 256"):
         TURNED.check(WgmmaProblem(left_transposed=True))
 
@@ -197,12 +199,13 @@ def test_turned_products_assemble(assemble: Callable[..., Any]) -> None:
     assert "stmatrix" not in kernel.ptx
 
 
-@pytest.mark.parametrize("values", [{"stream": 1}, {"columns": 16, "stream": 1, "turned": 1}])
+@pytest.mark.parametrize("values", [{"columns": 16, "stream": 1, "turned": 1}, {"cluster": 2, "stream": 1}])
 def test_a_model(values: dict[str, int], tmp_path: Any) -> None:
+    """What the host passes, and what follows the product."""
     model = nn.Sequential(nn.Linear(200, 136), nn.GELU()).to(torch.bfloat16).eval()
     x = torch.randn(13, 200).to(torch.bfloat16)
-    key = Key("cuda-wgmma", "rows=13 columns=136 depth=200 turned=2", "bf16,bf16")
-    schedule = {"rows": 64, "columns": 64, "stages": 4, "consumers": 1, "cluster": 1, "split": 1} | values
+    key = next(key for key in asked(model, x) if key.kind == "cuda-wgmma")
+    schedule = {"rows": 64, "columns": 64, "stages": 4, "consumers": 1, "cluster": 1, "split": 1, "turned": 0} | values
     Database([Entry(key, "sm_90a", schedule)]).write(tmp_path / "schedules.json")
     report = verify(model, (x,), target=f"cuda,schedules={tmp_path / 'schedules.json'}")
     assert report.passed, report.table()

@@ -35,12 +35,8 @@ CANDIDATES = (
         for columns in (8, 16, 32, 64)
         for split in (1, 2, 4)
     ),
-    *(WgmmaSchedule(128, columns, 8, cluster=1, turned=1) for columns in (8, 16, 32)),
-    *(
-        WgmmaSchedule(rows, columns, stages, consumers, cluster=1, stream=1)
-        for rows, columns, stages, consumers in ((64, 64, 12, 1), (64, 128, 8, 1), (128, 64, 8, 2), (128, 128, 6, 2))
-    ),
-    WgmmaSchedule(stream=1),
+    *(WgmmaSchedule(128, columns, 8, cluster=1, turned=1) for columns in (16, 32)),
+    *(WgmmaSchedule(columns=columns, stages=stages, stream=1) for columns, stages in ((128, 6), (192, 4), (256, 4))),
 )
 """Schedules of products."""
 
@@ -52,12 +48,12 @@ class Chip:
     Attributes:
         clusters: how many clusters of some blocks run at a time, each block on a multiprocessor of its own.
         launch: until the first blocks run.
-        cluster, reduce: more where there are clusters, and where they add up sums of 64 columns or more.
+        cluster, reduce: more where there are clusters, and where up to 4 add up sums of 64 columns or more.
         wave: between a multiprocessor's tiles.
         tile: of the last tile's end, for 128 rows by 256 columns.
         product: of a stage on the tensor cores, for 128 rows by 256 columns.
         narrow: by how much more that is for 64 columns; half as much for twice as many.
-        stage: the least that a stage takes.
+        stage, engine: the least that a stage takes, and the rate at which one copy engine brings more of it.
         cache: rate of the L2 cache, where blocks read the same at the same time.
         apart: the same for blocks that stream, each at another place of the depth.
         beyond: rate for rows beyond the edge, which are filled with zeros.
@@ -75,9 +71,10 @@ class Chip:
     tile: float = 1.0
     product: float = 0.61
     narrow: float = 0.2
-    stage: float = 0.095
+    stage: float = 0.07
+    engine: float = 0.4e6
     cache: float = 24e6
-    apart: float = 6.6e6
+    apart: float = 6.0e6
     beyond: float = 4.2e6
     astride: float = 3.5
     memory: float = 2.6e6
@@ -118,12 +115,13 @@ def estimate(
     right = min(columns, s.columns) / s.cluster * _astride(depth if p.right_transposed else columns, size, chip)
     read = (left + right) * ROW_BYTES
     beyond = (s.rows - rows / down + (s.columns - columns / across) / s.cluster) * ROW_BYTES * busy / chip.beyond
-    stage = _together(product, read * busy / chip.cache, chip.stage) + beyond
+    least = chip.stage + read / chip.engine
+    stage = _together(product, read * busy / chip.cache, least) + beyond
     if s.stream:
-        apart = _together(product, read * at_a_time * s.blocks / chip.apart, chip.stage) + beyond
+        apart = _together(product, read * at_a_time * s.blocks / chip.apart, least) + beyond
         tiles = _streamed(share, clusters, at_a_time, stages, stage, apart, chip)
     else:
-        end = chip.wave + (chip.reduce * min(1.0, s.columns / 64) if s.split > 1 else 0)
+        end = chip.wave + (chip.reduce * min(1.0, s.columns / 64) * max(1.0, s.split / 4) if s.split > 1 else 0)
         tiles = -(-clusters // at_a_time) * (stages * stage + end)
     tiles += chip.tile * share
     if s.blocks > 1:

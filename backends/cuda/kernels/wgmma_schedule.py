@@ -226,6 +226,8 @@ class WgmmaSchedule(Schedule):
         self._check_tile(problem)
         if self.cluster > 1 and self.split > 1:
             raise ValueError("the blocks of a cluster share the right matrix or split the depth, not both")
+        if self.stream and problem.window is not None:
+            raise ValueError("blocks stream through products of matrices, not of windows")
         if self.stream and self.split > 1:
             raise ValueError("blocks stream through the depth or split it, not both")
         if self.blocks > _CLUSTER_LIMIT:

@@ -136,7 +136,7 @@ def _arguments(product: Product, problem: WgmmaProblem, s: WgmmaSchedule, values
         steps = _steps(p, depth)
         own += [address(scratch(s.partial_sums(MULTIPROCESSORS), p.kind.sum))]
         own += [address(flags(s.partial_flags(MULTIPROCESSORS)))]
-        own += [narrow(size) for size in share_out(_tiles(product, s, values), steps, MULTIPROCESSORS)]
+        own += [narrow(size) for size in share_out(_tiles(product, s, values), steps, MULTIPROCESSORS // s.cluster)]
     return [*own, *product.passed(values)]
 
 
@@ -156,7 +156,5 @@ def _matrices(
 
 def _steps(p: WgmmaProblem, depth: Index) -> Index:
     """Steps of a tile's depth, as the kernel counts them."""
-    if p.window is not None:
-        return p.window.taps * p.parts_of_tap
     steps = ix.divide(ix.add(depth, p.depth - 1), p.depth)
     return max(steps, 1) if isinstance(steps, int) else arith.maxui(steps, ix.value(1))
