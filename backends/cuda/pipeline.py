@@ -91,13 +91,19 @@ def cuda_pipeline(options: CudaOptions) -> Pipeline:
                 "tensor",
                 "narrow-products",
                 *layouts,
-                f"contiguous-depth{{types={'i8,f32' if options.tf32 else 'i8'}}}",
+                _contiguous_depth(options),
                 f"split-prepare{{small={_SMALL}}}",
                 "detach-prepare",
             ),
             *kernel_stages(options),
         ]
     )
+
+
+def _contiguous_depth(options: CudaOptions) -> str:
+    """The pass with the types that tensor cores take with the depth contiguous only; ``wgmma`` filters too."""
+    types = "i8,f32" if options.tf32 else "i8"
+    return f"contiguous-depth{{types={types}{' filters=true' if options.tf32 and options.arch == 'sm_90a' else ''}}}"
 
 
 def kernel_stages(options: CudaOptions) -> list[Stage]:

@@ -113,7 +113,7 @@ def _box(source: TensorMap, start: list[int]) -> Array:
 def _pixels(source: TensorMap, window: Mapping[str, Sequence[int]], start: Sequence[int]) -> Array:
     """Pixels from the one at ``start`` on, each as far beside it as the tap; zeros outside of the images."""
     channel, x, y, image, across, down = start
-    images, height, width, channels = source.tensor.shape
+    images, height, width, _ = source.tensor.shape
     (top, left), (step_down, step_across) = window["lower"], window["strides"]
     bottom, right = height - 1 + window["upper"][0], width - 1 + window["upper"][1]
     made = np.zeros(source.box, source.tensor.dtype)
