@@ -79,7 +79,7 @@ def _is_pixels(op: ir.Operation) -> bool:
     if op.name != "linalg.contract":
         return False
     left, right, _ = (list(ir.AffineMapAttr(attribute).value.results) for attribute in linalg.get_indexing_maps(op))
-    return len(left) == 4 and len(right) == 2 and left[-1] == right[0]
+    return bool(len(left) == 4 and len(right) == 2 and left[-1] == right[0])
 
 
 def _transpose_right(product: ir.Operation) -> None:
