@@ -95,13 +95,20 @@ def cuda_pipeline(options: CudaOptions) -> Pipeline:
                 "tensor",
                 "narrow-products" if _number(options.arch) >= OLDEST_FLOAT8 else "narrow-products{wide-float8=true}",
                 *layouts,
-                f"contiguous-depth{{types={'i8,f32' if options.tf32 else 'i8'} always={_FLOAT8}}}",
+                _contiguous_depth(options),
                 f"split-prepare{{small={_SMALL}}}",
                 "detach-prepare",
             ),
             *kernel_stages(options),
         ]
     )
+
+
+def _contiguous_depth(options: CudaOptions) -> str:
+    """The pass with the types that tensor cores take with the depth contiguous only; ``wgmma`` filters too."""
+    types = "i8,f32" if options.tf32 else "i8"
+    filters = " filters=true" if options.tf32 and options.arch == "sm_90a" else ""
+    return f"contiguous-depth{{types={types} always={_FLOAT8}{filters}}}"
 
 
 def kernel_stages(options: CudaOptions) -> list[Stage]:

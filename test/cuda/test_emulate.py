@@ -110,7 +110,17 @@ MODELS: dict[str, tuple[nn.Module, tuple[torch.Tensor, ...], str]] = {
     "rows of float8": (Function(lambda x: torch.softmax(x.to(E5).float(), -1).to(E4)), (torch.randn(5, 257),), "cuda"),
     "tf32": (nn.Sequential(nn.Linear(36, 136), nn.GELU()), (torch.randn(65, 36),), "cuda,tf32=true"),
     "tf32 by rows": (Function(lambda x, y: x @ y), (torch.randn(9, 36), torch.randn(36, 24)), "cuda,tf32=true"),
-    "tf32 images": (nn.Conv2d(8, 24, 3, padding=1), (torch.randn(2, 8, 9, 7),), "cuda,tf32=true"),
+    "tf32 images": (nn.Conv2d(6, 24, 3, padding=1), (torch.randn(2, 6, 9, 7),), "cuda,tf32=true"),
+    "tf32 images by the copy engine": (
+        nn.Sequential(nn.Conv2d(36, 24, 3, (2, 1), 1, (1, 2)), nn.GELU()),
+        (torch.randn(3, 36, 9, 8),),
+        "cuda,tf32=true",
+    ),
+    "images by the copy engine": (
+        nn.Conv2d(40, 24, 3, (2, 1), 1, (1, 2)).to(BF16),
+        (torch.randn(3, 40, 9, 8).to(BF16),),
+        "cuda",
+    ),
     "left transposed": (
         Function(lambda x, y: x.T @ y),
         (torch.randn(40, 72).to(BF16), torch.randn(40, 24).to(BF16)),

@@ -100,6 +100,10 @@ def test_by_all_threads(channels: int, assemble: Assemble) -> None:
         (WgmmaProblem("s8", "s32", right_transposed=True, window=THREE), "multiplied in bf16 or f16"),
         (WgmmaProblem(right_transposed=True, window=THREE), "a matrix that lies row by row"),
         (WgmmaProblem(window=replace(THREE, channels=12)), "12 channels are no whole 16 bytes"),
+        (
+            WgmmaProblem("tf32", "f32", right_transposed=True, window=replace(THREE, channels=6)),
+            "6 channels are no whole",
+        ),
         (WgmmaProblem(window=replace(THREE, strides=(9, 1))), "strides up to 8"),
         (WgmmaProblem(window=replace(THREE, dilations=(1, 200))), "taps up to 255 pixels away"),
         (WgmmaProblem(window=replace(THREE, before=(129, 1))), "borders of less than 128"),
@@ -159,10 +163,28 @@ def test_convolutions(layer: nn.Module, size: int, kind: torch.dtype, expected: 
     assert kernels(Images(layer), (2, size, size, layer.in_channels), kind)[0] == expected
 
 
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (conv(16, 24, 3, 2, 1, 2), "wgmma_window_tf32"),
+        (conv(16, 9, 3), "wgmma_window_tf32"),
+        (conv(16, 24, 1), "wgmma_tf32"),
+        (conv(6, 24, 3), "mma_window_tf32"),  # pixels of 24 bytes
+        (conv(16, 24, 3, groups=2), "mma_window_tf32"),
+    ],
+)
+def test_convolutions_in_tf32(layer: nn.Module, expected: str, assemble_ptx: Assemble) -> None:
+    variants, ptx = kernels(Images(layer), (2, 9, 9, layer.in_channels), torch.float32, target="cuda,tf32=true")
+    assert variants == {expected: 1}
+    assemble_ptx(ptx, "sm_90a").check(255)
+
+
 def test_older_chips() -> None:
     model = Images(conv(16, 24, 3, 1, 1))
     assert kernels(model, (2, 9, 9, 16), target="cuda,arch=sm_80")[0] == {"mma_window_bf16": 1}
     assert kernels(model, (2, 9, 9, 16), target="cuda,arch=sm_75")[0] == {"points": 1}
+    tf32 = kernels(model, (2, 9, 9, 16), torch.float32, target="cuda,arch=sm_80,tf32=true")
+    assert tf32[0] == {"mma_window_tf32": 1}
 
 
 def test_any_batch() -> None:

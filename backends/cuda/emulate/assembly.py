@@ -64,6 +64,11 @@ INSTRUCTIONS: list[tuple[str, Run]] = [
     (r"prefetch\.tensormap \[\$0\];", engine.prefetch_map),
     (rf"{_INTO} \[\$0\], \[\$1, {_PLACES}\], \[\$2\];", engine.copy_in),
     (rf"\{{ .* {_INTO}\.multicast::cluster \[\$0\], \[\$1, {_PLACES}\], \[\$2\], mask; \}}", engine.copy_in),
+    (
+        rf"\{{ .* {_TENSOR}shared::cluster\.global\.im2col\.mbarrier::complete_tx::bytes "
+        rf"\[\$0\], \[\$1, {_PLACES}\], \[\$2\], {_PLACES}; \}}",
+        engine.copy_pixels_in,
+    ),
     (rf"{_TENSOR}global\.shared::cta\.bulk_group \[\$0, {_PLACES}\], \[\$\d\];", engine.copy_out),
     (r"cp\.async\.bulk\.commit_group;", engine.copies_commit),
     (r"cp\.async\.bulk\.wait_group\.read (\d+);", engine.copies_wait_read),

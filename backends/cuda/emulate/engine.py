@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,11 +25,13 @@ class TensorMap:
 
     Attributes:
         rounded: whether f32 are rounded to tf32 on their way.
+        window: of images, as :class:`stepwell.backends.cuda.plan.TensorMap` has it; the box is pixels by channels.
     """
 
     tensor: Array
     box: tuple[int, ...]
     rounded: bool = False
+    window: Mapping[str, Sequence[int]] | None = None
 
     @property
     def bytes(self) -> int:
@@ -70,13 +73,24 @@ def copy_in(call: Call) -> None:
     blocks = [block for block in cluster.blocks if mask >> block.rank & 1]
     if target % 128:
         raise ExecutionError(f"the copy engine writes to shared memory at {target}, which is no multiple of 128")
-    cluster.copy(partial(_arrive, cluster, source, start, blocks, target, barrier))
+    cluster.copy(partial(_arrive, cluster, source, partial(_box, source, start), blocks, target, barrier))
+
+
+def copy_pixels_in(call: Call) -> None:
+    """``cp.async.bulk.tensor.4d`` to shared memory in im2col mode, likewise."""
+    _single(call)
+    source, cluster, own = _map(call, 1), call.unit.cluster, call.unit.block
+    if source.window is None:
+        raise ExecutionError("the copy engine is to walk images by a tensor map that is none of images")
+    target, barrier, *numbers = (int(np.int32(np.uint32(call.own(number)[0]))) for number in (0, 2, *range(3, 9)))
+    read = partial(_pixels, source, source.window, numbers)
+    cluster.copy(partial(_arrive, cluster, source, read, [own], target, barrier))
 
 
 def _arrive(
-    cluster: Cluster, source: TensorMap, start: list[int], blocks: list[Block], target: int, barrier: int
+    cluster: Cluster, source: TensorMap, read: Callable[[], Array], blocks: list[Block], target: int, barrier: int
 ) -> None:
-    content = _box(source, start).reshape(-1).view(np.uint8).reshape(-1, _CHUNK)
+    content = read().reshape(-1).view(np.uint8).reshape(-1, _CHUNK)
     places = swizzled(target + np.arange(len(content)) * _CHUNK)
     for block in blocks:
         cluster.overwrites(block, target, target + source.bytes)
@@ -93,6 +107,26 @@ def _box(source: TensorMap, start: list[int]) -> Array:
     if inside is not None:
         part = np.ascontiguousarray(source.tensor[inside[0]])
         made[inside[1]] = tf32(part).view(np.float32) if source.rounded else part
+    return made
+
+
+def _pixels(source: TensorMap, window: Mapping[str, Sequence[int]], start: Sequence[int]) -> Array:
+    """Pixels from the one at ``start`` on, each as far beside it as the tap; zeros outside of the images."""
+    channel, x, y, image, across, down = start
+    images, height, width, _ = source.tensor.shape
+    (top, left), (step_down, step_across) = window["lower"], window["strides"]
+    bottom, right = height - 1 + window["upper"][0], width - 1 + window["upper"][1]
+    made = np.zeros(source.box, source.tensor.dtype)
+    for place in range(source.box[0]):
+        row, column = y + down, x + across
+        if 0 <= image < images and 0 <= row < height and 0 <= column < width:
+            part = source.tensor[image, row, column, channel : channel + source.box[1]]
+            made[place, : len(part)] = tf32(part).view(np.float32) if source.rounded else part
+        x += step_across
+        if x > right:
+            x, y = left, y + step_down
+        if y > bottom:
+            y, image = top, image + 1
     return made
 
 

@@ -77,10 +77,13 @@ def _pointer(op: ir.Operation) -> Function:
 
 @function("nvgpu.tma.create.descriptor")
 def _tensor_map(op: ir.Operation) -> Function:
-    rounded = "stepwell.rounded" in op.attributes
+    rounded, window = "stepwell.rounded" in op.attributes, None
+    if "stepwell.window" in op.attributes:
+        parts = ir.DictAttr(op.attributes["stepwell.window"])
+        window = {part.name: list(ir.DenseI64ArrayAttr(part.attr)) for part in parts}
 
     def make(tensor: Any, *box: Any) -> TensorMap:
-        return TensorMap(np.asarray(tensor), tuple(int(size) for size in box), rounded)
+        return TensorMap(np.asarray(tensor), tuple(int(size) for size in box), rounded, window)
 
     return make
 

@@ -53,18 +53,29 @@ def matrices_map(
     Args:
         rounded: whether the copy engine rounds f32 to tf32 as it loads; tensor cores would cut bits off.
     """
-    width = _ROW_BYTES * 8 // ir.MemRefType(buffer.type).element_type.width
-    made = tensor_map(buffer, sizes, [ix.multiply(sizes[1], sizes[2]), sizes[2], 1], (1, height, width))
-    if rounded:
-        _descriptor(made).attributes["stepwell.rounded"] = ir.UnitAttr.get()
-    return made
+    strides = [ix.multiply(sizes[1], sizes[2]), sizes[2], 1]
+    return _round(tensor_map(buffer, sizes, strides, (1, height, _width(buffer))), rounded)
 
 
-def images_map(buffer: ir.Value, window: Window, pixels: int) -> ir.Value:
+def taps_map(
+    buffer: ir.Value, window: Window, columns: Index, height: int, *, by_column: bool, rounded: bool = False
+) -> ir.Value:
+    """The tensor map of a filter as a matrix for each tap, with boxes of ``height`` rows of memory by 128 bytes.
+
+    Args:
+        by_column: whether columns of the matrices are contiguous, those of all taps in a row.
+    """
+    taps, channels = window.taps, window.channels
+    if not by_column:
+        return matrices_map(buffer, (taps, channels, columns), height, rounded=rounded)
+    strides = [channels, taps * channels, 1]
+    return _round(tensor_map(buffer, (taps, columns, channels), strides, (1, height, _width(buffer))), rounded)
+
+
+def images_map(buffer: ir.Value, window: Window, pixels: int, *, rounded: bool = False) -> ir.Value:
     """The tensor map of a buffer as images that a window moves over, with columns of ``pixels`` by 128 bytes."""
-    width = _ROW_BYTES * 8 // ir.MemRefType(buffer.type).element_type.width
     sizes = [ix.sizes_of(buffer)[0], *window.image, window.channels]
-    made = tensor_map(buffer, sizes, [*window.steps, 1], (pixels, width))
+    made = _round(tensor_map(buffer, sizes, [*window.steps, 1], (pixels, _width(buffer))), rounded)
     lower, upper = window.corners
     parts = {"lower": lower, "upper": upper, "strides": window.strides}
     _descriptor(made).attributes["stepwell.window"] = ir.DictAttr.get(
@@ -85,6 +96,18 @@ def tensor_map(
     )
     made = nvgpu.TmaCreateDescriptorOp(kind, source, [ix.value(size) for size in box]).result
     return builtin.unrealized_conversion_cast([ir.Type.parse("!llvm.ptr")], [made])
+
+
+def _width(buffer: ir.Value) -> int:
+    """Elements of 128 bytes."""
+    return int(_ROW_BYTES * 8 // ir.MemRefType(buffer.type).element_type.width)
+
+
+def _round(made: ir.Value, rounded: bool) -> ir.Value:
+    """The tensor map ``made``, by which f32 are ``rounded`` to tf32."""
+    if rounded:
+        _descriptor(made).attributes["stepwell.rounded"] = ir.UnitAttr.get()
+    return made
 
 
 def _descriptor(made: ir.Value) -> ir.Operation:

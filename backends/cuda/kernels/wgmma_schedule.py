@@ -11,6 +11,7 @@ from stepwell.backends.cuda.kernels.window import Window
 from stepwell.passes.schedules.base import Schedule
 
 WGMMA_ELEMENTS = ("bf16", "f16", "tf32", "e4m3", "e5m2", "s8")
+_WINDOW_ELEMENTS = ("bf16", "f16", "tf32")
 
 _ATOM_ROWS = 8
 _ENGINE_ALIGNMENT = 16
@@ -40,7 +41,8 @@ class WgmmaProblem:
         promote: whether the sums of each 128 bytes of depth are added to those before in full f32: the tensor cores
             keep about 13 bits of a sum of fp8 products below its largest term.
         alignment: bytes; rows of the result begin and end at multiples. Below 16, the copy engine cannot store them.
-        window: of a convolution: what the left matrix is of images. The right one is a matrix for each tap then.
+        window: of a convolution: what the left matrix is of images. The right one is a matrix for each tap then;
+            where it is transposed, a column has its depth of all taps in a row.
         turned: whether the result lies in memory column by column, as that of turned matrices does.
     """
 
@@ -107,9 +109,12 @@ class WgmmaProblem:
         window = self.window
         if window is None:
             return None
-        if self.kind.bytes != 2 or self.left_transposed or self.right_transposed:
-            return "a window is multiplied in bf16 or f16, by a matrix that lies row by row"
-        if window.channels * 2 % _ENGINE_ALIGNMENT or any(step * 2 % _ENGINE_ALIGNMENT for step in window.steps):
+        if self.element not in _WINDOW_ELEMENTS or self.left_transposed:
+            return "a window is multiplied in bf16 or f16, or in tf32"
+        size = self.kind.bytes
+        if self.right_transposed != (size != 2):
+            return "a window is multiplied by a matrix that lies row by row, in tf32 by one that lies column by column"
+        if window.channels * size % _ENGINE_ALIGNMENT or any(step * size % _ENGINE_ALIGNMENT for step in window.steps):
             return f"pixels of {window.channels} channels are no whole {_ENGINE_ALIGNMENT} bytes"
         reach = [(size - 1) * step for size, step in zip(window.size, window.dilations, strict=True)]
         if max(window.strides) > _LONGEST_STRIDE or max(reach) > _FARTHEST_TAP:

@@ -12,7 +12,16 @@ from stepwell.backends.cuda.kernels.choose_wgmma import choose
 from stepwell.backends.cuda.kernels.elements import ELEMENTS, RESULT_BYTES
 from stepwell.backends.cuda.kernels.gemm_wgmma import WgmmaProblem, WgmmaSchedule, build_gemm
 from stepwell.backends.cuda.kernels.launch import Launch, Values
-from stepwell.backends.cuda.kernels.passed import address, flags, images_map, matrices_map, narrow, scratch, wide
+from stepwell.backends.cuda.kernels.passed import (
+    address,
+    flags,
+    images_map,
+    matrices_map,
+    narrow,
+    scratch,
+    taps_map,
+    wide,
+)
 from stepwell.backends.cuda.kernels.products.facts import Product
 from stepwell.backends.cuda.kernels.products.keys import product_key
 from stepwell.backends.cuda.kernels.schedule_faults import fault_of
@@ -82,13 +91,15 @@ def _problem(product: Product, fast: bool) -> WgmmaProblem | None:
 def _window_problem(product: Product, window: Window) -> WgmmaProblem | None:
     """A convolution of one group, if the copy engine can read its images."""
     _, right, columns = product.inner()
-    if product.contraction.batch or product.right_transposed or not right or right * 2 % _LINE or columns is None:
+    size = ELEMENTS[product.element].bytes
+    if product.contraction.batch or not right or right * size % _LINE or columns is None:
         return None
     problem = WgmmaProblem(
         product.element,
         product.result,
+        right_transposed=product.right_transposed,
         alignment=gcd(_LINE, columns * RESULT_BYTES[product.result]),
-        window=window.joined(ROW_BYTES // 2),
+        window=window.joined(ROW_BYTES // size),
     )
     return problem if problem.fault() is None else None
 
@@ -121,9 +132,10 @@ def _arguments(product: Product, problem: WgmmaProblem, s: WgmmaSchedule, values
         sources = _matrices(p, s, left, right, (extents.batch, rows, columns, depth))
     else:
         left_box, right_box = s.boxes(p)
+        rounded = p.element == "tf32"
         sources = [
-            images_map(left, p.window, left_box),
-            matrices_map(right, (p.window.taps, p.window.channels, columns), right_box),
+            images_map(left, p.window, left_box, rounded=rounded),
+            taps_map(right, p.window, columns, right_box, by_column=p.right_transposed, rounded=rounded),
         ]
     maps = [
         *sources,
