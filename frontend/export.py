@@ -20,6 +20,7 @@ from torch.fx import GraphModule
 from torch.fx._lazy_graph_module import _use_lazy_graph_module
 from torch.utils import _pytree as pytree
 
+from stepwell.frontend.complex_pairs import without_complex
 from stepwell.frontend.custom_operators import custom_decompositions
 from stepwell.frontend.decompositions import decomposition_table
 from stepwell.frontend.missing_shapes import missing_shapes
@@ -80,7 +81,7 @@ def decompose(exported: ExportedProgram) -> ExportedProgram:
     # Torch makes Python code of every graph on the way; lazy graphs wait until somebody calls them.
     with _quiet(), missing_shapes(), _views_as_reshapes(exported), _use_lazy_graph_module(True):
         try:
-            result: ExportedProgram = exported.run_decompositions(
+            result: ExportedProgram = without_complex(exported).run_decompositions(
                 decomposition_table() | custom_decompositions(exported)
             )
         except Exception as error:  # a user operator's fake kernel can raise anything
