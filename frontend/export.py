@@ -20,6 +20,7 @@ from torch.fx import GraphModule
 from torch.fx._lazy_graph_module import _use_lazy_graph_module
 from torch.utils import _pytree as pytree
 
+from stepwell.frontend.complex_pairs import without_complex
 from stepwell.frontend.composite_operators import composite_operators_kept
 from stepwell.frontend.custom_operators import custom_decompositions
 from stepwell.frontend.decompositions import decomposition_table
@@ -89,7 +90,7 @@ def decompose(exported: ExportedProgram) -> ExportedProgram:
         composite_operators_kept(),
     ):
         try:
-            result: ExportedProgram = exported.run_decompositions(
+            result: ExportedProgram = without_complex(exported).run_decompositions(
                 decomposition_table() | custom_decompositions(exported)
             )
         except Exception as error:  # a user operator's fake kernel can raise anything

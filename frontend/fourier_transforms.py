@@ -63,6 +63,50 @@ def _real(x: Tensor, s: Sequence[int] | None, dim: Sequence[int] | None, norm: s
     return result.to(x.dtype if x.is_floating_point() else torch.get_default_dtype())
 
 
+def real_to_complex(x: Tensor, dim: Sequence[int], normalization: int, onesided: bool) -> tuple[Tensor, Tensor]:
+    """``_fft_r2c``: of a real signal along ``dim``; the last of these may keep the half that is not conjugate."""
+    real, imaginary = _transformed((x.to(torch.float64), None), dim, normalization, forward=True)
+    if onesided:
+        count = x.shape[dim[-1]] // 2 + 1
+        real, imaginary = real.narrow(dim[-1], 0, count), imaginary.narrow(dim[-1], 0, count)
+    return real.to(x.dtype), imaginary.to(x.dtype)
+
+
+def complex_to_complex(
+    x: tuple[Tensor, Tensor], dim: Sequence[int], normalization: int, forward: bool
+) -> tuple[Tensor, Tensor]:
+    """``_fft_c2c``."""
+    kind = x[0].dtype
+    real, imaginary = _transformed((x[0].to(torch.float64), x[1].to(torch.float64)), dim, normalization, forward)
+    return real.to(kind), imaginary.to(kind)
+
+
+def complex_to_real(x: tuple[Tensor, Tensor], dim: Sequence[int], normalization: int, last: int) -> Tensor:
+    """``_fft_c2r``: backward, of a signal of which the last of ``dim`` has half, to ``last`` elements along that."""
+    kind = x[0].dtype
+    pair: _Pair = (x[0].to(torch.float64), x[1].to(torch.float64))
+    for axis in dim[:-1]:
+        pair = _complex(pair, axis, pair[0].shape[axis], forward=False)
+    count = last * math.prod(x[0].shape[axis] for axis in dim[:-1])
+    return (_half(pair, dim[-1], last, forward=False) * _NORMALIZED[normalization](count)).to(kind)
+
+
+#: By what PyTorch's operators call ``normalization``: none, the square root of the elements, the elements.
+_NORMALIZED: tuple[Callable[[int], float], ...] = (lambda n: 1.0, lambda n: 1 / math.sqrt(n), lambda n: 1 / n)
+
+
+def _transformed(pair: _Pair, dim: Sequence[int], normalization: int, forward: bool) -> tuple[Tensor, Tensor]:
+    sizes = [pair[0].shape[axis] for axis in dim]
+    if any(not isinstance(size, int) or size > LARGEST for size in sizes):
+        raise NotImplementedError
+    for axis, size in zip(dim, sizes, strict=True):
+        pair = _complex(pair, axis, size, forward)
+    real, imaginary = pair
+    scale = _NORMALIZED[normalization](math.prod(sizes))
+    imaginary = torch.zeros_like(real) if imaginary is None else imaginary
+    return real * scale, imaginary * scale
+
+
 def _shift(x: Tensor, dim: Sequence[int] | None, more: int) -> Tensor:
     axes = list(range(x.dim()) if dim is None else dim)
     return torch.roll(x, [(x.shape[axis] + more) // 2 for axis in axes], axes) if axes else x.clone()

@@ -18,6 +18,8 @@ _LAST = 2**63 - 1  # what torch writes for "to the end"
 _WIDER = {"f16": ("f32", "f64"), "bf16": ("f32", "f64"), "f32": ("f64",), "si8": ("si16", "si32", "si64"),
           "si16": ("si32", "si64"), "si32": ("si64",)}  # fmt: skip
 
+_PERMUTING = ("torch.aten.permute", "torch.aten.transpose.int", "torch.aten.t")
+
 
 def copy(op: ir.Operation) -> ir.Value | None:
     """clone, contiguous, detach and casts that leave the type as it is: values don't change here."""
@@ -207,8 +209,8 @@ def _scalar(value: ir.Value) -> int | float | None:
 
 
 def _permutation(op: ir.Operation) -> list[int] | None:
-    """For each dimension of the result the one of the operand that it is."""
-    info = tb.tensor_info(op.operands[0])
+    """For each dimension of the result the one of the operand that it is; None of an operation that is no such."""
+    info = tb.tensor_info(op.operands[0]) if op.name in _PERMUTING else None
     if info is None:
         return None
     order = list(range(len(info.shape)))
@@ -221,4 +223,4 @@ def _permutation(op: ir.Operation) -> list[int] | None:
             return None
         order[int(first)], order[int(second)] = order[int(second)], order[int(first)]
         return order
-    return order[::-1] if op.name == "torch.aten.t" else None
+    return order[::-1]

@@ -163,3 +163,16 @@ func.func @part(%x: !torch.vtensor<[?,4],f32>) -> !torch.vtensor<[?,4],f32> {
   %0 = torch.aten.slice.Tensor %x, %zero, %zero, %four, %one : !torch.vtensor<[?,4],f32>, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[?,4],f32>
   return %0 : !torch.vtensor<[?,4],f32>
 }
+
+// What is permuted may have no operands itself.
+// CHECK-LABEL: func.func @of_a_literal(
+// CHECK: torch.vtensor.literal
+// CHECK: torch.aten.permute
+func.func @of_a_literal() -> !torch.vtensor<[2,1],f32> {
+  %x = torch.vtensor.literal(dense<[[1.0, 2.0]]> : tensor<1x2xf32>) : !torch.vtensor<[1,2],f32>
+  %int0 = torch.constant.int 0
+  %int1 = torch.constant.int 1
+  %order = torch.prim.ListConstruct %int1, %int0 : (!torch.int, !torch.int) -> !torch.list<int>
+  %y = torch.aten.permute %x, %order : !torch.vtensor<[1,2],f32>, !torch.list<int> -> !torch.vtensor<[2,1],f32>
+  return %y : !torch.vtensor<[2,1],f32>
+}
