@@ -14,12 +14,13 @@ from stepwell.passes.buffer.entry import arguments, entries
 from stepwell.passes.tensor.build import empty, sizes_of
 from stepwell.passes.tensor.products import is_plain_product
 from stepwell.passes.tensor.weight_only import WeightOnly
+from stepwell.support.dtypes import byte_size
 
 _PRODUCTS = frozenset({"linalg.matmul", "linalg.batch_matmul"})
 _CONVOLUTION = "linalg.conv_2d_nhwc_hwcf"
 
-_CHUNK_BITS = 128
-"""What the copy engine takes pixels in whole multiples of."""
+_CHUNK = 16
+"""Bytes that the copy engine takes pixels in whole multiples of."""
 
 
 @dataclass
@@ -71,9 +72,10 @@ class ContiguousDepth(Pass):
         if not self.filters or op.name != _CONVOLUTION:
             return False
         kind = ir.RankedTensorType(op.operands[1].type)
-        if str(kind.element_type) not in self.types or kind.is_dynamic_dim(2):
+        element = str(kind.element_type)
+        if element not in self.types or kind.is_dynamic_dim(2):
             return False
-        return int(kind.shape[2]) * kind.element_type.width % _CHUNK_BITS == 0
+        return bool(kind.shape[2] * byte_size(element) % _CHUNK == 0)
 
 
 def _is_pixels(op: ir.Operation) -> bool:
