@@ -63,6 +63,7 @@ FAMILIES: dict[str, Callable[[], _Made]] = {
     "mma fp8": lambda: (Float8(256, 520), (torch.randn(300, 256).to(torch.float8_e4m3fn),), "cuda,arch=sm_89"),
     "rows, fp8": lambda: (Function(_quantised), (torch.randn(70, 999),), "cuda"),
     "wgmma window": lambda: (nn.Conv2d(64, 96, 3, 2, 1).to(_BF16), (torch.randn(3, 64, 29, 31).to(_BF16),), "cuda"),
+    "wgmma window tf32": lambda: (nn.Conv2d(64, 96, 3, 2, 1), (torch.randn(3, 64, 29, 31),), "cuda,tf32=true"),
     "mma bf16": lambda: _linear(300, 256, 520, _BF16, "cuda,arch=sm_80"),
     "mma tf32": lambda: _linear(300, 255, 513, torch.float32, "cuda,arch=sm_80,tf32=true"),
     "mma window": lambda: (
