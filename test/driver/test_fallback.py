@@ -18,7 +18,7 @@ from stepwell.support.errors import Error, ImportFailure, InputError, Unsupporte
 
 
 class Mixed(nn.Module):
-    """Products that compile around a decomposition of matrices and a transform that don't, and a buffer."""
+    """Products that compile around a factorisation and eigenvalues that don't, and a buffer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,9 +28,9 @@ class Mixed(nn.Module):
 
     def forward(self, x: torch.Tensor, *, scale: torch.Tensor) -> dict[str, Any]:
         h = torch.relu(self.first(x))
-        q = r = torch.linalg.pinv(h.T @ h + torch.eye(6))
+        q = r = torch.linalg.ldl_factor_ex(h.T @ h + torch.eye(6))[0]
         self.total.add_(q)
-        spectrum = torch.fft.fft(h).abs()
+        spectrum = torch.linalg.eigvals(q).abs()
         return {"y": (self.second(q) + r, spectrum * scale), "total": self.total, "free": self.free.t(), "n": 3}
 
 
@@ -97,25 +97,24 @@ def test_the_report_counts(mixed: tuple[nn.Module, Executable]) -> None:
     assert (counted["whole"], counted["compiled_regions"]) == (False, 2)
     rows = {row["operator"]: row for row in counted["operators"]}
     line = inspect.getsourcelines(Mixed.forward)[1]
-    assert rows["aten.linalg_pinv.atol_rtol_tensor"]["where"] == f"test_fallback.py:{line + 2}"
+    assert rows["aten.linalg_ldl_factor_ex"]["where"] == f"test_fallback.py:{line + 2}"
     assert (
-        rows["aten.linalg_pinv.atol_rtol_tensor"]["count"] == 1
-        and "does not lower" in rows["aten.linalg_pinv.atol_rtol_tensor"]["why"]
+        rows["aten.linalg_ldl_factor_ex"]["count"] == 1 and "does not lower" in rows["aten.linalg_ldl_factor_ex"]["why"]
     )
-    assert rows["aten.fft_fft"]["why"] in ("dtype complex<f32>", "it does not lower")
+    assert rows["aten.linalg_eig"]["why"] in ("dtype complex<f32>", "it does not lower")
     assert not any("mm" in name or "relu" in name for name in rows)
     assert mixed[1].report is not None
-    assert "aten.linalg_pinv.atol_rtol_tensor (1), test_fallback.py" in mixed[1].report.table()
+    assert "aten.linalg_ldl_factor_ex (1), test_fallback.py" in mixed[1].report.table()
 
 
 class Chain(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.linalg.pinv(x + 1)
+        return torch.linalg.ldl_factor_ex(x + 1)[0]
 
 
 def test_the_warning_and_what_is_too_small() -> None:
     with pytest.warns(
-        UserWarning, match=r"PyTorch runs 2 operators in 1 region, beside 0 compiled regions: .*pinv.* \(1, "
+        UserWarning, match=r"PyTorch runs 2 operators in 1 region, beside 0 compiled regions: .*ldl.* \(1, "
     ):
         f = stepwell.compile(Chain(), (torch.randn(3, 3),), fallback="torch")
     why = {row["operator"]: row["why"] for row in facts(f)["operators"]}
@@ -237,7 +236,7 @@ def test_verify_of_what_is_not_compiled() -> None:
 
 
 def test_without_it_refused_parts_refuse_the_model() -> None:
-    with pytest.raises(UnsupportedError, match=r"aten\.linalg_pinv") as caught:
+    with pytest.raises(UnsupportedError, match=r"aten\.linalg_ldl_factor_ex") as caught:
         stepwell.compile(Chain(), (torch.randn(3, 3),))
     assert "fallback='torch'" in (caught.value.hint or "")
     with pytest.raises(Error):
