@@ -103,7 +103,7 @@ def _run(settings: Settings, kind: str, title: str, operators: list[str], option
         begin(title, 0, len(operators))
         run(settings, operators, done)
     if options.again or not options.operators:
-        limit = "" if settings.most == ALL else f", at most {settings.most} samples an operator"
+        limit = "" if settings.most == ALL else f", at most {settings.most} sample{'s' * (settings.most > 1)} an operator"
         whole = f"{title} ({time.monotonic() - start:.0f} s{limit})"
         if settings.fallback:
             page.write_fallback(_PAGE, section, whole, results, _SECTIONS)
