@@ -38,6 +38,7 @@ def integer_decompositions(others: dict[Any, Callable[..., Any]]) -> dict[Any, C
         aten.fmod.Scalar: _fmod,
         aten.isclose.default: _is_close,
         aten.pow.Tensor_Scalar: _power,
+        aten.sort.default: _sort,
     }
     return chain(table, others)
 
@@ -112,3 +113,11 @@ def _power(x: Tensor, exponent: Number) -> Tensor:
         exponent >>= 1
         square = square * square if exponent else square
     return torch.ones_like(x) if result is None else result.clone() if result is x else result
+
+
+def _sort(x: Tensor, dim: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:
+    """Of truth: upstream takes true for -1."""
+    if x.dtype is not torch.bool:
+        return cast("tuple[Tensor, Tensor]", NotImplemented)
+    values, places = aten.sort.default(x.to(torch.int64), dim, descending)
+    return values != 0, places

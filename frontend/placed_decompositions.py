@@ -30,6 +30,11 @@ def placed_decompositions() -> dict[Any, Callable[..., Any]]:
 
 def _normal(operator: Any) -> Callable[..., Tensor]:
     def decompose(x: Tensor, dim: int, index: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if operator is aten.scatter_reduce.two and args[1] == "mean" and not x.is_floating_point():
+            return _mean_of_integers(x, dim, index, args[0], **kwargs)
+        if operator is aten.scatter_add.default and x.dtype is torch.bool:  # upstream's sum of two is false
+            counts: Tensor = operator(x.to(torch.int64), dim, index, args[0].to(torch.int64))
+            return counts != 0
         if x.dim() == 0:
             flat = [_with_axis(arg) for arg in args]
             result: Tensor = operator(x[None], 0, _with_axis(index).to(torch.int64), *flat, **kwargs)
@@ -40,6 +45,14 @@ def _normal(operator: Any) -> Callable[..., Tensor]:
         return result
 
     return decompose
+
+
+def _mean_of_integers(x: Tensor, dim: int, index: Tensor, source: Tensor, *, include_self: bool = True) -> Tensor:
+    """Rounded down, as PyTorch does; upstream cuts off."""
+    total = torch.scatter_reduce(x, dim, index, source, "sum", include_self=include_self)
+    ones, others = torch.ones_like(x), torch.ones_like(source)
+    count = torch.scatter_reduce(ones, dim, index, others, "sum", include_self=include_self)
+    return torch.div(total, count, rounding_mode="floor")
 
 
 def _with_axis(x: Any) -> Any:
@@ -67,6 +80,9 @@ def _take_where(x: Tensor, mask: Tensor) -> Tensor:
 
 def _put_at(x: Tensor, indices: list[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
     """With 64-bit indices, one at least in each tensor; masks become choices or places."""
+    if accumulate and x.dtype is torch.bool:
+        counts: Tensor = aten.index_put.default(x.to(torch.int64), indices, values.to(torch.int64), True)
+        return counts != 0
     if len(indices) == 1 and _is_mask(indices[0]):
         chosen = _put_where(x, indices[0], values, accumulate)
         if chosen is not None:

@@ -103,7 +103,8 @@ def _run(settings: Settings, kind: str, title: str, operators: list[str], option
         begin(title, 0, len(operators))
         run(settings, operators, done)
     if options.again or not options.operators:
-        limit = "" if settings.most == ALL else f", at most {settings.most} samples an operator"
+        samples = "1 sample" if settings.most == 1 else f"{settings.most} samples"
+        limit = "" if settings.most == ALL else f", at most {samples} an operator"
         whole = f"{title} ({time.monotonic() - start:.0f} s{limit})"
         if settings.fallback:
             page.write_fallback(_PAGE, section, whole, results, _SECTIONS)

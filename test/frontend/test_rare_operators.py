@@ -212,3 +212,69 @@ def test_bags(mode: str, padding: int | None) -> None:
 def test_bags_of_weighted_samples() -> None:
     table, at, weights = torch.randn(6, 3), torch.randint(0, 6, (4, 2)), torch.randn(4, 2)
     check(lambda x, i, w: torch.nn.functional.embedding_bag(i, x, mode="sum", per_sample_weights=w), table, at, weights)
+
+
+def test_histograms_with_edges() -> None:
+    x, weight = torch.randn(50), torch.rand(50)
+    check(lambda x, w: tuple(torch.histogram(x, 7, weight=w, density=True)), x, weight)
+    check(lambda x: tuple(torch.histogram(x, 4, range=(-1.0, 1.0))), x)
+    check(lambda x: tuple(torch.histogram(x, 2)), torch.ones(3))
+
+
+@pytest.mark.parametrize("p", [0.0, 2.0, float("inf")])
+def test_distances_of_own_rows(p: float) -> None:
+    check(lambda x: torch.nn.functional.pdist(x, p), torch.randn(5, 3))
+
+
+def test_writing_by_strides() -> None:
+    check(lambda x, y: torch.as_strided_scatter(x, y, (2, 2), (3, 2), 1), torch.randn(3, 3), torch.randn(2, 2))
+
+
+def test_numbers_have_a_first_place() -> None:
+    check(lambda x: (torch.argmax(x), torch.argmin(x, keepdim=True)), torch.randn([]))
+
+
+def test_a_running_product_in_another_type() -> None:
+    check(lambda x: torch.cumprod(x, 1, dtype=torch.float64), torch.randn(2, 4))
+
+
+def test_products_of_a_vector_and_many_matrices() -> None:
+    check(torch.matmul, torch.randn(4), torch.randn(2, 4, 3))
+    check(torch.matmul, torch.randn(2, 3, 4), torch.randn(4))
+
+
+def test_rows_cut_to_a_norm() -> None:
+    check(
+        lambda table, i: torch.nn.functional.embedding(i, table.clone(), max_norm=1.0),
+        torch.randn(5, 3) * 3,
+        torch.tensor([[0, 2], [2, 4]]),
+    )
+
+
+def test_integer_sums_of_products() -> None:
+    x, left, right = torch.randint(-9, 9, (2, 4)), torch.randint(-9, 9, (3, 2, 5)), torch.randint(-9, 9, (3, 5, 4))
+    check(lambda *args: torch.addbmm(*args, beta=2, alpha=3), x, left, right)
+    check(lambda *args: torch.addbmm(*args, beta=0), x, left, right)
+
+
+def test_integers_that_are_close() -> None:
+    check(lambda x, y: torch.isclose(x, y, rtol=0.1, atol=1), torch.arange(20), torch.arange(20) * 2 - 9)
+
+
+@pytest.mark.parametrize("include_self", [False, True])
+def test_means_of_scattered_integers_are_rounded_down(include_self: bool) -> None:
+    check(
+        lambda x, i, y: torch.scatter_reduce(x, 0, i, y, "mean", include_self=include_self),
+        torch.randint(-9, 9, (5,)), torch.tensor([0, 0, 1, 1, 1, 3]), torch.randint(-9, 9, (6,)),
+    )  # fmt: skip
+
+
+def test_truth_that_is_added_stays_true() -> None:
+    x, index = torch.tensor([True, False, False]), torch.tensor([0, 1, 1])
+    truth = torch.tensor([True, True, True])
+    check(lambda x, i, y: (torch.scatter_add(x, 0, i, y), torch.index_add(x, 0, i, y)), x, index, truth)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_false_comes_before_true(descending: bool) -> None:
+    check(lambda x: tuple(torch.sort(x, stable=True, descending=descending)), torch.tensor([True, False, True, False]))
