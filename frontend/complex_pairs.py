@@ -19,7 +19,7 @@ from torch.fx import Node
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
-from stepwell.frontend.fourier_transforms import complex_to_complex, complex_to_real, real_to_complex
+from stepwell.frontend.decompositions.fourier_transforms import complex_to_complex, complex_to_real, real_to_complex
 
 aten = torch.ops.aten
 

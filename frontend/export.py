@@ -23,7 +23,7 @@ from torch.utils import _pytree as pytree
 from stepwell.frontend.complex_pairs import without_complex
 from stepwell.frontend.composite_operators import composite_operators_kept
 from stepwell.frontend.custom_operators import custom_decompositions
-from stepwell.frontend.decompositions import decomposition_table
+from stepwell.frontend.decompositions.table import decomposition_table
 from stepwell.frontend.missing_shapes import missing_shapes
 from stepwell.frontend.source_paths import innermost_frame
 from stepwell.support.errors import Error, ImportFailure

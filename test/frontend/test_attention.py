@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from stepwell.frontend.attention import flash_attention, flash_attention_backward
-from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
+from stepwell.frontend.decompositions.attention import flash_attention, flash_attention_backward
+from stepwell.frontend.decompositions.fast_paths import encoder_layer, multi_head_attention
 
 KERNEL = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 BACKWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward

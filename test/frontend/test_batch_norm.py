@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stepwell.frontend.decompositions import decomposition_table
+from stepwell.frontend.decompositions.table import decomposition_table
 from stepwell.frontend.export import decompose
 
 OPERATOR = torch.ops.aten._native_batch_norm_legit_no_training.default

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from stepwell.driver import api
-from stepwell.frontend.airy_function import airy_ai
-from stepwell.frontend.bessel_functions import bessel_decompositions
-from stepwell.frontend.chebyshev_polynomials import chebyshev_decompositions
-from stepwell.frontend.incomplete_gamma import incomplete_gamma_decompositions
-from stepwell.frontend.orthogonal_polynomials import polynomial_decompositions
-from stepwell.frontend.zeta_function import polygamma, zeta_decompositions
+from stepwell.frontend.decompositions.airy_function import airy_ai
+from stepwell.frontend.decompositions.bessel_functions import bessel_decompositions
+from stepwell.frontend.decompositions.chebyshev_polynomials import chebyshev_decompositions
+from stepwell.frontend.decompositions.incomplete_gamma import incomplete_gamma_decompositions
+from stepwell.frontend.decompositions.orthogonal_polynomials import polynomial_decompositions
+from stepwell.frontend.decompositions.zeta_function import polygamma, zeta_decompositions
 
 aten = torch.ops.aten
 

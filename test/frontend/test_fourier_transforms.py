@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stepwell.driver import api
-from stepwell.frontend.fourier_transforms import LARGEST, fourier_decompositions
+from stepwell.frontend.decompositions.fourier_transforms import LARGEST, fourier_decompositions
 
 aten = torch.ops.aten
 ONE = [aten.fft_irfft.default, aten.fft_hfft.default]

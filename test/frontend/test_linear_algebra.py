@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from stepwell.driver import api
-from stepwell.frontend.linear_algebra.steps import LARGEST
-from stepwell.frontend.linear_algebra.table import linear_algebra_decompositions
+from stepwell.frontend.decompositions.linear_algebra.steps import LARGEST
+from stepwell.frontend.decompositions.linear_algebra.table import linear_algebra_decompositions
 from stepwell.support.errors import ExecutionError, UnsupportedError
 
 aten = torch.ops.aten

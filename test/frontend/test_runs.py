@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stepwell.driver import api
-from stepwell.frontend.runs import run_decompositions
+from stepwell.frontend.decompositions.runs import run_decompositions
 
 aten = torch.ops.aten
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stepwell.driver import api
-from stepwell.frontend.segments import segment_reduce
+from stepwell.frontend.decompositions.segments import segment_reduce
 from stepwell.support.errors import ExecutionError
 
 

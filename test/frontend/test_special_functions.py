@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stepwell.driver import api
-from stepwell.frontend.special_functions import special_decompositions
+from stepwell.frontend.decompositions.special_functions import special_decompositions
 
 Function = Callable[[torch.Tensor], torch.Tensor]
 

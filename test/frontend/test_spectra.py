@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from stepwell.driver import api
-from stepwell.frontend.linear_algebra.spectra import eigh, lstsq, pinv, svd
+from stepwell.frontend.decompositions.linear_algebra.spectra import eigh, lstsq, pinv, svd
 from stepwell.support.errors import ExecutionError
 
 

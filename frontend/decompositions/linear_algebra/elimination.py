@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stepwell.frontend.linear_algebra.steps import columns, identity, require, rows, transposed, wide
-from stepwell.frontend.linear_algebra.triangular import solve_triangular
+from stepwell.frontend.decompositions.linear_algebra.steps import columns, identity, require, rows, transposed, wide
+from stepwell.frontend.decompositions.linear_algebra.triangular import solve_triangular
 
 _Factors = tuple[Tensor, Tensor, Tensor]
 

@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from stepwell.frontend.loops import loop
+from stepwell.frontend.decompositions.loops import loop
 
 _Lengths = Tensor | Sequence[int]
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from stepwell.frontend.linear_algebra.steps import identity
-from stepwell.frontend.loops import loop
+from stepwell.frontend.decompositions.linear_algebra.steps import identity
+from stepwell.frontend.decompositions.loops import loop
 
 #: Tournaments at most; what converges does so in ten.
 _TOURNAMENTS = 30

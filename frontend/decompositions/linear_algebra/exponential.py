@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from stepwell.frontend.linear_algebra.steps import identity, wide
+from stepwell.frontend.decompositions.linear_algebra.steps import identity, wide
 
 #: Terms of the series for a norm up to 1/2, whose rest is below float64's rounding.
 _TERMS = 16

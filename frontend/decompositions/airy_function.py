@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stepwell.frontend.float64 import in_float64
+from stepwell.frontend.decompositions.float64 import in_float64
 
 #: Ai(0) and -Ai'(0).
 _VALUE, _SLOPE = 0.355028053887817239, 0.258819403792806798

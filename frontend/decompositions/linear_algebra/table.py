@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stepwell.frontend.linear_algebra import elimination, exponential, reflections, spectra, triangular
-from stepwell.frontend.linear_algebra.steps import bounded
+from stepwell.frontend.decompositions.linear_algebra import elimination, exponential, reflections, spectra, triangular
+from stepwell.frontend.decompositions.linear_algebra.steps import bounded
 
 aten = torch.ops.aten
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stepwell.frontend.linear_algebra.steps import require, rows, transposed, wide
+from stepwell.frontend.decompositions.linear_algebra.steps import require, rows, transposed, wide
 
 
 def solve_triangular(a: Tensor, b: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stepwell.frontend.float64 import in_float64
+from stepwell.frontend.decompositions.float64 import in_float64
 
 aten = torch.ops.aten
 

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stepwell.frontend.float64 import in_float64
-from stepwell.frontend.loops import loop
+from stepwell.frontend.decompositions.float64 import in_float64
+from stepwell.frontend.decompositions.loops import loop
 
 aten = torch.ops.aten
 

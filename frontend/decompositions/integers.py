@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from stepwell.frontend.chain import chain
+from stepwell.frontend.decompositions.chain import chain
 
 aten = torch.ops.aten
 

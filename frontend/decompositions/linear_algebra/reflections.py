@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stepwell.frontend.linear_algebra.steps import columns, identity, rows, transposed, wide
+from stepwell.frontend.decompositions.linear_algebra.steps import columns, identity, rows, transposed, wide
 
 
 def geqrf(a: Tensor) -> tuple[Tensor, Tensor]:

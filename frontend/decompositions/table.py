@@ -8,33 +8,33 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from stepwell.frontend.airy_function import airy_decompositions
-from stepwell.frontend.attention import attention, flash_attention, flash_attention_backward
-from stepwell.frontend.bessel_functions import bessel_decompositions
-from stepwell.frontend.chain import chain
-from stepwell.frontend.chebyshev_polynomials import chebyshev_decompositions
-from stepwell.frontend.convolution_gradients import convolution_backward
-from stepwell.frontend.ctc_loss import ctc_loss
-from stepwell.frontend.empty_moments import empty_moments
-from stepwell.frontend.fast_paths import encoder_layer, multi_head_attention
-from stepwell.frontend.float8_products import float8_products
-from stepwell.frontend.fourier_transforms import fourier_decompositions
-from stepwell.frontend.incomplete_gamma import incomplete_gamma_decompositions
-from stepwell.frontend.integer_decompositions import integer_decompositions
-from stepwell.frontend.joint_indices import take_at
-from stepwell.frontend.linear_algebra.table import linear_algebra_decompositions
-from stepwell.frontend.orthogonal_polynomials import polynomial_decompositions
-from stepwell.frontend.padding import padding_decompositions
-from stepwell.frontend.placed_decompositions import placed_decompositions
-from stepwell.frontend.rare_decompositions import rare_decompositions
-from stepwell.frontend.root_mean_square import root_mean_square_decompositions
-from stepwell.frontend.runs import run_decompositions
-from stepwell.frontend.scalar_decompositions import scalar_decompositions
-from stepwell.frontend.segments import segment_reduce
-from stepwell.frontend.special_functions import special_decompositions
-from stepwell.frontend.strides import as_strided, as_strided_scatter
-from stepwell.frontend.transposed_convolutions import convolution
-from stepwell.frontend.zeta_function import zeta_decompositions
+from stepwell.frontend.decompositions.airy_function import airy_decompositions
+from stepwell.frontend.decompositions.attention import attention, flash_attention, flash_attention_backward
+from stepwell.frontend.decompositions.bessel_functions import bessel_decompositions
+from stepwell.frontend.decompositions.chain import chain
+from stepwell.frontend.decompositions.chebyshev_polynomials import chebyshev_decompositions
+from stepwell.frontend.decompositions.convolution_gradients import convolution_backward
+from stepwell.frontend.decompositions.ctc_loss import ctc_loss
+from stepwell.frontend.decompositions.empty_moments import empty_moments
+from stepwell.frontend.decompositions.fast_paths import encoder_layer, multi_head_attention
+from stepwell.frontend.decompositions.float8_products import float8_products
+from stepwell.frontend.decompositions.fourier_transforms import fourier_decompositions
+from stepwell.frontend.decompositions.incomplete_gamma import incomplete_gamma_decompositions
+from stepwell.frontend.decompositions.integers import integer_decompositions
+from stepwell.frontend.decompositions.joint_indices import take_at
+from stepwell.frontend.decompositions.linear_algebra.table import linear_algebra_decompositions
+from stepwell.frontend.decompositions.orthogonal_polynomials import polynomial_decompositions
+from stepwell.frontend.decompositions.padding import padding_decompositions
+from stepwell.frontend.decompositions.placed import placed_decompositions
+from stepwell.frontend.decompositions.rare import rare_decompositions
+from stepwell.frontend.decompositions.root_mean_square import root_mean_square_decompositions
+from stepwell.frontend.decompositions.runs import run_decompositions
+from stepwell.frontend.decompositions.scalars import scalar_decompositions
+from stepwell.frontend.decompositions.segments import segment_reduce
+from stepwell.frontend.decompositions.special_functions import special_decompositions
+from stepwell.frontend.decompositions.strides import as_strided, as_strided_scatter
+from stepwell.frontend.decompositions.transposed_convolutions import convolution
+from stepwell.frontend.decompositions.zeta_function import zeta_decompositions
 
 aten = torch.ops.aten
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stepwell.frontend.zeta_function import polygamma
+from stepwell.frontend.decompositions.zeta_function import polygamma
 
 aten = torch.ops.aten
 

@@ -11,9 +11,9 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from stepwell.frontend.linear_algebra.jacobi import diagonal, orthogonal_columns
-from stepwell.frontend.linear_algebra.reflections import qr
-from stepwell.frontend.linear_algebra.steps import identity, require, transposed, wide
+from stepwell.frontend.decompositions.linear_algebra.jacobi import diagonal, orthogonal_columns
+from stepwell.frontend.decompositions.linear_algebra.reflections import qr
+from stepwell.frontend.decompositions.linear_algebra.steps import identity, require, transposed, wide
 
 aten = torch.ops.aten
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch._decomp import get_decompositions
 
-from stepwell.frontend.bags import embedding_bag, renormalised
-from stepwell.frontend.distances import distances, own_distances
-from stepwell.frontend.histograms import histogram_decompositions
+from stepwell.frontend.decompositions.bags import embedding_bag, renormalised
+from stepwell.frontend.decompositions.distances import distances, own_distances
+from stepwell.frontend.decompositions.histograms import histogram_decompositions
 
 aten = torch.ops.aten
 

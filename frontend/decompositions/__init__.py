@@ -1,0 +1,1 @@
+"""Operators in terms of others, by topic; ``table`` has them all."""
