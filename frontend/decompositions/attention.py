@@ -103,8 +103,10 @@ def _wide(tensor: Tensor) -> Tensor:
 
 
 def _factor(query: Tensor, scale: float | None) -> Any:
-    # The number of features may be symbolic.
-    return scale if scale is not None else torch.sym_float(query.shape[-1]) ** -0.5  # type: ignore[no-untyped-call]
+    features = query.shape[-1]  # may be symbolic
+    if scale is not None or (isinstance(features, int) and features == 0):
+        return 1.0 if scale is None else scale
+    return torch.sym_float(features) ** -0.5  # type: ignore[no-untyped-call]
 
 
 def _repeat_heads(tensor: Tensor, heads: int) -> Tensor:

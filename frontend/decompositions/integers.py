@@ -35,11 +35,13 @@ def integer_decompositions(others: dict[Any, Callable[..., Any]]) -> dict[Any, C
         aten.div.Tensor_mode: _divide,
         aten.floor_divide.Scalar: lambda x, y: _divide(x, y, rounding_mode="floor"),
         aten.floor_divide.default: lambda x, y: _divide(x, y, rounding_mode="floor"),
-        aten.fmod.Scalar: _fmod,
+        aten.fmod.Scalar: _remainder,
+        aten.fmod.Tensor: _remainder,
         aten.isclose.default: _is_close,
         aten.pow.Tensor_Scalar: _power,
         aten.sort.default: _sort,
     }
+    table |= {getattr(aten, name).Scalar: _compared(name) for name in ("eq", "ge", "gt", "le", "lt", "ne")}
     return chain(table, others)
 
 
@@ -68,10 +70,24 @@ def _of_truth(function: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return result.to(torch.uint8) if x.dtype is torch.uint8 else result
 
 
-def _fmod(x: Tensor, divisor: Number) -> Tensor:
-    if not _is_integer(x) or not isinstance(divisor, int):
+def _compared(name: str) -> Callable[..., Tensor]:
+    """The comparison ``name`` of bytes with a number that they do not hold: PyTorch takes its lowest eight bits."""
+
+    def compare(x: Tensor, number: Number) -> Tensor:
+        if x.dtype is not torch.uint8 or not isinstance(number, int) or 0 <= number < 256:
+            return cast("Tensor", NotImplemented)
+        result: Tensor = getattr(aten, name).Scalar(x, number % 256)
+        return result
+
+    return compare
+
+
+def _remainder(x: Tensor, divisor: Tensor | Number) -> Tensor:
+    """With the sign of ``x``; torch-mlir's own has a quotient of integers that PyTorch takes for one of floats."""
+    divisor = _like(x, divisor) if isinstance(divisor, int) else divisor
+    if not isinstance(divisor, Tensor) or not (_counts(x) and _counts(divisor)):
         return cast("Tensor", NotImplemented)
-    return torch.fmod(x, _like(x, divisor))
+    return x - torch.div(x, divisor, rounding_mode="trunc") * divisor
 
 
 def _is_close(x: Tensor, y: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:

@@ -89,7 +89,8 @@ def _put_at(x: Tensor, indices: list[Tensor | None], values: Tensor, accumulate:
             return chosen
     places = [place for index in indices for place in _places_of(index)]
     named = [index for index in places if index is not None]
-    if any(isinstance(size, int) and size == 0 for index in named for size in index.shape):
+    # Of nothing, or nowhere: upstream divides by such sizes.
+    if any(isinstance(size, int) and size == 0 for tensor in (x, *named) for size in tensor.shape):
         return x.clone()
     scalars = all(index.dim() == 0 for index in named)
     normal = not scalars and all(index.dtype is torch.int64 for index in named) and len(places) == len(indices)

@@ -83,3 +83,12 @@ def test_fused_encoder_layer(use_gelu: bool, norm_first: bool) -> None:
     arguments = (torch.randn(2, 5, 8), 8, 2, *layer, use_gelu, norm_first, 1e-5, *norms, *network, mask, 1)
     expected = torch.ops.aten._transformer_encoder_layer_fwd(*arguments)
     torch.testing.assert_close(encoder_layer(*arguments), expected, equal_nan=True, atol=1e-4, rtol=1e-4)
+
+
+def test_attention_without_features(imported: Callable[..., Any]) -> None:
+    class Model(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True)
+
+    x = torch.randn(2, 3, 0)
+    assert imported(Model(), (x,))(x).shape == Model()(x).shape

@@ -177,3 +177,15 @@ def test_a_constraint_that_does_not_hold_is_named() -> None:
 )
 def test_group_dimensions(before: Any, after: Any, groups: Any) -> None:
     assert [(tuple(i), tuple(o)) for i, o in group_dimensions(before, after)] == groups
+
+
+def test_nothing_is_written_into_what_has_no_elements(imported: Callable[..., Any]) -> None:
+    """Upstream's lowering divides by the size that is 0 and ends the process."""
+
+    class Model(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.index_put(x[:, :0] * 2, [torch.tensor([0, 2])], torch.tensor(1.0))
+
+    model = imported(Model(), (torch.randn(4, 3, 2),), dynamic_shapes=({0: Dim("batch")},))
+    x = torch.randn(7, 3, 2)
+    assert model(x).shape == (7, 0, 2)

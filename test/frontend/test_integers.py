@@ -128,3 +128,27 @@ class DividesBy(torch.nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x // self.divisor
+
+
+class Remainder(torch.nn.Module):
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.fmod(x, 3), torch.fmod(x, y)
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.int32, torch.int8, torch.uint8])
+def test_remainders_are_right_at_the_graph_level_too(kind: torch.dtype) -> None:
+    x, y = torch.tensor([7, 4, -7, 0, 100]).to(kind), torch.tensor([3, -5, 2, 9, 7]).to(kind)
+    graph = stepwell.to_torch(stepwell.lower(Remainder(), (x, y), to="graph"))
+    for got, expected in zip(graph(x, y), Remainder()(x, y), strict=True):
+        assert torch.equal(got, expected)
+
+
+class Compares(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return [x >= -2, x < -2, x == 300, x != -1, x > 3, x <= 255.5]
+
+
+def test_bytes_are_compared_with_the_lowest_bits_of_a_number(imported: Callable[..., Any]) -> None:
+    x = torch.tensor([0, 3, 44, 253, 254, 255], dtype=torch.uint8)
+    for got, expected in zip(imported(Compares(), (x,))(x), Compares()(x), strict=True):
+        assert torch.equal(got, expected)
