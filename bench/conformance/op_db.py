@@ -22,6 +22,10 @@ _WIDER = {
 #: Vectors have either sign: what is compared is what the entry makes of the results.
 _EITHER_SIGN = frozenset({"linalg.eigh", "linalg.svd", "svd"})
 
+#: Which of equal elements comes first is open, unless the call asks for a stable order: what is compared is the
+#: elements at the places that are given. Behind each operator where its dimension stands among the arguments.
+_ANY_OF_EQUALS = {"argsort": 0, "kthvalue": 1, "sort": 0, "topk": 1}
+
 _UNDEFINED = frozenset({"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"})
 
 
@@ -54,9 +58,23 @@ class OpDb:
 
 
 def _compared(operator: str, function: Callable[..., Any], found: Any) -> Callable[..., Any]:
-    if operator not in _EITHER_SIGN:
-        return function
-    return lambda *args, **kwargs: found.output_process_fn_grad(function(*args, **kwargs))
+    if operator in _EITHER_SIGN:
+        return lambda *args, **kwargs: found.output_process_fn_grad(function(*args, **kwargs))
+    if operator in _ANY_OF_EQUALS and not found.kwargs.get("stable"):
+        place = _ANY_OF_EQUALS[operator]
+        dim = found.args[place] if len(found.args) > place else found.kwargs.get("dim", -1)
+        return lambda x, *args, **kwargs: _elements(x, function(x, *args, **kwargs), dim)
+    return function
+
+
+def _elements(x: torch.Tensor, result: Any, dim: int) -> list[torch.Tensor]:
+    """``result`` with elements of ``x`` in place of where they are."""
+    *values, places = [result] if isinstance(result, torch.Tensor) else result
+    if x.dim() == 0:
+        return [*values, x.expand(places.shape)]
+    if places.dim() < x.dim():
+        return [*values, x.gather(dim, places.unsqueeze(dim)).squeeze(dim)]
+    return [*values, x.gather(dim, places)]
 
 
 def _name(info: Any) -> str:

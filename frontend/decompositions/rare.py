@@ -44,6 +44,7 @@ def rare_decompositions() -> dict[Any, Callable[..., Any]]:
         aten.fmin.default: lambda x, y: _numbers_first(torch.minimum(x, y), x, y),
         aten.index_reduce.default: _index_reduce,
         aten.isfinite.default: _is_finite,
+        aten.norm.Scalar: lambda x, p=2.0: torch.linalg.vector_norm(x, p),  # upstream's is wrong for 0 and infinities
         aten.median.default: lambda x: _median(x.reshape(-1), 0)[0],
         aten.median.dim: lambda x, dim, keepdim=False: _median(x, dim, keepdim),
         aten.nanmedian.default: lambda x: _median(x.reshape(-1), 0, count=_numbers(x.reshape(-1), 0))[0],

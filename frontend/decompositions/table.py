@@ -23,9 +23,11 @@ from stepwell.frontend.decompositions.incomplete_gamma import incomplete_gamma_d
 from stepwell.frontend.decompositions.integers import integer_decompositions
 from stepwell.frontend.decompositions.joint_indices import take_at
 from stepwell.frontend.decompositions.linear_algebra.table import linear_algebra_decompositions
+from stepwell.frontend.decompositions.narrow_floats import narrow_float_decompositions
 from stepwell.frontend.decompositions.orthogonal_polynomials import polynomial_decompositions
 from stepwell.frontend.decompositions.padding import padding_decompositions
 from stepwell.frontend.decompositions.placed import placed_decompositions
+from stepwell.frontend.decompositions.pooling import pooling_decompositions
 from stepwell.frontend.decompositions.rare import rare_decompositions
 from stepwell.frontend.decompositions.root_mean_square import root_mean_square_decompositions
 from stepwell.frontend.decompositions.runs import run_decompositions
@@ -91,7 +93,9 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         run_decompositions(),
         scalar_decompositions(),
         placed_decompositions(),
+        narrow_float_decompositions(),
         padding_decompositions(),
+        pooling_decompositions(),
         linear_algebra_decompositions(),
         fourier_decompositions(),
         empty_moments(),

@@ -57,6 +57,12 @@ def test_copies_of_slices(sizes: tuple[int, ...]) -> None:
     check(lambda x: tuple(torch.unbind_copy(x, 0)), torch.randn(sizes))
 
 
+@pytest.mark.parametrize("p", [0.0, 0.5, 2.0, float("inf"), float("-inf")])
+def test_norms_of_all_elements(p: float) -> None:
+    check(lambda x: torch.ops.aten.norm.Scalar(x, p), torch.randn(4, 5))
+    check(lambda x, y: torch.dist(x, y, p), torch.randn(4, 5), torch.randn(5))
+
+
 def test_histograms() -> None:
     x = torch.randn(50)
     check(lambda x: torch.histc(x, 7), x)

@@ -1,0 +1,41 @@
+"""Pooling that torch-mlir can't lower, in pooling that it can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+aten = torch.ops.aten
+
+
+def pooling_decompositions() -> dict[Any, Callable[..., Any]]:
+    """Operator overload -> decomposition."""
+    return {aten.max_pool3d_with_indices.default: _largest_of_numbers}
+
+
+def _largest_of_numbers(
+    x: Tensor,
+    kernel: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,),
+    dilation: Sequence[int] = (1,),
+    ceil_mode: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Of integers, at whose lowering upstream ends the process: of each plane, and then along the depth."""
+    if x.is_floating_point():
+        return cast("tuple[Tensor, Tensor]", NotImplemented)
+    sizes = [list(values) * (3 // len(values)) for values in (kernel, stride or kernel, padding, dilation)]
+    *outer, depth, height, width = x.shape
+    planes = x.reshape(-1, depth, height, width)
+    best, inner = aten.max_pool2d_with_indices.default(planes, *(size[1:] for size in sizes), ceil_mode)
+    lines = best.flatten(2).unsqueeze(0)
+    across = [[size[0], other] for size, other in zip(sizes, (1, 1, 0, 1), strict=True)]
+    values, places = aten.max_pool2d_with_indices.default(lines, *across, ceil_mode)
+    shape = [*outer, values.shape[2], *best.shape[2:]]
+    at = places[0].flatten(1)
+    layer = torch.div(at, lines.shape[3], rounding_mode="floor")
+    found = layer * (height * width) + inner.flatten(1).gather(1, at)
+    return values.reshape(shape), found.reshape(shape)

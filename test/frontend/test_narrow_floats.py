@@ -1,0 +1,42 @@
+"""Sums of 16-bit floats are rounded once, as PyTorch's are."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+import stepwell
+
+KINDS = pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16], ids=str)
+
+
+class Model(torch.nn.Module):
+    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args: torch.Tensor) -> torch.Tensor:
+        return self.function(*args)
+
+
+@KINDS
+def test_running_sums(kind: torch.dtype) -> None:
+    x = torch.randn(3, 200).to(kind)
+    mine = stepwell.compile(Model(lambda x: torch.cumsum(x, 1)), (x,))(x)
+    exact = x.double().cumsum(1)
+    assert mine.dtype is kind
+    assert bool(((mine.double() - exact).abs() <= torch.finfo(kind).eps / 2 * exact.abs() + 1e-5).all())
+
+
+@KINDS
+@pytest.mark.parametrize("p", [2.0, 1.0, 0.0, float("inf")])
+def test_distances(kind: torch.dtype, p: float) -> None:
+    x, y = torch.randn(40).to(kind), torch.randn(40).to(kind)
+    model = Model(lambda x, y: torch.dist(x, y, p))
+    torch.testing.assert_close(stepwell.compile(model, (x, y))(x, y), model(x, y))
+
+
+def test_wider_sums_are_left_alone() -> None:
+    x = torch.randn(50, dtype=torch.float64)
+    mine = stepwell.compile(Model(lambda x: torch.cumsum(x, 0)), (x,))(x)
+    torch.testing.assert_close(mine, x.cumsum(0), rtol=1e-14, atol=1e-14)

@@ -1,0 +1,51 @@
+"""Pooling of integers in three dimensions, on the CPU beside PyTorch."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+import stepwell
+from stepwell.frontend.decompositions.pooling import pooling_decompositions
+
+SETTINGS = [
+    ((2, 3, 4, 4, 4), {"kernel_size": 2}),
+    ((2, 5, 7, 6), {"kernel_size": (2, 3, 2), "stride": (1, 2, 1), "padding": (1, 1, 0), "dilation": (1, 2, 1)}),
+    ((1, 2, 5, 7, 6), {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
+]
+
+
+class Pool(torch.nn.Module):
+    def __init__(self, **settings: object) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.max_pool3d(x, **self.settings)  # type: ignore[arg-type]
+
+
+def _list(value: object) -> list[int]:
+    return list(value) if isinstance(value, tuple) else [int(str(value))] * 3
+
+
+@pytest.mark.parametrize(("shape", "settings"), SETTINGS)
+def test_largest_integers(shape: tuple[int, ...], settings: dict[str, object]) -> None:
+    x = torch.randint(-5, 5, shape) + 2**60
+    model = Pool(**settings)
+    assert torch.equal(stepwell.compile(model, (x,))(x), model(x))
+
+
+@pytest.mark.parametrize(("shape", "settings"), SETTINGS)
+def test_places_of_the_first_largest(shape: tuple[int, ...], settings: dict[str, object]) -> None:
+    x = torch.randint(0, 3, shape)
+    decomposition = pooling_decompositions()[torch.ops.aten.max_pool3d_with_indices.default]
+    filled = {"stride": (), "padding": 0, "dilation": 1, "ceil_mode": False, **settings}
+    lists = [_list(filled[name]) for name in ("kernel_size", "stride", "padding", "dilation")]
+    found = decomposition(x, *lists, filled["ceil_mode"])
+    want = F.max_pool3d(x, return_indices=True, **settings)  # type: ignore[arg-type]
+    assert all(torch.equal(mine, right) for mine, right in zip(found, want, strict=True))
+
+
+def test_places_of_integers_are_refused() -> None:
+    model = Pool(kernel_size=2, return_indices=True)
+    with pytest.raises(stepwell.Error, match="max_pool2d_with_indices"):
+        stepwell.compile(model, (torch.zeros(1, 2, 2, 2, dtype=torch.int64),))
