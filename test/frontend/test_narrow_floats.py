@@ -36,6 +36,16 @@ def test_distances(kind: torch.dtype, p: float) -> None:
     torch.testing.assert_close(stepwell.compile(model, (x, y))(x, y), model(x, y))
 
 
+@KINDS
+@pytest.mark.parametrize("bias", [False, True])
+def test_bilinear_forms(kind: torch.dtype, bias: bool) -> None:
+    layer = torch.nn.Bilinear(7, 9, 5, bias=bias).to(kind).requires_grad_(False)
+    x, y = torch.randn(20, 7).to(kind), torch.randn(20, 9).to(kind)
+    mine = stepwell.compile(layer, (x, y))(x, y)
+    exact = layer.double()(x.double(), y.double())
+    assert bool(((mine.double() - exact).abs() <= torch.finfo(kind).eps / 2 * exact.abs() + 1e-5).all())
+
+
 def test_wider_sums_are_left_alone() -> None:
     x = torch.randn(50, dtype=torch.float64)
     mine = stepwell.compile(Model(lambda x: torch.cumsum(x, 0)), (x,))(x)
