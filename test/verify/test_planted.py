@@ -110,6 +110,7 @@ CASES = [
     Case("contiguous-depth", "chain", SUB),
     Case("fold-transposes", "chain", SUB),
     Case("split-scatters", "chain", SUB),
+    Case("sink-assertions", "chain", SUB),
     Case("widen-arithmetic", "chain", SUB),
     Case("split-reductions", "chain", SUB),
     Case("outline-kernels", "chain", SUB),
