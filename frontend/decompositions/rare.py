@@ -66,6 +66,8 @@ def rare_decompositions() -> dict[Any, Callable[..., Any]]:
 
 
 def _sum_of_products(x: Tensor, left: Tensor, right: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    if not (x.is_floating_point() or x.is_complex()):
+        beta, alpha = int(beta), int(alpha)  # PyTorch takes them in the type of the tensors
     product = torch.bmm(left, right).sum(0, dtype=x.dtype)
     product = product if alpha == 1 else product * alpha
     if beta == 0:

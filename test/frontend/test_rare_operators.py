@@ -57,6 +57,12 @@ def test_copies_of_slices(sizes: tuple[int, ...]) -> None:
     check(lambda x: tuple(torch.unbind_copy(x, 0)), torch.randn(sizes))
 
 
+def test_factors_of_integers_are_cut_off() -> None:
+    x, left, right = (torch.randint(-9, 9, sizes) for sizes in ((3, 5), (2, 3, 4), (2, 4, 5)))
+    check(lambda x, y, z: torch.addbmm(x, y, z, beta=0.6, alpha=2.3), x, left, right)
+    check(lambda x, y, z: torch.addbmm(x, y, z, beta=2, alpha=3), x, left, right)
+
+
 @pytest.mark.parametrize("p", [0.0, 0.5, 2.0, float("inf"), float("-inf")])
 def test_norms_of_all_elements(p: float) -> None:
     check(lambda x: torch.ops.aten.norm.Scalar(x, p), torch.randn(4, 5))
