@@ -7,12 +7,14 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from bench.conformance import page
+from bench.conformance import floor, page
 from bench.conformance.onnx_nodes import OnnxNodes, write_cases
 from bench.conformance.op_db import OpDb
 from bench.conformance.pool import ALL, Result, Settings, run
+from bench.sections import update
 from stepwell.driver.console import console
 from stepwell.support.log import LOGGER, begin
 
@@ -21,7 +23,8 @@ _PAGE = _ROOT / "docs" / "conformance.md"
 _OUT = _ROOT / "out" / "conformance"
 _TYPES = ("float32", "float16", "bfloat16", "int64", "bool")
 _OPSETS = {"onnx": "ONNX's tests of nodes, opset 13 to 21", "onnx_newer": "ONNX's tests of nodes, opset 22 and later"}
-_SECTIONS = (*_TYPES, *_OPSETS, *(f"fallback_{kind}" for kind in _TYPES))
+_WHOLE = (*_TYPES, *_OPSETS)
+_SECTIONS = (*_WHOLE, *(f"floor_{kind}" for kind in _WHOLE), *(f"fallback_{kind}" for kind in _TYPES))
 
 
 def main() -> int:
@@ -40,6 +43,9 @@ def main() -> int:
         help="what the page does not say is right, or what is named; its other rows stay",
     )
     parser.add_argument("--fallback", action="store_true", help="with fallback='torch': does every sample run")
+    parser.add_argument(
+        "--floor", action="store_true", help="of the samples that the last run refused, which torch-mlir lowers"
+    )
     options = parser.parse_args()
     if options.again and options.fallback:
         parser.error("--again is not for --fallback, of which the page has not every operator")
@@ -81,6 +87,8 @@ def _settings(options: argparse.Namespace, suite: str, *arguments: str) -> Setti
 
 
 def _run(settings: Settings, kind: str, title: str, operators: list[str], options: argparse.Namespace) -> int:
+    if options.floor:
+        return _floor(settings, kind, title)
     results: list[Result] = []
     start = time.monotonic()
     section = f"fallback_{kind}" if settings.fallback else kind
@@ -112,6 +120,18 @@ def _run(settings: Settings, kind: str, title: str, operators: list[str], option
             for change in page.write(_PAGE, section, whole, results, _SECTIONS, keep=options.again):
                 LOGGER.info("%s", change)
     return sum(page.counts(result)[name] for result in results for name in ("wrong", "crashed"))
+
+
+def _floor(settings: Settings, kind: str, title: str) -> int:
+    refusals = floor.refused(_OUT / f"{kind}.jsonl")
+    if not refusals:
+        LOGGER.info("%s: the last run on this machine refused nothing, or there was none", title)
+        return 0
+    results: list[Result] = []
+    run(replace(settings, target=floor.TORCH_MLIR), sorted(refusals), results.append)
+    text = floor.section(title, refusals, floor.below(refusals, results))
+    update(_PAGE, page.HEAD, {f"floor_{kind}": text}, _SECTIONS)
+    return 0
 
 
 def _chosen(names: list[str], wanted: list[str]) -> list[str]:

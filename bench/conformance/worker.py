@@ -19,6 +19,8 @@ from typing import Any, TextIO
 import torch
 
 import stepwell
+from bench.conformance import peer
+from bench.conformance.floor import TORCH_MLIR
 from bench.conformance.judge import Outcome, judge
 from bench.conformance.sample import Sample, Suite
 
@@ -62,10 +64,14 @@ def _serve(suite: Suite, target: str, fallback: str | None, seed: int, request: 
         if position < request["first"]:
             continue
         print(json.dumps({"begin": position, "number": number}), file=out)
-        outcome: Outcome = judge(samples[number], target, fallback)
+        outcome = _outcome(samples[number], target, fallback)
         message = ": ".join(part for part in (samples[number].name, outcome.message) if part)
         print(json.dumps({"kind": outcome.kind, "message": message}), file=out)
     print(json.dumps({"end": len(chosen)}), file=out)
+
+
+def _outcome(sample: Sample, target: str, fallback: str | None) -> Outcome:
+    return peer.lower(sample) if target == TORCH_MLIR else judge(sample, target, fallback)
 
 
 if __name__ == "__main__":

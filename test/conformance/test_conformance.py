@@ -1,12 +1,13 @@
 """The harness of `make conformance`: each kind of outcome, and the page."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 import torch
 
-from bench.conformance import page
+from bench.conformance import floor, page, peer
 from bench.conformance.judge import Outcome, judge
 from bench.conformance.op_db import OpDb
 from bench.conformance.pool import Result, Settings, run
@@ -170,3 +171,28 @@ def test_rows_of_the_run_before_may_stay(tmp_path: Path) -> None:
     text = path.read_text()
     assert "## second; 2 rows are of the run before" in text and "Samples right: 2 of 3" in text
     assert "| `sub` |  |  | 1 |  |  |  | a \\| b |" in text
+
+
+def test_what_torch_mlir_lowers_of_the_refused(tmp_path: Path) -> None:
+    log = tmp_path / "float32.jsonl"
+    lines = [("add", 0, "right"), ("fft", 0, "refused"), ("fft", 5, "refused"), ("eig", 2, "refused")]
+    log.write_text("".join(json.dumps({"operator": o, "sample": n, "kind": k}) + "\n" for o, n, k in lines))
+    refusals = floor.refused(log)
+    results = [
+        Result("fft", [Outcome("right"), Outcome("right")], [0, 3]),
+        Result("eig", [Outcome("refused")], [2]),
+    ]
+    taken = floor.below(refusals, results)
+    assert taken == {"fft": 1}
+    text = floor.section("op_db", refusals, taken)
+    assert "lowers 1 of the 3 refused samples" in text
+    assert "| `fft` | 2 | 1 |" in text
+
+
+def test_without_a_log_nothing_was_refused(tmp_path: Path) -> None:
+    assert floor.refused(tmp_path / "none.jsonl") == {}
+
+
+@pytest.mark.parametrize(("model", "kind"), [(Sum(), "right"), (Factor(), "refused")])
+def test_torch_mlirs_own_route(model: torch.nn.Module, kind: str) -> None:
+    assert peer.lower(Sample(model, (torch.ones(4, 4),), lambda: ())).kind == kind
