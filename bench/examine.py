@@ -36,6 +36,8 @@ class Examination:
         dynamic_sizes: sizes tried on the one dynamic artifact; dynamic_error: the largest error against float64;
             static_sizes: at how many of them a static artifact was compiled too; static_error: the largest
             difference from it, relative; dynamic_passed: whether both are within the bound.
+        levels: error of each stage that ``stepwell.verify`` runs (static variant), against float64; levels_passed:
+            whether none deviates; levels_s: seconds of all that.
         dumps: files of ``dump_ir``; unreadable: those that stepwell-opt does not read back.
         differing: files of the artifact that depend on folder or hash seed.
         failure: what went wrong, if anything raised.
@@ -54,6 +56,9 @@ class Examination:
     static_sizes: int = 0
     static_error: float | None = None
     dynamic_passed: bool | None = None
+    levels: dict[str, float] = field(default_factory=dict)
+    levels_passed: bool | None = None
+    levels_s: float = 0.0
     dumps: int = 0
     unreadable: list[str] = field(default_factory=list)
     differing: list[str] | None = None
@@ -63,18 +68,18 @@ class Examination:
     @property
     def succeeded(self) -> bool:
         """Whether every property holds."""
-        return self.failure is None and self.passed and self.dynamic_passed is not False and not (
-            self.unreadable or self.differing
-        )  # fmt: skip
+        held = self.passed and self.dynamic_passed is not False and self.levels_passed is not False
+        return self.failure is None and held and not (self.unreadable or self.differing)
 
 
-def examine(name: str, *, sizes: int, static_sizes: int, twice: bool) -> Examination:
+def examine(name: str, *, sizes: int, static_sizes: int, twice: bool, levels: bool) -> Examination:
     """Compile and check a model of the zoo.
 
     Args:
         sizes: sizes at which the dynamic variant runs.
         static_sizes: how many of them are also compiled statically (each takes a compilation).
         twice: also build it from two folders under two hash seeds.
+        levels: also run every level (minutes for the larger ones).
     """
     entry, row = zoo()[name], Examination(name)
     step = "static"
@@ -86,6 +91,9 @@ def examine(name: str, *, sizes: int, static_sizes: int, twice: bool) -> Examina
         step = "two builds"
         if twice:
             row.differing = determinism.differing_files(name)
+        step = "levels"
+        if levels:
+            _levels(entry, row)
     except Exception as failure:  # a row tells what failed, the other rows go on
         first = (str(failure).splitlines() or [""])[0]
         row.failure = f"{step}: {type(failure).__name__}: {first}"[:300]
@@ -111,6 +119,15 @@ def _static(entry: ZooModel, row: Examination) -> None:
     calls = entry.calls() if entry.calls and not entry.dynamic else [args]
     accuracy = compare(model, executable, calls)
     row.ours, row.eager, row.passed = accuracy.ours, accuracy.eager, accuracy.passed
+
+
+def _levels(entry: ZooModel, row: Examination) -> None:
+    model, args = entry.make()
+    start = time.perf_counter()
+    report = stepwell.verify(model, args)
+    row.levels_s = time.perf_counter() - start
+    row.levels = {found.stage: found.error for found in report.rows}
+    row.levels_passed = report.passed
 
 
 def _import_seconds(model: torch.nn.Module, args: tuple[Any, ...]) -> tuple[float, float]:

@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sizes", type=int, default=20, help="sizes at which a dynamic artifact runs")
     parser.add_argument("--static-sizes", type=int, default=20, help="how many of them are compiled statically too")
     parser.add_argument("--once", action="store_true", help="leave out the two builds that are compared byte by byte")
+    parser.add_argument("--no-levels", action="store_true", help="do not run every level of every model")
     parser.add_argument("--jobs", type=int, default=2, help="models examined at a time; 1 for seconds to rely on")
     parser.add_argument("--resume", action="store_true", help="keep rows that an earlier run has finished")
     parser.add_argument("-o", "--output", type=Path, default=_PAGE)
@@ -47,7 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept = _ROWS / f"{name}.json"
         if options.resume and kept.is_file():
             return Examination(**json.loads(kept.read_text()))
-        row = _examine(name, sizes=options.sizes, static_sizes=options.static_sizes, twice=not options.once)
+        row = _examine(
+            name,
+            sizes=options.sizes,
+            static_sizes=options.static_sizes,
+            twice=not options.once,
+            levels=not options.no_levels,
+        )
         print(f"{name}: {'holds' if row.succeeded else row.failure or 'does not hold'}", file=sys.stderr, flush=True)
         if row.failure is None:
             _ROWS.mkdir(parents=True, exist_ok=True)
@@ -72,6 +79,7 @@ def _examine(name: str, **options: int | bool) -> Examination:
 def page(rows: Sequence[Examination]) -> str:
     """The whole page."""
     parts = [_HEAD, "## Accuracy", "", *_accuracy(rows), "", "## Dynamic sizes", "", _DYNAMIC, "", *_dynamic(rows)]
+    parts += ["", "## Levels", "", _LEVELS, "", *_levels(rows)]
     parts += ["", "## Reproducible", "", _REPRODUCIBLE, "", *_reproducible(rows)]
     parts += ["", "## Seconds and operations", "", _SECONDS, "", *_seconds(rows)]
     failures = [f"- `{row.name}`: {row.failure}" for row in rows if row.failure]
@@ -82,6 +90,9 @@ def page(rows: Sequence[Examination]) -> str:
 
 _DYNAMIC = """One artifact with dynamic sizes runs at sizes that it was not exported with: its error against
 float64, and its difference from artifacts that were compiled for one of these sizes each."""
+
+_LEVELS = """`stepwell.verify` on the model of static sizes: the error of each stage's end against float64. PyTorch runs
+the graph, numpy the tensor level, the compiler at O0 the buffer level. Seconds: compiling and running all of it."""
 
 _REPRODUCIBLE = """Every file of `dump_ir` is read by `stepwell-opt`; the artifact is built twice, from the sources and
 from a copy elsewhere under another `PYTHONHASHSEED`, and compared byte by byte."""
@@ -114,6 +125,17 @@ def _dynamic(rows: Sequence[Examination]) -> list[str]:
             f"| {row.name} | {varies} | {row.dynamic_sizes or '-'} | {_number(row.dynamic_error)} "
             f"| {row.static_sizes or '-'} | {_number(row.static_error)} | {_verdict(bool(row.dynamic_passed))} |"
         )
+    return lines
+
+
+def _levels(rows: Sequence[Examination]) -> list[str]:
+    stages = list(dict.fromkeys(stage for row in rows for stage in row.levels))
+    lines = ["| " + " | ".join(["model", *stages, "seconds", ""]) + " |", "|---" * (len(stages) + 2) + "|"]
+    for row in rows:
+        if row.levels_passed is None:
+            continue
+        errors = [_number(row.levels.get(stage)) for stage in stages]
+        lines.append("| " + " | ".join([row.name, *errors, f"{row.levels_s:.0f}", _verdict(row.levels_passed)]) + " |")
     return lines
 
 

@@ -91,12 +91,24 @@ def test_a_contender_that_fails_does_not_stop_the_race():
 
 def test_page_tells_what_failed():
     rows = [
-        Examination("lstm", ours=1e-7, eager=5e-8, passed=True, dumps=3, operations={"graph": 10}, differing=[]),
+        Examination(
+            "lstm",
+            ours=1e-7,
+            eager=5e-8,
+            passed=True,
+            dumps=3,
+            operations={"graph": 10},
+            differing=[],
+            levels={"graph": 1e-7, "code": 2e-7},
+            levels_passed=True,
+            levels_s=3.0,
+        ),
         Examination("bert", failure="static: Error: no luck"),
     ]
     text = page(rows)
     assert "| lstm |" in text
     assert "2.00 | pass |" in text
+    assert "| lstm | 1.0e-07 | 2.0e-07 | 3 | pass |" in text
     assert "- `bert`: static: Error: no luck" in text
 
 

@@ -61,11 +61,12 @@ def test_same_bytes_from_another_folder_and_hash_seed():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ZOO)
 def test_everything(name):
-    request = {"name": name, "sizes": 5, "static_sizes": 1, "twice": True}
+    request = {"name": name, "sizes": 5, "static_sizes": 1, "twice": True, "levels": True}
     command = [sys.executable, "-m", "bench.examine", json.dumps(request)]
     row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
     assert row["failure"] is None
     assert row["passed"]
     assert row["dynamic_passed"] is not False
+    assert row["levels_passed"]
     assert not row["unreadable"]
     assert not row["differing"]
