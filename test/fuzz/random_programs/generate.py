@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,12 @@ _SIZES = (1, 2, 3, 4, 5, 7, 8, 17, 0)
 def programs(draw: Callable[[st.SearchStrategy[Any]], Any], most: int = 12) -> Program:
     """Programs of about ``most`` operators at the most, which hypothesis can shrink."""
     return make_program(lambda low, high: int(draw(st.integers(low, high))), most)
+
+
+def numbered(number: int) -> Program:
+    """Program ``number``: the same one in every run."""
+    source = random.Random(number)
+    return make_program(source.randint)
 
 
 def make_program(choose: Choose, most: int = 12) -> Program:
