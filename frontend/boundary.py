@@ -228,18 +228,28 @@ def _shape_leaves(dynamic_shapes: Any, in_spec: Any) -> list[Any] | None:
     if not dynamic_shapes or in_spec is None:
         return None
     args_spec, kwargs_spec = in_spec.child(0), in_spec.child(1)
+    if isinstance(dynamic_shapes, dict) and len(dynamic_shapes) == 1:
+        (only,) = dynamic_shapes.values()
+        dynamic_shapes = (only,) if _is_of_many(only, args_spec.num_children) else dynamic_shapes
     if isinstance(dynamic_shapes, dict):
         names = list(dynamic_shapes)
         ordered: Any = (tuple(dynamic_shapes[n] for n in names[: args_spec.num_children]),
                         {n: dynamic_shapes[n] for n in names[args_spec.num_children :]})  # fmt: skip
     else:
         values = list(dynamic_shapes)
+        if len(values) == 1 and _is_of_many(values[0], args_spec.num_children):
+            values = list(values[0])
         ordered = (tuple(values[: args_spec.num_children]),
                    dict(zip(kwargs_spec.context or [], values[args_spec.num_children :], strict=False)))  # fmt: skip
     try:
         return list(in_spec.flatten_up_to(ordered))
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _is_of_many(shapes: Any, count: int) -> bool:
+    """Whether these are the shapes of all of ``*args``, which torch has in a tuple of their own."""
+    return isinstance(shapes, tuple | list) and len(shapes) == count and all(isinstance(one, dict) for one in shapes)
 
 
 def _constant(value: Any) -> Any:

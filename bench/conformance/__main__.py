@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.conformance import floor, page
+from bench.conformance.judge import MANNERS
 from bench.conformance.onnx_nodes import OnnxNodes, write_cases
 from bench.conformance.op_db import OpDb
 from bench.conformance.pool import ALL, Result, Settings, run
@@ -24,7 +25,13 @@ _OUT = _ROOT / "out" / "conformance"
 _TYPES = ("float32", "float16", "bfloat16", "int64", "bool")
 _OPSETS = {"onnx": "ONNX's tests of nodes, opset 13 to 21", "onnx_newer": "ONNX's tests of nodes, opset 22 and later"}
 _WHOLE = (*_TYPES, *_OPSETS)
-_SECTIONS = (*_WHOLE, *(f"floor_{kind}" for kind in _WHOLE), *(f"fallback_{kind}" for kind in _TYPES))
+_DYNAMIC = tuple(f"dynamic_{kind}" for kind in _TYPES)
+_SECTIONS = (
+    *_WHOLE,
+    *_DYNAMIC,
+    *(f"floor_{kind}" for kind in (*_WHOLE, *_DYNAMIC)),
+    *(f"fallback_{kind}" for kind in _TYPES),
+)
 
 
 def main() -> int:
@@ -42,16 +49,22 @@ def main() -> int:
         action="store_true",
         help="what the page does not say is right, or what is named; its other rows stay",
     )
-    parser.add_argument("--fallback", action="store_true", help="with fallback='torch': does every sample run")
+    parser.add_argument(
+        "--manner",
+        choices=MANNERS,
+        default="static",
+        help="how op_db's calls are compiled: for any "
+        "sizes; or with fallback='torch', where the question is whether every sample runs",
+    )
     parser.add_argument(
         "--floor", action="store_true", help="of the samples that the last run refused, which torch-mlir lowers"
     )
     options = parser.parse_args()
-    if options.again and options.fallback:
-        parser.error("--again is not for --fallback, of which the page has not every operator")
+    if options.again and options.manner == "fallback":
+        parser.error("--again is not for fallback, of which the page has not every operator")
     with console(1):
         mistakes = _op_db(options) if "op_db" in options.suite else 0
-        mistakes += _onnx(options) if "onnx" in options.suite and not options.fallback else 0
+        mistakes += _onnx(options) if "onnx" in options.suite and options.manner == "static" else 0
     return 1 if mistakes else 0
 
 
@@ -82,16 +95,18 @@ def _onnx(options: argparse.Namespace) -> int:
 def _settings(options: argparse.Namespace, suite: str, *arguments: str) -> Settings:
     place = f"bench.conformance.{suite}"
     return Settings(
-        place, arguments, options.target, options.seed, options.most, jobs=options.jobs, fallback=options.fallback
+        place, arguments, options.target, options.seed, options.most, jobs=options.jobs, manner=options.manner
     )
 
 
 def _run(settings: Settings, kind: str, title: str, operators: list[str], options: argparse.Namespace) -> int:
+    section = kind if settings.manner == "static" else f"{settings.manner}_{kind}"
+    if settings.manner == "dynamic":
+        title = f"{title}, every size dynamic"
     if options.floor:
-        return _floor(settings, kind, title)
+        return _floor(settings, section, title)
     results: list[Result] = []
     start = time.monotonic()
-    section = f"fallback_{kind}" if settings.fallback else kind
     if options.again and not options.operators:
         operators = page.short_of_right(_PAGE, section, operators)
     log = _OUT / f"{section}.jsonl"
@@ -114,7 +129,7 @@ def _run(settings: Settings, kind: str, title: str, operators: list[str], option
         samples = "1 sample" if settings.most == 1 else f"{settings.most} samples"
         limit = "" if settings.most == ALL else f", at most {samples} an operator"
         whole = f"{title} ({time.monotonic() - start:.0f} s{limit})"
-        if settings.fallback:
+        if settings.manner == "fallback":
             page.write_fallback(_PAGE, section, whole, results, _SECTIONS)
         else:
             for change in page.write(_PAGE, section, whole, results, _SECTIONS, keep=options.again):
@@ -122,15 +137,15 @@ def _run(settings: Settings, kind: str, title: str, operators: list[str], option
     return sum(page.counts(result)[name] for result in results for name in ("wrong", "crashed"))
 
 
-def _floor(settings: Settings, kind: str, title: str) -> int:
-    refusals = floor.refused(_OUT / f"{kind}.jsonl")
+def _floor(settings: Settings, section: str, title: str) -> int:
+    refusals = floor.refused(_OUT / f"{section}.jsonl")
     if not refusals:
         LOGGER.info("%s: the last run on this machine refused nothing, or there was none", title)
         return 0
     results: list[Result] = []
     run(replace(settings, target=floor.TORCH_MLIR), sorted(refusals), results.append)
     text = floor.section(title, refusals, floor.below(refusals, results))
-    update(_PAGE, page.HEAD, {f"floor_{kind}": text}, _SECTIONS)
+    update(_PAGE, page.HEAD, {f"floor_{section}": text}, _SECTIONS)
     return 0
 
 

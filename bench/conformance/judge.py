@@ -18,6 +18,10 @@ from stepwell.support.errors import InternalError
 #: In the order of the table. ``random`` and ``invalid`` calls have nothing that could be right.
 KINDS = ("right", "refused", "wrong", "crashed", "random", "invalid")
 
+#: How a call is compiled: for its sizes, for any sizes (those that torch can leave open), or for its sizes with
+#: PyTorch running what the target refuses.
+MANNERS = ("static", "dynamic", "fallback")
+
 #: Calls until one that draws random numbers has given another result; few of its elements may depend on them.
 _CALLS = 8
 
@@ -49,8 +53,8 @@ class _Draws(TorchDispatchMode):
         return result
 
 
-def judge(sample: Sample, target: str, fallback: str | None = None) -> Outcome:
-    """Compile one call and compare; ``fallback`` as :func:`stepwell.compile` takes it."""
+def judge(sample: Sample, target: str, manner: str = "static") -> Outcome:
+    """Compile one call in one of the :data:`MANNERS` and compare."""
     draws = _Draws()
     try:
         with draws:
@@ -60,7 +64,14 @@ def judge(sample: Sample, target: str, fallback: str | None = None) -> Outcome:
     if sample.undefined or draws.seen or not _same(expected, sample.expected()):
         return Outcome("random")
     try:
-        program = stepwell.compile(sample.model, _copies(sample), target=target, cache=False, fallback=fallback)
+        program = stepwell.compile(
+            sample.model,
+            _copies(sample),
+            target=target,
+            cache=False,
+            fallback="torch" if manner == "fallback" else None,
+            dynamic_shapes=open_sizes(sample) if manner == "dynamic" else None,
+        )
         given = program(*_copies(sample))
     except InternalError as failure:
         return Outcome("crashed", _text(failure))
@@ -70,11 +81,16 @@ def judge(sample: Sample, target: str, fallback: str | None = None) -> Outcome:
         return Outcome("crashed", f"{type(failure).__name__}: {_text(failure)}")
     outcome = _compare(sample, given, expected, _part_of_torch(program))
     # A seed that a model sets itself is set when it is exported, not in each call.
-    if fallback is not None and outcome.kind == "wrong":
+    if manner == "fallback" and outcome.kind == "wrong":
         again = (program(*_copies(sample)) for _ in range(_CALLS))
         if any(not _same(given, other) for other in again):
             return Outcome("random")
     return outcome
+
+
+def open_sizes(sample: Sample) -> Any:
+    """Every size of every tensor, of a model that takes any number of them, is left to torch."""
+    return (tuple(dict.fromkeys(range(tensor.dim()), torch.export.Dim.AUTO) for tensor in sample.inputs),)
 
 
 def _part_of_torch(program: Executable) -> str:

@@ -12,7 +12,7 @@ from torch_mlir.dialects import torch as torch_dialect
 from torch_mlir.extras import onnx_importer
 from torch_mlir.passmanager import PassManager
 
-from bench.conformance.judge import Outcome
+from bench.conformance.judge import Outcome, open_sizes
 from bench.conformance.sample import Sample
 
 _FROM_TORCH = "func.func(torch-match-quantized-custom-ops),torchdynamo-export-to-torch-backend-pipeline"
@@ -20,14 +20,16 @@ _FROM_ONNX = "torch-onnx-to-torch-backend-pipeline"
 _TO_LINALG = "torch-backend-to-linalg-on-tensors-backend-pipeline"
 
 
-def lower(sample: Sample) -> Outcome:
+def lower(sample: Sample, manner: str = "static") -> Outcome:
     """``right`` where torch-mlir lowers the call to linalg, ``refused`` where it does not. Nothing is run."""
     try:
         if isinstance(sample.model, Path):
             module, route = _import_onnx(sample.model), _FROM_ONNX
         else:
             inputs = [tensor.clone() for tensor in sample.inputs]
-            module, route = fx.export_and_import(sample.model, *inputs, output_type=OutputType.RAW), _FROM_TORCH
+            shapes = open_sizes(sample) if manner == "dynamic" else None
+            module = fx.export_and_import(sample.model, *inputs, output_type=OutputType.RAW, dynamic_shapes=shapes)
+            route = _FROM_TORCH
         with module.context:
             PassManager.parse(f"builtin.module({route},{_TO_LINALG})").run(module.operation)
     except Exception as failure:  # of any kind: none is ours

@@ -33,7 +33,7 @@ class Settings:
         seconds: that one sample may take.
         jobs: workers.
         renew: operators after which a worker is replaced.
-        fallback: whether PyTorch runs what the target refuses.
+        manner: one of :data:`~bench.conformance.judge.MANNERS`.
     """
 
     suite: str
@@ -44,14 +44,13 @@ class Settings:
     seconds: float = 120.0
     jobs: int = 2
     renew: int = 150
-    fallback: bool = False
+    manner: str = "static"
 
     @property
     def command(self) -> list[str]:
         """A worker."""
         place = [sys.executable, "-m", "bench.conformance.worker"]
-        fallback = "torch" if self.fallback else "none"
-        return [*place, self.suite, self.target, str(self.seed), fallback, *self.options]
+        return [*place, self.suite, self.target, str(self.seed), self.manner, *self.options]
 
 
 @dataclass

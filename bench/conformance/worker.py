@@ -36,7 +36,7 @@ def spread(count: int, most: int) -> list[int]:
 
 def main() -> None:
     """Serve until the input ends."""
-    suite_name, target, seed, fallback, *options = sys.argv[1:]
+    suite_name, target, seed, manner, *options = sys.argv[1:]
     # What models and libraries print must not get between the answers.
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -50,10 +50,10 @@ def main() -> None:
     print("{}", file=out)
     for line in sys.stdin:
         request = json.loads(line)
-        _serve(suite, target, None if fallback == "none" else fallback, int(seed), request, out)
+        _serve(suite, target, manner, int(seed), request, out)
 
 
-def _serve(suite: Suite, target: str, fallback: str | None, seed: int, request: dict[str, Any], out: TextIO) -> None:
+def _serve(suite: Suite, target: str, manner: str, seed: int, request: dict[str, Any], out: TextIO) -> None:
     try:
         samples: Sequence[Sample] = suite.samples(request["operator"], seed)
     except Exception as failure:  # the suite has no samples of this operator here
@@ -64,14 +64,14 @@ def _serve(suite: Suite, target: str, fallback: str | None, seed: int, request: 
         if position < request["first"]:
             continue
         print(json.dumps({"begin": position, "number": number}), file=out)
-        outcome = _outcome(samples[number], target, fallback)
+        outcome = _outcome(samples[number], target, manner)
         message = ": ".join(part for part in (samples[number].name, outcome.message) if part)
         print(json.dumps({"kind": outcome.kind, "message": message}), file=out)
     print(json.dumps({"end": len(chosen)}), file=out)
 
 
-def _outcome(sample: Sample, target: str, fallback: str | None) -> Outcome:
-    return peer.lower(sample) if target == TORCH_MLIR else judge(sample, target, fallback)
+def _outcome(sample: Sample, target: str, manner: str) -> Outcome:
+    return peer.lower(sample, manner) if target == TORCH_MLIR else judge(sample, target, manner)
 
 
 if __name__ == "__main__":

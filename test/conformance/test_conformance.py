@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.conformance import floor, page, peer
-from bench.conformance.judge import Outcome, judge
+from bench.conformance.judge import Outcome, judge, open_sizes
 from bench.conformance.op_db import OpDb
 from bench.conformance.pool import Result, Settings, run
 from bench.conformance.sample import Sample, Tolerance
@@ -97,7 +97,7 @@ def test_with_fallback(model: torch.nn.Module, outcome: Outcome) -> None:
             result: torch.Tensor = model(x)
             return result
 
-    assert judge(Sample(model, (x,), expected), "cpu", "torch") == outcome
+    assert judge(Sample(model, (x,), expected), "cpu", "fallback") == outcome
 
 
 def test_what_draws_random_numbers_is_random_with_a_seed_too() -> None:
@@ -191,6 +191,18 @@ def test_what_torch_mlir_lowers_of_the_refused(tmp_path: Path) -> None:
 
 def test_without_a_log_nothing_was_refused(tmp_path: Path) -> None:
     assert floor.refused(tmp_path / "none.jsonl") == {}
+
+
+class Scaled(torch.nn.Module):
+    def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+        return tensors[0].sort(stable=True).values * tensors[1]
+
+
+def test_any_sizes() -> None:
+    inputs = (torch.randn(4), torch.tensor(2.0))
+    sample = Sample(Scaled(), inputs, lambda: Scaled()(*inputs))
+    assert judge(sample, "cpu", "dynamic") == Outcome("right")
+    assert open_sizes(sample) == (({0: torch.export.Dim.AUTO}, {}),)
 
 
 @pytest.mark.parametrize(("model", "kind"), [(Sum(), "right"), (Factor(), "refused")])

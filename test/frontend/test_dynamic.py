@@ -189,3 +189,16 @@ def test_nothing_is_written_into_what_has_no_elements(imported: Callable[..., An
     model = imported(Model(), (torch.randn(4, 3, 2),), dynamic_shapes=({0: Dim("batch")},))
     x = torch.randn(7, 3, 2)
     assert model(x).shape == (7, 0, 2)
+
+
+class Many(nn.Module):
+    def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+        return tensors[0] * tensors[1]
+
+
+@pytest.mark.parametrize("structure", ["tuple", "dictionary"])
+def test_sizes_of_any_number_of_arguments_have_names(structure: str) -> None:
+    shapes = ({}, {0: Dim("batch")})
+    hints: Any = (shapes,) if structure == "tuple" else {"tensors": shapes}
+    signature = load_program(Many(), (torch.tensor(2.0), torch.ones(3)), dynamic_shapes=hints).signatures["main"]
+    assert [spec.shape for spec in signature.inputs] == [(), (Size("batch"),)]
