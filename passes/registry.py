@@ -27,6 +27,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "simplify": "stepwell.passes.graph.simplify:Simplify",
     "split-moments": "stepwell.passes.graph.split_moments:SplitMoments",
     "split-products": "stepwell.passes.graph.split_products:SplitProducts",
+    "sign-integers": "stepwell.passes.graph.sign_integers:SignIntegers",
     "widen-bytes": "stepwell.passes.graph.widen_bytes:WidenBytes",
     "widen-float8": "stepwell.passes.graph.widen_float8:WidenFloat8",
     "lower-views": "stepwell.passes.graph.lower_views:LowerViews",

@@ -23,6 +23,7 @@ def graph_stage(keep: Sequence[str] = ()) -> Stage:
         [
             parse_element("fold-empty"),
             parse_element("cut-operators"),
+            parse_element("sign-integers"),
             parse_element("widen-bytes"),
             parse_element("widen-float8"),
             parse_element(f"decompose{whole}"),

@@ -36,6 +36,7 @@ CASES = [
     Case("fold-empty", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("cut-operators", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("join-operators", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
+    Case("sign-integers", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("widen-bytes", "bytes", change("torch.constant.int", "1 : i64")),
     Case("widen-float8", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("simplify", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
