@@ -12,6 +12,7 @@ from stepwell.passes.base import Pass, PassContext
 from stepwell.passes.buffer.contraction.roles import contraction_maps
 from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
+from stepwell.passes.tensor.build import empty, sizes_of
 from stepwell.passes.tensor.kernels.views import factor_of
 from stepwell.passes.tensor.structured import input_count, is_structured, loops_of, structured_ops, used_dims
 from stepwell.support.walk import inside, operations
@@ -47,6 +48,9 @@ class Fuse(Pass):
     def run(self, op: ir.Operation, context: PassContext) -> None:
         before = len(structured_ops(op))
         run_element(parse_element("convert-elementwise-to-linalg"), op, context)
+        for inner in structured_ops(op):
+            if _is_elementwise(inner) and _goes_on(inner):
+                _start_as_input(inner)
         for inner in reversed(structured_ops(op)):
             if _is_elementwise(inner):
                 self._copy_per_use(inner)
@@ -79,6 +83,38 @@ def _is_elementwise(op: ir.Operation) -> bool:
     if op.name != "linalg.generic" or len(op.results) != 1:
         return False
     return all(loop.parallel for loop in loops_of(op))
+
+
+def _goes_on(op: ir.Operation) -> bool:
+    """Whether the body reads what its result starts from."""
+    return any(True for _ in op.regions[0].blocks[0].arguments[input_count(op)].uses)
+
+
+def _start_as_input(op: ir.Operation) -> None:
+    """Read the start of an elementwise result as an input.
+
+    Fused into a user with more loops it would be read again after it was written: a sum without anything to sum over,
+    such as one of a single number, would grow from turn to turn.
+    """
+    inputs, start = input_count(op), op.operands[input_count(op)]
+    element = ir.ShapedType(start.type).element_type
+    with ir.InsertionPoint(op), op.location:
+        attributes = dict(op.attributes.items())
+        maps = list(ir.ArrayAttr(attributes["indexing_maps"]))
+        attributes["indexing_maps"] = ir.ArrayAttr.get([*maps, maps[-1]])
+        attributes["operandSegmentSizes"] = ir.DenseI32ArrayAttr.get([inputs + 1, 1])
+        new = ir.Operation.create(
+            op.name,
+            results=[op.results[0].type],
+            operands=[*op.operands, empty(sizes_of(start), element)],
+            attributes=attributes,
+            regions=1,
+        )
+    block = op.regions[0].blocks[0]
+    block.append_to(new.regions[0])
+    block.add_argument(element, op.location)
+    op.results[0].replace_all_uses_with(new.results[0])
+    op.erase()
 
 
 def _is_cheap(producer: ir.Operation, limit: int) -> bool:

@@ -157,6 +157,28 @@ func.func @ends_of_products(%a: tensor<4x4xbf16>, %b: tensor<4x4xbf16>, %init: t
   return %4 : tensor<4x4xbf16>
 }
 
+// A sum of a single number goes on from where it starts: read again in each turn of a user's loop it would grow.
+// CHECK-LABEL: func.func @sum_of_one
+// CHECK: %[[R:.*]] = linalg.generic {{.*}} iterator_types = ["parallel"]} ins(%{{.*}}, %{{.*}}, %{{.*}} : tensor<3xf32>, tensor<f32>, tensor<f32>) outs(%{{.*}} : tensor<3xf32>)
+// CHECK-NEXT: ^bb0(%[[Y:.*]]: f32, %[[X:.*]]: f32, %[[S:.*]]: f32, %{{.*}}: f32):
+// CHECK-NEXT: %[[A:.*]] = arith.addf %[[X]], %[[S]]
+// CHECK-NEXT: arith.mulf %[[Y]], %[[A]]
+// CHECK: return %[[R]]
+func.func @sum_of_one(%x: tensor<f32>, %start: tensor<f32>, %y: tensor<3xf32>) -> tensor<3xf32> {
+  %0 = linalg.generic {indexing_maps = [affine_map<() -> ()>, affine_map<() -> ()>], iterator_types = []} ins(%x : tensor<f32>) outs(%start : tensor<f32>) {
+  ^bb0(%a: f32, %b: f32):
+    %r = arith.addf %a, %b : f32
+    linalg.yield %r : f32
+  } -> tensor<f32>
+  %e = tensor.empty() : tensor<3xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> ()>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%y, %0 : tensor<3xf32>, tensor<f32>) outs(%e : tensor<3xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %r = arith.mulf %a, %b : f32
+    linalg.yield %r : f32
+  } -> tensor<3xf32>
+  return %1 : tensor<3xf32>
+}
+
 // An end that meets something else than another product is fused all the same.
 // RESULTS-LABEL: func.func @one_product
 // RESULTS: linalg.generic {{.*}} ins(%{{.*}}, %{{.*}} : tensor<4x4xf32>, tensor<4x4xf32>)
