@@ -23,6 +23,7 @@ class ExactExtrema(Pass):
     """Let the first NaN win in a search for an extremum's position, and the last one in a window's, as in PyTorch.
 
     torch-mlir's comparison is false for a NaN, so that the position stays, and in adaptive pooling the value as well.
+    The value is the one at the position: of zeros with unlike signs the first, where ``maximumf`` takes the positive.
     There the position of a window of ``-inf`` was what had been in memory; now it is that of its first element.
     """
 
@@ -37,8 +38,13 @@ class ExactExtrema(Pass):
                 term, best = comparison.operands
                 beyond = arith.cmpf(predicate, term, best)
                 wins = arith.andi(beyond, arith.cmpf(arith.CmpFPredicate.ORD, best, best))
+                value = arith.select(wins, term, best)
             comparison.results[0].replace_all_uses_with(wins)
-            comparison.erase()
+            terminator = list(comparison.block.operations)[-1].operation
+            extremum = terminator.operands[0].owner.operation
+            terminator.operands[0] = value
+            for unused in (comparison, extremum):
+                unused.erase()
         windows = [generic for generic in searches if _in_window(generic)]
         for generic in windows:
             _correct_window(generic)

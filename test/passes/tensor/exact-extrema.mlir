@@ -6,11 +6,12 @@
 // A NaN wins, and the first one stays.
 // CHECK-LABEL: func @argmax
 // CHECK: ^bb0(%[[X:.*]]: f32, %[[BEST:.*]]: f32, %[[AT:.*]]: i64):
-// CHECK: arith.maximumf
 // CHECK: %[[BEYOND:.*]] = arith.cmpf ugt, %[[X]], %[[BEST]]
 // CHECK: %[[NUMBER:.*]] = arith.cmpf ord, %[[BEST]], %[[BEST]]
 // CHECK: %[[WINS:.*]] = arith.andi %[[BEYOND]], %[[NUMBER]]
-// CHECK: arith.select %[[WINS]], {{.*}}, %[[AT]]
+// CHECK: %[[VALUE:.*]] = arith.select %[[WINS]], %[[X]], %[[BEST]]
+// CHECK: %[[POSITION:.*]] = arith.select %[[WINS]], {{.*}}, %[[AT]]
+// CHECK: linalg.yield %[[VALUE]], %[[POSITION]]
 func.func @argmax(%x: tensor<4x8xf32>, %v: tensor<4xf32>, %p: tensor<4xi64>) -> (tensor<4xf32>, tensor<4xi64>) {
   %0:2 = linalg.generic {indexing_maps = [#id, #row, #row], iterator_types = ["parallel", "reduction"]}
       ins(%x : tensor<4x8xf32>) outs(%v, %p : tensor<4xf32>, tensor<4xi64>) {
