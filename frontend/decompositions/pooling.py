@@ -13,7 +13,11 @@ aten = torch.ops.aten
 
 def pooling_decompositions() -> dict[Any, Callable[..., Any]]:
     """Operator overload -> decomposition."""
-    return {aten.max_pool3d_with_indices.default: _largest_of_numbers}
+    return {
+        aten.max_pool3d_with_indices.default: _largest_of_numbers,
+        aten._adaptive_avg_pool2d.default: _adaptive_mean,
+        aten.adaptive_max_pool2d.default: _adaptive_largest,
+    }
 
 
 def _largest_of_numbers(
@@ -39,3 +43,22 @@ def _largest_of_numbers(
     layer = torch.div(at, lines.shape[3], rounding_mode="floor")
     found = layer * (height * width) + inner.flatten(1).gather(1, at)
     return values.reshape(shape), found.reshape(shape)
+
+
+def _adaptive_mean(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Of a dynamic size: as one layer of three dimensions, since torch decides on remainders of the example's size."""
+    if not _dynamic(x):
+        return cast("Tensor", NotImplemented)
+    return cast("Tensor", aten._adaptive_avg_pool3d.default(x.unsqueeze(-3), [1, *size])).squeeze(-3)
+
+
+def _adaptive_largest(x: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Of windows unlike each other: as one layer of three dimensions, which torch-mlir lowers for any size."""
+    if not _dynamic(x) and all(length % wanted == 0 for length, wanted in zip(x.shape[-2:], size, strict=True)):
+        return cast("tuple[Tensor, Tensor]", NotImplemented)
+    values, places = aten.adaptive_max_pool3d.default(x.unsqueeze(-3), [1, *size])
+    return values.squeeze(-3), places.squeeze(-3)
+
+
+def _dynamic(x: Tensor) -> bool:
+    return any(isinstance(length, torch.SymInt) for length in x.shape[-2:])

@@ -29,6 +29,7 @@ from stepwell.frontend.decompositions.padding import padding_decompositions
 from stepwell.frontend.decompositions.placed import placed_decompositions
 from stepwell.frontend.decompositions.pooling import pooling_decompositions
 from stepwell.frontend.decompositions.rare import rare_decompositions
+from stepwell.frontend.decompositions.rolls import roll_decompositions
 from stepwell.frontend.decompositions.root_mean_square import root_mean_square_decompositions
 from stepwell.frontend.decompositions.runs import run_decompositions
 from stepwell.frontend.decompositions.scalars import scalar_decompositions
@@ -96,6 +97,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         narrow_float_decompositions(),
         padding_decompositions(),
         pooling_decompositions(),
+        roll_decompositions(),
         linear_algebra_decompositions(),
         fourier_decompositions(),
         empty_moments(),

@@ -9,6 +9,7 @@ from torch_mlir.dialects import arith, llvm
 
 _BYTE = 8
 _SCALARS = (ir.IntegerType, ir.F16Type, ir.BF16Type, ir.F32Type, ir.F64Type)
+_MAPPED = (ir.FloatType, ir.IndexType)
 
 
 def store_record(values: Sequence[ir.Value]) -> ir.Value:
@@ -38,10 +39,14 @@ def _with_position(name: str, type_: ir.Type, operands: Sequence[ir.Value], posi
 def _cast(value: ir.Value, type_: ir.Type) -> ir.Value:
     if value.type == type_:
         return value
-    if isinstance(type_, ir.IndexType) or isinstance(value.type, ir.IndexType):
+    if _of_index(type_) or _of_index(value.type):
         return arith.index_cast(type_, value)
     # The lowering of memrefs turns both sides into the same struct, and the casts meet.
     return ir.Operation.create("builtin.unrealized_conversion_cast", results=[type_], operands=[value]).result
+
+
+def _of_index(type_: ir.Type) -> bool:
+    return isinstance(type_.element_type if isinstance(type_, ir.VectorType) else type_, ir.IndexType)
 
 
 def _memory_type(type_: ir.Type) -> ir.Type:
@@ -60,7 +65,7 @@ def memory_type(type_: ir.Type) -> ir.Type | None:
         return ir.IntegerType.get_signless(64)
     if isinstance(type_, ir.FloatType) and type_.width == _BYTE:  # LLVM has none
         return ir.IntegerType.get_signless(_BYTE)
-    if isinstance(type_, ir.VectorType) and type_.rank == 1 and isinstance(type_.element_type, ir.FloatType):
+    if isinstance(type_, ir.VectorType) and type_.rank == 1 and isinstance(type_.element_type, _MAPPED):
         return ir.VectorType.get(type_.shape, memory_type(type_.element_type))
     if isinstance(type_, ir.MemRefType):
         sizes = f", array<{type_.rank} x i64>" * 2 if type_.rank else ""

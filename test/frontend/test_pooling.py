@@ -1,4 +1,4 @@
-"""Pooling of integers in three dimensions, on the CPU beside PyTorch."""
+"""Pooling of integers in three dimensions, and into a given number of windows, on the CPU beside PyTorch."""
 
 import pytest
 import torch
@@ -49,3 +49,34 @@ def test_places_of_integers_are_refused() -> None:
     model = Pool(kernel_size=2, return_indices=True)
     with pytest.raises(stepwell.Error, match="max_pool2d_with_indices"):
         stepwell.compile(model, (torch.zeros(1, 2, 2, 2, dtype=torch.int64),))
+
+
+class Adaptive(torch.nn.Module):
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return F.adaptive_avg_pool2d(x, self.size), *F.adaptive_max_pool2d(x, self.size, return_indices=True)
+
+
+@pytest.mark.parametrize("example", [3, 5])
+def test_windows_of_a_dynamic_size(example: int) -> None:
+    """Torch's decomposition would hold for sizes with the example's remainder alone."""
+    model = Adaptive((3, 2))
+    compiled = stepwell.compile(
+        model, (torch.randn(2, 4, example).double(),), dynamic_shapes={"x": {2: torch.export.Dim.DYNAMIC}}
+    )
+    for length in (1, 2, 3, 8, 12):
+        x = torch.randn(2, 4, length).double()
+        torch.testing.assert_close(compiled(x), model(x), msg=f"length {length}")
+
+
+def test_windows_of_numbers_that_are_none() -> None:
+    """Windows unlike each other; the last NaN wins, and the first of nothing but -inf."""
+    model = Adaptive((3, 5))
+    x = torch.randn(2, 3, 6, 8)
+    x[0, 0, 0, :2] = x[0, 2, 3, 1] = x[0, 2, 3, 3] = float("nan")
+    x[0, 1, 2, 3] = float("inf")
+    x[1] = float("-inf")
+    torch.testing.assert_close(stepwell.compile(model, (x,))(x), model(x), equal_nan=True)

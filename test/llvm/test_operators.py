@@ -51,6 +51,15 @@ def test_positions_of_extrema(dtype: torch.dtype) -> None:
     check(model, stepwell.compile(model, (x,), target="cpu"), x)
 
 
+@pytest.mark.parametrize("columns", [2, 50])
+def test_of_zeros_the_first(columns: int) -> None:
+    """Their signs differ; PyTorch gives the one at the position."""
+    model, x = Several([lambda x: x.max(-1).values, lambda x: x.min(-1).values]), torch.zeros(2, columns)
+    x[0, 1:] = x[1, 0] = -0.0
+    compiled = stepwell.compile(model, (x,), target="cpu")
+    assert all(torch.equal(got.signbit(), wanted.signbit()) for got, wanted in zip(compiled(x), model(x), strict=True))
+
+
 def test_positions_of_dynamic_sizes() -> None:
     torch.manual_seed(0)
     model, x = Several([lambda x: x.argmax(-1), lambda x: x.min(-1).indices]), hard_rows(torch.float32)

@@ -16,13 +16,9 @@ from stepwell.passes.schedules.rows import RowsSchedule
 
 Predicate: TypeAlias = "arith.CmpFPredicate | arith.CmpIPredicate"
 
-_COMPARISONS: dict[str, Predicate] = {
-    "arith.maximumf": arith.CmpFPredicate.UGT,
-    "arith.minimumf": arith.CmpFPredicate.ULT,
-    "arith.maxsi": arith.CmpIPredicate.sgt,
-    "arith.minsi": arith.CmpIPredicate.slt,
-}
-_KINDS = {"arith.maximumf": "maximumf", "arith.minimumf": "minimumf", "arith.maxsi": "maxsi", "arith.minsi": "minsi"}
+_FLOATS: dict[str, Predicate] = {"maximumf": arith.CmpFPredicate.UGT, "minimumf": arith.CmpFPredicate.ULT}
+_INTEGERS: dict[str, Predicate] = {"maxsi": arith.CmpIPredicate.sgt, "minsi": arith.CmpIPredicate.slt}
+_COMPARISONS = _FLOATS | _INTEGERS
 _MOST_NARROW = (1 << 31) - 1
 
 
@@ -31,12 +27,12 @@ class Extremum:
     """The parts of such a body.
 
     Attributes:
-        extremum: the operation that joins the best element so far with ``term``.
+        kind: which extremum, by the name of the vector reduction.
         term: what is compared.
-        steps: the operations that make up the reduction, the extremum among them.
+        steps: the operations that make up the reduction.
     """
 
-    extremum: ir.Operation
+    kind: str
     term: ir.Value
     steps: tuple[ir.Operation, ...]
 
@@ -55,24 +51,40 @@ def match_extremum(row: RowOp) -> Extremum | None:
     block = row.op.regions[0].blocks[0]
     best, position = list(block.arguments)[len(row.inputs) :]
     *_, terminator = [op.operation for op in block.operations]
-    extremum, choice = (_owner(value) for value in terminator.operands)
-    if extremum is None or choice is None or extremum.name not in _COMPARISONS or choice.name != "arith.select":
+    value, choice = (_owner(value) for value in terminator.operands)
+    if value is None or choice is None or choice.name != "arith.select":
         return None
-    operands = list(extremum.operands)
-    if best not in operands or operands[0] == operands[1]:
-        return None
-    term = operands[1 - operands.index(best)]
     wins, index, kept = choice.operands
     if kept != position or not _is_index(index, next(iter(row.reduced))):
         return None
-    condition = _conditions(wins, best, term, _COMPARISONS[extremum.name])
-    if condition is None:
+    term = _compared(value, wins, best)
+    if term is None:
         return None
-    steps = (extremum, choice, *condition)
+    kinds = _FLOATS if value.name == "arith.select" else {_kind(value): _COMPARISONS[_kind(value)]}
+    tests = ((kind, _conditions(wins, best, term, predicate)) for kind, predicate in kinds.items())
+    found = [(kind, condition) for kind, condition in tests if condition is not None]
+    if not found:
+        return None
+    kind, condition = found[0]
+    steps = (value, choice, *condition)
     for argument in (best, position):
         if any(use.owner.operation not in steps for use in argument.uses):
             return None
-    return Extremum(extremum, term, steps)
+    return Extremum(kind, term, steps)
+
+
+def _compared(value: ir.Operation, wins: ir.Value, best: ir.Value) -> ir.Value | None:
+    """What ``value`` joins with the best element so far: by selecting it where it wins, or as the larger integer."""
+    operands = list(value.operands)
+    if value.name == "arith.select":
+        return operands[1] if operands[0] == wins and operands[2] == best else None
+    if _kind(value) not in _INTEGERS or best not in operands or operands[0] == operands[1]:
+        return None
+    return operands[1 - operands.index(best)]
+
+
+def _kind(value: ir.Operation) -> str:
+    return str(value.name).removeprefix("arith.")
 
 
 def _conditions(wins: ir.Value, best: ir.Value, term: ir.Value, predicate: Predicate) -> list[ir.Operation] | None:
@@ -168,10 +180,7 @@ class ExtremumEmitter(RowEmitter):
     def _finish(self, at: dict[int, ir.Value], carried: list[ir.Value]) -> None:
         """The best of all lanes and its first index, against what the results began with."""
         bests, wheres = carried[::2], carried[1::2]
-        joined = bests[0]
-        for other in bests[1:]:
-            joined = self._combine(self.found.extremum, joined, other)
-        total = self._reduced(_KINDS[self.found.extremum.name], joined)
+        total = self._joined(bests)
         spread = vector.broadcast(self.kind, total)
         # A position that no row has: all bits set.
         nowhere = self._splat(self.counters, ir.IntegerAttr.get(self.counter, -1))
@@ -182,7 +191,13 @@ class ExtremumEmitter(RowEmitter):
         for other in firsts[1:]:
             first = arith.minui(first, other)
         values, positions = self.row.outputs
-        position = arith.index_cast(ir.IndexType.get(), self._reduced("minui", first))
+        first = self._reduced("minui", first)
+        if self.found.is_float:  # of zeros with unlike signs the first one
+            chosen = [
+                arith.cmpi(arith.CmpIPredicate.eq, where, vector.broadcast(self.counters, first)) for where in wheres
+            ]
+            total = self._joined([arith.select(*pair, self.worst) for pair in zip(chosen, bests, strict=True)])
+        position = arith.index_cast(ir.IndexType.get(), first)
         position = arith.index_cast(positions.type.element_type, position)
         before = memref.load(values.value, self._indices(values, at))
         place = memref.load(positions.value, self._indices(positions, at))
@@ -190,8 +205,15 @@ class ExtremumEmitter(RowEmitter):
         memref.store(arith.select(wins, total, before), values.value, self._indices(values, at))
         memref.store(arith.select(wins, position, place), positions.value, self._indices(positions, at))
 
+    def _joined(self, bests: list[ir.Value]) -> ir.Value:
+        """The extremum of all lanes of ``bests``."""
+        joined = bests[0]
+        for other in bests[1:]:
+            joined = getattr(arith, self.found.kind)(joined, other)
+        return self._reduced(self.found.kind, joined)
+
     def _wins(self, value: ir.Value, best: ir.Value) -> ir.Value:
-        predicate = _COMPARISONS[self.found.extremum.name]
+        predicate = _COMPARISONS[self.found.kind]
         if isinstance(predicate, arith.CmpIPredicate):
             return arith.cmpi(predicate, value, best)
         return arith.andi(arith.cmpf(predicate, value, best), arith.cmpf(arith.CmpFPredicate.ORD, best, best))
@@ -209,7 +231,7 @@ class ExtremumEmitter(RowEmitter):
 
     def _worst(self) -> ir.Attribute:
         element = self.found.term.type
-        largest = self.found.extremum.name in ("arith.maximumf", "arith.maxsi")
+        largest = self.found.kind in ("maximumf", "maxsi")
         if isinstance(element, ir.FloatType):
             return ir.FloatAttr.get(element, -math.inf if largest else math.inf)
         width = ir.IntegerType(element).width

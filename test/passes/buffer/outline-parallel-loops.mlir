@@ -83,6 +83,25 @@ func.func @two(%a: memref<?x?xf32>, %m: index, %x: f32) {
 
 // -----
 
+// Vectors of indices are vectors of integers in the record.
+// CHECK-LABEL: func.func private @places_parallel_0(
+// CHECK:         %[[STORED:.*]] = arith.index_cast %{{.*}} : vector<4xindex> to vector<4xi64>
+// CHECK:         llvm.insertvalue %[[STORED]], %{{.*}}[1]
+// CHECK-LABEL: func.func private @places_parallel_0_chunk(
+// CHECK:         %[[FIELD:.*]] = llvm.extractvalue %{{.*}}[1]
+// CHECK:         arith.index_cast %[[FIELD]] : vector<4xi64> to vector<4xindex>
+func.func @places(%a: memref<?x4xindex>, %m: index, %places: vector<4xindex>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  scf.parallel (%i) = (%c0) to (%m) step (%c1) {
+    vector.store %places, %a[%i, %c0] : memref<?x4xindex>, vector<4xindex>
+    scf.reduce
+  }
+  return
+}
+
+// -----
+
 // Without parallel loops nothing changes.
 // CHECK-LABEL: module
 // CHECK-NEXT:    func.func @straight

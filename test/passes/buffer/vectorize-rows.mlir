@@ -202,8 +202,30 @@ func.func @whole_copy(%a: memref<4x8xf32>, %b: memref<4x8xf32>) {
 // CHECK: arith.select {{.*}} : vector<4xi1>, vector<4xf32>
 // CHECK: arith.select {{.*}} : vector<4xi1>, vector<4xi32>
 // CHECK: vector.reduction <maximumf>
-// CHECK: vector.reduction <minui>
+// CHECK: %[[FIRST:.*]] = vector.reduction <minui>
+// CHECK: %[[SPREAD:.*]] = vector.broadcast %[[FIRST]]
+// CHECK: arith.cmpi eq, %{{.*}}, %[[SPREAD]]
+// CHECK: vector.reduction <maximumf>
 func.func @argmax(%x: memref<4x50xf32>, %v: memref<4xf32>, %p: memref<4xi64>) {
+  linalg.generic {indexing_maps = [#id, #row, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : memref<4x50xf32>) outs(%v, %p : memref<4xf32>, memref<4xi64>) {
+  ^bb0(%a: f32, %best: f32, %at: i64):
+    %i = linalg.index 1 : index
+    %here = arith.index_cast %i : index to i64
+    %beyond = arith.cmpf ugt, %a, %best : f32
+    %number = arith.cmpf ord, %best, %best : f32
+    %wins = arith.andi %beyond, %number : i1
+    %max = arith.select %wins, %a, %best : f32
+    %position = arith.select %wins, %here, %at : i64
+    linalg.yield %max, %position : f32, i64
+  }
+  return
+}
+
+// The larger zero need not be the first.
+// CHECK-LABEL: func @largest_zero
+// CHECK: linalg.generic
+func.func @largest_zero(%x: memref<4x50xf32>, %v: memref<4xf32>, %p: memref<4xi64>) {
   linalg.generic {indexing_maps = [#id, #row, #row], iterator_types = ["parallel", "reduction"]}
       ins(%x : memref<4x50xf32>) outs(%v, %p : memref<4xf32>, memref<4xi64>) {
   ^bb0(%a: f32, %best: f32, %at: i64):
@@ -228,8 +250,8 @@ func.func @other_search(%x: memref<4x50xf32>, %v: memref<4xf32>, %p: memref<4xi6
   ^bb0(%a: f32, %best: f32, %at: i64):
     %i = linalg.index 1 : index
     %here = arith.index_cast %i : index to i64
-    %max = arith.maximumf %a, %best : f32
     %wins = arith.cmpf ogt, %a, %best : f32
+    %max = arith.select %wins, %a, %best : f32
     %position = arith.select %wins, %here, %at : i64
     linalg.yield %max, %position : f32, i64
   }
