@@ -24,6 +24,7 @@ from stepwell.frontend.complex_pairs import without_complex
 from stepwell.frontend.composite_operators import composite_operators_kept
 from stepwell.frontend.custom_operators import custom_decompositions
 from stepwell.frontend.decompositions.table import decomposition_table
+from stepwell.frontend.equal_states import equal_states_apart
 from stepwell.frontend.missing_shapes import missing_shapes
 from stepwell.frontend.source_paths import innermost_frame
 from stepwell.support.errors import Error, ImportFailure
@@ -86,6 +87,7 @@ def decompose(exported: ExportedProgram) -> ExportedProgram:
         _quiet(),
         missing_shapes(),
         _views_as_reshapes(exported),
+        equal_states_apart(exported),
         _use_lazy_graph_module(True),
         composite_operators_kept(),
     ):
