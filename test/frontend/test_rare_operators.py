@@ -44,6 +44,18 @@ def test_running_extrema(function: Function, length: int) -> None:
     check(lambda x: tuple(function(x, 0)), torch.randint(0, 3, (length, 2)))
 
 
+@pytest.mark.parametrize("function", [torch.cummax, torch.logcumsumexp])
+def test_running_along_any_number_of_elements(function: Function) -> None:
+    def run(x: torch.Tensor) -> Any:
+        result = function(x, 0)
+        return result if isinstance(result, torch.Tensor) else tuple(result)
+
+    program = api.compile(Model(run), (torch.randn(5, 2),), dynamic_shapes=(({0: torch.export.Dim.DYNAMIC},),))
+    for length in (0, 1, 2, 7, 9):
+        x = numbers(length, 2) if length else torch.zeros(0, 2)
+        torch.testing.assert_close(program(x), run(x), equal_nan=True)
+
+
 @pytest.mark.parametrize("function", [torch.median, torch.nanmedian])
 def test_medians(function: Function) -> None:
     check(function, torch.randn(5, 4))
@@ -111,6 +123,10 @@ def test_scattered() -> None:
     check(lambda x, y, i: x.scatter(0, i, y), x, source, at.int())
     check(lambda x, y: x.scatter(0, torch.tensor(0), y), torch.tensor(1.0), torch.tensor(3.0))
     check(lambda x: x.gather(0, torch.zeros(3, dtype=torch.int64)), torch.tensor(4.0))
+
+
+def test_filled_places_of_a_transpose() -> None:
+    check(lambda x: torch.index_fill(x.T, 0, torch.tensor([2, 0]), 7.0), torch.randn(4, 3))
 
 
 def test_put() -> None:
