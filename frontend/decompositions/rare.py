@@ -56,6 +56,7 @@ def rare_decompositions() -> dict[Any, Callable[..., Any]]:
         aten.signbit.default: _sign_bit,
         torch.ops.prims.copy_strided.default: lambda x, stride: x.clone(),  # values here have no strides
         aten.unbind_copy.int: lambda x, dim=0: [x.select(dim, i).clone() for i in range(x.shape[dim])],
+        aten.where.self: _where,
         aten._upsample_bilinear2d_aa.default: lambda x, size, corners, *scales: _smooth(
             x, size, corners, scales, 1.0, _tent
         ),
@@ -174,6 +175,13 @@ def _put(x: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> 
 
 
 _SCATTERED = {"add": "sum", "multiply": "prod"}
+
+
+def _where(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """The same on both sides, of the sizes that it has with the condition: upstream forgets these."""
+    if x is not y:
+        return cast("Tensor", NotImplemented)
+    return x.expand(torch.broadcast_shapes(condition.shape, x.shape)).clone()
 
 
 def _scatter_reduced(x: Tensor, dim: int, index: Tensor, source: Tensor | float, *, reduce: str) -> Tensor:

@@ -125,6 +125,11 @@ def test_scattered() -> None:
     check(lambda x: x.gather(0, torch.zeros(3, dtype=torch.int64)), torch.tensor(4.0))
 
 
+@pytest.mark.parametrize("sizes", [(4, 1), (1, 4), (4,), ()])
+def test_a_choice_between_a_value_and_itself(sizes: tuple[int, ...]) -> None:
+    check(lambda at, x: torch.where(at, x, x), torch.rand(4, 1) > 0.5, torch.randn(sizes))
+
+
 def test_filled_places_of_a_transpose() -> None:
     check(lambda x: torch.index_fill(x.T, 0, torch.tensor([2, 0]), 7.0), torch.randn(4, 3))
 
