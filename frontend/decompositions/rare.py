@@ -181,7 +181,7 @@ def _where(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """The same on both sides, of the sizes that it has with the condition: upstream forgets these."""
     if x is not y:
         return cast("Tensor", NotImplemented)
-    return x.expand(torch.broadcast_shapes(condition.shape, x.shape)).clone()
+    return x.expand(torch.broadcast_shapes(condition.shape, x.shape)).clone()  # type: ignore[no-untyped-call]
 
 
 def _scatter_reduced(x: Tensor, dim: int, index: Tensor, source: Tensor | float, *, reduce: str) -> Tensor:
