@@ -49,6 +49,7 @@ def rare_decompositions() -> dict[Any, Callable[..., Any]]:
         aten.nanmedian.default: lambda x: _median(x.reshape(-1), 0, count=_numbers(x.reshape(-1), 0))[0],
         aten.nanmedian.dim: lambda x, dim, keepdim=False: _median(x, dim, keepdim, count=_numbers(x, dim)),
         aten.put.default: _put,
+        aten.repeat_interleave.Tensor: _repeated_places,
         aten.resize.default: _resized,
         aten.scatter.reduce: _scatter_reduced,
         aten.scatter.value_reduce: _scatter_reduced,
@@ -175,6 +176,19 @@ def _put(x: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> 
 
 
 _SCATTERED = {"add": "sum", "multiply": "prod"}
+
+
+def _repeated_places(repeats: Tensor, *, output_size: int | None = None) -> Tensor:
+    """Each place as often as it is repeated: how many places begin so far, less one."""
+    if output_size is not None:
+        return cast("Tensor", NotImplemented)
+    aten._assert_async.msg((repeats >= 0).all(), "repeat_interleave: repeats can not be negative")
+    count = cast("int", repeats.sum().item())
+    torch._check(count >= 0)  # type: ignore[no-untyped-call]
+    starts = repeats.cumsum(0) - repeats
+    begin = torch.zeros(count + 1, dtype=torch.int64, device=repeats.device)  # one more: nothing may start at the end
+    begin = begin.index_add(0, starts, torch.ones_like(starts, dtype=torch.int64))
+    return (begin.cumsum(0) - 1).narrow(0, 0, count).to(repeats.dtype)
 
 
 def _where(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:

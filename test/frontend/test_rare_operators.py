@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from stepwell.driver import api
+from stepwell.support.errors import Error
 
 Function = Callable[..., Any]
 
@@ -125,6 +126,16 @@ def test_scattered() -> None:
     check(lambda x: x.gather(0, torch.zeros(3, dtype=torch.int64)), torch.tensor(4.0))
 
 
+def test_each_row_as_often_as_a_tensor_says() -> None:
+    model = Model(lambda x, repeats: torch.repeat_interleave(x, repeats, dim=0))
+    program = api.compile(model, (torch.randn(4, 2), torch.tensor([2, 0, 1, 0])))
+    for repeats in ([2, 0, 1, 0], [0, 0, 0, 0], [0, 5, 0, 3]):
+        args = torch.randn(4, 2), torch.tensor(repeats)
+        torch.testing.assert_close(program(*args), model(*args))
+    with pytest.raises(Error, match="repeats can not be negative"):
+        program(torch.randn(4, 2), torch.tensor([-1, 3, 1, 0]))
+
+
 @pytest.mark.parametrize("sizes", [(4, 1), (1, 4), (4,), ()])
 def test_a_choice_between_a_value_and_itself(sizes: tuple[int, ...]) -> None:
     check(lambda at, x: torch.where(at, x, x), torch.rand(4, 1) > 0.5, torch.randn(sizes))
@@ -166,6 +177,10 @@ def test_masks() -> None:
     check(lambda x, m: x[m], x, rows)
     check(lambda x: x[x > 0], x)
     check(lambda x: torch.masked_select(x, x < 0), x)
+
+
+def test_a_mask_that_selects_more_than_there_is() -> None:
+    check(torch.masked_select, torch.randn(3, 1), torch.ones(2, 1, 4, dtype=torch.bool))
 
 
 def test_a_mask_of_other_sizes() -> None:
