@@ -20,10 +20,12 @@ from torch.fx import GraphModule
 from torch.fx._lazy_graph_module import _use_lazy_graph_module
 from torch.utils import _pytree as pytree
 
+from stepwell.frontend.argument_checks import argument_checks_as_assertions
 from stepwell.frontend.complex_pairs import without_complex
 from stepwell.frontend.composite_operators import composite_operators_kept
 from stepwell.frontend.custom_operators import custom_decompositions
 from stepwell.frontend.decompositions.table import decomposition_table
+from stepwell.frontend.equal_states import equal_states_apart
 from stepwell.frontend.missing_shapes import missing_shapes
 from stepwell.frontend.source_paths import innermost_frame
 from stepwell.support.errors import Error, ImportFailure
@@ -56,7 +58,7 @@ def export_model(
     Raises:
         ImportFailure: data-dependent control flow, arguments that do not fit, shapes that break their constraints.
     """
-    with _quiet(), missing_shapes():
+    with _quiet(), missing_shapes(), argument_checks_as_assertions():
         try:
             distinct, keywords = _distinct(model, (tuple(args), kwargs))
             return torch.export.export(model, distinct, keywords, dynamic_shapes=dynamic_shapes, strict=False)
@@ -85,7 +87,9 @@ def decompose(exported: ExportedProgram) -> ExportedProgram:
     with (
         _quiet(),
         missing_shapes(),
+        argument_checks_as_assertions(),
         _views_as_reshapes(exported),
+        equal_states_apart(exported),
         _use_lazy_graph_module(True),
         composite_operators_kept(),
     ):

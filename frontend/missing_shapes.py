@@ -1,4 +1,4 @@
-"""Shapes of results that PyTorch itself does not tell torch.export."""
+"""Shapes of results that PyTorch itself does not tell torch.export, or tells wrongly."""
 
 from __future__ import annotations
 
@@ -23,18 +23,32 @@ def missing_shapes() -> Iterator[None]:
     }
     added = {operator: _implementation(shape) for operator, shape in shapes.items()}
     added = {operator: made for operator, made in added.items() if operator not in op_implementations_dict}
-    op_implementations_dict.update(added)
+    select = aten.masked_select.default
+    torchs = {select: op_implementations_dict[select]}
+    op_implementations_dict.update({**added, select: _masked_select(torchs[select])})
     try:
         yield
     finally:
         for operator in added:
             del op_implementations_dict[operator]
+        op_implementations_dict.update(torchs)
 
 
 def _implementation(shape: Callable[..., Any]) -> Callable[..., Any]:
     def run(mode: Any, operator: Any, *args: Any, **kwargs: Any) -> Any:
         with mode:
             return shape(*args, **kwargs)
+
+    return run
+
+
+def _masked_select(torchs: Callable[..., Any]) -> Callable[..., Any]:
+    """As many elements as both have together at the most; PyTorch takes those that it selects from."""
+
+    def run(mode: Any, operator: Any, x: Tensor, mask: Tensor) -> Any:
+        with mode:
+            spread, _ = torch.broadcast_tensors(x, mask)  # type: ignore[no-untyped-call]
+        return torchs(mode, operator, spread, mask)
 
     return run
 

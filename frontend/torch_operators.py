@@ -81,6 +81,9 @@ def resolve(op: ir.Operation, operands: Sequence[Any]) -> Call | None:
     if op.name == "torch.prim.NumToTensor.Scalar":
         dtype = torch.float64 if str(op.results[0].type).endswith(",f64>") else torch.int64
         return Call(torch.scalar_tensor, tuple(operands), {"dtype": dtype})
+    if op.name == "torch.aten.sort":  # every sort of the dialect's is stable
+        value, dim, descending = operands
+        return Call(torch.ops.aten.sort.stable, (value,), {"stable": True, "dim": dim, "descending": descending})
     name = op.name.removeprefix("torch.")
     if op.name == "torch.operator":
         name = str(ir.StringAttr(op.attributes["name"]).value).removeprefix("torch.")

@@ -231,3 +231,13 @@ def _as_strided(op: ir.Operation) -> Function:
 def _convert(op: ir.Operation) -> Function:
     # PyTorch's prims have no derivative, Tensor.to has one.
     return lambda operands: [operands[0].to(_DTYPES[operands[1]])]
+
+
+@graph_operator("torch.aten.sort")
+def _sort(op: ir.Operation) -> Function:
+    # As it is lowered; PyTorch's own leaves the order of equal elements open.
+    def sort(operands: list[Any]) -> list[Any]:
+        value, dim, descending = operands
+        return list(torch.sort(value, dim=dim, descending=descending, stable=True))
+
+    return sort

@@ -13,6 +13,7 @@ from torch._decomp import get_decompositions
 from stepwell.frontend.decompositions.bags import embedding_bag, renormalised
 from stepwell.frontend.decompositions.distances import distances, own_distances
 from stepwell.frontend.decompositions.histograms import histogram_decompositions
+from stepwell.frontend.decompositions.running import running_decompositions
 
 aten = torch.ops.aten
 
@@ -30,16 +31,14 @@ def rare_decompositions() -> dict[Any, Callable[..., Any]]:
         aten._cdist_forward.default: distances,
         aten._pdist_forward.default: own_distances,
         **histogram_decompositions(),
+        **running_decompositions(),
         aten._embedding_bag.default: embedding_bag,
         aten._embedding_bag_forward_only.default: embedding_bag,
         aten.avg_pool2d.default: _average_pool,
-        aten.logcumsumexp.default: _running_log_sum,
         aten.addbmm.default: _sum_of_products,
         aten.angle.default: _angle,
-        aten.cummax.default: lambda x, dim: _running_extremum(x, dim, torch.gt),
         aten.embedding_renorm.default: renormalised,
         aten.diagonal_scatter.default: _diagonal_scatter,
-        aten.cummin.default: lambda x, dim: _running_extremum(x, dim, torch.lt),
         aten.fmax.default: lambda x, y: _numbers_first(torch.maximum(x, y), x, y),
         aten.fmin.default: lambda x, y: _numbers_first(torch.minimum(x, y), x, y),
         aten.index_reduce.default: _index_reduce,
@@ -50,12 +49,15 @@ def rare_decompositions() -> dict[Any, Callable[..., Any]]:
         aten.nanmedian.default: lambda x: _median(x.reshape(-1), 0, count=_numbers(x.reshape(-1), 0))[0],
         aten.nanmedian.dim: lambda x, dim, keepdim=False: _median(x, dim, keepdim, count=_numbers(x, dim)),
         aten.put.default: _put,
+        aten.repeat_interleave.Tensor: _repeated_places,
         aten.resize.default: _resized,
         aten.scatter.reduce: _scatter_reduced,
         aten.scatter.value_reduce: _scatter_reduced,
         aten.searchsorted.Tensor: _search_sorted,
         aten.signbit.default: _sign_bit,
+        torch.ops.prims.copy_strided.default: lambda x, stride: x.clone(),  # values here have no strides
         aten.unbind_copy.int: lambda x, dim=0: [x.select(dim, i).clone() for i in range(x.shape[dim])],
+        aten.where.self: _where,
         aten._upsample_bilinear2d_aa.default: lambda x, size, corners, *scales: _smooth(
             x, size, corners, scales, 1.0, _tent
         ),
@@ -105,51 +107,6 @@ def _numbers_first(result: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 def _is_finite(x: Tensor) -> Tensor:
     return torch.abs(x) < math.inf if x.is_floating_point() else torch.ones_like(x, dtype=torch.bool)
-
-
-def _running(
-    values: tuple[Tensor, ...], dim: int, combine: Callable[..., tuple[Tensor, ...]]
-) -> tuple[Tensor, ...] | None:
-    """What ``combine`` makes of all that came so far, by doubling the reach; None where that may be any number.
-
-    ``combine`` gets the values of a stretch, then those of the one behind it.
-    """
-    count = values[0].shape[dim]
-    if not isinstance(count, int):
-        return None
-    reach = 1
-    while reach < count:
-        earlier = [value.narrow(dim, 0, count - reach) for value in values]
-        later = [value.narrow(dim, reach, count - reach) for value in values]
-        joined = zip(values, combine(*earlier, *later), strict=True)
-        values = tuple(torch.cat([value.narrow(dim, 0, reach), both], dim) for value, both in joined)
-        reach *= 2
-    return tuple(value.clone() for value in values) if reach == 1 else values
-
-
-def _running_extremum(x: Tensor, dim: int, beyond: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """The extremum of what came so far and its last place; NaN is beyond everything."""
-    if x.dim() == 0:
-        return x.clone(), torch.zeros_like(x, dtype=torch.int64)
-    sizes = [1] * x.dim()
-    sizes[dim] = x.shape[dim]
-    places = torch.arange(x.shape[dim], device=x.device).reshape(sizes).expand(x.shape)
-
-    def combine(earlier: Tensor, before: Tensor, later: Tensor, behind: Tensor) -> tuple[Tensor, ...]:
-        missing = later != later  # whatever is compared with NaN is not beyond it
-        takes = (beyond(earlier, later) | (earlier != earlier)) & ~missing
-        return torch.where(takes, earlier, later), torch.where(takes, before, behind)
-
-    found = _running((x, places), dim, combine)
-    return cast("tuple[Tensor, Tensor]", NotImplemented if found is None else found)
-
-
-def _running_log_sum(x: Tensor, dim: int) -> Tensor:
-    """By sums of two logarithms at a time: sums of exponentials themselves would overflow."""
-    if x.dim() == 0:
-        return x.clone()
-    found = _running((x,), dim, lambda earlier, later: (torch.logaddexp(earlier, later),))
-    return cast("Tensor", NotImplemented) if found is None else found[0]
 
 
 def _average_pool(
@@ -219,6 +176,26 @@ def _put(x: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> 
 
 
 _SCATTERED = {"add": "sum", "multiply": "prod"}
+
+
+def _repeated_places(repeats: Tensor, *, output_size: int | None = None) -> Tensor:
+    """Each place as often as it is repeated: how many places begin so far, less one."""
+    if output_size is not None:
+        return cast("Tensor", NotImplemented)
+    aten._assert_async.msg((repeats >= 0).all(), "repeat_interleave: repeats can not be negative")
+    count = cast("int", repeats.sum().item())
+    torch._check(count >= 0)  # type: ignore[no-untyped-call]
+    starts = repeats.cumsum(0) - repeats
+    begin = torch.zeros(count + 1, dtype=torch.int64, device=repeats.device)  # one more: nothing may start at the end
+    begin = begin.index_add(0, starts, torch.ones_like(starts, dtype=torch.int64))
+    return (begin.cumsum(0) - 1).narrow(0, 0, count).to(repeats.dtype)
+
+
+def _where(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """The same on both sides, of the sizes that it has with the condition: upstream forgets these."""
+    if x is not y:
+        return cast("Tensor", NotImplemented)
+    return x.expand(torch.broadcast_shapes(condition.shape, x.shape)).clone()  # type: ignore[no-untyped-call]
 
 
 def _scatter_reduced(x: Tensor, dim: int, index: Tensor, source: Tensor | float, *, reduce: str) -> Tensor:

@@ -13,6 +13,10 @@ from stepwell.passes.graph.unused import erase_unused
 from stepwell.support.walk import operations
 
 _COMPUTED = ("torch.aten.", "torch.prims.")
+_OF_ROWS = frozenset(
+    f"torch.aten.{name}" for name in ("_softmax", "softmax.int", "_log_softmax", "log_softmax.int", "_safe_softmax")
+)
+"""What keeps the sizes of its operand; upstream looks for the largest element of each row, even where there is none."""
 
 
 @dataclass
@@ -20,7 +24,7 @@ class FoldEmpty(Pass):
     """Replace every result that has no elements, whatever its sizes may be, by a constant.
 
     Nothing that runs is lost, and operators that upstream lowers wrongly for such sizes are gone. An operator goes
-    only where all of its results have no elements and known sizes.
+    only where all of its results have no elements and known sizes; a softmax also where other sizes vary.
     """
 
     name: ClassVar[str] = "fold-empty"
@@ -30,6 +34,13 @@ class FoldEmpty(Pass):
         for inner in operations(op):
             if not inner.name.startswith(_COMPUTED) or not len(inner.results):
                 continue
+            if (
+                inner.name in _OF_ROWS
+                and _is_empty(inner.results[0])
+                and inner.operands[0].type == inner.results[0].type
+            ):
+                inner.results[0].replace_all_uses_with(inner.operands[0])
+                continue
             kinds = [_empty_type(result) for result in inner.results]
             if None in kinds:
                 continue
@@ -37,6 +48,11 @@ class FoldEmpty(Pass):
                 for result, kind in zip(inner.results, kinds, strict=True):
                     result.replace_all_uses_with(_constant(result.type, kind))
         erase_unused(op)
+
+
+def _is_empty(value: ir.Value) -> bool:
+    info = tensor_info(value)
+    return info is not None and 0 in info.shape
 
 
 def _empty_type(value: ir.Value) -> str | None:

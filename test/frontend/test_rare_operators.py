@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from stepwell.driver import api
+from stepwell.support.errors import Error
 
 Function = Callable[..., Any]
 
@@ -42,6 +43,18 @@ def test_distances(p: float) -> None:
 def test_running_extrema(function: Function, length: int) -> None:
     check(lambda x: tuple(function(x, 1)), numbers(3, length))
     check(lambda x: tuple(function(x, 0)), torch.randint(0, 3, (length, 2)))
+
+
+@pytest.mark.parametrize("function", [torch.cummax, torch.logcumsumexp])
+def test_running_along_any_number_of_elements(function: Function) -> None:
+    def run(x: torch.Tensor) -> Any:
+        result = function(x, 0)
+        return result if isinstance(result, torch.Tensor) else tuple(result)
+
+    program = api.compile(Model(run), (torch.randn(5, 2),), dynamic_shapes=(({0: torch.export.Dim.DYNAMIC},),))
+    for length in (0, 1, 2, 7, 9):
+        x = numbers(length, 2) if length else torch.zeros(0, 2)
+        torch.testing.assert_close(program(x), run(x), equal_nan=True)
 
 
 @pytest.mark.parametrize("function", [torch.median, torch.nanmedian])
@@ -113,6 +126,25 @@ def test_scattered() -> None:
     check(lambda x: x.gather(0, torch.zeros(3, dtype=torch.int64)), torch.tensor(4.0))
 
 
+def test_each_row_as_often_as_a_tensor_says() -> None:
+    model = Model(lambda x, repeats: torch.repeat_interleave(x, repeats, dim=0))
+    program = api.compile(model, (torch.randn(4, 2), torch.tensor([2, 0, 1, 0])))
+    for repeats in ([2, 0, 1, 0], [0, 0, 0, 0], [0, 5, 0, 3]):
+        args = torch.randn(4, 2), torch.tensor(repeats)
+        torch.testing.assert_close(program(*args), model(*args))
+    with pytest.raises(Error, match="repeats can not be negative"):
+        program(torch.randn(4, 2), torch.tensor([-1, 3, 1, 0]))
+
+
+@pytest.mark.parametrize("sizes", [(4, 1), (1, 4), (4,), ()])
+def test_a_choice_between_a_value_and_itself(sizes: tuple[int, ...]) -> None:
+    check(lambda at, x: torch.where(at, x, x), torch.rand(4, 1) > 0.5, torch.randn(sizes))
+
+
+def test_filled_places_of_a_transpose() -> None:
+    check(lambda x: torch.index_fill(x.T, 0, torch.tensor([2, 0]), 7.0), torch.randn(4, 3))
+
+
 def test_put() -> None:
     x, at = torch.randn(3, 4), torch.tensor([[-1, 0], [5, 5]])
     check(lambda x, y: x.put(at, y, accumulate=True), x, torch.randn(2, 2))
@@ -145,6 +177,10 @@ def test_masks() -> None:
     check(lambda x, m: x[m], x, rows)
     check(lambda x: x[x > 0], x)
     check(lambda x: torch.masked_select(x, x < 0), x)
+
+
+def test_a_mask_that_selects_more_than_there_is() -> None:
+    check(torch.masked_select, torch.randn(3, 1), torch.ones(2, 1, 4, dtype=torch.bool))
 
 
 def test_a_mask_of_other_sizes() -> None:

@@ -46,6 +46,32 @@ def test_states_after_several_calls(imported: Callable[..., Any]) -> None:
         torch.testing.assert_close(torch.from_numpy(ours.states[name]).reshape(value.shape), value)
 
 
+class EqualStates(nn.Module):
+    """Two buffers get one value, a third what one of them holds then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("first", "second", "third", "sum"):
+            self.register_buffer(name, torch.ones(3))
+
+    def forward(self, x: torch.Tensor) -> Any:
+        self.first.copy_(x)
+        self.second.copy_(x)
+        half = self.second.mul_(0.5)
+        self.third.copy_(half)
+        return self.third + x, self.sum.add_(x)
+
+
+def test_states_with_one_value(imported: Callable[..., Any]) -> None:
+    source = EqualStates()
+    ours = imported(copy.deepcopy(source), (torch.randn(3),))
+    for _ in range(2):
+        x = torch.randn(3)
+        torch.testing.assert_close(ours(x), source(x))
+    for name, value in source.named_buffers():
+        torch.testing.assert_close(torch.from_numpy(ours.states[name]), value)
+
+
 class Writes(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x.add_(1)

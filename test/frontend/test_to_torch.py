@@ -61,6 +61,16 @@ def test_result_imports_again_with_its_lines() -> None:
     assert {"0.weight", "0.bias"} == set(again.parameters)
 
 
+def test_sorts_stay_stable() -> None:
+    class Places(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.sort(x, stable=True, descending=True).indices
+
+    x = torch.randint(-2, 2, (64,), dtype=torch.int8)
+    module = to_torch(load_program(Places(), (x,)).module)
+    assert torch.equal(module(x), Places()(x))
+
+
 def test_values_from_arrays() -> None:
     program = load_program(nn.Linear(3, 2, dtype=torch.bfloat16), (torch.randn(4, 3, dtype=torch.bfloat16),))
     arrays = {name: np.array(program.parameters[name]) for name in program.parameters}

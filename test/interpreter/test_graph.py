@@ -67,6 +67,19 @@ def test_dtypes_given_as_numbers_and_literals(graph_context):
     assert torch.equal(b, torch.tensor([200, 7], dtype=torch.uint8))
 
 
+def test_sorts_keep_the_order_of_equal_elements(graph_context):
+    text = """func.func @main(%x: !torch.vtensor<[64],si8>) -> !torch.vtensor<[64],si64> {
+      %dim = torch.constant.int 0
+      %true = torch.constant.bool true
+      %v, %i = torch.aten.sort %x, %dim, %true
+        : !torch.vtensor<[64],si8>, !torch.int, !torch.bool -> !torch.vtensor<[64],si8>, !torch.vtensor<[64],si64>
+      return %i : !torch.vtensor<[64],si64>
+    }"""
+    x = torch.randint(-2, 2, (64,), dtype=torch.int8)
+    places = GraphInterpreter(ir.Module.parse(text, graph_context)).run([x])[0]
+    assert torch.equal(places, torch.sort(x, stable=True, descending=True).indices)
+
+
 def test_view_of_a_value_that_is_laid_out_otherwise(graph_context):
     text = """func.func @main(%x: !torch.vtensor<[2,3],f32>) -> !torch.vtensor<[6],f32> {
       %six = torch.constant.int 6

@@ -44,3 +44,25 @@ func.func @two(%x: !torch.vtensor<[0,3],si64>) -> (!torch.vtensor<[0],si64>, !to
   %3 = torch.aten.sum %x, %none : !torch.vtensor<[0,3],si64>, !torch.none -> !torch.vtensor<[],si64>
   return %0, %1, %2, %3 : !torch.vtensor<[0],si64>, !torch.vtensor<[0],si64>, !torch.vtensor<[0,3],si64>, !torch.vtensor<[],si64>
 }
+
+// The rows have no elements, however many there are.
+// CHECK-LABEL: func.func @softmax(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: !torch.vtensor<[0,?],f32>
+// CHECK-NOT: torch.aten._softmax
+// CHECK: return %[[X]]
+func.func @softmax(%x: !torch.vtensor<[0,?],f32>) -> !torch.vtensor<[0,?],f32> {
+  %false = torch.constant.bool false
+  %c0 = torch.constant.int 0
+  %0 = torch.aten._softmax %x, %c0, %false : !torch.vtensor<[0,?],f32>, !torch.int, !torch.bool -> !torch.vtensor<[0,?],f32>
+  return %0 : !torch.vtensor<[0,?],f32>
+}
+
+// There may be rows.
+// CHECK-LABEL: func.func @some_softmax(
+// CHECK: torch.aten._softmax
+func.func @some_softmax(%x: !torch.vtensor<[?,3],f32>) -> !torch.vtensor<[?,3],f32> {
+  %false = torch.constant.bool false
+  %c1 = torch.constant.int 1
+  %0 = torch.aten._softmax %x, %c1, %false : !torch.vtensor<[?,3],f32>, !torch.int, !torch.bool -> !torch.vtensor<[?,3],f32>
+  return %0 : !torch.vtensor<[?,3],f32>
+}
