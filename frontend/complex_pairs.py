@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 from torch._export.utils import _get_decomp_for_cia
 from torch._ops import OpOverload
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind
 from torch.fx import Node
@@ -32,6 +34,9 @@ _DEPTH = 4
 
 #: What a complex node is: its parts; of several results, those of each.
 _Parts = Node | tuple[Node, Node]
+
+#: Of a complex tensor, as of either part.
+_SIZES = frozenset({aten.sym_size.int, aten.sym_numel.default})
 
 _CHECKS = frozenset({aten._assert_tensor_metadata.default})
 
@@ -145,6 +150,11 @@ class _Replacement:
         return pairs
 
     def _replace(self, node: Node) -> None:
+        if node.target in _SIZES:
+            whole = node.args[0]
+            assert isinstance(whole, Node)
+            node.replace_input_with(whole, self._parts[whole][0][0])  # type: ignore[index]
+            return
         if node.target is operator.getitem and node.args[0] in self._parts:
             source, index = node.args
             assert isinstance(source, Node) and isinstance(index, int)
@@ -204,12 +214,19 @@ class _Replacement:
             results.extend(isinstance(one, Pair) for one in flat)
             return [part for one in flat for part in ((one.re, one.im) if isinstance(one, Pair) else (one,))]
 
-        traced = make_fx(function)(*[one.meta["val"] for one in inputs])
+        with _fake_mode(node) or nullcontext():
+            traced = make_fx(function)(*[one.meta["val"] for one in inputs])
         traced.graph.eliminate_dead_code()
         if any(_is_complex(inner) for inner in traced.graph.nodes):
             raise NotImplementedError
         made = iter(_inline(self._program, node, traced.graph, inputs))
         return [(next(made), next(made)) if is_pair else next(made) for is_pair in results]
+
+
+def _fake_mode(node: Node) -> FakeTensorMode | None:
+    """The mode that the tensors of a graph were made in; makers of tensors have no operands that tell."""
+    values = pytree.tree_leaves(node.meta.get("val"))
+    return next((value.fake_mode for value in values if isinstance(value, FakeTensor)), None)
 
 
 def _stored(value: Any) -> Any:

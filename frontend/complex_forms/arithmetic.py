@@ -121,6 +121,11 @@ def _lerp(x: Any, end: Any, weight: Any) -> Any:
     return x + (end - x) * weight
 
 
+def _cross(a: Any, b: Any, *, dim: int = -1) -> Any:
+    a, b = torch.broadcast_tensors(a, b)  # type: ignore[no-untyped-call]
+    return a.roll(-1, dim) * b.roll(-2, dim) - a.roll(-2, dim) * b.roll(-1, dim)
+
+
 FORMS: dict[Any, Form] = {
     aten.add: _add,
     aten.sub: _sub,
@@ -143,4 +148,5 @@ FORMS: dict[Any, Form] = {
     aten.addcmul: _addcmul,
     aten.addcdiv: _addcdiv,
     aten.lerp: _lerp,
+    aten.linalg_cross: _cross,
 }

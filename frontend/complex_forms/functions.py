@@ -42,9 +42,10 @@ def _sqrt_of(x: Parts) -> Parts:
     other = torch.where(half == 0, imaginary, imaginary / (2 * half))
     right = real >= 0
     infinite = imaginary.isinf()
+    negative = (imaginary < 0) | (1 / imaginary < 0)  # also -0, of which the branch cuts ask
     return (
         torch.where(infinite, imaginary.abs(), torch.where(right, half, other.abs())),
-        torch.where(infinite, imaginary, torch.where(right, other, torch.copysign(half, imaginary))),
+        torch.where(infinite, imaginary, torch.where(right, other, torch.where(negative, -half, half))),
     )
 
 
@@ -145,9 +146,9 @@ def _asinh(x: Pair) -> Pair:
 
 
 def _atanh(x: Pair) -> Pair:
-    near = (1 - x.re) * (1 - x.re) + x.im * x.im
-    real = 0.25 * torch.log1p(4 * x.re / near)
-    return Pair(real, 0.5 * torch.atan2(2 * x.im, (1 - x.re) * (1 + x.re) - x.im * x.im))
+    size = x.re.abs()
+    real = 0.25 * torch.log1p(4 * size / ((1 - size) * (1 - size) + x.im * x.im))
+    return Pair(torch.where(x.re < 0, -real, real), 0.5 * torch.atan2(2 * x.im, (1 - x.re) * (1 + x.re) - x.im * x.im))
 
 
 def _atan(x: Pair) -> Pair:
@@ -164,10 +165,10 @@ def _pow(x: Any, exponent: Any) -> Pair:
     if isinstance(exponent, (int, float)) and float(exponent).is_integer() and 0 < abs(exponent) <= _MOST:
         found = _times(x, int(abs(exponent)))
         return found if exponent > 0 else reciprocal(found)
-    if exponent == 0.5 and not isinstance(exponent, Tensor):
+    if not isinstance(exponent, Tensor) and exponent == 0.5:
         return _sqrt(x)
     base, power = operands(x, exponent)
-    base, power = (tuple(torch.as_tensor(part) for part in pair) for pair in (base, power))  # type: ignore[assignment]
+    base, power = _as_tensors(base), _as_tensors(power)
     log = torch.log(torch.hypot(*base)), torch.atan2(base[1], base[0])
     found = _exp(Pair(*product(log, power)))
     zero, none = (base[0] == 0) & (base[1] == 0), (power[0] == 0) & (power[1] == 0)
@@ -176,6 +177,17 @@ def _pow(x: Any, exponent: Any) -> Pair:
         torch.where(none, 1.0, torch.where(zero, at_zero, found.re)),
         torch.where(none, 0.0, torch.where(zero, at_zero, found.im)),
     )
+
+
+def _as_tensors(pair: Parts) -> Parts:
+    real, imaginary = (part if isinstance(part, Tensor) else torch.full([], float(part)) for part in pair)
+    return real, imaginary
+
+
+def _logaddexp(a: Any, b: Any) -> Any:
+    first = parts(a)[0] >= parts(b)[0]
+    larger, smaller = torch.where(first, a, b), torch.where(first, b, a)
+    return larger + torch.log1p(torch.exp(smaller - larger))
 
 
 def _times(x: Pair, count: int) -> Pair:
@@ -220,6 +232,8 @@ FORMS: dict[Any, Form] = {
     aten.silu: lambda x: x * _sigmoid(x),
     aten.sinc: lambda x: _sinc(x),
     aten.pow: _pow,
+    aten.ldexp: lambda x, power: x * torch.pow(2.0, power),
+    aten.logaddexp: _logaddexp,
     aten.conj_physical: lambda x: Pair(x.re, -x.im),
     aten._conj_physical: lambda x: Pair(x.re, -x.im),
     aten._conj: lambda x: Pair(x.re, -x.im),

@@ -16,7 +16,7 @@ aten = torch.ops.aten
 
 #: Operators, and those of their operands that are of the tensor's type, though they may come real.
 _ALIKE = (
-    aten.alias, aten.as_strided, aten.as_strided_scatter, aten.cat, aten.clone, aten.col2im, aten.constant_pad_nd,
+    aten.alias, aten.cat, aten.clone, aten.col2im, aten.constant_pad_nd,
     aten.copy, aten.cumsum, aten.detach, aten.diag_embed, aten.diagonal, aten.diagonal_copy, aten.diagonal_scatter,
     aten.embedding, aten.expand, aten.expand_copy, aten.fill, aten.flip, aten.full_like, aten.gather, aten.im2col,
     aten.index, aten.index_add, aten.index_copy, aten.index_fill, aten.index_put, aten._unsafe_index,
@@ -27,7 +27,11 @@ _ALIKE = (
     aten.select_scatter, aten.slice, aten.slice_scatter, aten.split, aten.split_with_sizes, aten.squeeze, aten.stack,
     aten.sum, aten.t, aten.take, aten.trace, aten.transpose, aten.tril, aten.triu, aten.unbind, aten.unfold,
     aten._unsafe_view, aten.unsqueeze, aten.view, aten.nansum, aten._chunk_cat, aten.slice_inverse,
-    aten._reshape_alias, aten.unsafe_split, aten.unsafe_chunk, aten.resolve_conj, aten.resolve_neg,
+    aten._reshape_alias, aten.pixel_shuffle, aten.pixel_unshuffle, aten.channel_shuffle, aten.zero,
+    aten._unsafe_masked_index, aten.unsafe_split, aten.unsafe_chunk, aten.resolve_conj, aten.resolve_neg,
+    aten.alias_copy, aten.view_copy, aten.permute_copy, aten.transpose_copy, aten.t_copy, aten.select_copy,
+    aten.slice_copy, aten.split_copy, aten.split_with_sizes_copy, aten.squeeze_copy, aten.unsqueeze_copy,
+    aten.unbind_copy, aten.narrow_copy, aten.unfold_copy, aten.detach_copy,
     aten.zeros_like, aten.empty_like, aten.new_zeros, aten.new_empty, aten.zeros, aten.empty, aten.full,
     aten.scalar_tensor, aten.linspace, aten.new_empty_strided, aten.empty_permuted, aten.block_diag,
 )  # fmt: skip
@@ -126,6 +130,7 @@ FORMS: dict[Any, Form] = {
     **_each(_REAL, real_ones),
     aten.where: _where,
     aten._to_copy: to_copy,
+    torch.ops.prims.convert_element_type: lambda x, kind: to_copy(x, dtype=kind),
     aten.resolve_conj: lambda x: x,
     aten.resolve_neg: lambda x: x,
     aten.real: lambda x: x.re,

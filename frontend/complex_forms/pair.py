@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._ops import OpOverload
+from torch._prims_common import ELEMENTWISE_TYPE_PROMOTION_KIND, elementwise_dtypes
 from torch._subclasses.complex_tensor import ComplexTensor
 from torch._subclasses.complex_tensor._ops.common import lookup_complex
 from torch.utils import _pytree as pytree
@@ -54,7 +55,8 @@ def parts(x: Any) -> Parts:
 
 def operands(a: Any, b: Any) -> tuple[Parts, Parts]:
     """The parts of two operands in the type that PyTorch computes in."""
-    kind = torch.result_type(a, b).to_real()
+    # torch.result_type would be an operator of the trace.
+    kind = elementwise_dtypes(a, b, type_promotion_kind=ELEMENTWISE_TYPE_PROMOTION_KIND.DEFAULT)[1].to_real()
     first, second = ((_in(part[0], kind), _in(part[1], kind)) for part in (parts(a), parts(b)))
     return first, second
 

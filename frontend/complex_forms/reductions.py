@@ -94,6 +94,17 @@ def _vector_norm(
     return found
 
 
+def _norm(x: Pair, order: Any = 2, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> Tensor:
+    return _vector_norm(x, 2 if order is None else order, dim, keepdim, **kwargs)
+
+
+def _logsumexp(x: Any, dim: Any, keepdim: bool = False) -> Any:
+    largest = torch.amax(x.re, dim, True) if x.dim() else x.re
+    largest = torch.where(largest.isinf(), 0, largest)
+    total = torch.log(torch.exp(x - largest).sum(dim, True)) + largest
+    return total if keepdim or not x.dim() else total.squeeze(dim)
+
+
 FORMS: dict[Any, Form] = {
     aten.eq: _equal,
     aten.ne: lambda a, b: ~_equal(a, b),
@@ -115,4 +126,7 @@ FORMS: dict[Any, Form] = {
     aten.var_mean.correction: _var_mean,
     aten.std_mean.correction: _std_mean,
     aten.linalg_vector_norm: _vector_norm,
+    aten.norm: _norm,
+    aten.logsumexp: _logsumexp,
+    aten.dist: lambda a, b, order=2: _vector_norm(a - b, order),
 }
