@@ -25,6 +25,7 @@ from torch.utils import _pytree as pytree
 
 from stepwell.frontend.complex_forms.pair import Pair, apply, form_of
 from stepwell.frontend.program import DimensionHints
+from stepwell.support.errors import ImportFailure
 from stepwell.support.pairs import in_pairs
 
 aten = torch.ops.aten
@@ -42,9 +43,20 @@ _CHECKS = frozenset({aten._assert_tensor_metadata.default})
 
 
 def complex_boundary(program: ExportedProgram, hints: DimensionHints) -> DimensionHints:
-    """``hints`` with which inputs, weights, states and results of ``program`` are complex."""
+    """``hints`` with which inputs, weights, states and results of ``program`` are complex.
+
+    Raises:
+        ImportFailure: one of them is complex32.
+    """
     values = {node.name: node for node in program.graph.nodes}
-    inputs = frozenset(node.name for node in program.graph.find_nodes(op="placeholder") if _is_complex(node))
+    placeholders = [node for node in program.graph.find_nodes(op="placeholder") if _is_complex(node)]
+    for node in placeholders:
+        if node.meta["val"].dtype is torch.complex32:
+            raise ImportFailure(
+                f"'{node.name}' is complex32, which is not taken",
+                hint="convert it to complex64 at the boundary of the model",
+            )
+    inputs = frozenset(node.name for node in placeholders)
     outputs = [spec.arg for spec in program.graph_signature.output_specs if spec.kind is OutputKind.USER_OUTPUT]
     results = frozenset(
         number for number, arg in enumerate(outputs) if (node := values.get(_name(arg))) and _is_complex(node)

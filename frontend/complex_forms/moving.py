@@ -21,7 +21,7 @@ _ALIKE = (
     aten.embedding, aten.expand, aten.expand_copy, aten.fill, aten.flip, aten.full_like, aten.gather, aten.im2col,
     aten.index, aten.index_add, aten.index_copy, aten.index_fill, aten.index_put, aten._unsafe_index,
     aten._unsafe_index_put, aten.index_select, aten.lift_fresh, aten.lift_fresh_copy, aten.masked_fill,
-    aten.masked_scatter, aten.mean, aten.neg, aten.new_full, aten.pad, aten.permute, aten.put, aten.reflection_pad1d,
+    aten.masked_scatter, aten.mean, aten.neg, aten.new_full, aten.permute, aten.put, aten.reflection_pad1d,
     aten.reflection_pad2d, aten.reflection_pad3d, aten.repeat, aten.replication_pad1d, aten.replication_pad2d,
     aten.replication_pad3d, aten.reshape, aten.roll, aten.rot90, aten.scatter, aten.scatter_add, aten.select,
     aten.select_scatter, aten.slice, aten.slice_scatter, aten.split, aten.split_with_sizes, aten.squeeze, aten.stack,

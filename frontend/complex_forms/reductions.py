@@ -38,6 +38,7 @@ def _prod(x: Any, dim: int | None = None, keepdim: bool = False, *, dtype: torch
     along = 0 if dim is None else dim
     flat = found.reshape(-1) if dim is None else found
     pair: Parts = _first(flat.re, along), _first(flat.im, along)
+    _check_static(pair[0].shape[0])
     while pair[0].shape[0] > 1:
         half = (pair[0].shape[0] + 1) // 2
         rest = pair[0].shape[0] - half
@@ -50,6 +51,12 @@ def _prod(x: Any, dim: int | None = None, keepdim: bool = False, *, dtype: torch
     return result.unsqueeze(along) if keepdim and x.dim() else result  # type: ignore[return-value]
 
 
+def _check_static(size: Any) -> None:
+    """Steps are counted while tracing: a size that may vary would become that of the example."""
+    if not isinstance(size, int):
+        raise NotImplementedError("a dynamic size")
+
+
 def _first(x: Tensor, dim: int) -> Tensor:
     return x.movedim(dim, 0) if x.dim() else x.reshape(1)
 
@@ -60,6 +67,7 @@ def _cumprod(x: Any, dim: int, *, dtype: torch.dtype | None = None) -> Pair:
     if not found.dim():
         return found  # type: ignore[no-any-return]
     pair: Parts = found.re.movedim(dim, 0), found.im.movedim(dim, 0)
+    _check_static(pair[0].shape[0])
     step = 1
     while step < pair[0].shape[0]:
         later = product(tuple(p[step:] for p in pair), tuple(p[:-step] for p in pair))

@@ -29,6 +29,13 @@ class Model(nn.Module):
         return self.function(self, *args)
 
 
+class Returned(nn.Module):
+    """Gives the conjugate."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.conj()
+
+
 def filtered(model: Any, x: torch.Tensor) -> torch.Tensor:
     product: torch.Tensor = x * model.weight + model.table[:4].conj()
     return product
@@ -72,6 +79,11 @@ def test_dynamic_sizes_and_what_does_not_fit() -> None:
         program(torch.randn(7, 4))
     with pytest.raises(InputError, match=r"has shape \[7, 3\], compiled for \[\w+, 4\]"):
         program(cpx(7, 3))
+
+
+def test_half_precision_is_refused() -> None:
+    with pytest.raises(stepwell.Error, match="'x' is complex32, which is not taken"):
+        stepwell.compile(Returned(), (torch.view_as_complex(torch.randn(3, 2).half()),))
 
 
 def test_states_and_what_is_returned_as_it_came() -> None:
