@@ -12,6 +12,7 @@ from torch.utils import _pytree as pytree
 
 from stepwell.support.dtypes import from_torch, torch_dtype
 from stepwell.support.errors import InputError, UnsupportedError, UsageError
+from stepwell.support.pairs import in_pairs, of_pairs
 from stepwell.support.signature import Dim, Signature, TensorSpec
 
 _PYTHON_SCALARS = {"int": int, "float": float, "bool": bool}
@@ -37,7 +38,7 @@ class CallPlan:
         self.signature = signature
         self._devices = devices
         self._live = in_spec, out_spec
-        self._dtypes = [torch_dtype(spec.dtype) for spec in signature.inputs]
+        self._dtypes = [torch_dtype(spec.outer_dtype) for spec in signature.inputs]
         self._static = [all(isinstance(size, int) for size in spec.shape) for spec in signature.inputs]
 
     @cached_property
@@ -96,12 +97,14 @@ class CallPlan:
     def unflatten(self, inputs: Sequence[torch.Tensor], results: Sequence[torch.Tensor]) -> Any:
         """The model's output tree from the entry's results."""
         signature = self.signature
+        results = self.outer(results)
         leaves: list[Any] = []
         for output in signature.outputs:
             if output.kind == "constant":
                 leaves.append(output.value)
             elif output.kind == "input":
-                leaves.append(inputs[output.index])
+                given = inputs[output.index]
+                leaves.append(of_pairs(given) if signature.inputs[output.index].pairs else given)
             else:
                 result, scalar = results[output.index], signature.results[output.index].scalar
                 leaves.append(_PYTHON_SCALARS[scalar](result.item()) if scalar else result)
@@ -109,16 +112,24 @@ class CallPlan:
             return leaves[0] if len(leaves) == 1 else tuple(leaves)
         return pytree.tree_unflatten(leaves, self.out_spec)
 
+    def outer(self, results: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
+        """The entry's results, complex where the model's are, in the same memory."""
+        specs = self.signature.results
+        return [of_pairs(result) if spec.pairs else result for result, spec in zip(results, specs, strict=True)]
+
     @cached_property
     def takes_tensors(self) -> bool:
         """Whether the positional arguments of a call may be the entry's inputs as they are."""
-        return self._flat and list(self.signature.input_leaves) in ([], list(range(len(self.signature.inputs))))
+        inputs = self.signature.inputs
+        in_order = list(self.signature.input_leaves) in ([], list(range(len(inputs))))
+        return self._flat and in_order and not any(spec.pairs for spec in inputs)
 
     @cached_property
     def gives_tensor(self) -> bool:
         """Whether the entry's only result is what the model returns."""
         outputs, results = self.signature.outputs, self.signature.results
-        alone = len(outputs) == len(results) == 1 and outputs[0].kind == "result" and not results[0].scalar
+        alone = len(outputs) == len(results) == 1 and outputs[0].kind == "result"
+        alone = alone and not results[0].scalar and not results[0].pairs
         return alone and (self.out_spec is None or self.out_spec.is_leaf())
 
     @cached_property
@@ -182,7 +193,7 @@ class CallPlan:
             raise InputError(f"argument '{spec.name}' must be {wanted}, not {type(leaf).__name__}")
         if leaf.dtype is not self._dtypes[index]:
             raise InputError(
-                f"argument '{spec.name}' has dtype {_dtype_name(leaf.dtype)}, compiled for {spec.dtype}",
+                f"argument '{spec.name}' has dtype {_dtype_name(leaf.dtype)}, compiled for {spec.outer_dtype}",
                 hint=f"convert it with .to({self._dtypes[index]})",
             )
         if leaf.device.type not in self._devices:
@@ -195,10 +206,12 @@ class CallPlan:
             raise InputError(
                 f"argument '{spec.name}' must be a dense tensor, not {leaf.layout}", hint="use .to_dense()"
             )
-        if self._static[index] and leaf.shape != spec.shape:
+        if self._static[index] and leaf.shape != spec.outer_shape:
             raise self._wrong_shape(spec, leaf)
         tensor = leaf.detach() if leaf.requires_grad else leaf
-        return tensor if tensor.is_contiguous() and not tensor.is_conj() else tensor.resolve_conj().contiguous()
+        if not tensor.is_contiguous() or tensor.is_conj() or tensor.is_neg():
+            tensor = tensor.resolve_conj().resolve_neg().contiguous()
+        return in_pairs(tensor) if spec.pairs else tensor
 
     def _check_sizes(self, inputs: Sequence[torch.Tensor]) -> None:
         symbols: dict[str, tuple[int, str]] = {}
@@ -238,9 +251,10 @@ class CallPlan:
             )
 
     def _wrong_shape(self, spec: TensorSpec, tensor: torch.Tensor) -> InputError:
-        expected = "[" + ", ".join(str(size) for size in spec.shape) + "]"
+        expected = "[" + ", ".join(str(size) for size in spec.outer_shape) + "]"
+        given = tensor.shape[:-1] if spec.pairs and not tensor.is_complex() else tensor.shape
         return InputError(
-            f"argument '{spec.name}' has shape {list(tensor.shape)}, compiled for {expected}",
+            f"argument '{spec.name}' has shape {list(given)}, compiled for {expected}",
             hint="compile with dynamic_shapes= if sizes vary",
         )
 

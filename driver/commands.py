@@ -83,12 +83,13 @@ def run_run(options: argparse.Namespace) -> Result:
     from stepwell.driver import api
     from stepwell.driver.samples import read_inputs
     from stepwell.support.atomic import write_bytes
+    from stepwell.support.pairs import in_pairs
 
     executable = api.load(options.artifact)
     plan = executable.plan(options.entry)
     inputs = read_inputs(plan.signature, options.inputs, options.seed)
     session = executable.runnable.new_session()
-    results = executable.runnable.run(session, options.entry, plan.check(inputs))
+    results = plan.outer(executable.runnable.run(session, options.entry, plan.check(inputs)))
     names = [spec.name for spec in plan.signature.results]
     if options.output:
         arrays = {f"output_{i}": _as_numpy(result) for i, result in enumerate(results)}
@@ -100,7 +101,7 @@ def run_run(options: argparse.Namespace) -> Result:
         for i, (name, result) in enumerate(zip(names, results, strict=True))
     ]
     lines += [f"{fact}: {value}" for fact, value in executable.facts.items()]
-    data = {"outputs": [result.tolist() for result in results], "facts": dict(executable.facts)}
+    data = {"outputs": [in_pairs(result).tolist() for result in results], "facts": dict(executable.facts)}
     return Result("\n".join(lines), data)
 
 

@@ -15,6 +15,7 @@ from stepwell.backends.target import Target
 from stepwell.driver.calling import CallPlan
 from stepwell.driver.report import CompileReport
 from stepwell.support.errors import UsageError
+from stepwell.support.pairs import of_pairs
 from stepwell.support.signature import Signature
 
 if TYPE_CHECKING:
@@ -84,7 +85,9 @@ class Session:
 
     def state(self, name: str) -> Any:
         """The current value of the mutable buffer ``name`` as a tensor."""
-        return self._executable.runnable.state(self._handle, name)
+        value = self._executable.runnable.state(self._handle, name)
+        specs = (spec for signature in self._executable.signatures.values() for spec in signature.states)
+        return of_pairs(value) if any(spec.pairs for spec in specs if spec.name == name) else value
 
     def reset(self) -> None:
         """Put every mutable buffer back to its initial value."""

@@ -28,7 +28,9 @@ def c_header(signatures: dict[str, Signature], target: Target) -> str:
 
 
 def _comment(spec: TensorSpec) -> str:
-    return f"/* {spec} */".replace("*/ */", "*/")
+    """A complex tensor crosses as a DLTensor of its parts: the last dimension has the real and the imaginary one."""
+    shape = "x".join([*map(str, spec.shape), spec.dtype])
+    return f"/* {spec}{f', passed as {shape}' if spec.pairs else ''} */".replace("*/ */", "*/")
 
 
 def _identifier(name: str) -> str:

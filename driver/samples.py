@@ -11,6 +11,7 @@ import torch
 
 from stepwell.support.dtypes import torch_dtype
 from stepwell.support.errors import InputError
+from stepwell.support.pairs import of_pairs
 from stepwell.support.signature import Dim, Signature, TensorSpec
 
 _NOT_IN_NUMPY = (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2)
@@ -18,7 +19,7 @@ _NOT_IN_NUMPY = (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2)
 
 
 def read_inputs(signature: Signature, files: Sequence[Path], seed: int) -> list[torch.Tensor]:
-    """One tensor for each input: from ``.npy`` and ``.npz`` files in order, or random without files.
+    """One tensor for each of the model's inputs: from ``.npy`` and ``.npz`` files in order, or random without files.
 
     The arrays of an ``.npz`` that names the inputs are taken by name, of any other in its order.
 
@@ -26,7 +27,8 @@ def read_inputs(signature: Signature, files: Sequence[Path], seed: int) -> list[
         InputError: a file that can't be read.
     """
     if not files:
-        return random_inputs(signature, seed)
+        pairs = zip(random_inputs(signature, seed), signature.inputs, strict=True)
+        return [of_pairs(tensor) if spec.pairs else tensor for tensor, spec in pairs]
     import numpy as np
 
     arrays: list[Any] = []
@@ -40,7 +42,7 @@ def read_inputs(signature: Signature, files: Sequence[Path], seed: int) -> list[
         except OSError as failure:
             raise InputError(f"can't read '{file}': {failure.strerror or failure}") from None
     tensors = [_tensor(array) for array in arrays]
-    wanted = [torch_dtype(spec.dtype) for spec in signature.inputs]
+    wanted = [torch_dtype(spec.outer_dtype) for spec in signature.inputs]
     return [
         tensor.to(dtype) if dtype in _NOT_IN_NUMPY and tensor.dtype is torch.float32 else tensor
         for tensor, dtype in zip(tensors, wanted, strict=False)
@@ -60,7 +62,7 @@ def _tensor(array: Any) -> torch.Tensor:
 
 
 def random_inputs(signature: Signature, seed: int) -> list[torch.Tensor]:
-    """Seeded inputs: normal floats, small non-negative integers (indices of embeddings stay in range), random bools."""
+    """Seeded inputs of an entry: normal floats, small integers from 0 (indices of embeddings fit), random bools."""
     generator = torch.Generator().manual_seed(seed)
     return [_random(spec, signature, generator) for spec in signature.inputs]
 

@@ -112,12 +112,16 @@ def build_boundary(program: ExportedProgram, bound: Bindings, hints: DimensionHi
     symbols = SymbolNames(program, leaves, _shape_leaves(hints.dynamic_shapes, in_spec))
     by_node = {node.name: node for node in program.graph.nodes}
     tensor_names = [name for name, index in zip(names, bound.leaves, strict=True) if index is not None]
-    inputs = tuple(_spec(name, node, symbols) for name, node in zip(tensor_names, bound.inputs, strict=True))
-    states = tuple(_spec(name, node, symbols) for name, node in bound.states)
+    pairs = hints.complex_inputs
+    inputs = tuple(
+        _spec(name, node, symbols, pairs=node.name in pairs)
+        for name, node in zip(tensor_names, bound.inputs, strict=True)
+    )
+    states = tuple(_spec(name, node, symbols, pairs=node.name in pairs) for name, node in bound.states)
     boundary = Boundary(Signature((), ()), trees=(in_spec, out_spec))
     outputs, results = [], list[TensorSpec]()
     input_index = {node.name: index for index, node in enumerate(bound.inputs)}
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, bool], int] = {}
     new_states = {}
     out_names = _output_names(out_spec)
     for spec in program.graph_signature.output_specs:
@@ -128,12 +132,13 @@ def build_boundary(program: ExportedProgram, bound: Bindings, hints: DimensionHi
         elif spec.arg.name in input_index:
             outputs.append(OutputRef("input", input_index[spec.arg.name]))
         else:
-            if spec.arg.name not in seen:
-                seen[spec.arg.name] = len(results)
+            key = spec.arg.name, len(outputs) in hints.complex_results
+            if key not in seen:
+                seen[key] = len(results)
                 name = out_names[len(outputs)] if len(outputs) < len(out_names) else str(len(outputs))
-                results.append(_spec(name, by_node[spec.arg.name], symbols))
+                results.append(_spec(name, by_node[spec.arg.name], symbols, pairs=key[1]))
                 boundary.results.append(OutputSpec(OutputKind.USER_OUTPUT, _argument(spec.arg), None))
-            outputs.append(OutputRef("result", seen[spec.arg.name]))
+            outputs.append(OutputRef("result", seen[key]))
     for name, _ in bound.states:
         boundary.states.append(OutputSpec(OutputKind.USER_OUTPUT, new_states[name].arg, None))
     used = {s.symbol for t in (*inputs, *results, *states) for s in t.shape if isinstance(s, Dim) and s.symbol}
@@ -158,7 +163,7 @@ def _argument(arg: Any) -> Any:
     return arg if isinstance(arg, TensorArgument) else SymIntArgument(arg.name)
 
 
-def _spec(name: str, node: Node, symbols: SymbolNames) -> TensorSpec:
+def _spec(name: str, node: Node, symbols: SymbolNames, *, pairs: bool) -> TensorSpec:
     value = node.meta["val"]
     for kind, (dtype, scalar) in _SCALARS.items():
         if isinstance(value, kind):
@@ -170,7 +175,8 @@ def _spec(name: str, node: Node, symbols: SymbolNames) -> TensorSpec:
         raise ImportFailure(
             f"'{name}' is neither a dense tensor nor a number", hint="convert it at the boundary of the model"
         )
-    return TensorSpec(name, dtypes.from_torch(value.dtype), tuple(symbols.dim(size) for size in value.shape))
+    shape = tuple(symbols.dim(size) for size in value.shape)
+    return TensorSpec(name, dtypes.from_torch(value.dtype), shape, pairs=pairs and not value.is_complex())
 
 
 def live_trees(program: ExportedProgram) -> tuple[Any, Any]:

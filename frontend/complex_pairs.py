@@ -1,25 +1,32 @@
-"""Complex tensors inside of a graph as pairs of real ones, by PyTorch's own ``ComplexTensor``.
+"""Complex tensors as pairs of real ones, by PyTorch's own ``ComplexTensor`` where we have no form of ours.
 
-Each operator with complex operands or results is traced by itself, and what was traced takes its place.
+Each operator with complex operands or results is traced by itself, and what was traced takes its place. At the boundary
+a complex tensor is a real one with a last dimension of 2, in the same memory.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch._export.utils import _get_decomp_for_cia
 from torch._ops import OpOverload
-from torch._subclasses.complex_tensor import ComplexTensor
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.export import ExportedProgram
+from torch.export.graph_signature import OutputKind
 from torch.fx import Node
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
-from stepwell.frontend.decompositions.fourier_transforms import complex_to_complex, complex_to_real, real_to_complex
+from stepwell.frontend.complex_forms.pair import Pair, apply, form_of
+from stepwell.frontend.program import DimensionHints
+from stepwell.support.errors import ImportFailure
+from stepwell.support.pairs import in_pairs
 
 aten = torch.ops.aten
 
@@ -29,23 +36,55 @@ _DEPTH = 4
 #: What a complex node is: its parts; of several results, those of each.
 _Parts = Node | tuple[Node, Node]
 
+#: Of a complex tensor, as of either part.
+_SIZES = frozenset({aten.sym_size.int, aten.sym_numel.default})
+
+_CHECKS = frozenset({aten._assert_tensor_metadata.default})
+
+
+def complex_boundary(program: ExportedProgram, hints: DimensionHints) -> DimensionHints:
+    """``hints`` with which inputs, weights, states and results of ``program`` are complex.
+
+    Raises:
+        ImportFailure: one of them is complex32.
+    """
+    values = {node.name: node for node in program.graph.nodes}
+    placeholders = [node for node in program.graph.find_nodes(op="placeholder") if _is_complex(node)]
+    for node in placeholders:
+        if node.meta["val"].dtype is torch.complex32:
+            raise ImportFailure(
+                f"'{node.name}' is complex32, which is not taken",
+                hint="convert it to complex64 at the boundary of the model",
+            )
+    inputs = frozenset(node.name for node in placeholders)
+    outputs = [spec.arg for spec in program.graph_signature.output_specs if spec.kind is OutputKind.USER_OUTPUT]
+    results = frozenset(
+        number for number, arg in enumerate(outputs) if (node := values.get(_name(arg))) and _is_complex(node)
+    )
+    return replace(hints, complex_inputs=inputs, complex_results=results)
+
 
 def without_complex(program: ExportedProgram) -> ExportedProgram:
-    """``program`` in real tensors; as it is where complex ones cross its boundary, or an operator has no such form."""
+    """``program`` in real tensors; an operator without such a form is left with complex ones around it."""
     if not any(_is_complex(node) for node in program.graph.nodes):
         return program
-    simpler = program.run_decompositions({})
+    simpler: ExportedProgram = program.run_decompositions({})
     for _ in range(_DEPTH):
         composites = {node.target for node in simpler.graph.nodes if _is_composite(node)}
         if not composites:
-            return simpler if _replace_all(simpler) else program
+            break
         simpler = simpler.run_decompositions({composite: _get_decomp_for_cia(composite) for composite in composites})
-    return program
+    _Replacement(simpler).run()
+    return simpler
+
+
+def _name(arg: Any) -> str:
+    return str(getattr(arg, "name", ""))
 
 
 def _is_composite(node: Node) -> bool:
     """Whether ``node`` takes or gives complex tensors and PyTorch writes it in other operators."""
-    if not isinstance(node.target, OpOverload) or node.target in _FORMS or not node.target._can_decompose():
+    if not isinstance(node.target, OpOverload) or form_of(node.target) is not None or not node.target._can_decompose():
         return False
     return _is_complex(node) or any(_is_complex(operand) for operand in node.all_input_nodes)
 
@@ -55,73 +94,166 @@ def _is_complex(node: Node) -> bool:
     return any(isinstance(value, Tensor) and value.is_complex() for value in values)
 
 
-def _replace_all(program: ExportedProgram) -> bool:
-    parts: dict[Node, list[_Parts]] = {}
-    for node in list(program.graph.nodes):
-        if not _is_complex(node) and not any(operand in parts for operand in node.all_input_nodes):
-            continue
-        if node.op != "call_function":
-            return False
-        if node.target is operator.getitem:
+class _Replacement:
+    """Of the complex tensors of a program, in place."""
+
+    def __init__(self, program: ExportedProgram) -> None:
+        self._program = program
+        self._graph = program.graph
+        self._parts: dict[Node, list[_Parts]] = {}
+
+    def run(self) -> None:
+        """Replace all that has a form."""
+        for node in list(self._graph.nodes):
+            if node.op == "output":
+                self._close(node)
+            elif node.op == "placeholder":
+                if _is_complex(node):
+                    self._open(node)
+            elif node.target in _CHECKS:  # of what the traced graph says anyway
+                if any(operand in self._parts for operand in node.all_input_nodes):
+                    self._graph.erase_node(node)
+            elif _is_complex(node) or any(operand in self._parts for operand in node.all_input_nodes):
+                self._replace(node)
+        self._graph.eliminate_dead_code()
+        self._program.graph_module.recompile()
+        for values in ("_state_dict", "_constants"):
+            setattr(
+                self._program, values, {name: _stored(value) for name, value in getattr(self._program, values).items()}
+            )
+
+    def _open(self, placeholder: Node) -> None:
+        """Let a placeholder stand for pairs."""
+        whole = placeholder.meta["val"]
+        placeholder.meta["val"] = pairs = torch.view_as_real(whole.resolve_conj())
+        placeholder.meta.pop("tensor_meta", None)
+        after = placeholder
+        while after.next.op == "placeholder":
+            after = after.next
+        with self._graph.inserting_after(after):
+            self._parts[placeholder] = [self._split(placeholder, pairs)]
+
+    def _split(self, pairs: Node, value: Tensor) -> tuple[Node, Node]:
+        """The parts of a tensor of pairs, at the insertion point."""
+        found = []
+        for part in (1, 0):
+            node = self._graph.call_function(aten.select.int, (pairs, -1, part))
+            node.meta["val"] = aten.select.int(value, -1, part)
+            found.append(node)
+        return found[1], found[0]
+
+    def _close(self, output: Node) -> None:
+        """Give pairs for complex results."""
+        for node in output.all_input_nodes:
+            if node not in self._parts:
+                continue
+            pairs = node if node.op == "placeholder" else self._joined(node, output)
+            output.replace_input_with(node, pairs)
+            for spec in self._program.graph_signature.output_specs:
+                if _name(spec.arg) == node.name:
+                    spec.arg.name = pairs.name
+
+    def _joined(self, node: Node, before: Node) -> Node:
+        parts = self._parts[node][0]
+        assert isinstance(parts, tuple)
+        with self._graph.inserting_before(before):
+            pairs: Node = self._graph.call_function(aten.stack.default, (list(parts), -1))
+        pairs.meta["val"] = torch.stack([part.meta["val"] for part in parts], -1)
+        return pairs
+
+    def _replace(self, node: Node) -> None:
+        if node.target in _SIZES:
+            whole = node.args[0]
+            assert isinstance(whole, Node)
+            node.replace_input_with(whole, self._parts[whole][0][0])  # type: ignore[index]
+            return
+        if node.target is operator.getitem and node.args[0] in self._parts:
             source, index = node.args
             assert isinstance(source, Node) and isinstance(index, int)
-            parts[node] = [parts[source][index]]
+            self._parts[node] = [self._parts[source][index]]
+        elif node.target is operator.getitem:
+            self._leave(node)
+            return
         else:
             try:
-                parts[node] = _replace(program, node, parts)
+                self._parts[node] = self._form(node)
             except Exception:  # PyTorch's own may lack the operator, or an overload of it
-                return False
-        whole = parts[node][0]
-        if len(parts[node]) == 1 and isinstance(whole, Node):
+                self._leave(node)
+                return
+        whole = self._parts[node][0]
+        if len(self._parts[node]) == 1 and isinstance(whole, Node):
             node.replace_all_uses_with(whole)
-            for spec in program.graph_signature.output_specs:
-                spec.arg.name = whole.name if spec.arg.name == node.name else spec.arg.name
-            del parts[node]
-    program.graph.eliminate_dead_code()
-    program.graph_module.recompile()
-    return True
+            for spec in self._program.graph_signature.output_specs:
+                if _name(spec.arg) == node.name:
+                    spec.arg.name = whole.name
+            del self._parts[node]
+
+    def _leave(self, node: Node) -> None:
+        """Let ``node`` take and give complex tensors."""
+        for operand in node.all_input_nodes:
+            if operand in self._parts:
+                pairs = self._joined(operand, node)
+                with self._graph.inserting_before(node):
+                    whole = self._graph.call_function(aten.view_as_complex.default, (pairs,))
+                whole.meta["val"] = torch.view_as_complex(pairs.meta["val"])
+                node.replace_input_with(operand, whole)
+        value = node.meta.get("val")
+        if isinstance(value, Tensor) and value.is_complex():
+            with self._graph.inserting_before(node.next):
+                dense = self._graph.call_function(aten.resolve_conj.default, (node,)) if value.is_conj() else node
+                dense.meta["val"] = value.resolve_conj()
+                pairs = self._graph.call_function(aten.view_as_real.default, (dense,))
+            pairs.meta["val"] = torch.view_as_real(dense.meta["val"])
+            with self._graph.inserting_after(pairs):
+                self._parts[node] = [self._split(pairs, pairs.meta["val"])]
+
+    def _form(self, node: Node) -> list[_Parts]:
+        """The nodes that compute what ``node`` does."""
+        leaves, layout = pytree.tree_flatten((node.args, node.kwargs))
+        pairs = [self._parts[leaf][0] if isinstance(leaf, Node) and leaf in self._parts else leaf for leaf in leaves]
+        inputs = [
+            one for leaf in pairs for one in (leaf if isinstance(leaf, tuple) else [leaf]) if isinstance(one, Node)
+        ]
+        results: list[bool] = []
+        target: Any = node.target
+
+        def function(*values: Any) -> list[Tensor]:
+            given = iter(values)
+            filled = [_filled(leaf, given) for leaf in pairs]
+            args, kwargs = pytree.tree_unflatten(filled, layout)
+            found = apply(target, tuple(args), kwargs)
+            flat = [found] if isinstance(found, Tensor) else list(found)
+            results.extend(isinstance(one, Pair) for one in flat)
+            return [part for one in flat for part in ((one.re, one.im) if isinstance(one, Pair) else (one,))]
+
+        with _fake_mode(node) or nullcontext():
+            traced = make_fx(function)(*[one.meta["val"] for one in inputs])
+        traced.graph.eliminate_dead_code()
+        if any(_is_complex(inner) for inner in traced.graph.nodes):
+            raise NotImplementedError
+        made = iter(_inline(self._program, node, traced.graph, inputs))
+        return [(next(made), next(made)) if is_pair else next(made) for is_pair in results]
 
 
-def _replace(program: ExportedProgram, node: Node, parts: dict[Node, list[_Parts]]) -> list[_Parts]:
-    """The nodes that compute what ``node`` does."""
-    leaves, layout = pytree.tree_flatten((node.args, node.kwargs))
-    pairs = [parts[leaf][0] if isinstance(leaf, Node) and leaf in parts else leaf for leaf in leaves]
-    inputs = [one for leaf in pairs for one in (leaf if isinstance(leaf, tuple) else [leaf]) if isinstance(one, Node)]
-    results: list[bool] = []
-    kind = node.meta["val"].dtype if isinstance(node.meta["val"], Tensor) else torch.complex64
-    target: Any = node.target
-
-    def function(*values: Any) -> list[Tensor]:
-        given = iter(values)
-        filled = [_filled(leaf, given, kind) for leaf in pairs]
-        args, kwargs = pytree.tree_unflatten(filled, layout)
-        if target in _ARITHMETIC:
-            args = [_as_pair(arg, kind) for arg in args]
-        found = _FORMS.get(target, target)(*args, **kwargs)
-        flat = [found] if isinstance(found, Tensor) else list(found)
-        results.extend(isinstance(one, ComplexTensor) for one in flat)
-        return [part for one in flat for part in ((one.re, one.im) if isinstance(one, ComplexTensor) else (one,))]
-
-    traced = make_fx(function)(*[one.meta["val"] for one in inputs])
-    if any(_is_complex(inner) for inner in traced.graph.nodes):
-        raise NotImplementedError
-    made = iter(_inline(program, node, traced.graph, inputs))
-    return [(next(made), next(made)) if is_pair else next(made) for is_pair in results]
+def _fake_mode(node: Node) -> FakeTensorMode | None:
+    """The mode that the tensors of a graph were made in; makers of tensors have no operands that tell."""
+    values = pytree.tree_leaves(node.meta.get("val"))
+    return next((value.fake_mode for value in values if isinstance(value, FakeTensor)), None)
 
 
-def _filled(leaf: Any, given: Iterator[Tensor], kind: torch.dtype) -> Any:
+def _stored(value: Any) -> Any:
+    """A weight or constant in pairs."""
+    if not isinstance(value, Tensor) or not value.is_complex():
+        return value
+    pairs = in_pairs(value)
+    return torch.nn.Parameter(pairs, requires_grad=False) if isinstance(value, torch.nn.Parameter) else pairs
+
+
+def _filled(leaf: Any, given: Iterator[Any]) -> Any:
     """What stands in the place of an argument."""
     if isinstance(leaf, tuple):
-        return ComplexTensor(next(given), next(given))
-    if isinstance(leaf, complex):
-        real, imaginary = (torch.full([], part, dtype=kind.to_real()) for part in (leaf.real, leaf.imag))
-        return ComplexTensor(real, imaginary)
+        return Pair(next(given), next(given))
     return next(given) if isinstance(leaf, Node) else leaf
-
-
-def _as_pair(x: Any, kind: torch.dtype) -> Any:
-    """Real tensors as PyTorch takes them beside complex ones of ``kind``."""
-    return _to_copy(x, dtype=kind) if isinstance(x, Tensor) and not x.is_complex() else x
 
 
 def _inline(program: ExportedProgram, node: Node, traced: torch.fx.Graph, inputs: Sequence[Node]) -> list[Node]:
@@ -137,45 +269,3 @@ def _inline(program: ExportedProgram, node: Node, traced: torch.fx.Graph, inputs
                     {name: node.meta[name] for name in ("stack_trace", "nn_module_stack") if name in node.meta}
                 )
     return [copies[one] for one in traced.output_node().args[0]]  # type: ignore[union-attr, index]
-
-
-def _as_complex(x: Tensor) -> ComplexTensor:
-    return ComplexTensor(x[..., 0], x[..., 1])
-
-
-def _to_copy(x: Tensor, *, dtype: torch.dtype | None = None, **others: Any) -> Any:
-    if isinstance(x, ComplexTensor) or dtype is None or not dtype.is_complex:
-        return aten._to_copy.default(x, dtype=dtype, **others)
-    real = x.to(dtype.to_real())
-    return ComplexTensor(real, torch.zeros_like(real))
-
-
-def _polar(size: Tensor, angle: Tensor) -> ComplexTensor:
-    return ComplexTensor(size * torch.cos(angle), size * torch.sin(angle))
-
-
-def _from_real(x: Tensor, dim: list[int], normalization: int, onesided: bool) -> ComplexTensor:
-    return ComplexTensor(*real_to_complex(x, dim, normalization, onesided))
-
-
-def _to_complex(x: ComplexTensor, dim: list[int], normalization: int, forward: bool) -> ComplexTensor:
-    return ComplexTensor(*complex_to_complex((x.re, x.im), dim, normalization, forward))
-
-
-def _to_real(x: ComplexTensor, dim: list[int], normalization: int, last: int) -> Tensor:
-    return complex_to_real((x.re, x.im), dim, normalization, last)
-
-
-_ARITHMETIC = frozenset({aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.div.Tensor})
-
-#: Operators that make complex tensors of real ones, and Fourier transforms.
-_FORMS: dict[Any, Callable[..., Any]] = {
-    aten._to_copy.default: _to_copy,
-    aten.complex.default: lambda real, imaginary: ComplexTensor(real, imaginary),
-    aten.polar.default: _polar,
-    aten.view_as_complex.default: _as_complex,
-    aten.view_as_real.default: lambda x: torch.stack([x.re, x.im], -1),
-    aten._fft_r2c.default: _from_real,
-    aten._fft_c2c.default: _to_complex,
-    aten._fft_c2r.default: _to_real,
-}

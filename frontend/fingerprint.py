@@ -14,6 +14,7 @@ from torch.fx import GraphModule, Node
 from stepwell.frontend.bindings import LITERAL_ELEMENTS, TensorStore, to_numpy
 from stepwell.frontend.load import Exported
 from stepwell.support.errors import ImportFailure
+from stepwell.support.pairs import in_pairs
 
 #: Operators that are the same wherever this version of torch is; a user's own may be changed without a trace.
 _NAMESPACES = frozenset({"aten", "prims", "prim", "higher_order"})
@@ -59,11 +60,14 @@ def fingerprint(exported: Exported) -> str | None:
 
 
 def checkpoint(exported: Sequence[Exported]) -> TensorStore | None:
-    """The tensors of all programs, as weights and as initial states; None where two differ under one name."""
+    """The tensors of all programs, as weights and as initial states; None where two differ under one name.
+
+    They are as entries take them, complex ones in pairs.
+    """
     store = TensorStore()
     for entry in exported:
-        for name, value in _tensors(entry):
-            known = store.tensor(name)
+        for name, given in _tensors(entry):
+            known, value = store.tensor(name), in_pairs(given)
             if known is not None and known is not value and not torch.equal(known, value):
                 return None
             store.add_tensor(name, value)

@@ -22,6 +22,8 @@ from stepwell.support.signature import Dim
 from stepwell.support.walk import operations
 
 # Bookkeeping of the torch dialect: constants, lists, sizes. Every target gets rid of them.
+#: What stands around operators on complex numbers that the frontend has left as they are.
+_PAIRS = frozenset({"torch.aten.view_as_complex", "torch.aten.view_as_real", "torch.aten.resolve_conj"})
 _PLUMBING = re.compile(
     r"torch\.(constant\.\w+|prim\.\w+(\.\w+)?|aten\.size\.int|aten\.(Int|Float|Bool)\.\w+|"
     r"aten\.\w+\.(int|float)|vtensor\.literal|symbolic_int|bind_symbolic_shape|derefine|runtime\.assert|aten\._assert_tensor_metadata)"
@@ -110,7 +112,7 @@ def check(program: Program, takes: Takes, target: str) -> Report:
         _check_dtypes(program.module, takes, report)
         if takes.operators is not None:
             _check_names(program.module, takes.operators, target, report)
-        if not _goes_down(program.module):
+        if not _check_complex(program.module, report) or not _goes_down(program.module):
             _check_each(program.module, report)
     if report.findings:
         report.findings.sort(key=lambda finding: -finding.count)
@@ -146,12 +148,28 @@ def _check_boundary(program: Program, takes: Takes, report: Report) -> None:
 
 def _check_dtypes(module: ir.Module, takes: Takes, report: Report) -> None:
     for op in operations(module.operation):
+        if op.name in _PAIRS:
+            continue
         values = op.regions[0].blocks[0].arguments if op.name == "func.func" else op.results
         types = [_ELEMENT.fullmatch(str(value.type)) for value in values]
         for element in dict.fromkeys(found[1] for found in types if found):
             dtype = element.removeprefix("s") if element.startswith("si") else element
             if dtype not in takes.dtypes:
                 report.add("dtype", dtype, op, f"convert to {_nearest(dtype, takes)} first")
+
+
+def _check_complex(module: ir.Module, report: Report) -> bool:
+    """Whether the frontend has left no operator on complex numbers."""
+    left = [op for op in operations(module.operation) if _is_complex(op)]
+    for op in left:
+        if op.name not in _PAIRS and not _PLUMBING.fullmatch(op.name):
+            what = "it has no form in real numbers; write it in simpler operators"
+            report.add("operator", operator_name(op), op, what)
+    return not left
+
+
+def _is_complex(op: ir.Operation) -> bool:
+    return op.name.startswith("torch.") and any("complex<" in str(v.type) for v in (*op.operands, *op.results))
 
 
 def _check_names(module: ir.Module, operators: frozenset[str], target: str, report: Report) -> None:
@@ -184,6 +202,8 @@ def _check_each(module: ir.Module, report: Report) -> None:
         for op in operations(module.operation):
             if not op.name.startswith("torch.") or _PLUMBING.fullmatch(op.name) or len(op.regions):
                 continue
+            if _is_complex(op):
+                continue  # upstream's lowerings crash at some
             if find_lowering(operator_name(op)) is not None:
                 continue  # what is wrong with a user's lowering, the real run says
             alone = isolate(op)

@@ -15,15 +15,19 @@ from stepwell.support.signature import Signature
 
 @dataclass(frozen=True)
 class DimensionHints:
-    """What is known of dynamic sizes beside the exported program.
+    """What is known of the boundary beside the decomposed program.
 
     Attributes:
         dynamic_shapes: as given to torch.export; for the names of dimensions.
         lower: torch's name of a symbol -> the smallest size at which the graph was found to be right.
+        complex_inputs: names of the placeholders that were complex before decomposition.
+        complex_results: numbers of the model's outputs that were.
     """
 
     dynamic_shapes: Any = None
     lower: Mapping[str, int] = field(default_factory=dict)
+    complex_inputs: frozenset[str] = frozenset()
+    complex_results: frozenset[int] = frozenset()
 
 
 @dataclass

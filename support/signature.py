@@ -41,16 +41,28 @@ class TensorSpec:
         dtype: element type by its MLIR name; unsigned types keep their ``u``.
         shape: sizes, each a number or a :class:`Dim`.
         scalar: ``"int"``, ``"float"`` or ``"bool"`` where the model takes or returns a Python number.
+        pairs: whether it stands for a complex tensor of one dimension less, whose real and imaginary parts are along
+            the last dimension, which is of size 2; ``dtype`` is that of the parts.
     """
 
     name: str
     dtype: str
     shape: tuple[Size, ...]
     scalar: str | None = None
+    pairs: bool = False
 
     def __str__(self) -> str:
-        dims = "x".join(str(size) for size in self.shape)
-        return f"{self.name}: {dims + 'x' if dims else ''}{self.dtype}"
+        return f"{self.name}: {'x'.join([*map(str, self.outer_shape), self.outer_dtype])}"
+
+    @property
+    def outer_shape(self) -> tuple[Size, ...]:
+        """The shape of the model's own tensor."""
+        return self.shape[:-1] if self.pairs else self.shape
+
+    @property
+    def outer_dtype(self) -> str:
+        """The element type of the model's own tensor."""
+        return f"complex<{self.dtype}>" if self.pairs else self.dtype
 
 
 @dataclass(frozen=True)
@@ -117,4 +129,4 @@ class Signature:
 
 def _tensor(data: dict[str, Any]) -> TensorSpec:
     shape = tuple(Dim(**size) if isinstance(size, dict) else int(size) for size in data["shape"])
-    return TensorSpec(data["name"], data["dtype"], shape, data["scalar"])
+    return TensorSpec(data["name"], data["dtype"], shape, data["scalar"], data.get("pairs", False))

@@ -17,6 +17,7 @@ from stepwell.driver.fallback.executable import MixedExecutable
 from stepwell.driver.fallback.runnable import CompiledRegion, DividedRunnable
 from stepwell.driver.fallback.whole import PassOn, WholeRunnable
 from stepwell.driver.report import FALLBACK, CompileReport
+from stepwell.frontend.complex_pairs import complex_boundary
 from stepwell.frontend.export import decompose
 from stepwell.frontend.load import Exported
 from stepwell.frontend.regions import Divided, counts, divide, import_region
@@ -105,7 +106,8 @@ class Mixing:
             exported = refused.exported
             check_guards(exported.program)
             program = decompose(exported.program)
-            divided = divide(program, exported.hints, self.backend.capabilities(self.target))
+            hints = complex_boundary(exported.program, exported.hints)
+            divided = divide(program, hints, self.backend.capabilities(self.target))
         except Error as failure:
             if not is_refusal(failure):
                 raise

@@ -12,6 +12,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from stepwell.frontend.bindings import to_numpy
+from stepwell.support.pairs import in_pairs
 from stepwell.support.signature import Signature
 
 Arrays = list[np.ndarray[Any, Any]]
@@ -48,7 +49,7 @@ class Deviation:
 
 @dataclass(frozen=True)
 class Reference:
-    """Expected results of an entry, in signature order.
+    """Expected results of an entry, in signature order; complex ones as pairs.
 
     Attributes:
         results: float64 for floating point, exact otherwise.
@@ -80,7 +81,7 @@ def make_reference(model: Any, signature: Signature, args: tuple[Any, ...], kwar
         return None
     eager = _run(copy.deepcopy(model), signature, args, kwargs)
     try:
-        doubled = _run(copy.deepcopy(model).double(), signature, *pytree.tree_map(_double, (args, kwargs)))
+        doubled = _run(_doubled(copy.deepcopy(model)), signature, *pytree.tree_map(_double, (args, kwargs)))
     except (RuntimeError, TypeError, ValueError, AssertionError):  # a model that quantises asserts f32
         return Reference(eager, "eager")
     errors = errors_of(eager, doubled)
@@ -112,8 +113,7 @@ def _error(result: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> float:
         return 0.0
     if wanted.dtype.kind in "biu":
         return 0.0 if np.array_equal(result, wanted) else float("inf")
-    kind = np.complex128 if wanted.dtype.kind == "c" else np.float64
-    result, wanted = result.astype(kind), wanted.astype(kind)
+    result, wanted = result.astype(np.float64), wanted.astype(np.float64)
     finite = np.isfinite(wanted)
     same = np.array_equal(finite, np.isfinite(result)) and np.array_equal(
         result[~finite], wanted[~finite], equal_nan=True
@@ -134,7 +134,7 @@ def _run(model: torch.nn.Module, signature: Signature, args: Any, kwargs: Any) -
             call = copy.deepcopy((args, kwargs))
             values += _results(pytree.tree_leaves(model(*call[0], **call[1])), signature)
     buffers = _buffers(model)
-    return values + [np.array(to_numpy(buffers[spec.name])) for spec in signature.states]
+    return values + [np.array(to_numpy(in_pairs(buffers[spec.name]))) for spec in signature.states]
 
 
 def _results(leaves: list[Any], signature: Signature) -> Arrays:
@@ -148,7 +148,7 @@ def _results(leaves: list[Any], signature: Signature) -> Arrays:
         if output.kind == "result":
             tensor = leaf if isinstance(leaf, torch.Tensor) else torch.tensor(leaf)
             # Copied: a model may return the buffer that its next call changes.
-            results[output.index] = np.array(to_numpy(tensor))
+            results[output.index] = np.array(to_numpy(in_pairs(tensor)))
     return results
 
 
@@ -162,6 +162,11 @@ def _holds(model: torch.nn.Module, signature: Signature) -> bool:
 
 
 def _double(leaf: Any) -> Any:
-    if isinstance(leaf, torch.Tensor) and leaf.is_floating_point():
-        return leaf.detach().double()
+    if isinstance(leaf, torch.Tensor) and (leaf.is_floating_point() or leaf.is_complex()):
+        return leaf.detach().to(torch.complex128 if leaf.is_complex() else torch.float64)
     return leaf
+
+
+def _doubled(model: torch.nn.Module) -> torch.nn.Module:
+    wide: torch.nn.Module = model._apply(_double)  # type: ignore[no-untyped-call]  # as Module.double does
+    return wide

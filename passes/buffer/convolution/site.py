@@ -98,7 +98,9 @@ def _take_epilogue(site: Site) -> None:
     if not later:
         return
     epilogue, operand = next(a for a in later if not any(b[0].is_before_in_block(a[0]) for b in later))
-    if not _is_elementwise(epilogue, operand) or not _may_move(site, epilogue):
+    if not _is_elementwise(epilogue, operand, ir.MemRefType(site.result.type).shape[-1]) or not _may_move(
+        site, epilogue
+    ):
         return
     output = _output(epilogue)
     if root_of(output) in {root_of(value) for value in list(site.op.operands)[:-1]}:
@@ -177,8 +179,11 @@ def _lift(op: ir.Operation, block: ir.Block) -> ir.Operation | None:
     return op
 
 
-def _is_elementwise(op: ir.Operation, operand: ir.Value) -> bool:
-    """Whether ``op`` computes one value for each element of ``operand`` from numbers that a vector may hold."""
+def _is_elementwise(op: ir.Operation, operand: ir.Value, block: int) -> bool:
+    """Whether ``op`` computes one value for each element of ``operand`` from numbers that a vector may hold.
+
+    Channels of a group are in ``block`` lanes, whatever groups ``op`` sees.
+    """
     if op.name != "linalg.generic" or len(op.results):
         return False
     maps = [ir.AffineMapAttr(attribute).value for attribute in ir.ArrayAttr(op.attributes["indexing_maps"])]
@@ -189,17 +194,30 @@ def _is_elementwise(op: ir.Operation, operand: ir.Value) -> bool:
         return False
     if any(m != identity for m, value in zip(maps, op.operands, strict=True) if value == operand):
         return False
-    block = op.regions[0].blocks[0]
+    body = op.regions[0].blocks[0]
     # What the output held before must not matter.
-    if any(True for _ in block.arguments[inputs].uses) or operand not in list(op.operands)[:inputs]:
+    if any(True for _ in body.arguments[inputs].uses) or operand not in list(op.operands)[:inputs]:
         return False
     kinds = [str(kind) for kind in ir.ArrayAttr(op.attributes["iterator_types"])]
     if set(kinds) != {"#linalg.iterator_type<parallel>"}:
         return False
+    regrouped = rank == 5 and ir.MemRefType(operand.type).shape[-1] != block
     for m, value in zip(maps, op.operands, strict=True):
-        if isinstance(value.type, ir.MemRefType) and not _is_lane_access(m, ir.MemRefType(value.type), rank - 1):
+        if not isinstance(value.type, ir.MemRefType):
+            continue
+        kind = ir.MemRefType(value.type)
+        if not _is_lane_access(m, kind, rank - 1) or (regrouped and not _is_channel_access(m, kind, rank - 1)):
             return False
-    return all(_is_vectorisable(inner.operation) for inner in block.operations)
+    return all(_is_vectorisable(inner.operation) for inner in body.operations)
+
+
+def _is_channel_access(indexing: ir.AffineMap, kind: ir.MemRefType, lane: int) -> bool:
+    """Whether channels lie one behind the other across groups, or are not asked for."""
+    positions = [r.position if isinstance(r, ir.AffineDimExpr) else None for r in indexing.results]
+    if not {lane - 1, lane} & set(positions):
+        return True
+    strides, _ = kind.get_strides_and_offset()
+    return positions[-2:] == [lane - 1, lane] and strides[-2] == kind.shape[-1]
 
 
 def _is_lane_access(indexing: ir.AffineMap, kind: ir.MemRefType, lane: int) -> bool:

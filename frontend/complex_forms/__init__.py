@@ -1,0 +1,1 @@
+"""Operators on complex tensors in real ones, by topic."""
