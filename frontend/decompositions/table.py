@@ -23,6 +23,7 @@ from stepwell.frontend.decompositions.incomplete_gamma import incomplete_gamma_d
 from stepwell.frontend.decompositions.integers import integer_decompositions
 from stepwell.frontend.decompositions.joint_indices import take_at
 from stepwell.frontend.decompositions.linear_algebra.table import linear_algebra_decompositions
+from stepwell.frontend.decompositions.mixed_types import mixed_type_decompositions
 from stepwell.frontend.decompositions.narrow_floats import narrow_float_decompositions
 from stepwell.frontend.decompositions.orthogonal_polynomials import polynomial_decompositions
 from stepwell.frontend.decompositions.padding import padding_decompositions
@@ -96,6 +97,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         run_decompositions(),
         scalar_decompositions(),
         placed_decompositions(),
+        mixed_type_decompositions(),
         narrow_float_decompositions(),
         padding_decompositions(),
         pooling_decompositions(),

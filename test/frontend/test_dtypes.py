@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
@@ -44,3 +45,24 @@ def test_modules_of_other_floats(imported: Callable[..., Any]) -> None:
         x = torch.randn(2, 3, 4, dtype=dtype)
         with torch.no_grad():
             torch.testing.assert_close(imported(source, (x,))(x), source(x), atol=tolerance, rtol=tolerance)
+
+
+class Choice(nn.Module):
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return torch.where(x > 1, x, y)
+
+
+@pytest.mark.parametrize("second", [torch.bool, torch.uint8, torch.int64, torch.float16, torch.float64])
+@pytest.mark.parametrize("first", [torch.bool, torch.uint8, torch.int32, torch.float32])
+def test_choices_between_two_types(imported: Callable[..., Any], first: torch.dtype, second: torch.dtype) -> None:
+    x, y = torch.tensor([0, 1, 2, 200]).to(first), torch.tensor([3, 0, 5, 0]).to(second)
+    got, wanted = imported(Choice(), (x, y))(x, y), Choice()(x, y)
+    assert got.dtype.itemsize == wanted.dtype.itemsize  # bytes have no sign there
+    torch.testing.assert_close(got.to(wanted.dtype), wanted)
+
+
+def test_a_number_alone_does_not_decide_the_type(imported: Callable[..., Any]) -> None:
+    x, y = torch.tensor([1.0, 2.0]), torch.tensor(3.0, dtype=torch.float64)
+    got = imported(Choice(), (x, y))(x, y)
+    assert got.dtype is torch.float32
+    torch.testing.assert_close(got, Choice()(x, y))
