@@ -94,13 +94,13 @@ def export_source(
 def import_exported(exported: Exported) -> Program:
     """The second half of :func:`load_program`: decomposition and import."""
     from stepwell.frontend.export import decompose
+    from stepwell.frontend.guards import check_guards, check_new_guards
     from stepwell.frontend.importer import import_program
-    from stepwell.frontend.small_sizes import check_guards
 
     check_guards(exported.program)
-    return import_program(
-        decompose(exported.program), origin=exported.origin, entry=exported.entry, hints=exported.hints
-    )
+    decomposed = decompose(exported.program)
+    check_new_guards(exported.program)
+    return import_program(decomposed, origin=exported.origin, entry=exported.entry, hints=exported.hints)
 
 
 def _existing(source: str | Path) -> Path:
