@@ -95,12 +95,14 @@ def import_exported(exported: Exported) -> Program:
     """The second half of :func:`load_program`: decomposition and import."""
     from stepwell.frontend.complex_pairs import complex_boundary
     from stepwell.frontend.export import decompose
+    from stepwell.frontend.guards import check_guards, check_new_guards
     from stepwell.frontend.importer import import_program
-    from stepwell.frontend.small_sizes import check_guards
 
     check_guards(exported.program)
     hints = complex_boundary(exported.program, exported.hints)
-    return import_program(decompose(exported.program), origin=exported.origin, entry=exported.entry, hints=hints)
+    decomposed = decompose(exported.program)
+    check_new_guards(exported.program)
+    return import_program(decomposed, origin=exported.origin, entry=exported.entry, hints=hints)
 
 
 def _existing(source: str | Path) -> Path:

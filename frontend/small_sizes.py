@@ -8,7 +8,6 @@ example inputs, cut to these sizes, the symbol's range starts there; where they 
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from contextlib import redirect_stderr
 from typing import Any
@@ -19,16 +18,12 @@ from torch.func import functional_call
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from stepwell.support.errors import ImportFailure
-
 _LARGEST_TRIED = 3
 _TOLERANCE = 1e-3
 _CRASHING = (
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default,
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default,
 )
-_REMAINDER = re.compile(r"%.*==\s*0")
-_SIZE = re.compile(r"L\['(\w+)'\]\.size\(\)\[(\d+)\]")
 
 
 class _Survive(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -45,44 +40,6 @@ class _Survive(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func in _CRASHING and any(isinstance(value, torch.Tensor) and not value.numel() for value in args):
             raise RuntimeError(f"{func} divides by the length")
         return func(*args, **(kwargs or {}))
-
-
-def check_guards(exported: ExportedProgram) -> None:
-    """Refuse guards that no range of a symbol can express.
-
-    Raises:
-        ImportFailure: the graph only holds for sizes with a certain remainder.
-    """
-    for guard in getattr(exported, "_guards_code", None) or []:
-        if _REMAINDER.search(guard) and not _always_holds(guard, exported):
-            sizes = _SIZE.sub(r"\1.shape[\2]", guard)
-            raise ImportFailure(
-                f"the model only works for sizes with {sizes}",
-                hint="say so in dynamic_shapes with a derived dimension, such as 4 * Dim('quarter')",
-            )
-
-
-def _always_holds(guard: str, exported: ExportedProgram) -> bool:
-    """Whether ``guard`` is true by the names of its sizes alone: one symbol has several places in the arguments."""
-    sizes = iter([_Sizes(node.meta.get("val")) for node in _user_inputs(exported)])
-    spec = exported.call_spec.in_spec
-    args, kwargs = pytree.tree_unflatten([next(sizes, None) for _ in range(spec.num_leaves)], spec)
-    signature = exported.module_call_graph[0].signature
-    names = (signature.forward_arg_names if signature is not None else None) or []
-    try:
-        return eval(guard, {"__builtins__": {}, "L": dict(zip(names, args, strict=False)) | kwargs}) is True
-    except Exception:  # a guard on something else than sizes
-        return False
-
-
-class _Sizes:
-    """Stands for a tensor in a guard: its sizes as expressions."""
-
-    def __init__(self, value: Any) -> None:
-        self._value = value
-
-    def size(self) -> list[Any]:
-        return [size.node.expr if isinstance(size, torch.SymInt) else size for size in self._value.shape]
 
 
 def smallest_sizes(
@@ -117,14 +74,15 @@ def _smallest(model: Any, graph: Any, arguments: Any, exported: ExportedProgram,
 
 def _input_symbols(exported: ExportedProgram) -> list[str]:
     found: dict[str, None] = {}
-    for node in _user_inputs(exported):
+    for node in user_inputs(exported):
         for expr in _expressions(node.meta.get("val")):
             if len(expr.free_symbols) == 1:
                 found[str(next(iter(expr.free_symbols)))] = None
     return list(found)
 
 
-def _user_inputs(exported: ExportedProgram) -> list[Any]:
+def user_inputs(exported: ExportedProgram) -> list[Any]:
+    """The placeholders of what the caller passes, in order."""
     names = {spec.arg.name for spec in exported.graph_signature.input_specs if spec.kind.name == "USER_INPUT"}
     return [node for node in exported.graph.nodes if node.op == "placeholder" and node.name in names]
 
@@ -140,7 +98,7 @@ def _cut(arguments: Any, exported: ExportedProgram, symbol: str, size: int) -> A
     """The example arguments with ``symbol`` at ``size``, or None where they are too small for that."""
     leaves, spec = pytree.tree_flatten(arguments)
     cut = []
-    for leaf, node in zip(leaves, _user_inputs(exported), strict=True):
+    for leaf, node in zip(leaves, user_inputs(exported), strict=True):
         value = node.meta.get("val")
         if isinstance(value, torch.SymInt):
             leaf = _evaluate(value, symbol, size, leaf)

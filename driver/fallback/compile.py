@@ -19,9 +19,9 @@ from stepwell.driver.fallback.whole import PassOn, WholeRunnable
 from stepwell.driver.report import FALLBACK, CompileReport
 from stepwell.frontend.complex_pairs import complex_boundary
 from stepwell.frontend.export import decompose
+from stepwell.frontend.guards import check_guards
 from stepwell.frontend.load import Exported
 from stepwell.frontend.regions import Divided, counts, divide, import_region
-from stepwell.frontend.small_sizes import check_guards
 from stepwell.passes.pipeline import Pipeline
 from stepwell.support.errors import (
     CodegenError,

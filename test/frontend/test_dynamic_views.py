@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 import stepwell
+from stepwell.frontend.guards import check_new_guards
 
 BATCH = torch.export.Dim("batch", max=64)
 
@@ -85,3 +86,36 @@ def test_sizes_that_integers_index():
     call = compiled(Gather(), x, places, dynamic_shapes=dims)
     for nodes in (9, 2, 1):
         torch.testing.assert_close(call(x[:nodes], places % nodes), Gather()(x[:nodes], places % nodes))
+
+
+class Folded(nn.Module):
+    """Torch looks whether one row is left: a branch on a size that is no input's."""
+
+    def forward(self, x):
+        return torch.conv2d(x, torch.ones(2, 1, 3, 1), None, 2, 0, 2).cumsum(3)
+
+
+def test_a_guard_that_the_example_alone_fulfils():
+    rows = {2: torch.export.Dim.DYNAMIC}
+    with pytest.raises(stepwell.Error, match=r"only works for sizes with .* == 1\n.*larger sizes"):
+        compiled(Folded(), torch.randn(2, 1, 5, 4), dynamic_shapes=(rows,))
+    call = compiled(Folded(), torch.randn(2, 1, 9, 4), dynamic_shapes=(rows,))
+    for size in (9, 8, 11):
+        x = torch.randn(2, 1, size, 4)
+        torch.testing.assert_close(call(x), Folded()(x))
+
+
+class Thirds(nn.Module):
+    def forward(self, x):
+        return torch.nn.functional.adaptive_avg_pool2d(x, 3)
+
+
+def test_a_decomposition_that_asks_for_sizes():
+    exported = torch.export.export(Thirds(), (torch.randn(2, 6, 6),), dynamic_shapes=({2: torch.export.Dim.DYNAMIC},))
+    check_new_guards(exported)
+    operator = torch.ops.aten._adaptive_avg_pool2d.default
+    table = torch.export.default_decompositions()
+    table[operator] = torch._decomp.decomposition_table[operator]
+    exported.run_decompositions(table)
+    with pytest.raises(stepwell.Error, match=r"taken apart for Mod\(.*, 3\) == 0 alone"):
+        check_new_guards(exported)

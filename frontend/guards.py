@@ -1,0 +1,119 @@
+"""Conditions under which an exported graph, or what decompositions made of it, is right, where no range expresses them.
+
+An equation of sizes is one: torch takes the branch that the example's sizes take, and writes down that others would
+not. It can prove few of those that hold for all sizes, so that they are tried at some.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import sympy
+import torch
+from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
+
+from stepwell.frontend.small_sizes import user_inputs
+from stepwell.support.errors import ImportFailure
+
+_REMAINDER = re.compile(r"(%|Mod).*==\s*0")
+_SIZE = re.compile(r"L\['(\w+)'\]\.size\(\)\[(\d+)\]")
+_EQUATION = re.compile(r"(?<![<>=!])==")
+_FUNCTIONS = {"min": min, "max": max, "abs": abs}
+#: What sizes are above the least of them; unlike for each symbol.
+_STEPS = (0, 1, 2, 3, 5, 7, 10, 13, 22, 31, 62, 95)
+
+
+def check_guards(exported: ExportedProgram) -> None:
+    """Refuse equations that torch.export asks of sizes.
+
+    Raises:
+        ImportFailure: the graph only holds for some of the sizes: of a certain remainder, or as small as the example's.
+    """
+    for guard in getattr(exported, "_guards_code", None) or []:
+        if not _EQUATION.search(guard):
+            continue
+        holds = _always_holds(guard, exported)
+        if holds is False or (holds is None and _REMAINDER.search(guard)):
+            sizes = _SIZE.sub(r"\1.shape[\2]", guard)  # as PyTorch writes them
+            raise ImportFailure(f"the model only works for sizes with {sizes}", hint=_way_out(guard))
+
+
+def check_new_guards(exported: ExportedProgram) -> None:
+    """Refuse equations that decompositions asked of sizes; to be called after ``exported`` was decomposed.
+
+    Raises:
+        ImportFailure: as for :func:`check_guards`.
+    """
+    sizes = [size for node in user_inputs(exported) for size in getattr(node.meta.get("val"), "shape", ())]
+    environments = {id(each): each for each in (s.node.shape_env for s in sizes if isinstance(s, torch.SymInt))}
+    for environment in environments.values():
+        for guard in environment.guards:
+            equation = environment.simplify(guard.expr)
+            if isinstance(equation, sympy.Eq) and any(
+                equation.xreplace(numbers) == sympy.false for numbers in _some_sizes(exported)
+            ):
+                text = f"{equation.lhs} == {equation.rhs}"
+                raise ImportFailure(f"an operator of the model is taken apart for {text} alone", hint=_way_out(text))
+
+
+def _way_out(guard: str) -> str:
+    if _REMAINDER.search(guard):
+        return "say so in dynamic_shapes with a derived dimension, such as 4 * Dim('quarter')"
+    return "take an example of larger sizes, for which torch takes the branch of most sizes; or make the size static"
+
+
+def _always_holds(guard: str, exported: ExportedProgram) -> bool | None:
+    """Whether ``guard`` is true at some sizes that are unlike each other; None if it is on something else."""
+    spec = exported.call_spec.in_spec
+    signature = exported.module_call_graph[0].signature
+    names = (signature.forward_arg_names if signature is not None else None) or []
+    for numbers in _some_sizes(exported):
+        sizes = iter([_Sizes(node.meta.get("val"), numbers) for node in user_inputs(exported)])
+        args, kwargs = pytree.tree_unflatten([next(sizes, None) for _ in range(spec.num_leaves)], spec)
+        try:
+            arguments = dict(zip(names, args, strict=False)) | kwargs
+            if not eval(guard, {"__builtins__": _FUNCTIONS, "L": arguments}):
+                return False
+        except Exception:
+            return None
+    return True
+
+
+def _some_sizes(exported: ExportedProgram) -> Iterator[dict[sympy.Symbol, sympy.Integer]]:
+    """Numbers for the symbols of the inputs, within their ranges."""
+    ranges = exported.range_constraints
+    symbols = sorted(
+        {
+            symbol
+            for node in user_inputs(exported)
+            for size in getattr(node.meta.get("val"), "shape", ())
+            if isinstance(size, torch.SymInt)
+            for symbol in size.node.expr.free_symbols
+        },
+        key=str,
+    )
+    for step in range(len(_STEPS)):
+        numbers = {}
+        for place, symbol in enumerate(symbols):
+            above = _STEPS[(step * (2 * place + 1) + place) % len(_STEPS)]
+            allowed = ranges.get(symbol)
+            low = max(2, int(allowed.lower)) if allowed is not None else 2
+            number = sympy.Integer(low + above)
+            numbers[symbol] = number if allowed is None or number <= allowed.upper else sympy.Integer(low)
+        yield numbers
+
+
+class _Sizes:
+    """Stands for a tensor in a guard: its sizes as numbers."""
+
+    def __init__(self, value: Any, numbers: dict[sympy.Symbol, sympy.Integer]) -> None:
+        self._value, self._numbers = value, numbers
+
+    def size(self) -> list[int]:
+        return [
+            int(size.node.expr.xreplace(self._numbers)) if isinstance(size, torch.SymInt) else int(size)
+            for size in self._value.shape
+        ]
