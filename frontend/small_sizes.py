@@ -7,10 +7,8 @@ example inputs, cut to these sizes, the symbol's range starts there; where they 
 
 from __future__ import annotations
 
-import io
 import re
 import warnings
-from contextlib import redirect_stderr
 from typing import Any
 
 import torch
@@ -28,7 +26,6 @@ _CRASHING = (
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default,
 )
 _REMAINDER = re.compile(r"%.*==\s*0")
-_SIZE = re.compile(r"L\['(\w+)'\]\.size\(\)\[(\d+)\]")
 
 
 class _Survive(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -55,9 +52,8 @@ def check_guards(exported: ExportedProgram) -> None:
     """
     for guard in getattr(exported, "_guards_code", None) or []:
         if _REMAINDER.search(guard) and not _always_holds(guard, exported):
-            sizes = _SIZE.sub(r"\1.shape[\2]", guard)
             raise ImportFailure(
-                f"the model only works for sizes with {sizes}",
+                f"the model only works for sizes with {guard}",
                 hint="say so in dynamic_shapes with a derived dimension, such as 4 * Dim('quarter')",
             )
 
@@ -94,8 +90,7 @@ def smallest_sizes(
     tensors = [*model.parameters(), *model.buffers(), *(leaf for leaf in leaves if isinstance(leaf, torch.Tensor))]
     if not symbols or any(tensor.is_meta for tensor in tensors):
         return {}
-    # A model that is an fx graph shows its code where it refuses a size.
-    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # Guards may be stricter than the graph needs; what counts is what it computes.
         graph = exported.module(check_guards=False)

@@ -37,7 +37,6 @@ from stepwell.frontend.decompositions.special_functions import special_decomposi
 from stepwell.frontend.decompositions.strides import as_strided, as_strided_scatter
 from stepwell.frontend.decompositions.transposed_convolutions import convolution
 from stepwell.frontend.decompositions.unbatched import unbatched_decompositions
-from stepwell.frontend.decompositions.uneven_windows import uneven_window_decompositions
 from stepwell.frontend.decompositions.zeta_function import zeta_decompositions
 
 aten = torch.ops.aten
@@ -98,7 +97,6 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         narrow_float_decompositions(),
         padding_decompositions(),
         pooling_decompositions(),
-        uneven_window_decompositions(),
         unbatched_decompositions(),
         linear_algebra_decompositions(),
         fourier_decompositions(),
