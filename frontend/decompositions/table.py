@@ -97,10 +97,10 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         narrow_float_decompositions(),
         padding_decompositions(),
         pooling_decompositions(),
-        unbatched_decompositions(),
         linear_algebra_decompositions(),
         fourier_decompositions(),
         empty_moments(),
+        unbatched_decompositions(),
         shaped,
     )
     for own in groups:
