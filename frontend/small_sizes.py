@@ -7,9 +7,7 @@ example inputs, cut to these sizes, the symbol's range starts there; where they 
 
 from __future__ import annotations
 
-import io
 import warnings
-from contextlib import redirect_stderr
 from typing import Any
 
 import torch
@@ -51,8 +49,7 @@ def smallest_sizes(
     tensors = [*model.parameters(), *model.buffers(), *(leaf for leaf in leaves if isinstance(leaf, torch.Tensor))]
     if not symbols or any(tensor.is_meta for tensor in tensors):
         return {}
-    # A model that is an fx graph shows its code where it refuses a size.
-    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # Guards may be stricter than the graph needs; what counts is what it computes.
         graph = exported.module(check_guards=False)

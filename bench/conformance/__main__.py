@@ -63,32 +63,35 @@ def main() -> int:
     if options.again and options.manner == "fallback":
         parser.error("--again is not for fallback, of which the page has not every operator")
     with console(1):
-        mistakes = _op_db(options) if "op_db" in options.suite else 0
-        mistakes += _onnx(options) if "onnx" in options.suite and options.manner == "static" else 0
-    return 1 if mistakes else 0
+        counts = _op_db(options) if "op_db" in options.suite else []
+        counts += _onnx(options) if "onnx" in options.suite and options.manner == "static" else []
+    if not counts:
+        sys.exit(f"no operator is called {' or '.join(options.operators)}")
+    return 1 if any(counts) else 0
 
 
-def _op_db(options: argparse.Namespace) -> int:
-    mistakes = 0
+def _op_db(options: argparse.Namespace) -> list[int]:
+    """The mistakes of each type that has such an operator."""
+    mistakes = []
     for kind in options.types:
         operators = _chosen(OpDb(kind).operators(), options.operators)
-        mistakes += _run(_settings(options, "op_db:OpDb", kind), kind, f"op_db, {kind}", operators, options)
+        if operators:
+            settings = _settings(options, "op_db:OpDb", kind)
+            mistakes.append(_run(settings, kind, f"op_db, {kind}", operators, options))
     return mistakes
 
 
-def _onnx(options: argparse.Namespace) -> int:
-    """Names that begin with ``test_`` are of tests, others of operators."""
+def _onnx(options: argparse.Namespace) -> list[int]:
+    """As :func:`_op_db`, of operator sets; names that begin with ``test_`` are of tests, others of operators."""
     folder = os.path.relpath(write_cases(_OUT))  # messages name files: no page holds where it was written
     tests = [name for name in options.operators if name.startswith("test_")]
     names = [name for name in options.operators if name not in tests]
-    found = {kind: OnnxNodes(folder, kind, *tests).operators() for kind in _OPSETS}
-    _chosen([name for operators in found.values() for name in operators], names)
-    mistakes = 0
+    mistakes = []
     for kind, title in _OPSETS.items():
-        operators = [name for name in found[kind] if not names or _is_named(name, names)]
-        mistakes += _run(
-            _settings(options, "onnx_nodes:OnnxNodes", folder, kind, *tests), kind, title, operators, options
-        )
+        operators = _chosen(OnnxNodes(folder, kind, *tests).operators(), names)
+        if operators:
+            settings = _settings(options, "onnx_nodes:OnnxNodes", folder, kind, *tests)
+            mistakes.append(_run(settings, kind, title, operators, options))
     return mistakes
 
 
@@ -150,10 +153,7 @@ def _floor(settings: Settings, section: str, title: str) -> int:
 
 
 def _chosen(names: list[str], wanted: list[str]) -> list[str]:
-    found = [name for name in names if not wanted or _is_named(name, wanted)]
-    if not found:
-        sys.exit(f"no operator is called {' or '.join(wanted)}")
-    return found
+    return [name for name in names if not wanted or _is_named(name, wanted)]
 
 
 def _is_named(name: str, wanted: list[str]) -> bool:

@@ -39,7 +39,6 @@ from stepwell.frontend.decompositions.special_functions import special_decomposi
 from stepwell.frontend.decompositions.strides import as_strided, as_strided_scatter
 from stepwell.frontend.decompositions.transposed_convolutions import convolution
 from stepwell.frontend.decompositions.unbatched import unbatched_decompositions
-from stepwell.frontend.decompositions.uneven_windows import uneven_window_decompositions
 from stepwell.frontend.decompositions.zeta_function import zeta_decompositions
 
 aten = torch.ops.aten
@@ -102,11 +101,10 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         padding_decompositions(),
         pooling_decompositions(),
         roll_decompositions(),
-        uneven_window_decompositions(),
-        unbatched_decompositions(),
         linear_algebra_decompositions(),
         fourier_decompositions(),
         empty_moments(),
+        unbatched_decompositions(),
         shaped,
     )
     for own in groups:

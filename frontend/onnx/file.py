@@ -25,6 +25,7 @@ from stepwell.support.walk import named, operations
 
 _SMALLEST_OPSET = 13
 _OPERATOR = re.compile(r'name = "onnx\.(\w+)"')
+_OTHER_TYPE = re.compile(r"unresolved materialization from \('!torch\.(.*?)'\) to \('!torch\.(.*?)'\)")
 _FLOATS = ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16")
 
 
@@ -165,6 +166,13 @@ def _translate(module: ir.Module, path: Path) -> None:
             operators = set(_OPERATOR.findall(str(failure)))
             name = f"the ONNX operator '{operators.pop()}'" if len(operators) == 1 else "an operator"
             reason = UnsupportedError(f"'{path}' has {name}, which can't be translated: {what}", where=where)
+            other = _OTHER_TYPE.search(what)
+            if other is not None:
+                reason = UnsupportedError(
+                    f"'{path}' declares a result as {other[2]} that is computed as {other[1]}",
+                    where=where,
+                    hint="declare sizes that depend on values by a name",
+                )
             raise _NotTranslated(set(_OPERATOR.findall(str(failure))), reason) from None
         for function in named(module.operation, "func.func"):
             replace_quantising(function)

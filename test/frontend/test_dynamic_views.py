@@ -71,7 +71,7 @@ def test_a_guard_that_sizes_can_break():
         def forward(self, x):
             return x.view(-1, 2, 3)
 
-    with pytest.raises(stepwell.Error, match=r"only works for sizes with .*x\.shape\[0\]"):
+    with pytest.raises(stepwell.Error, match=r"only works for sizes with"):
         compiled(Halves(), torch.randn(4, 3), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
 
 

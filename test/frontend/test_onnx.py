@@ -240,3 +240,11 @@ def test_samples_at_the_nearest_points_are_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, [node], [floats("x", 1, 1, 3, 3), floats("grid", 1, 2, 2, 2)], [floats("y", 1, 1, 2, 2)])
     with pytest.raises(stepwell.Error, match="'GridSample' with mode 'nearest' can't be translated"):
         stepwell.compile(path)
+
+
+def test_a_known_size_of_what_values_select_is_refused(tmp_path: Path) -> None:
+    node = helper.make_node("Compress", ["x", "at"], ["y"], axis=0)
+    at = helper.make_tensor_value_info("at", TensorProto.BOOL, [3])
+    path = saved(tmp_path, [node], [floats("x", 3, 2), at], [floats("y", 2, 2)])
+    with pytest.raises(stepwell.Error, match=r"declares a result as .*\[2,2\].* that is computed as .*\[\?,2\]"):
+        stepwell.compile(path)

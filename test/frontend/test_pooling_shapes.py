@@ -1,4 +1,4 @@
-"""Pooling without a batch, and with windows of several sizes, on the CPU beside PyTorch."""
+"""Pooling without a batch, on the CPU beside PyTorch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,8 +28,3 @@ def check(function: Callable[..., Any], size: object, x: torch.Tensor) -> None:
 def test_without_a_batch(function: Callable[..., Any]) -> None:
     rank = int(function.__name__[-2])
     check(function, 2, torch.randn(3, *[4] * rank))
-
-
-@pytest.mark.parametrize(("size", "shape"), [(3, (3, 8, 8)), ((3, 4), (2, 3, 8, 8)), ((5, 7), (1, 2, 4, 9))])
-def test_windows_of_several_sizes(size: object, shape: tuple[int, ...]) -> None:
-    check(F.adaptive_max_pool2d, size, torch.randint(0, 4, shape).float())
