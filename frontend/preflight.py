@@ -131,6 +131,8 @@ def refusal(program: Program, takes: Takes) -> str | None:
     _check_dtypes(program.module, takes, report)
     if report.findings:
         return f"{report.findings[0].kind} {report.findings[0].what}"
+    if any(_is_complex(op) for op in operations(program.module.operation)):
+        return "complex numbers"
     return None if _goes_down(program.module) else "it does not lower"
 
 

@@ -109,6 +109,7 @@ def test_artifacts_and_other_weights(tmp_path: Path) -> None:
     torch.testing.assert_close(loaded(x), other(x).detach())
 
 
+@pytest.mark.slow
 def test_a_run_of_the_command_line(tmp_path: Path) -> None:
     model = Model(filtered)
     x = cpx(3, 4)

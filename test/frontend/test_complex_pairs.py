@@ -70,6 +70,7 @@ def test_quotients_of_large_and_small_numbers() -> None:
     check(lambda x: (x / x, x / (2 * x), (2 * x).abs() / x.abs()), large)
 
 
+@pytest.mark.slow
 def test_elementary_functions() -> None:
     def functions(x: torch.Tensor) -> Any:
         waves = x.sin(), x.cos(), x.tan(), x.sinh(), x.cosh(), x.tanh(), x.exp(), torch.expm1(x)
@@ -112,6 +113,7 @@ def test_moves() -> None:
     check(moved, complex_randn(3, 5), torch.tensor([2, 0]), torch.rand(3, 5) < 0.5)
 
 
+@pytest.mark.slow
 def test_transforms_of_complex_numbers() -> None:
     def transforms(x: torch.Tensor) -> Any:
         window = torch.hann_window(8)
