@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+from stepwell.support.carried import carried, restored
 from stepwell.support.dtypes import from_torch, torch_dtype
 from stepwell.support.errors import InputError, UnsupportedError, UsageError
-from stepwell.support.pairs import in_pairs, of_pairs
 from stepwell.support.signature import Dim, Signature, TensorSpec
 
 _PYTHON_SCALARS = {"int": int, "float": float, "bool": bool}
@@ -104,7 +104,7 @@ class CallPlan:
                 leaves.append(output.value)
             elif output.kind == "input":
                 given = inputs[output.index]
-                leaves.append(of_pairs(given) if signature.inputs[output.index].pairs else given)
+                leaves.append(restored(given, signature.inputs[output.index]))
             else:
                 result, scalar = results[output.index], signature.results[output.index].scalar
                 leaves.append(_PYTHON_SCALARS[scalar](result.item()) if scalar else result)
@@ -113,23 +113,23 @@ class CallPlan:
         return pytree.tree_unflatten(leaves, self.out_spec)
 
     def outer(self, results: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
-        """The entry's results, complex where the model's are, in the same memory."""
+        """The entry's results as the model's own, in the same memory."""
         specs = self.signature.results
-        return [of_pairs(result) if spec.pairs else result for result, spec in zip(results, specs, strict=True)]
+        return [restored(result, spec) for result, spec in zip(results, specs, strict=True)]
 
     @cached_property
     def takes_tensors(self) -> bool:
         """Whether the positional arguments of a call may be the entry's inputs as they are."""
         inputs = self.signature.inputs
         in_order = list(self.signature.input_leaves) in ([], list(range(len(inputs))))
-        return self._flat and in_order and not any(spec.pairs for spec in inputs)
+        return self._flat and in_order and all(spec.itself for spec in inputs)
 
     @cached_property
     def gives_tensor(self) -> bool:
         """Whether the entry's only result is what the model returns."""
         outputs, results = self.signature.outputs, self.signature.results
         alone = len(outputs) == len(results) == 1 and outputs[0].kind == "result"
-        alone = alone and not results[0].scalar and not results[0].pairs
+        alone = alone and not results[0].scalar and results[0].itself
         return alone and (self.out_spec is None or self.out_spec.is_leaf())
 
     @cached_property
@@ -211,7 +211,7 @@ class CallPlan:
         tensor = leaf.detach() if leaf.requires_grad else leaf
         if not tensor.is_contiguous() or tensor.is_conj() or tensor.is_neg():
             tensor = tensor.resolve_conj().resolve_neg().contiguous()
-        return in_pairs(tensor) if spec.pairs else tensor
+        return carried(tensor)
 
     def _check_sizes(self, inputs: Sequence[torch.Tensor]) -> None:
         symbols: dict[str, tuple[int, str]] = {}

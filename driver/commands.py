@@ -83,7 +83,7 @@ def run_run(options: argparse.Namespace) -> Result:
     from stepwell.driver import api
     from stepwell.driver.samples import read_inputs
     from stepwell.support.atomic import write_bytes
-    from stepwell.support.pairs import in_pairs
+    from stepwell.support.carried import carried
 
     executable = api.load(options.artifact)
     plan = executable.plan(options.entry)
@@ -101,7 +101,7 @@ def run_run(options: argparse.Namespace) -> Result:
         for i, (name, result) in enumerate(zip(names, results, strict=True))
     ]
     lines += [f"{fact}: {value}" for fact, value in executable.facts.items()]
-    data = {"outputs": [in_pairs(result).tolist() for result in results], "facts": dict(executable.facts)}
+    data = {"outputs": [carried(result).tolist() for result in results], "facts": dict(executable.facts)}
     return Result("\n".join(lines), data)
 
 

@@ -14,8 +14,8 @@ from stepwell.backends.base import Code, Runnable
 from stepwell.backends.target import Target
 from stepwell.driver.calling import CallPlan
 from stepwell.driver.report import CompileReport
+from stepwell.support.carried import restored
 from stepwell.support.errors import UsageError
-from stepwell.support.pairs import of_pairs
 from stepwell.support.signature import Signature
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ class Session:
         """The current value of the mutable buffer ``name`` as a tensor."""
         value = self._executable.runnable.state(self._handle, name)
         specs = (spec for signature in self._executable.signatures.values() for spec in signature.states)
-        return of_pairs(value) if any(spec.pairs for spec in specs if spec.name == name) else value
+        spec = next((spec for spec in specs if spec.name == name), None)
+        return value if spec is None else restored(value, spec)
 
     def reset(self) -> None:
         """Put every mutable buffer back to its initial value."""

@@ -28,9 +28,12 @@ def c_header(signatures: dict[str, Signature], target: Target) -> str:
 
 
 def _comment(spec: TensorSpec) -> str:
-    """A complex tensor crosses as a DLTensor of its parts: the last dimension has the real and the imaginary one."""
+    """A complex tensor crosses as a DLTensor of its parts: the last dimension has the real and the imaginary one.
+
+    A tensor of wide unsigned integers crosses as one of signed integers with the same bits.
+    """
     shape = "x".join([*map(str, spec.shape), spec.dtype])
-    return f"/* {spec}{f', passed as {shape}' if spec.pairs else ''} */".replace("*/ */", "*/")
+    return f"/* {spec}{f', passed as {shape}' if not spec.itself else ''} */".replace("*/ */", "*/")
 
 
 def _identifier(name: str) -> str:

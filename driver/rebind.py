@@ -20,9 +20,9 @@ from stepwell.driver.manifest import read_content, write_manifest
 from stepwell.driver.prepare import Prepared, prepared_parameters
 from stepwell.support import parameter_file
 from stepwell.support.atomic import new_folder, unwritable
+from stepwell.support.carried import carried
 from stepwell.support.checked_files import file_digest
 from stepwell.support.errors import ArtifactError
-from stepwell.support.pairs import in_pairs
 from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import TensorSpec
 
@@ -84,7 +84,7 @@ def open_weights(weights: str | Path | Mapping[str, Any]) -> tuple[Mapping[str, 
         return parameter_file.open_file(Path(weights)), str(weights)
     from stepwell.frontend.bindings import to_numpy
 
-    return {name: to_numpy(in_pairs(value)) for name, value in weights.items()}, "the given weights"
+    return {name: to_numpy(carried(value)) for name, value in weights.items()}, "the given weights"
 
 
 class _Binding:

@@ -9,9 +9,9 @@ from zipfile import BadZipFile
 
 import torch
 
+from stepwell.support.carried import restored
 from stepwell.support.dtypes import torch_dtype
 from stepwell.support.errors import InputError
-from stepwell.support.pairs import of_pairs
 from stepwell.support.signature import Dim, Signature, TensorSpec
 
 _NOT_IN_NUMPY = (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2)
@@ -28,7 +28,7 @@ def read_inputs(signature: Signature, files: Sequence[Path], seed: int) -> list[
     """
     if not files:
         pairs = zip(random_inputs(signature, seed), signature.inputs, strict=True)
-        return [of_pairs(tensor) if spec.pairs else tensor for tensor, spec in pairs]
+        return [restored(tensor, spec) for tensor, spec in pairs]
     import numpy as np
 
     arrays: list[Any] = []

@@ -19,6 +19,7 @@ from torch.fx import Node
 
 from stepwell.frontend.source_paths import describe_node
 from stepwell.support import dtypes
+from stepwell.support.carried import carried
 from stepwell.support.errors import ImportFailure
 from stepwell.support.parameters import ParameterStore
 from stepwell.support.signature import TensorSpec
@@ -37,7 +38,8 @@ class TensorStore(ParameterStore):
     def add_tensor(self, name: str, value: torch.Tensor) -> None:
         """Register ``value`` itself, not a copy."""
         self._tensors[name] = value
-        self.add(name, lambda: to_numpy(value), TensorSpec(name, dtypes.from_torch(value.dtype), tuple(value.shape)))
+        kept = carried(value)
+        self.add(name, lambda: to_numpy(kept), TensorSpec(name, dtypes.from_torch(kept.dtype), tuple(kept.shape)))
 
     def tensor(self, name: str) -> torch.Tensor | None:
         """The tensor called ``name``; None for a parameter that was added as an array (by a pass, for example)."""

@@ -25,8 +25,8 @@ from torch.utils import _pytree as pytree
 
 from stepwell.frontend.complex_forms.pair import Pair, apply, form_of
 from stepwell.frontend.program import DimensionHints
+from stepwell.support.carried import carried
 from stepwell.support.errors import ImportFailure
-from stepwell.support.pairs import in_pairs
 
 aten = torch.ops.aten
 
@@ -245,7 +245,7 @@ def _stored(value: Any) -> Any:
     """A weight or constant in pairs."""
     if not isinstance(value, Tensor) or not value.is_complex():
         return value
-    pairs = in_pairs(value)
+    pairs = carried(value)
     return torch.nn.Parameter(pairs, requires_grad=False) if isinstance(value, torch.nn.Parameter) else pairs
 
 

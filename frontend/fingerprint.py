@@ -13,8 +13,8 @@ from torch.fx import GraphModule, Node
 
 from stepwell.frontend.bindings import LITERAL_ELEMENTS, TensorStore, to_numpy
 from stepwell.frontend.load import Exported
+from stepwell.support.carried import carried
 from stepwell.support.errors import ImportFailure
-from stepwell.support.pairs import in_pairs
 
 #: Operators that are the same wherever this version of torch is; a user's own may be changed without a trace.
 _NAMESPACES = frozenset({"aten", "prims", "prim", "higher_order"})
@@ -67,7 +67,7 @@ def checkpoint(exported: Sequence[Exported]) -> TensorStore | None:
     store = TensorStore()
     for entry in exported:
         for name, given in _tensors(entry):
-            known, value = store.tensor(name), in_pairs(given)
+            known, value = store.tensor(name), carried(given)
             if known is not None and known is not value and not torch.equal(known, value):
                 return None
             store.add_tensor(name, value)

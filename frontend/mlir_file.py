@@ -11,6 +11,7 @@ from torch_mlir import ir
 from stepwell.dialects.context import make_context
 from stepwell.dialects.registry import load_mentioned
 from stepwell.frontend.program import Program
+from stepwell.frontend.sign_integers import sign_integers
 from stepwell.passes.levels import LEVELS
 from stepwell.support import parameter_file
 from stepwell.support.diagnostics import first_diagnostic
@@ -23,6 +24,7 @@ from stepwell.support.walk import operations
 
 _TYPE = re.compile(r"!torch\.vtensor<\[([^\]]*)\],(.+)>|(?:tensor|memref)<((?:(?:\d+|\?)x)*)([^,x][^,]*).*>")
 _DYNAMIC = Dim(None, 0, 0)
+_WIDE_UNSIGNED = ("ui16", "ui32", "ui64")
 _LAYOUT = "stepwell.layout"
 
 # Operations whose attributes name parameters.
@@ -68,6 +70,7 @@ def program_of(module: ir.Module, store: ParameterStore, origin: str) -> Program
     """
     signatures = _signatures(module, read_signatures(module.operation), origin)
     _check_parameters(origin, parameter_names(module, signatures), store)
+    sign_integers(module)
     return Program(
         module=module,
         signatures=signatures,
@@ -163,7 +166,8 @@ def _spec(name: str, kind: ir.Type) -> TensorSpec:
     if not known(dtype):
         raise ImportFailure(f"'{name}' has the unknown element type {element}")
     shape: tuple[Size, ...] = tuple(_DYNAMIC if s.strip() == "?" else int(s) for s in sizes if s.strip())
-    return TensorSpec(name, dtype, shape)
+    unsigned = dtype in _WIDE_UNSIGNED
+    return TensorSpec(name, dtype.removeprefix("u") if unsigned else dtype, shape, unsigned=unsigned)
 
 
 def _store(path: Path) -> ParameterStore:

@@ -33,6 +33,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "lower-views": "stepwell.passes.graph.lower_views:LowerViews",
     "cut-operators": "stepwell.passes.graph.cut_operators:CutOperators",
     # tensor
+    "bound-shifts": "stepwell.passes.tensor.bound_shifts:BoundShifts",
     "check-divisors": "stepwell.passes.tensor.check_divisors:CheckDivisors",
     "check-indices": "stepwell.passes.tensor.check_indices:CheckIndices",
     "winograd-convolutions": "stepwell.passes.tensor.winograd_convolutions:WinogradConvolutions",

@@ -23,7 +23,6 @@ def graph_stage(keep: Sequence[str] = ()) -> Stage:
         [
             parse_element("fold-empty"),
             parse_element("cut-operators"),
-            parse_element("sign-integers"),
             parse_element("widen-bytes"),
             parse_element("widen-float8"),
             parse_element(f"decompose{whole}"),
@@ -56,6 +55,7 @@ def tensor_stage(*, rows: bool = False) -> Stage:
             parse_element("lower-tm-tensor{rows=true}" if rows else "lower-tm-tensor"),
             parse_element("exact-extrema"),
             parse_element("widen-sums"),
+            parse_element("bound-shifts"),
             Upstream("canonicalize"),
             Upstream("cse"),
             parse_element("check-indices"),

@@ -38,11 +38,12 @@ class TensorSpec:
 
     Attributes:
         name: argument path (``x``, ``kwargs.mask``, ``cache[0].k``), or the state's or parameter's name.
-        dtype: element type by its MLIR name; unsigned types keep their ``u``.
+        dtype: element type by its MLIR name.
         shape: sizes, each a number or a :class:`Dim`.
         scalar: ``"int"``, ``"float"`` or ``"bool"`` where the model takes or returns a Python number.
         pairs: whether it stands for a complex tensor of one dimension less, whose real and imaginary parts are along
             the last dimension, which is of size 2; ``dtype`` is that of the parts.
+        unsigned: whether the integers of ``dtype``, of 16 bits or more, are the bits of unsigned ones.
     """
 
     name: str
@@ -50,6 +51,7 @@ class TensorSpec:
     shape: tuple[Size, ...]
     scalar: str | None = None
     pairs: bool = False
+    unsigned: bool = False
 
     def __str__(self) -> str:
         return f"{self.name}: {'x'.join([*map(str, self.outer_shape), self.outer_dtype])}"
@@ -62,7 +64,12 @@ class TensorSpec:
     @property
     def outer_dtype(self) -> str:
         """The element type of the model's own tensor."""
-        return f"complex<{self.dtype}>" if self.pairs else self.dtype
+        return f"complex<{self.dtype}>" if self.pairs else f"u{self.dtype}" if self.unsigned else self.dtype
+
+    @property
+    def itself(self) -> bool:
+        """Whether entries take the model's own tensor."""
+        return not (self.pairs or self.unsigned)
 
 
 @dataclass(frozen=True)
@@ -129,4 +136,5 @@ class Signature:
 
 def _tensor(data: dict[str, Any]) -> TensorSpec:
     shape = tuple(Dim(**size) if isinstance(size, dict) else int(size) for size in data["shape"])
-    return TensorSpec(data["name"], data["dtype"], shape, data["scalar"], data.get("pairs", False))
+    pairs, unsigned = data.get("pairs", False), data.get("unsigned", False)
+    return TensorSpec(data["name"], data["dtype"], shape, data["scalar"], pairs, unsigned)

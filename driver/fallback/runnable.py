@@ -12,6 +12,7 @@ from torch.fx import GraphModule
 from stepwell.backends.base import Runnable
 from stepwell.driver.executable import Executable
 from stepwell.frontend.regions import Divided
+from stepwell.support.carried import carried, restored
 from stepwell.support.signature import Signature
 
 
@@ -89,7 +90,7 @@ class DividedRunnable(Runnable):
         count = len(self._signature.results)
         # Whoever has a result may write into it; weights and buffers must stay what they are then.
         ours = {_storage(tensor) for tensor in self._held.values()}
-        results = [_apart(_as_tensor(value), ours) for value in made[:count]]
+        results = [carried(_apart(_as_tensor(value), ours)) for value in made[:count]]
         theirs = ours | {_storage(tensor) for tensor in (*inputs, *results)}
         for spec, value in zip(self._signature.states, made[count:], strict=True):
             session.buffers[spec.name] = _apart(value, theirs)
@@ -98,11 +99,14 @@ class DividedRunnable(Runnable):
     def state(self, session: _State, name: str) -> torch.Tensor:
         if name not in session.buffers:
             return super().state(session, name)
-        return session.buffers[name].clone()
+        return carried(session.buffers[name].clone())
 
     def _argument(self, session: _State, inputs: Sequence[torch.Tensor], kind: str, value: Any) -> Any:
         if kind == "input":
-            return inputs[value].item() if self._signature.inputs[value].scalar else inputs[value]
+            spec = self._signature.inputs[value]
+            if spec.scalar:
+                return inputs[value].item()
+            return restored(inputs[value], spec) if spec.unsigned else inputs[value]  # the graph has pairs itself
         if kind == "state":
             return session.buffers[value]
         return value if kind == "constant" else self._held.get(value)

@@ -12,7 +12,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from stepwell.frontend.bindings import to_numpy
-from stepwell.support.pairs import in_pairs
+from stepwell.support.carried import carried
 from stepwell.support.signature import Signature
 
 Arrays = list[np.ndarray[Any, Any]]
@@ -134,7 +134,7 @@ def _run(model: torch.nn.Module, signature: Signature, args: Any, kwargs: Any) -
             call = copy.deepcopy((args, kwargs))
             values += _results(pytree.tree_leaves(model(*call[0], **call[1])), signature)
     buffers = _buffers(model)
-    return values + [np.array(to_numpy(in_pairs(buffers[spec.name]))) for spec in signature.states]
+    return values + [np.array(to_numpy(carried(buffers[spec.name]))) for spec in signature.states]
 
 
 def _results(leaves: list[Any], signature: Signature) -> Arrays:
@@ -148,7 +148,7 @@ def _results(leaves: list[Any], signature: Signature) -> Arrays:
         if output.kind == "result":
             tensor = leaf if isinstance(leaf, torch.Tensor) else torch.tensor(leaf)
             # Copied: a model may return the buffer that its next call changes.
-            results[output.index] = np.array(to_numpy(in_pairs(tensor)))
+            results[output.index] = np.array(to_numpy(carried(tensor)))
     return results
 
 

@@ -34,12 +34,12 @@ _CONVERT = "torch.prims.convert_element_type"
 _CASTS = frozenset({"_to_copy", "to"})
 
 # Of ui64: operators that give the same bits for signed numbers, and those that only ask which number is larger.
-_MODULAR = frozenset({"add", "cumsum", "eq", "mul", "ne", "neg", "rsub", "sub", "sum"})
+_MODULAR = frozenset({"add", "bitwise_left_shift", "cumsum", "eq", "mul", "ne", "neg", "rsub", "sub", "sum"})
 _ORDERING = frozenset({
     "amax", "amin", "argmax", "argmin", "argsort", "ge", "gt", "le", "lt", "max", "maximum", "min", "minimum", "sort",
     "topk",
 })  # fmt: skip
-_ON_BITS = (MOVES | {"view"}) - _CASTS - {"item"}
+_ON_BITS = (MOVES | {"empty_strided", "view"}) - _CASTS - {"item"}
 
 
 @dataclass
@@ -169,7 +169,7 @@ class _Rewrite:
 
     def _refuse(self) -> None:
         raise UnsupportedError(
-            f"'{self._operator}' of unsigned 64-bit integers can't be lowered",
+            f"'{self._op.name.removeprefix('torch.')}' of unsigned 64-bit integers can't be lowered",
             where=describe_location(self._op.location),
             hint="convert them to int64 first",
         )

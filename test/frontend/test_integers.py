@@ -79,6 +79,15 @@ def test_shifts(imported: Callable[..., Any], dtype: torch.dtype) -> None:
         assert torch.equal(got.view(expected.dtype), expected)
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])
+def test_shifts_by_more_bits_than_there_are(imported: Callable[..., Any], dtype: torch.dtype) -> None:
+    bits = 8 * dtype.itemsize
+    x = torch.tensor([5, -8, 1, -1, 100]).to(dtype).repeat_interleave(6)
+    n = torch.tensor([bits - 1, bits, bits + 1, 100, -1, -bits]).to(dtype).repeat(5)
+    for got, expected in zip(imported(Shifts(), (x, n))(x, n), Shifts()(x, n), strict=True):
+        assert torch.equal(got.view(expected.dtype), expected)
+
+
 DIVISIONS = {
     "remainder": torch.remainder,
     "fmod": torch.fmod,

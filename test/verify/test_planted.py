@@ -36,7 +36,9 @@ CASES = [
     Case("fold-empty", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("cut-operators", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("join-operators", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
-    Case("sign-integers", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
+    Case(
+        "sign-integers", "dense", swap("torch.aten.tanh", "torch.aten.relu"), insert=(("fold-empty", "sign-integers"),)
+    ),
     Case("widen-bytes", "bytes", change("torch.constant.int", "1 : i64")),
     Case("widen-float8", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
     Case("simplify", "dense", swap("torch.aten.tanh", "torch.aten.relu")),
@@ -66,6 +68,7 @@ CASES = [
     Case("matmul-to-matvec", "dense", swap("math.tanh", "math.exp")),
     Case("narrow-products", "dense", swap("math.tanh", "math.exp")),
     Case("check-indices", "dense", swap("math.tanh", "math.exp")),
+    Case("bound-shifts", "dense", swap("math.tanh", "math.exp")),
     Case("check-divisors", "dense", swap("math.tanh", "math.exp")),
     Case("check-shapes", "dense", swap("math.tanh", "math.exp")),
     Case("fuse", "dense", swap("math.tanh", "math.exp"), insert=(("check-shapes", "fuse"),)),
