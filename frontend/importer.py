@@ -26,6 +26,7 @@ from stepwell.frontend.number_operands import numbers_to_tensors
 from stepwell.frontend.program import DimensionHints, Program
 from stepwell.frontend.sign_integers import sign_integers, sign_types
 from stepwell.frontend.source_paths import describe_node, innermost_frame
+from stepwell.frontend.symbolic_floats import operators_on_floats
 from stepwell.frontend.views import split_views
 from stepwell.support.errors import ImportFailure
 from stepwell.support.kept_signatures import keep_signatures
@@ -83,6 +84,7 @@ def import_program(
     bound = bind(program)
     split_views(program)
     sign_types(program)
+    operators_on_floats(program)
     numbers_to_tensors(program)
     boundary = build_boundary(program, bound, hints or DimensionHints())
     context = make_context()

@@ -103,10 +103,12 @@ def _wide(tensor: Tensor) -> Tensor:
 
 
 def _factor(query: Tensor, scale: float | None) -> Any:
-    features = query.shape[-1]  # may be symbolic
+    features = query.shape[-1]
     if scale is not None or (isinstance(features, int) and features == 0):
         return 1.0 if scale is None else scale
-    return torch.sym_float(features) ** -0.5  # type: ignore[no-untyped-call]
+    if isinstance(features, int):
+        return features**-0.5
+    return torch.rsqrt(torch.ones(features, dtype=query.dtype, device=query.device).sum())
 
 
 def _repeat_heads(tensor: Tensor, heads: int) -> Tensor:

@@ -202,3 +202,36 @@ def test_sizes_of_any_number_of_arguments_have_names(structure: str) -> None:
     hints: Any = (shapes,) if structure == "tuple" else {"tensors": shapes}
     signature = load_program(Many(), (torch.tensor(2.0), torch.ones(3)), dynamic_shapes=hints).signatures["main"]
     assert [spec.shape for spec in signature.inputs] == [(), (Size("batch"),)]
+
+
+class Scaled(nn.Module):
+    def __init__(self, mode: str, factor: float) -> None:
+        super().__init__()
+        self.mode, self.factor = mode, factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.interpolate(x, scale_factor=self.factor, mode=self.mode)
+
+
+@pytest.mark.parametrize("factor", [2.0, 1.7, 0.6])
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "bilinear", "bicubic"])
+def test_interpolation_by_a_factor(imported: Callable[..., Any], mode: str, factor: float) -> None:
+    """Sizes are multiplied by numbers that are no integers."""
+    source = Scaled(mode, factor)
+    shapes = ({2: Dim("height", min=4), 3: Dim("width", min=4)},)
+    model = imported(source, (torch.randn(1, 2, 5, 6),), dynamic_shapes=shapes)
+    for height, width in [(5, 6), (7, 4), (4, 9)]:
+        x = torch.randn(1, 2, height, width)
+        torch.testing.assert_close(model(x), source(x), atol=1e-5, rtol=1e-4)
+
+
+class Features(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True)
+
+
+def test_attention_with_any_number_of_features(imported: Callable[..., Any]) -> None:
+    model = imported(Features(), (torch.randn(2, 3, 5, 6),), dynamic_shapes=({3: Dim("features", min=1)},))
+    for features in (6, 1, 9):
+        x = torch.randn(2, 3, 5, features)
+        torch.testing.assert_close(model(x), Features()(x), atol=1e-5, rtol=1e-4)
