@@ -213,7 +213,7 @@ class Scaled(nn.Module):
         return nn.functional.interpolate(x, scale_factor=self.factor, mode=self.mode)
 
 
-@pytest.mark.parametrize("factor", [2.0, 1.7, 0.6])
+@pytest.mark.parametrize("factor", [1.7, 0.6])
 @pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "bilinear", "bicubic"])
 def test_interpolation_by_a_factor(imported: Callable[..., Any], mode: str, factor: float) -> None:
     """Sizes are multiplied by numbers that are no integers."""
