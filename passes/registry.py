@@ -55,6 +55,7 @@ PASSES: dict[str, str | type[Pass]] = {
     "pack": "stepwell.passes.tensor.pack:Pack",
     "pack-convolutions": "stepwell.passes.tensor.pack_convolutions:PackConvolutions",
     "lower-tm-tensor": "stepwell.passes.tensor.lower_tm_tensor:LowerTmTensor",
+    "exact-positions": "stepwell.passes.tensor.exact_positions:ExactPositions",
     "exact-extrema": "stepwell.passes.tensor.exact_extrema:ExactExtrema",
     "widen-arithmetic": "stepwell.passes.tensor.widen_arithmetic:WidenArithmetic",
     "widen-sums": "stepwell.passes.tensor.widen_sums:WidenSums",

@@ -54,6 +54,7 @@ def tensor_stage(*, rows: bool = False) -> Stage:
             parse_element("drop-torch-attributes"),
             parse_element("lower-tm-tensor{rows=true}" if rows else "lower-tm-tensor"),
             parse_element("exact-extrema"),
+            parse_element("exact-positions"),
             parse_element("widen-sums"),
             parse_element("bound-shifts"),
             Upstream("canonicalize"),

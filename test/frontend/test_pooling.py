@@ -80,3 +80,26 @@ def test_windows_of_numbers_that_are_none() -> None:
     x[0, 1, 2, 3] = float("inf")
     x[1] = float("-inf")
     torch.testing.assert_close(stepwell.compile(model, (x,))(x), model(x), equal_nan=True)
+
+
+class Positions(torch.nn.Module):
+    def __init__(self, pool: str, **settings: object) -> None:
+        super().__init__()
+        self.pool, self.settings = pool, settings
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        values, places = getattr(F, self.pool)(x, return_indices=True, **self.settings)
+        return values, places
+
+
+@pytest.mark.parametrize("settings", [{"kernel_size": 2}, {"kernel_size": 3, "stride": 2, "padding": 1}])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_positions_of_nan_and_of_the_least(rank: int, settings: dict[str, object]) -> None:
+    """A NaN is found, the last one of a window, and in a window of -inf nothing of the padding."""
+    x = torch.randn(1, 2, *[6] * rank)
+    flat = x.view(1, 2, -1)
+    flat[0, 0, [0, 2, 5]] = float("nan")
+    x[0, 1] = float("-inf")
+    x[0, 1, ..., 4] = float("nan")
+    model = Positions(f"max_pool{rank}d", **settings)
+    torch.testing.assert_close(stepwell.compile(model, (x,))(x), model(x), equal_nan=True)

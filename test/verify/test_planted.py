@@ -63,6 +63,7 @@ CASES = [
     Case("lower-views", "indexed", change("torch.constant.float", "2.0 : f64")),
     Case("drop-torch-attributes", "dense", swap("math.tanh", "math.exp")),
     Case("lower-tm-tensor", "indexed", swap("arith.addf", "arith.subf", 0)),
+    Case("exact-positions", "dense", swap("math.tanh", "math.exp")),
     Case("exact-extrema", "dense", swap("math.tanh", "math.exp")),
     Case("widen-sums", "dense", swap("math.tanh", "math.exp")),
     Case("matmul-to-matvec", "dense", swap("math.tanh", "math.exp")),
