@@ -55,13 +55,18 @@ def load_onnx(path: Path) -> Program:
 
 
 def _program(model: Any, path: Path) -> Program:
+    from stepwell.frontend.onnx.fold import folded
     from stepwell.frontend.onnx.mistranslated import corrected
+    from stepwell.frontend.onnx.ranks import check_ranks, unknown_rank
     from stepwell.frontend.onnx.reshapes import with_sizes
     from stepwell.frontend.onnx.shapes import with_types
     from stepwell.frontend.onnx.types import check_types
 
     model = with_types(with_sizes(corrected(model)))
+    if unknown_rank(model) is not None:
+        model = with_types(with_sizes(corrected(folded(model))))
     check_types(model)
+    check_ranks(model)
     store = _take_weights(model.graph)
     module = _import(model, path)
     function = named(module.operation, "func.func")[0]

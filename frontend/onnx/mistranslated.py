@@ -19,15 +19,18 @@ def corrected(model: Any) -> Any:
 
     Raises:
         UnsupportedError: ``GridSample`` to the nearest, whose points torch-mlir takes from other places;
-            ``LinearAttention``, at whose loop its translation ends the process.
+            ``LinearAttention``, at whose loop its translation ends the process; ``Resize`` by factors that may give a
+            part of an element, with aligned corners, which it puts elsewhere.
     """
     found = ModelProto()
     found.CopyFrom(model)
     version = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
+    whole = _whole_numbers(found.graph)
     nodes: list[Any] = []
     for node in found.graph.node:
         if node.domain in ("", "ai.onnx"):
             _check(node)
+            _check_corners(node, whole)
             nodes += _REWRITTEN[node.op_type](node, version) if node.op_type in _REWRITTEN else [node]
         else:
             nodes.append(node)
@@ -44,6 +47,29 @@ def _check(node: Any) -> None:
         raise UnsupportedError(
             f"the ONNX operator {what} can't be translated", hint="export the model without this operator"
         )
+
+
+def _check_corners(node: Any, whole: set[str]) -> None:
+    """ONNX aligns the corners of a picture with a part of an element; torch-mlir, as PyTorch, with all of the last."""
+    if node.op_type != "Resize" or len(node.input) < 3 or not node.input[2] or node.input[2] in whole:
+        return
+    aligned = _attribute(node, "coordinate_transformation_mode", b"half_pixel") == b"align_corners"
+    if aligned and _attribute(node, "mode", b"nearest") in (b"linear", b"cubic"):
+        raise UnsupportedError(
+            "the ONNX operator 'Resize' with aligned corners and factors that are not known whole numbers can't be "
+            "translated",
+            hint="export the model with sizes instead of factors",
+        )
+
+
+def _whole_numbers(graph: Any) -> set[str]:
+    """The names of constant floating-point tensors of whole numbers only."""
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
+            tensors[node.output[0]] = node.attribute[0].t
+    floats = {name: tensor for name, tensor in tensors.items() if tensor.data_type == tensor.FLOAT}
+    return {name for name, tensor in floats.items() if np.all(numpy_helper.to_array(tensor) % 1 == 0)}
 
 
 def _normalised(node: Any, version: int) -> list[Any]:

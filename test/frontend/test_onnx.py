@@ -264,3 +264,36 @@ def test_a_known_size_of_what_values_select_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, [node], [floats("x", 3, 2), at], [floats("y", 2, 2)])
     with pytest.raises(stepwell.Error, match=r"declares a result as .*\[2,2\].* that is computed as .*\[\?,2\]"):
         stepwell.compile(path)
+
+
+def test_corners_aligned_with_a_part_of_an_element(tmp_path: Path) -> None:
+    def model(factor: float) -> Path:
+        scales = numpy_helper.from_array(np.array([1, 1, factor, factor], np.float32), "s")
+        nodes = [
+            helper.make_node("Constant", [], ["s"], value=scales),
+            helper.make_node(
+                "Resize", ["x", "", "s"], ["y"], mode="linear", coordinate_transformation_mode="align_corners"
+            ),
+        ]
+        return saved(tmp_path, nodes, [floats("x", 1, 1, 2, 4)], [floats("y", 1, 1, "h", "w")])
+
+    agrees(model(2.0), x=np.random.default_rng().normal(0, 1, (1, 1, 2, 4)).astype(np.float32))
+    with pytest.raises(stepwell.Error, match="'Resize' with aligned corners and factors that are not known whole"):
+        stepwell.compile(model(0.6))
+
+
+def test_an_unknown_number_of_dimensions(tmp_path: Path) -> None:
+    """A shape that follows from static sizes is computed; one that is data is refused."""
+    shape = helper.make_tensor_value_info("n", TensorProto.INT64, ["k"])
+    nodes = [helper.make_node("Reshape", ["x", "n"], ["r"]), helper.make_node("ReduceSum", ["r"], ["y"], keepdims=0)]
+    path = saved(tmp_path, nodes, [floats("x", 2, 3), shape], [floats("y")])
+    with pytest.raises(stepwell.Error, match="how many dimensions a result of the ONNX operator 'Reshape' has"):
+        stepwell.compile(path)
+    nodes = [
+        helper.make_node("Shape", ["x"], ["n"]),
+        helper.make_node("Transpose", ["x"], ["t"], perm=[1, 0]),
+        helper.make_node("Reshape", ["t", "n"], ["r"]),
+        helper.make_node("Exp", ["r"], ["y"]),
+    ]
+    path = saved(tmp_path, nodes, [floats("x", 2, 3)], [floats("y", 2, 3)])
+    agrees(path, x=np.random.default_rng().normal(0, 1, (2, 3)).astype(np.float32))
