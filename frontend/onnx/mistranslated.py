@@ -18,9 +18,10 @@ def corrected(model: Any) -> Any:
     """A copy of ``model`` without them.
 
     Raises:
-        UnsupportedError: ``GridSample`` to the nearest, whose points torch-mlir takes from other places;
-            ``LinearAttention``, at whose loop its translation ends the process; ``Resize`` by factors that may give a
-            part of an element, with aligned corners, which it puts elsewhere.
+        UnsupportedError: recurrent layers with peepholes or with lengths of sequences, which torch-mlir drops;
+            ``GridSample`` to the nearest, whose points it takes from other places; ``LinearAttention``, at whose loop
+            its translation ends the process; ``Resize`` by factors that may give a part of an element, with aligned
+            corners, which it puts elsewhere.
     """
     found = ModelProto()
     found.CopyFrom(model)
@@ -31,6 +32,7 @@ def corrected(model: Any) -> Any:
         if node.domain in ("", "ai.onnx"):
             _check(node)
             _check_corners(node, whole)
+            _check_recurrent(node)
             nodes += _REWRITTEN[node.op_type](node, version) if node.op_type in _REWRITTEN else [node]
         else:
             nodes.append(node)
@@ -60,6 +62,15 @@ def _check_corners(node: Any, whole: set[str]) -> None:
             "translated",
             hint="export the model with sizes instead of factors",
         )
+
+
+def _check_recurrent(node: Any) -> None:
+    for place, what in ((4, "lengths of sequences"), (7, "peepholes")):
+        if node.op_type in ("GRU", "LSTM", "RNN") and len(node.input) > place and node.input[place]:
+            raise UnsupportedError(
+                f"the ONNX operator '{node.op_type}' with {what} can't be translated",
+                hint="export the model without them",
+            )
 
 
 def _whole_numbers(graph: Any) -> set[str]:

@@ -297,3 +297,16 @@ def test_an_unknown_number_of_dimensions(tmp_path: Path) -> None:
     ]
     path = saved(tmp_path, nodes, [floats("x", 2, 3)], [floats("y", 2, 3)])
     agrees(path, x=np.random.default_rng().normal(0, 1, (2, 3)).astype(np.float32))
+
+
+@pytest.mark.parametrize(("place", "what"), [(4, "lengths of sequences"), (7, "peepholes")])
+def test_recurrent_layers_that_are_not_translated_whole(place: int, what: str, tmp_path: Path) -> None:
+    names = ["x", "w", "r", "", "", "", "", ""]
+    names[place] = "more"
+    shape, kind = ((2,), TensorProto.INT32) if place == 4 else ((1, 9), TensorProto.FLOAT)
+    inputs = [floats("x", 4, 2, 5), floats("w", 1, 12, 5), floats("r", 1, 12, 3)]
+    inputs.append(helper.make_tensor_value_info("more", kind, shape))
+    node = helper.make_node("LSTM", names, ["", "h"], hidden_size=3)
+    path = saved(tmp_path, [node], inputs, [floats("h", 1, 2, 3)], opset=14)
+    with pytest.raises(stepwell.Error, match=f"the ONNX operator 'LSTM' with {what} can't be translated"):
+        stepwell.compile(path)
