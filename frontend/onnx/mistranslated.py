@@ -19,9 +19,9 @@ def corrected(model: Any) -> Any:
 
     Raises:
         UnsupportedError: recurrent layers with peepholes or with lengths of sequences, which torch-mlir drops;
-            ``GridSample`` to the nearest, whose points it takes from other places; ``LinearAttention``, at whose loop
-            its translation ends the process; ``Resize`` by factors that may give a part of an element, with aligned
-            corners, which it puts elsewhere.
+            ``GridSample`` to the nearest, whose points it takes from other places, and ``SpaceToDepth`` by columns;
+            ``LinearAttention``, at whose loop its translation ends the process; ``Resize`` by factors that may give a
+            part of an element, with aligned corners, which it puts elsewhere.
     """
     found = ModelProto()
     found.CopyFrom(model)
@@ -42,10 +42,10 @@ def corrected(model: Any) -> Any:
 
 
 def _check(node: Any) -> None:
-    if node.op_type == "LinearAttention" or (
-        node.op_type == "GridSample" and _attribute(node, "mode", b"linear") == b"nearest"
-    ):
-        what = "'GridSample' with mode 'nearest'" if node.op_type == "GridSample" else f"'{node.op_type}'"
+    mode = _attribute(node, "mode", b"")
+    dropped = (node.op_type, mode) in (("GridSample", b"nearest"), ("SpaceToDepth", b"CRD"))
+    if node.op_type == "LinearAttention" or dropped:
+        what = f"'{node.op_type}' with mode '{mode.decode()}'" if dropped else f"'{node.op_type}'"
         raise UnsupportedError(
             f"the ONNX operator {what} can't be translated", hint="export the model without this operator"
         )

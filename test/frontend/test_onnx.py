@@ -14,6 +14,8 @@ from onnx.reference import ReferenceEvaluator
 
 import stepwell
 from stepwell.frontend.load import load_program
+from stepwell.frontend.onnx.mistranslated import corrected
+from stepwell.support.errors import UnsupportedError
 
 
 def perceptron(folder: Path, *, opset: int = 20, rows: Any = 3, kind: str = "Relu", domain: str = "") -> Path:
@@ -310,3 +312,12 @@ def test_recurrent_layers_that_are_not_translated_whole(place: int, what: str, t
     path = saved(tmp_path, [node], inputs, [floats("h", 1, 2, 3)], opset=14)
     with pytest.raises(stepwell.Error, match=f"the ONNX operator 'LSTM' with {what} can't be translated"):
         stepwell.compile(path)
+
+
+def test_space_to_depth_by_columns_is_refused(tmp_path: Path) -> None:
+    """A mode of newer operator sets that its translation drops."""
+    node = helper.make_node("SpaceToDepth", ["x"], ["y"], blocksize=2, mode="CRD")
+    with pytest.raises(UnsupportedError, match="'SpaceToDepth' with mode 'CRD' can't be translated"):
+        corrected(
+            helper.make_model(helper.make_graph([node], "g", [floats("x", 1, 1, 4, 4)], [floats("y", 1, 4, 2, 2)]))
+        )
