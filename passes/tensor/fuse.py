@@ -49,7 +49,7 @@ class Fuse(Pass):
         before = len(structured_ops(op))
         run_element(parse_element("convert-elementwise-to-linalg"), op, context)
         for inner in structured_ops(op):
-            if _is_elementwise(inner) and _goes_on(inner):
+            if _is_elementwise(inner) and _goes_on(inner) and _ends_in_more_loops(inner):
                 _start_as_input(inner)
         for inner in reversed(structured_ops(op)):
             if _is_elementwise(inner):
@@ -88,6 +88,17 @@ def _is_elementwise(op: ir.Operation) -> bool:
 def _goes_on(op: ir.Operation) -> bool:
     """Whether the body reads what its result starts from."""
     return any(True for _ in op.regions[0].blocks[0].arguments[input_count(op)].uses)
+
+
+def _ends_in_more_loops(op: ir.Operation) -> bool:
+    """Whether an operation that it could be fused into, by way of others or not, has more loops."""
+    users = [use.owner.operation for use in op.results[0].uses]
+    count = len(loops_of(op))
+    return any(
+        len(loops_of(user)) > count or (_is_elementwise(user) and _ends_in_more_loops(user))
+        for user in users
+        if user.name == "linalg.generic"
+    )
 
 
 def _start_as_input(op: ir.Operation) -> None:
