@@ -57,7 +57,6 @@ def rare_decompositions() -> dict[Any, Callable[..., Any]]:
         aten.signbit.default: _sign_bit,
         torch.ops.prims.copy_strided.default: lambda x, stride: x.clone(),  # values here have no strides
         aten.unbind_copy.int: lambda x, dim=0: [x.select(dim, i).clone() for i in range(x.shape[dim])],
-        aten.where.self: _where,
         aten._upsample_bilinear2d_aa.default: lambda x, size, corners, *scales: _smooth(
             x, size, corners, scales, 1.0, _tent
         ),
@@ -189,13 +188,6 @@ def _repeated_places(repeats: Tensor, *, output_size: int | None = None) -> Tens
     begin = torch.zeros(count + 1, dtype=torch.int64, device=repeats.device)  # one more: nothing may start at the end
     begin = begin.index_add(0, starts, torch.ones_like(starts, dtype=torch.int64))
     return (begin.cumsum(0) - 1).narrow(0, 0, count).to(repeats.dtype)
-
-
-def _where(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """The same on both sides, of the sizes that it has with the condition: upstream forgets these."""
-    if x is not y:
-        return cast("Tensor", NotImplemented)
-    return x.expand(torch.broadcast_shapes(condition.shape, x.shape)).clone()  # type: ignore[no-untyped-call]
 
 
 def _scatter_reduced(x: Tensor, dim: int, index: Tensor, source: Tensor | float, *, reduce: str) -> Tensor:

@@ -13,6 +13,7 @@ from stepwell.frontend.decompositions.attention import attention, flash_attentio
 from stepwell.frontend.decompositions.bessel_functions import bessel_decompositions
 from stepwell.frontend.decompositions.chain import chain
 from stepwell.frontend.decompositions.chebyshev_polynomials import chebyshev_decompositions
+from stepwell.frontend.decompositions.choices import choice_decompositions
 from stepwell.frontend.decompositions.convolution_gradients import convolution_backward
 from stepwell.frontend.decompositions.ctc_loss import ctc_loss
 from stepwell.frontend.decompositions.empty_moments import empty_moments
@@ -23,7 +24,6 @@ from stepwell.frontend.decompositions.incomplete_gamma import incomplete_gamma_d
 from stepwell.frontend.decompositions.integers import integer_decompositions
 from stepwell.frontend.decompositions.joint_indices import take_at
 from stepwell.frontend.decompositions.linear_algebra.table import linear_algebra_decompositions
-from stepwell.frontend.decompositions.mixed_types import mixed_type_decompositions
 from stepwell.frontend.decompositions.narrow_floats import narrow_float_decompositions
 from stepwell.frontend.decompositions.orthogonal_polynomials import polynomial_decompositions
 from stepwell.frontend.decompositions.padding import padding_decompositions
@@ -96,8 +96,8 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         run_decompositions(),
         scalar_decompositions(),
         placed_decompositions(),
-        mixed_type_decompositions(),
         narrow_float_decompositions(),
+        choice_decompositions(),
         padding_decompositions(),
         pooling_decompositions(),
         roll_decompositions(),
