@@ -16,10 +16,10 @@ from torch.utils import _pytree as pytree
 from stepwell.frontend.bindings import Bindings
 from stepwell.frontend.program import DimensionHints
 from stepwell.support import dtypes
+from stepwell.support.carried import SIGNED
 from stepwell.support.errors import ImportFailure
 from stepwell.support.signature import Dim, OutputRef, Signature, Size, SymbolRange, TensorSpec
 
-_WIDE_UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 _SCALARS = {torch.SymInt: ("i64", "int"), torch.SymFloat: ("f64", "float"), torch.SymBool: ("i1", "bool")}
 
 
@@ -177,7 +177,7 @@ def _spec(name: str, node: Node, symbols: SymbolNames, *, pairs: bool) -> Tensor
             f"'{name}' is neither a dense tensor nor a number", hint="convert it at the boundary of the model"
         )
     shape = tuple(symbols.dim(size) for size in value.shape)
-    if value.dtype in _WIDE_UNSIGNED:
+    if value.dtype in SIGNED:
         return TensorSpec(name, dtypes.from_torch(value.dtype).removeprefix("u"), shape, unsigned=True)
     return TensorSpec(name, dtypes.from_torch(value.dtype), shape, pairs=pairs and not value.is_complex())
 

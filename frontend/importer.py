@@ -24,14 +24,15 @@ from stepwell.frontend.boundary import Boundary, build_boundary
 from stepwell.frontend.control_flow import ControlFlowImporter
 from stepwell.frontend.number_operands import numbers_to_tensors
 from stepwell.frontend.program import DimensionHints, Program
-from stepwell.frontend.sign_integers import sign_integers, sign_types
+from stepwell.frontend.sign_integers import has_unsigned, sign_integers, sign_types
 from stepwell.frontend.source_paths import describe_node, innermost_frame
 from stepwell.frontend.symbolic_floats import operators_on_floats
 from stepwell.frontend.views import split_views
+from stepwell.support import dtypes
+from stepwell.support.carried import SIGNED
 from stepwell.support.errors import ImportFailure
 from stepwell.support.kept_signatures import keep_signatures
 
-_WIDE_UNSIGNED = {torch.uint16: "ui16", torch.uint32: "ui32", torch.uint64: "ui64"}
 _NUMBERS = {
     "!torch.int": ("!torch.vtensor<[],si64>", "torch.aten.Int.Tensor"),
     "!torch.float": ("!torch.vtensor<[],f64>", "torch.aten.Float.Tensor"),
@@ -46,7 +47,7 @@ class _Cache(ContextCache):  # type: ignore[misc]  # torch-mlir has no types
 
     def dtype_to_type(self, dtype: torch.dtype) -> ir.Type:
         with self._c:
-            return ir.Type.parse(_WIDE_UNSIGNED[dtype]) if dtype in _WIDE_UNSIGNED else super().dtype_to_type(dtype)
+            return ir.Type.parse(dtypes.from_torch(dtype)) if dtype in SIGNED else super().dtype_to_type(dtype)
 
     def get_node_location(self, node: Node) -> ir.Location:
         frame = innermost_frame(node.meta.get("stack_trace"))
@@ -83,7 +84,9 @@ def import_program(
     assertions_on_numbers(program)
     bound = bind(program)
     split_views(program)
-    sign_types(program)
+    unsigned = has_unsigned(program)
+    if unsigned:
+        sign_types(program)
     operators_on_floats(program)
     numbers_to_tensors(program)
     boundary = build_boundary(program, bound, hints or DimensionHints())
@@ -96,7 +99,8 @@ def import_program(
         except (NotImplementedError, AssertionError, TypeError, KeyError, RuntimeError, ValueError) as error:
             raise _explain(error, program) from error
         _finish(importer.module, entry, bound, boundary)
-    sign_integers(importer.module)
+    if unsigned:
+        sign_integers(importer.module)
     keep_signatures(importer.module.operation, {entry: boundary.signature})
     return Program(
         module=importer.module,

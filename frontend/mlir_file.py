@@ -12,6 +12,7 @@ from stepwell.dialects.context import make_context
 from stepwell.dialects.registry import load_mentioned
 from stepwell.frontend.program import Program
 from stepwell.frontend.sign_integers import sign_integers
+from stepwell.passes.graph.sign_integers import BITS
 from stepwell.passes.levels import LEVELS
 from stepwell.support import parameter_file
 from stepwell.support.diagnostics import first_diagnostic
@@ -24,7 +25,6 @@ from stepwell.support.walk import operations
 
 _TYPE = re.compile(r"!torch\.vtensor<\[([^\]]*)\],(.+)>|(?:tensor|memref)<((?:(?:\d+|\?)x)*)([^,x][^,]*).*>")
 _DYNAMIC = Dim(None, 0, 0)
-_WIDE_UNSIGNED = ("ui16", "ui32", "ui64")
 _LAYOUT = "stepwell.layout"
 
 # Operations whose attributes name parameters.
@@ -166,7 +166,7 @@ def _spec(name: str, kind: ir.Type) -> TensorSpec:
     if not known(dtype):
         raise ImportFailure(f"'{name}' has the unknown element type {element}")
     shape: tuple[Size, ...] = tuple(_DYNAMIC if s.strip() == "?" else int(s) for s in sizes if s.strip())
-    unsigned = dtype in _WIDE_UNSIGNED
+    unsigned = dtype in BITS
     return TensorSpec(name, dtype.removeprefix("u") if unsigned else dtype, shape, unsigned=unsigned)
 
 

@@ -10,8 +10,13 @@ from torch_mlir import ir
 from stepwell.passes.base import PassContext
 from stepwell.passes.pipeline import parse_element
 from stepwell.passes.runner import run_element
+from stepwell.support.carried import SIGNED
 
-_SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
+
+def has_unsigned(program: ExportedProgram) -> bool:
+    """Whether any value of ``program`` is of unsigned integers of 16 bits or more."""
+    values = (value for node in program.graph.nodes for value in pytree.tree_leaves(node.meta.get("val")))
+    return any(isinstance(value, torch.Tensor) and value.dtype in SIGNED for value in values)
 
 
 def sign_integers(module: ir.Module) -> None:
@@ -27,12 +32,6 @@ def sign_integers(module: ir.Module) -> None:
 def sign_types(program: ExportedProgram) -> None:
     """Name signed types where operators name unsigned ones, for which torch-mlir has no number; results keep theirs."""
     for node in program.graph.nodes:
-        if any(leaf in _SIGNED for leaf in _types(node)):
-            node.args, node.kwargs = pytree.tree_map(
-                lambda leaf: _SIGNED.get(leaf, leaf) if isinstance(leaf, torch.dtype) else leaf,
-                (node.args, node.kwargs),
-            )
-
-
-def _types(node: torch.fx.Node) -> list[torch.dtype]:
-    return [leaf for leaf in pytree.tree_leaves((node.args, node.kwargs)) if isinstance(leaf, torch.dtype)]
+        node.args, node.kwargs = pytree.tree_map_only(
+            torch.dtype, lambda dtype: SIGNED.get(dtype, dtype), (node.args, node.kwargs)
+        )

@@ -9,8 +9,10 @@ import torch
 if TYPE_CHECKING:
     from stepwell.support.signature import TensorSpec
 
-_SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
-_UNSIGNED = {signed: unsigned for unsigned, signed in _SIGNED.items()}
+SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
+"""Wide unsigned types, and those that stand for them."""
+
+_UNSIGNED = {signed: unsigned for unsigned, signed in SIGNED.items()}
 
 
 def carried(tensor: torch.Tensor) -> torch.Tensor:
@@ -21,7 +23,7 @@ def carried(tensor: torch.Tensor) -> torch.Tensor:
     """
     if tensor.is_complex():
         return torch.view_as_real(tensor.detach().resolve_conj())
-    return tensor.view(_SIGNED[tensor.dtype]) if tensor.dtype in _SIGNED else tensor
+    return tensor.view(SIGNED[tensor.dtype]) if tensor.dtype in SIGNED else tensor
 
 
 def restored(tensor: torch.Tensor, spec: TensorSpec) -> torch.Tensor:

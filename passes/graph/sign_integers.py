@@ -18,7 +18,7 @@ from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
 from stepwell.support.walk import operations
 
-_BITS = {"ui16": "si16", "ui32": "si32", "ui64": "si64"}
+BITS = {"ui16": "si16", "ui32": "si32", "ui64": "si64"}
 """What holds the same bits."""
 
 _WIDE = {"ui16": "si32", "ui32": "si64", "ui64": "si64"}
@@ -63,7 +63,7 @@ class SignIntegers(Pass):
         if not kinds:
             return
         for value in kinds:
-            _retype(value, _BITS)
+            _retype(value, BITS)
         for each in found:
             _retype_attributes(each)
         for each in found:
@@ -80,7 +80,7 @@ def _values(op: ir.Operation) -> list[ir.Value]:
 
 def _kind(value: ir.Value) -> str | None:
     info = tb.tensor_info(value)
-    return info.dtype if info is not None and info.dtype in _BITS else None
+    return info.dtype if info is not None and info.dtype in BITS else None
 
 
 def _retype(value: ir.Value, dtypes: Mapping[str, str]) -> None:
@@ -99,7 +99,7 @@ def _retype_attributes(op: ir.Operation) -> None:
             op.attributes["function_type"] = ir.TypeAttr.get(kind)
     elif op.name == "torch.vtensor.literal":
         kind = ir.ShapedType(op.attributes["value"].type).element_type
-        if str(kind) in _BITS:
+        if str(kind) in BITS:
             bits = np.ascontiguousarray(np.array(ir.DenseIntElementsAttr(op.attributes["value"])))
             info = tb.tensor_info(op.results[0])
             assert info is not None
