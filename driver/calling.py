@@ -39,6 +39,8 @@ class CallPlan:
         self._devices = devices
         self._live = in_spec, out_spec
         self._dtypes = [torch_dtype(spec.outer_dtype) for spec in signature.inputs]
+        self._carried = [not spec.itself for spec in signature.inputs]
+        self._gives_others = not all(spec.itself for spec in signature.results)
         self._static = [all(isinstance(size, int) for size in spec.shape) for spec in signature.inputs]
 
     @cached_property
@@ -114,6 +116,8 @@ class CallPlan:
 
     def outer(self, results: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
         """The entry's results as the model's own, in the same memory."""
+        if not self._gives_others:
+            return results
         specs = self.signature.results
         return [restored(result, spec) for result, spec in zip(results, specs, strict=True)]
 
@@ -211,7 +215,7 @@ class CallPlan:
         tensor = leaf.detach() if leaf.requires_grad else leaf
         if not tensor.is_contiguous() or tensor.is_conj() or tensor.is_neg():
             tensor = tensor.resolve_conj().resolve_neg().contiguous()
-        return carried(tensor)
+        return carried(tensor) if self._carried[index] else tensor
 
     def _check_sizes(self, inputs: Sequence[torch.Tensor]) -> None:
         symbols: dict[str, tuple[int, str]] = {}
