@@ -18,6 +18,9 @@ from torch.utils import _pytree as pytree
 from stepwell.frontend.small_sizes import user_inputs
 from stepwell.support.errors import ImportFailure
 
+#: Sizes by their symbols.
+_Numbers = dict[sympy.Symbol, sympy.Integer]
+
 _REMAINDER = re.compile(r"(%|Mod).*==\s*0")
 _SIZE = re.compile(r"L\['(\w+)'\]\.size\(\)\[(\d+)\]")
 _EQUATION = re.compile(r"(?<![<>=!])==")
@@ -32,10 +35,10 @@ def check_guards(exported: ExportedProgram) -> None:
     Raises:
         ImportFailure: the graph only holds for some of the sizes: of a certain remainder, or as small as the example's.
     """
-    for guard in getattr(exported, "_guards_code", None) or []:
-        if not _EQUATION.search(guard):
-            continue
-        holds = _always_holds(guard, exported)
+    equations = [guard for guard in getattr(exported, "_guards_code", None) or [] if _EQUATION.search(guard)]
+    tried = list(_some_sizes(exported)) if equations else []
+    for guard in equations:
+        holds = _always_holds(guard, exported, tried)
         if holds is False or (holds is None and _REMAINDER.search(guard)):
             sizes = _SIZE.sub(r"\1.shape[\2]", guard)  # as PyTorch writes them
             raise ImportFailure(f"the model only works for sizes with {sizes}", hint=_way_out(guard))
@@ -49,12 +52,11 @@ def check_new_guards(exported: ExportedProgram) -> None:
     """
     sizes = [size for node in user_inputs(exported) for size in getattr(node.meta.get("val"), "shape", ())]
     environments = {id(each): each for each in (s.node.shape_env for s in sizes if isinstance(s, torch.SymInt))}
+    tried = list(_some_sizes(exported)) if environments else []
     for environment in environments.values():
         for guard in environment.guards:
             equation = environment.simplify(guard.expr)
-            if isinstance(equation, sympy.Eq) and any(
-                equation.xreplace(numbers) == sympy.false for numbers in _some_sizes(exported)
-            ):
+            if isinstance(equation, sympy.Eq) and any(equation.xreplace(numbers) == sympy.false for numbers in tried):
                 text = f"{equation.lhs} == {equation.rhs}"
                 raise ImportFailure(f"an operator of the model is taken apart for {text} alone", hint=_way_out(text))
 
@@ -65,24 +67,24 @@ def _way_out(guard: str) -> str:
     return "take an example of larger sizes, for which torch takes the branch of most sizes; or make the size static"
 
 
-def _always_holds(guard: str, exported: ExportedProgram) -> bool | None:
-    """Whether ``guard`` is true at some sizes that are unlike each other; None if it is on something else."""
+def _always_holds(guard: str, exported: ExportedProgram, tried: list[_Numbers]) -> bool | None:
+    """Whether ``guard`` is true at the sizes that are ``tried``; None if it is on something else."""
     spec = exported.call_spec.in_spec
     signature = exported.module_call_graph[0].signature
     names = (signature.forward_arg_names if signature is not None else None) or []
-    for numbers in _some_sizes(exported):
+    for numbers in tried:
         sizes = iter([_Sizes(node.meta.get("val"), numbers) for node in user_inputs(exported)])
         args, kwargs = pytree.tree_unflatten([next(sizes, None) for _ in range(spec.num_leaves)], spec)
         try:
             arguments = dict(zip(names, args, strict=False)) | kwargs
             if not eval(guard, {"__builtins__": _FUNCTIONS, "L": arguments}):
                 return False
-        except Exception:
+        except Exception:  # torch's text asks of something else than sizes, which Python can't tell here
             return None
     return True
 
 
-def _some_sizes(exported: ExportedProgram) -> Iterator[dict[sympy.Symbol, sympy.Integer]]:
+def _some_sizes(exported: ExportedProgram) -> Iterator[_Numbers]:
     """Numbers for the symbols of the inputs, within their ranges."""
     ranges = exported.range_constraints
     symbols = sorted(
