@@ -125,7 +125,7 @@ class _Replacement:
     def _open(self, placeholder: Node) -> None:
         """Let a placeholder stand for pairs."""
         whole = placeholder.meta["val"]
-        placeholder.meta["val"] = pairs = torch.view_as_real(whole.resolve_conj())
+        placeholder.meta["val"] = pairs = carried(whole)
         placeholder.meta.pop("tensor_meta", None)
         after = placeholder
         while after.next.op == "placeholder":

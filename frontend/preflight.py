@@ -21,9 +21,9 @@ from stepwell.support.lowerings import find_lowering
 from stepwell.support.signature import Dim
 from stepwell.support.walk import operations
 
-# Bookkeeping of the torch dialect: constants, lists, sizes. Every target gets rid of them.
 #: What stands around operators on complex numbers that the frontend has left as they are.
 _PAIRS = frozenset({"torch.aten.view_as_complex", "torch.aten.view_as_real", "torch.aten.resolve_conj"})
+# Bookkeeping of the torch dialect: constants, lists, sizes. Every target gets rid of them.
 _PLUMBING = re.compile(
     r"torch\.(constant\.\w+|prim\.\w+(\.\w+)?|aten\.size\.int|aten\.(Int|Float|Bool)\.\w+|"
     r"aten\.\w+\.(int|float)|vtensor\.literal|symbolic_int|bind_symbolic_shape|derefine|runtime\.assert|aten\._assert_tensor_metadata)"

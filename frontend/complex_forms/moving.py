@@ -131,8 +131,6 @@ FORMS: dict[Any, Form] = {
     aten.where: _where,
     aten._to_copy: to_copy,
     torch.ops.prims.convert_element_type: lambda x, kind: to_copy(x, dtype=kind),
-    aten.resolve_conj: lambda x: x,
-    aten.resolve_neg: lambda x: x,
     aten.real: lambda x: x.re,
     aten.imag: lambda x: x.im,
     aten.complex: lambda real, imaginary: Pair(real, imaginary),

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from stepwell.frontend.complex_forms.arithmetic import product
 from stepwell.frontend.complex_forms.pair import Form, Pair, Parts, operands
+from stepwell.frontend.decompositions.running import by_doubling
 
 aten = torch.ops.aten
 
@@ -62,18 +63,15 @@ def _first(x: Tensor, dim: int) -> Tensor:
 
 
 def _cumprod(x: Any, dim: int, *, dtype: torch.dtype | None = None) -> Pair:
-    """W. D. Hillis and G. L. Steele, Data Parallel Algorithms, 1986."""
-    found = x if dtype is None else x.to(dtype)
+    found: Pair = x if dtype is None else x.to(dtype)
     if not found.dim():
-        return found  # type: ignore[no-any-return]
-    pair: Parts = found.re.movedim(dim, 0), found.im.movedim(dim, 0)
-    _check_static(pair[0].shape[0])
-    step = 1
-    while step < pair[0].shape[0]:
-        later = product(tuple(p[step:] for p in pair), tuple(p[:-step] for p in pair))
-        pair = tuple(torch.cat([p[:step], w]) for p, w in zip(pair, later, strict=True))  # type: ignore[assignment]
-        step *= 2
-    return Pair(pair[0].movedim(0, dim), pair[1].movedim(0, dim))
+        return found
+    _check_static(found.shape[dim])
+
+    def combine(re: Tensor, im: Tensor, later_re: Tensor, later_im: Tensor) -> Parts:
+        return product((later_re, later_im), (re, im))
+
+    return Pair(*by_doubling((found.re, found.im), dim, combine))
 
 
 def _var(x: Pair, *args: Any, **kwargs: Any) -> Tensor:

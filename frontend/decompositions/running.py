@@ -54,10 +54,11 @@ def _running(values: _Values, dim: int, combine: _Combine) -> _Values:
     It gets the values of a stretch, then those of the one behind it.
     """
     count = values[0].shape[dim]
-    return _unrolled(values, dim, combine) if isinstance(count, int) else _looped(values, dim, combine)
+    return by_doubling(values, dim, combine) if isinstance(count, int) else _looped(values, dim, combine)
 
 
-def _unrolled(values: _Values, dim: int, combine: _Combine) -> _Values:
+def by_doubling(values: _Values, dim: int, combine: _Combine) -> _Values:
+    """The same for a static size, without a loop (W. D. Hillis and G. L. Steele, Data Parallel Algorithms, 1986)."""
     count = values[0].shape[dim]
     reach = 1
     while reach < count:
