@@ -27,9 +27,6 @@ _WIDE = {"ui16": "si32", "ui32": "si64", "ui64": "si64"}
 _MASKS = {"ui16": 0xFFFF, "ui32": 0xFFFF_FFFF}
 _SIGN = -(1 << 63)
 
-# Numbers of dtypes as torch counts them.
-_NUMBERS = {"si16": 2, "si32": 3, "si64": 4}
-
 _CONVERT = "torch.prims.convert_element_type"
 _CASTS = frozenset({"_to_copy", "to"})
 
@@ -137,7 +134,7 @@ class _Rewrite:
         self._widen(turns=False)
         kind = self._kinds.get(self._op.results[0])
         if kind is not None:
-            self._op.operands[1] = tb.constant(_NUMBERS[_WIDE[kind]])
+            self._op.operands[1] = tb.constant(tb.NUMBERS[_WIDE[kind]])
             self._narrow(turns=False)
 
     def _widen(self, *, turns: bool) -> None:
@@ -147,7 +144,7 @@ class _Rewrite:
             if kind is None or info is None:
                 continue
             if kind in _MASKS:
-                wide = _convert(operand, TensorInfo(info.shape, _WIDE[kind]))
+                wide = tb.convert(operand, TensorInfo(info.shape, _WIDE[kind]))
                 operand = tb.build("aten.bitwise_and.Scalar", [wide, tb.constant(_MASKS[kind])], wide.type)
             elif turns:
                 operand = _turn(operand)
@@ -162,7 +159,7 @@ class _Rewrite:
             uses = [(use.owner.operation, use.operand_number) for use in result.uses]
             result.set_type(TensorInfo(info.shape, _WIDE[kind]).type())
             with ir.InsertionPoint.after(self._op):
-                back = _turn(result) if turns else _convert(result, info)
+                back = _turn(result) if turns else tb.convert(result, info)
             self._kinds[back] = kind
             for user, index in uses:
                 user.operands[index] = back
@@ -178,9 +175,3 @@ class _Rewrite:
 def _turn(value: ir.Value) -> ir.Value:
     """The highest bit turned over, by a sum that wraps: signed numbers in the order of the unsigned ones, or back."""
     return tb.build("aten.add.Scalar", [value, tb.constant(_SIGN), tb.constant(1)], value.type)
-
-
-def _convert(value: ir.Value, wanted: TensorInfo) -> ir.Value:
-    if value.type == wanted.type():
-        return value
-    return tb.build("prims.convert_element_type", [value, tb.constant(_NUMBERS[wanted.dtype])], wanted)

@@ -10,6 +10,12 @@ from typing import Any
 import numpy as np
 from torch_mlir import ir
 
+NUMBERS = {
+    "ui8": 0, "si8": 1, "si16": 2, "si32": 3, "si64": 4, "f16": 5, "f32": 6, "f64": 7, "i1": 11, "bf16": 15,
+    "f8E5M2": 23, "f8E4M3FN": 24,
+}  # fmt: skip
+"""Dtypes as torch counts them."""
+
 _TENSOR = re.compile(r"!torch\.vtensor<\[([^\]]*)\],([\w<>]+)>")
 
 
@@ -161,6 +167,13 @@ def with_scalar(name: str, value: ir.Value, scalar: float) -> ir.Value:
 def unary(name: str, value: ir.Value) -> ir.Value:
     """``aten.<name>`` of one tensor, result of the same type."""
     return build(f"aten.{name}", [value], value.type)
+
+
+def convert(value: ir.Value, wanted: TensorInfo) -> ir.Value:
+    """``value`` in the dtype of ``wanted``, which has its sizes; itself where it is of that type."""
+    if value.type == wanted.type():
+        return value
+    return build("prims.convert_element_type", [value, constant(NUMBERS[wanted.dtype])], wanted)
 
 
 def _info(value: ir.Value) -> TensorInfo:

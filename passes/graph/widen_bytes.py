@@ -17,9 +17,6 @@ from stepwell.support.walk import operations
 _BYTES = frozenset({"ui8", "si8"})
 _CONVERT = "torch.prims.convert_element_type"
 
-# Numbers of dtypes as torch counts them.
-_NUMBERS = {"ui8": 0, "si8": 1, "si16": 2, "si32": 3, "si64": 4, "i1": 11}
-
 _ORDERED_BOOLS = frozenset({"clamp", "clamp_max", "clamp_min", "cummax", "cummin", "msort", "sort", "topk"})
 # Their last operand is the dtype to compute in.
 _ACCUMULATE = frozenset({"cumprod", "cumsum", "prod", "sum"})
@@ -56,11 +53,11 @@ def _rewrite(op: ir.Operation) -> None:
     taken = {info.dtype for info in operands if info is not None}
     if full_name == _CONVERT or operator in ("_to_copy", "to"):
         if made & _BYTES and operands[0] is not None and operands[0].is_float():
-            op.operands[0] = _convert(op.operands[0], TensorInfo(operands[0].shape, "si32"))
+            op.operands[0] = tb.convert(op.operands[0], TensorInfo(operands[0].shape, "si32"))
     elif not full_name.startswith("torch.aten.") or operator in MOVES or full_name == "torch.aten.view.dtype":
         return
     elif operator == "arange" and made & _BYTES:
-        op.operands[len(op.operands) - 4] = tb.constant(_NUMBERS["si32"])
+        op.operands[len(op.operands) - 4] = tb.constant(tb.NUMBERS["si32"])
         _narrow_results(op, "si32")
     elif taken & _BYTES:
         _widen(op, operator, operands, made, "si32")
@@ -71,9 +68,9 @@ def _rewrite(op: ir.Operation) -> None:
 def _widen(op: ir.Operation, operator: str, operands: list[TensorInfo | None], made: set[str], wide: str) -> None:
     for index, info in enumerate(operands):
         if info is not None and (info.dtype in _BYTES or (wide == "si64" and info.dtype == "i1")):
-            op.operands[index] = _convert(op.operands[index], TensorInfo(info.shape, wide))
+            op.operands[index] = tb.convert(op.operands[index], TensorInfo(info.shape, wide))
     if operator in _ACCUMULATE and made & _BYTES:
-        op.operands[len(op.operands) - 1] = tb.constant(_NUMBERS[wide])
+        op.operands[len(op.operands) - 1] = tb.constant(tb.NUMBERS[wide])
     _narrow_results(op, wide)
 
 
@@ -86,9 +83,5 @@ def _narrow_results(op: ir.Operation, wide: str) -> None:
             continue
         result.set_type(TensorInfo(info.shape, wide).type())
         with ir.InsertionPoint.after(op):
-            back = _convert(result, info)
+            back = tb.convert(result, info)
         result.replace_all_uses_except(back, back.owner.operation)
-
-
-def _convert(value: ir.Value, wanted: TensorInfo) -> ir.Value:
-    return tb.build("prims.convert_element_type", [value, tb.constant(_NUMBERS[wanted.dtype])], wanted)

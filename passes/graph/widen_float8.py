@@ -18,9 +18,6 @@ _CONVERT = "torch.prims.convert_element_type"
 _CASTS = frozenset({"_to_copy", "to"})
 _F32 = "f32"
 
-# Numbers of dtypes as torch counts them.
-_NUMBERS = {"f32": 6, "f8E5M2": 23, "f8E4M3FN": 24}
-
 _NARROW = frozenset({"f8E4M3FN", "f8E5M2"})
 
 _LARGEST = {"f8E4M3FN": 448.0}
@@ -65,7 +62,7 @@ def _cast(op: ir.Operation) -> bool:
         return False
     if not {source.dtype, target.dtype} & _NARROW or target.dtype == _F32:
         return False
-    op.operands[0] = _limited(_converted(op.operands[0], TensorInfo(source.shape, _F32)), target.dtype)
+    op.operands[0] = _limited(tb.convert(op.operands[0], TensorInfo(source.shape, _F32)), target.dtype)
     return True
 
 
@@ -75,7 +72,7 @@ def _compute(op: ir.Operation) -> bool:
     for index in narrow:
         info = tb.tensor_info(op.operands[index])
         assert info is not None
-        op.operands[index] = _converted(op.operands[index], TensorInfo(info.shape, _F32))
+        op.operands[index] = tb.convert(op.operands[index], TensorInfo(info.shape, _F32))
     for result in op.results if narrow else ():
         info = tb.tensor_info(result)
         if info is None or info.dtype not in _NARROW:
@@ -83,7 +80,7 @@ def _compute(op: ir.Operation) -> bool:
         result.set_type(TensorInfo(info.shape, _F32).type())
         users = [(use.owner.operation, use.operand_number) for use in result.uses]
         with ir.InsertionPoint.after(op):
-            back = _converted(_limited(result, info.dtype), info)
+            back = tb.convert(_limited(result, info.dtype), info)
         for user, index in users:
             user.operands[index] = back
     return bool(narrow)
@@ -95,12 +92,6 @@ def _limited(wide: ir.Value, dtype: str) -> ir.Value:
         return wide
     most = _LARGEST[dtype]
     return tb.build("aten.clamp", [wide, tb.constant(-most), tb.constant(most)], wide.type)
-
-
-def _converted(value: ir.Value, wanted: TensorInfo) -> ir.Value:
-    if value.type == wanted.type():
-        return value
-    return tb.build("prims.convert_element_type", [value, tb.constant(_NUMBERS[wanted.dtype])], wanted)
 
 
 def _is_narrow(value: ir.Value) -> bool:

@@ -32,20 +32,21 @@ class ExactExtrema(Pass):
 
     def run(self, op: ir.Operation, context: PassContext) -> None:
         searches = [each for each in operations(op) if each.name == "linalg.generic" and len(each.results) == 2]
-        found = [(search, *each) for search in searches if (each := _comparison(search)) is not None]
-        for search, comparison, predicate in found:
+        # Without a position a largest element is one that fuses.
+        placed = [search for search in searches if any(True for _ in search.results[1].uses)]
+        found = [each for each in map(_comparison, placed) if each is not None]
+        for comparison, predicate in found:
             with ir.InsertionPoint(comparison), comparison.location:
                 term, best = comparison.operands
                 beyond = arith.cmpf(predicate, term, best)
                 wins = arith.andi(beyond, arith.cmpf(arith.CmpFPredicate.ORD, best, best))
                 value = arith.select(wins, term, best)
             comparison.results[0].replace_all_uses_with(wins)
-            comparison.erase()
-            if any(True for _ in search.results[1].uses):  # without a position a largest element is one that fuses
-                terminator = list(search.regions[0].blocks[0].operations)[-1].operation
-                extremum = terminator.operands[0].owner.operation
-                terminator.operands[0] = value
-                extremum.erase()
+            terminator = list(comparison.block.operations)[-1].operation
+            extremum = terminator.operands[0].owner.operation
+            terminator.operands[0] = value
+            for unused in (comparison, extremum):
+                unused.erase()
         windows = [generic for generic in searches if _in_window(generic)]
         for generic in windows:
             _correct_window(generic)

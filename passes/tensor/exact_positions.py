@@ -10,6 +10,7 @@ from torch_mlir import ir
 from torch_mlir.dialects import arith
 
 from stepwell.passes.base import Pass, PassContext
+from stepwell.passes.graph.torch_build import defining
 from stepwell.passes.tensor.build import index, size_of
 from stepwell.support.walk import operations
 
@@ -79,23 +80,17 @@ class _Search:
 def _search(generic: ir.Operation) -> _Search | None:
     *_, terminator = [view.operation for view in generic.regions[0].blocks[0].operations]
     out = list(generic.regions[0].blocks[0].arguments)[-1]
-    outer = _made_by(terminator.operands[0], "arith.select")
-    inner = None if outer is None else _made_by(outer.operands[1], "arith.select")
+    outer = defining(terminator.operands[0], "arith.select")
+    inner = None if outer is None else defining(outer.operands[1], "arith.select")
     if outer is None or inner is None or outer.operands[2] != out or inner.operands[2] != out:
         return None
-    unset, comparison = _made_by(outer.operands[0], "arith.cmpi"), _made_by(inner.operands[0], "arith.cmpf")
+    unset, comparison = defining(outer.operands[0], "arith.cmpi"), defining(inner.operands[0], "arith.cmpf")
     if unset is None or comparison is None or unset.operands[0] != out:
         return None
     if _predicate(unset) != _EQ or _predicate(comparison) != _OEQ:
         return None
-    extract = _made_by(comparison.operands[0], "tensor.extract")
+    extract = defining(comparison.operands[0], "tensor.extract")
     return None if extract is None else _Search(outer, inner, comparison, outer.operands[0], extract)
-
-
-def _made_by(value: ir.Value, name: str) -> ir.Operation | None:
-    if not isinstance(value, ir.OpResult) or value.owner.name != name:
-        return None
-    return value.owner.operation
 
 
 def _predicate(comparison: ir.Operation) -> int:

@@ -9,20 +9,13 @@ from torch_mlir import ir
 from stepwell.passes.graph import torch_build as tb
 from stepwell.passes.graph.torch_build import TensorInfo
 
-# Numbers of dtypes as torch counts them.
-_NUMBERS = {"f16": 5, "f32": 6, "bf16": 15}
-
 
 def mean(operands: Sequence[ir.Value], result: TensorInfo) -> ir.Value | None:
     """The mean in f32, rounded; torch-mlir divides a sum of f16, which may be infinite, by a count, which may be."""
     info = tb.tensor_info(operands[0])
     if info is None or result.dtype not in ("f16", "bf16") or not tb.is_none(operands[-1]):
         return None
-    wide = _convert(operands[0], TensorInfo(info.shape, "f32"))
+    wide = tb.convert(operands[0], TensorInfo(info.shape, "f32"))
     name = "aten.mean.dim" if len(operands) > 2 else "aten.mean"
     made = tb.build(name, [wide, *operands[1:]], TensorInfo(result.shape, "f32"))
-    return _convert(made, result)
-
-
-def _convert(value: ir.Value, wanted: TensorInfo) -> ir.Value:
-    return tb.build("prims.convert_element_type", [value, tb.constant(_NUMBERS[wanted.dtype])], wanted)
+    return tb.convert(made, result)
