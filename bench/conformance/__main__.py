@@ -53,8 +53,7 @@ def main() -> int:
         "--manner",
         choices=MANNERS,
         default="static",
-        help="how op_db's calls are compiled: for any "
-        "sizes; or with fallback='torch', where the question is whether every sample runs",
+        help="how op_db's calls are compiled; with fallback='torch' the question is whether every sample runs",
     )
     parser.add_argument(
         "--floor", action="store_true", help="of the samples that the last run refused, which torch-mlir lowers"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, helper, numpy_helper
 
+from stepwell.frontend.onnx.constants import constant_tensors
 from stepwell.support.errors import UnsupportedError
 
 _AXES_ARE_INPUTS = 18
@@ -75,11 +76,7 @@ def _check_recurrent(node: Any) -> None:
 
 def _whole_numbers(graph: Any) -> set[str]:
     """The names of constant floating-point tensors of whole numbers only."""
-    tensors = {tensor.name: tensor for tensor in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
-            tensors[node.output[0]] = node.attribute[0].t
-    floats = {name: tensor for name, tensor in tensors.items() if tensor.data_type == tensor.FLOAT}
+    floats = {name: tensor for name, tensor in constant_tensors(graph).items() if tensor.data_type == tensor.FLOAT}
     return {name for name, tensor in floats.items() if np.all(numpy_helper.to_array(tensor) % 1 == 0)}
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, helper, numpy_helper
 
+from stepwell.frontend.onnx.constants import constant_tensors
+
 
 def with_sizes(model: Any) -> Any:
     """A copy of ``model`` in which a -1 beside computed sizes is the quotient that it stands for."""
@@ -29,15 +31,12 @@ def with_sizes(model: Any) -> Any:
 
 def _integers(graph: Any) -> dict[str, list[int]]:
     """The constants of one element that may be parts of a shape."""
-    tensors = {tensor.name: tensor for tensor in graph.initializer}
     found: dict[str, list[int]] = {}
     for node in graph.node:
         for attribute in node.attribute if node.op_type == "Constant" else ():
-            if attribute.name == "value":
-                tensors[node.output[0]] = attribute.t
-            elif attribute.name == "value_ints" and len(attribute.ints) == 1:
+            if attribute.name == "value_ints" and len(attribute.ints) == 1:
                 found[node.output[0]] = list(attribute.ints)
-    for name, tensor in tensors.items():
+    for name, tensor in constant_tensors(graph).items():
         if tensor.data_type == tensor.INT64 and list(tensor.dims) == [1]:
             found[name] = numpy_helper.to_array(tensor).tolist()
     return found

@@ -46,8 +46,8 @@ def check_types(model: Any) -> None:
         _check(f"the ONNX initialiser '{tensor.name}'", tensor.data_type)
     kinds = {value.name: value.type.tensor_type.elem_type for value in [*graph.value_info, *graph.output]}
     for node in graph.node:
-        if node.op_type not in _GIVING_UNSIGNED and any(kinds.get(name) in _WIDE_UNSIGNED for name in node.output):
-            number = next(kinds[name] for name in node.output if kinds.get(name) in _WIDE_UNSIGNED)
+        number = next((kinds[name] for name in node.output if kinds.get(name) in _WIDE_UNSIGNED), None)
+        if number is not None and node.op_type not in _GIVING_UNSIGNED:
             raise UnsupportedError(
                 f"a result of the ONNX operator '{node.op_type}' has elements of type "
                 f"{TensorProto.DataType.Name(number)}, which is not taken from it",
