@@ -13,6 +13,11 @@ from stepwell.passes.runner import run_element
 from stepwell.passes.stages import graph_stage, tensor_stage
 from stepwell.support.errors import Error, InternalError
 
+# Bookkeeping of the torch dialect: constants, lists, sizes. Every target gets rid of them.
+_PLUMBING = re.compile(
+    r"torch\.(constant\.\w+|prim\.\w+(\.\w+)?|aten\.size\.int|aten\.(Int|Float|Bool)\.\w+|"
+    r"aten\.\w+\.(int|float)|vtensor\.literal|symbolic_int|bind_symbolic_shape|derefine|runtime\.assert|aten\._assert_tensor_metadata)"
+)
 _LIST = "torch.prim.ListConstruct"
 _FLOATS = re.compile(r"(?<=\],)(bf16|f16|f64)(?=>)")
 
@@ -24,10 +29,14 @@ class Isolated:
     Attributes:
         text: the module without locations; equal text means an equal answer.
         types: the operator's tensor types, for messages.
+        arguments: what the function takes, in the module that the operator stands in.
+        last: the operation there whose results it gives: the operator, or what takes its list apart.
     """
 
     text: str
     types: str
+    arguments: tuple[ir.Value, ...]
+    last: ir.Operation
 
     def with_static_sizes(self) -> str:
         """The same operator at static sizes."""
@@ -36,6 +45,11 @@ class Isolated:
     def with_float32(self) -> str:
         """The same operator on float32."""
         return _FLOATS.sub("f32", self.text)
+
+
+def is_operator(op: ir.Operation) -> bool:
+    """Whether ``op`` computes tensors in the torch dialect, and is not bookkeeping or control flow."""
+    return op.name.startswith("torch.") and not _PLUMBING.fullmatch(op.name) and len(op.regions) == 0
 
 
 def isolate(op: ir.Operation) -> Isolated | None:
@@ -69,7 +83,7 @@ def isolate(op: ir.Operation) -> Isolated | None:
     types_text = ", ".join(
         re.sub(r"!torch\.vtensor<\[([^\]]*)\],(\w+)>", r"[\1]\2", text) for text in dict.fromkeys(shown)
     )
-    return Isolated(module.operation.get_asm(), types_text)
+    return Isolated(module.operation.get_asm(), types_text, tuple(arguments), unpack or op)
 
 
 def lowers(text: str) -> bool:

@@ -9,8 +9,9 @@ from typing import Protocol
 import torch
 from torch_mlir import ir
 
-from stepwell.frontend.isolate import Isolated, isolate, lowers
+from stepwell.frontend.isolate import Isolated, is_operator, isolate, lowers
 from stepwell.frontend.program import Program
+from stepwell.frontend.take_apart import take_apart
 from stepwell.passes.base import PassContext
 from stepwell.passes.levels import check_level
 from stepwell.passes.runner import run_element
@@ -23,11 +24,6 @@ from stepwell.support.walk import operations
 
 #: What stands around operators on complex numbers that the frontend has left as they are.
 _PAIRS = frozenset({"torch.aten.view_as_complex", "torch.aten.view_as_real", "torch.aten.resolve_conj"})
-# Bookkeeping of the torch dialect: constants, lists, sizes. Every target gets rid of them.
-_PLUMBING = re.compile(
-    r"torch\.(constant\.\w+|prim\.\w+(\.\w+)?|aten\.size\.int|aten\.(Int|Float|Bool)\.\w+|"
-    r"aten\.\w+\.(int|float)|vtensor\.literal|symbolic_int|bind_symbolic_shape|derefine|runtime\.assert|aten\._assert_tensor_metadata)"
-)
 _ELEMENT = re.compile(r"!torch\.vtensor<\[[^\]]*\],([\w<>]+)>")
 
 
@@ -94,10 +90,11 @@ class Report:
 
 
 def check(program: Program, takes: Takes, target: str) -> Report:
-    """Look for everything in ``program`` that a target can't take; the program is not changed.
+    """Look for everything in ``program`` that a target can't take.
 
     Whether an operator lowers is not guessed: a copy of the program goes down to the tensor level. Where that fails,
-    each operator is tried by itself to find all that stand in the way.
+    each operator is tried by itself: in ``program`` those are taken apart for which PyTorch has a decomposition, which
+    an ONNX or MLIR file has not been through, and what is left is found.
 
     Args:
         takes: the target's capabilities.
@@ -112,7 +109,7 @@ def check(program: Program, takes: Takes, target: str) -> Report:
         _check_dtypes(program.module, takes, report)
         if takes.operators is not None:
             _check_names(program.module, takes.operators, target, report)
-        if not _check_complex(program.module, report) or not _goes_down(program.module):
+        if not _check_complex(program.module, report) or not _goes_down_apart(program.module):
             _check_each(program.module, report)
     if report.findings:
         report.findings.sort(key=lambda finding: -finding.count)
@@ -164,7 +161,7 @@ def _check_complex(module: ir.Module, report: Report) -> bool:
     """Whether the frontend has left no operator on complex numbers."""
     left = [op for op in operations(module.operation) if _is_complex(op)]
     for op in left:
-        if op.name not in _PAIRS and not _PLUMBING.fullmatch(op.name):
+        if op.name not in _PAIRS and is_operator(op):
             what = "it has no form in real numbers; write it in simpler operators"
             report.add("operator", operator_name(op), op, what)
     return not left
@@ -177,8 +174,13 @@ def _is_complex(op: ir.Operation) -> bool:
 def _check_names(module: ir.Module, operators: frozenset[str], target: str, report: Report) -> None:
     for op in operations(module.operation):
         name = operator_name(op)
-        if op.name.startswith("torch.") and not _PLUMBING.fullmatch(op.name) and name not in operators:
+        if is_operator(op) and name not in operators:
             report.add("operator", name, op, f"compile this part for another target than '{target}'")
+
+
+def _goes_down_apart(module: ir.Module) -> bool:
+    """Whether ``module`` goes down, if need be once its operators are taken apart as PyTorch's decompositions do."""
+    return _goes_down(module) or (take_apart(module) > 0 and _goes_down(module))
 
 
 def _goes_down(module: ir.Module) -> bool:
@@ -202,7 +204,7 @@ def _check_each(module: ir.Module, report: Report) -> None:
     with module.context, ir.Location.unknown():
         verdicts: dict[str, str | None] = {}
         for op in operations(module.operation):
-            if not op.name.startswith("torch.") or _PLUMBING.fullmatch(op.name) or len(op.regions):
+            if not is_operator(op):
                 continue
             if _is_complex(op):
                 continue  # upstream's lowerings crash at some

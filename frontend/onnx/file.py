@@ -165,7 +165,9 @@ def _translate(module: ir.Module, path: Path) -> None:
 
     with module.context, ir.Location.unknown():
         try:
-            PassManager.parse("builtin.module(func.func(convert-torch-onnx-to-torch))").run(module.operation)
+            # Canonical, for what is computed from constants is a constant then: sizes of borders, axes.
+            pipeline = "builtin.module(func.func(convert-torch-onnx-to-torch,canonicalize))"
+            PassManager.parse(pipeline).run(module.operation)
         except ir.MLIRError as failure:
             what, where = first_diagnostic(failure)
             operators = set(_OPERATOR.findall(str(failure)))

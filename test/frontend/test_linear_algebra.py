@@ -105,6 +105,26 @@ def test_a_singular_matrix() -> None:
     as_pytorch(aten.linalg_lu_factor_ex.default, a)
 
 
+@pytest.mark.parametrize("sizes", SIZES)
+def test_determinants(sizes: tuple[int, ...]) -> None:
+    for operator in (aten.linalg_det, aten.linalg_slogdet, aten.logdet, aten._linalg_det, aten._linalg_slogdet):
+        as_pytorch(operator.default, matrix(*sizes))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[0.0, 1, 0], [1, 0, 0], [0, 0, 1]],
+        [[1.0, 2, 3], [2, 4, 6], [1, 0, 1]],
+        [[0.0, 0, 0], [0, 0, 0], [0, 0, 0]],
+        [[1.0, float("nan"), 0], [0, 1, 0], [0, 0, 1]],
+    ],
+)
+def test_determinants_of_exchanged_and_singular_rows(rows: list[list[float]]) -> None:
+    for operator in (aten.linalg_det, aten.linalg_slogdet, aten.logdet):
+        as_pytorch(operator.default, torch.tensor(rows, dtype=torch.float64))
+
+
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_reflections(sizes: tuple[int, ...]) -> None:
     a = matrix(*sizes)
@@ -125,7 +145,9 @@ def test_exponentials(sizes: tuple[int, ...], scale: float) -> None:
     as_pytorch(aten.linalg_matrix_exp.default, matrix(*sizes) * scale / max(sizes[-1], 1))
 
 
-@pytest.mark.parametrize("function", [torch.linalg.solve, lambda a, b: torch.linalg.qr(a)])
+@pytest.mark.parametrize(
+    "function", [torch.linalg.solve, lambda a, b: torch.linalg.qr(a), lambda a, b: torch.linalg.det(a)]
+)
 def test_on_the_cpu(function: Callable[..., Any]) -> None:
     class Model(torch.nn.Module):
         def forward(self, a: torch.Tensor, b: torch.Tensor) -> Any:

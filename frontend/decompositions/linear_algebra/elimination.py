@@ -64,6 +64,37 @@ def lu_solve(factors: Tensor, pivots: Tensor, b: Tensor, *, left: bool = True, a
     return solution.to(b.dtype)
 
 
+def determinant(a: Tensor) -> Tensor:
+    """det(A): the product of the pivots, negative where an odd number of rows was exchanged."""
+    return determinant_ex(a)[0]
+
+
+def determinant_ex(a: Tensor) -> _Factors:
+    """As :func:`determinant`, and both factors in one matrix and the pivots."""
+    factors, pivots, _ = _eliminate(_by_columns(wide(a)), pivot=True)
+    return (_parity(pivots) * _diagonal(factors).prod(-1)).to(a.dtype), factors.to(a.dtype), pivots
+
+
+def log_determinant(a: Tensor) -> Tensor:
+    """ln det(A): NaN where it is negative, -inf where it is 0."""
+    sign, logarithm = sign_and_log(wide(a))
+    return (logarithm + sign.log()).to(a.dtype)
+
+
+def sign_and_log(a: Tensor) -> tuple[Tensor, Tensor]:
+    """The sign of det(A), and the logarithm of its absolute value: 0 and -inf where A is singular."""
+    sign, logarithm, _, _ = sign_and_log_ex(a)
+    return sign, logarithm
+
+
+def sign_and_log_ex(a: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """As :func:`sign_and_log`, and both factors in one matrix and the pivots."""
+    factors, pivots, _ = _eliminate(_by_columns(wide(a)), pivot=True)
+    diagonal = _diagonal(factors)
+    sign = _parity(pivots) * torch.sign(diagonal).prod(-1)
+    return sign.to(a.dtype), diagonal.abs().log().sum(-1).to(a.dtype), factors.to(a.dtype), pivots
+
+
 def solve_ex(
     a: Tensor, b: Tensor, *, left: bool = True, check_errors: bool = False
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -120,6 +151,22 @@ def _eliminate(a: Tensor, pivot: bool) -> _Factors:
     if pivot:
         steps = torch.cat(chosen, -1).to(torch.int32)
     return a, steps, info.to(torch.int32)
+
+
+def _by_columns(a: Tensor) -> Tensor:
+    """What PyTorch factors: the transpose of matrices that lie in memory by rows; its derivatives count on that."""
+    return transposed(a) if a.is_contiguous() else a
+
+
+def _diagonal(a: Tensor) -> Tensor:
+    """[..., n]: the diagonals of matrices [..., n, n]; torch's own operator is upstream's, which lets no n be 0."""
+    return torch.where(rows(a) == columns(a), a, 0.0).sum(-1)
+
+
+def _parity(pivots: Tensor) -> Tensor:
+    """[...]: 1.0 where an even number of rows was exchanged, else -1.0."""
+    steps = torch.arange(1, pivots.shape[-1] + 1, device=pivots.device)
+    return torch.where(pivots == steps, 1.0, -1.0).to(torch.float64).prod(-1)
 
 
 def _order(pivots: Tensor, height: int) -> Tensor:
