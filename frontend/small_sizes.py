@@ -8,6 +8,7 @@ example inputs, cut to these sizes, the symbol's range starts there; where they 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,14 +19,43 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 _LARGEST_TRIED = 3
 _TOLERANCE = 1e-3
-_CRASHING = (
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default,
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default,
-)
+
+
+def _nothing(*args: Any, **kwargs: Any) -> bool:
+    return any(isinstance(value, torch.Tensor) and not value.numel() for value in args)
+
+
+def _beyond_data(
+    x: torch.Tensor,
+    reduce: str,
+    *,
+    lengths: torch.Tensor | None = None,
+    offsets: torch.Tensor | None = None,
+    axis: int = 0,
+    unsafe: bool = False,
+    **kwargs: Any,
+) -> bool:
+    count = x.shape[axis]
+    if offsets is not None:
+        return bool(((offsets < 0) | (offsets > count)).any())
+    return unsafe and lengths is not None and bool((lengths < 0).any() | (lengths.sum(-1) > count).any())
+
+
+def _beyond_rows(factors: torch.Tensor, pivots: torch.Tensor) -> bool:
+    return bool(((pivots < 1) | (pivots > factors.shape[-2])).any())
+
+
+#: Kernels of torch that read or write outside of their operands, or divide by 0, and what of.
+_CRASHING: dict[Any, Callable[..., bool]] = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default: _nothing,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default: _nothing,
+    torch.ops.aten.segment_reduce.default: _beyond_data,
+    torch.ops.aten.linalg_lu_solve.default: lambda factors, pivots, b, **kwargs: _beyond_rows(factors, pivots),
+}
 
 
 class _Survive(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Raises instead of calling a kernel of torch that ends the process on empty tensors."""
+    """Raises instead of calling a kernel of torch that ends the process on operands cut to a small size."""
 
     supports_higher_order_operators = True
 
@@ -35,8 +65,8 @@ class _Survive(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return True
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in _CRASHING and any(isinstance(value, torch.Tensor) and not value.numel() for value in args):
-            raise RuntimeError(f"{func} divides by the length")
+        if func in _CRASHING and _CRASHING[func](*args, **(kwargs or {})):
+            raise RuntimeError(f"{func} does not check its operands")
         return func(*args, **(kwargs or {}))
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stepwell.frontend.decompositions.linear_algebra.steps import columns, identity, require, rows, transposed, wide
+from stepwell.frontend.decompositions.linear_algebra.steps import (
+    columns,
+    identity,
+    nothing,
+    require,
+    rows,
+    transposed,
+    wide,
+)
 from stepwell.frontend.decompositions.linear_algebra.triangular import solve_triangular
 
 _Factors = tuple[Tensor, Tensor, Tensor]
@@ -95,13 +103,40 @@ def inverse(a: Tensor) -> Tensor:
     return inverse_ex(a, check_errors=True)[0]
 
 
+def determinant(a: Tensor) -> _Factors:
+    """The determinant, the factors of ``a`` and the pivots."""
+    factors, pivots, _ = _eliminate(wide(a), pivot=True)
+    result = _diagonal(factors).prod(-1) * _parity(pivots)
+    return result.to(a.dtype), factors.to(a.dtype), pivots
+
+
+def logarithmic_determinant(a: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The sign of the determinant, the logarithm of its size, the factors of ``a`` and the pivots."""
+    factors, pivots, _ = _eliminate(wide(a), pivot=True)
+    found = _diagonal(factors)
+    signs = torch.where(found > 0, 1.0, torch.where(found < 0, -1.0, 0.0))
+    sign, size = signs.prod(-1) * _parity(pivots), torch.log(torch.abs(found)).sum(-1)
+    return sign.to(a.dtype), size.to(a.dtype), factors.to(a.dtype), pivots
+
+
+def _diagonal(a: Tensor) -> Tensor:
+    return torch.diagonal(a, dim1=-2, dim2=-1)
+
+
+def _parity(pivots: Tensor) -> Tensor:
+    """[...]: -1 for an odd number of exchanges, else 1."""
+    steps = torch.arange(1, pivots.shape[-1] + 1, device=pivots.device)
+    exchanges = (pivots != steps).to(torch.int64).sum(-1)
+    return torch.where(exchanges % 2 == 1, -1.0, 1.0).to(torch.float64)
+
+
 def _eliminate(a: Tensor, pivot: bool) -> _Factors:
     height, width = a.shape[-2:]
     count = min(height, width)
     batch = a.shape[:-2]
     info = torch.zeros(batch, dtype=torch.int64, device=a.device)
     steps = torch.arange(1, count + 1, dtype=torch.int32, device=a.device).expand([*batch, count]).clone()
-    if a.numel() == 0:
+    if nothing(a):
         return a.clone(), steps, info.to(torch.int32)
     down, across = rows(a), columns(a)
     chosen = []
@@ -111,9 +146,9 @@ def _eliminate(a: Tensor, pivot: bool) -> _Factors:
             place = torch.argmax(size, -2, keepdim=True)
             order = torch.where(down == k, place, torch.where(down == place, k, down))
             a = torch.gather(a, -2, order.expand(a.shape))
-            chosen.append(place.reshape([*batch, 1]) + 1)
+            chosen.append(place.squeeze(-1) + 1)
         top = a[..., k : k + 1, k : k + 1]
-        info = torch.where((top.reshape(batch) == 0) & (info == 0), k + 1, info)
+        info = torch.where((top[..., 0, 0] == 0) & (info == 0), k + 1, info)
         factor = torch.where((down > k) & (top != 0), a[..., :, k : k + 1] / top, 0.0)
         below = torch.where(across > k, a - factor * a[..., k : k + 1, :], torch.where(across == k, factor, a))
         a = torch.where(down > k, below, a)
@@ -126,7 +161,7 @@ def _order(pivots: Tensor, height: int) -> Tensor:
     """[..., height]: the row of the matrix that each row of the factors came from."""
     places = torch.arange(height, device=pivots.device)
     order = places.expand([*pivots.shape[:-1], height])
-    if pivots.numel() == 0:
+    if nothing(pivots):
         return order.clone()
     for k in range(pivots.shape[-1]):
         place = pivots[..., k : k + 1].to(torch.int64) - 1
