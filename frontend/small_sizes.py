@@ -7,8 +7,10 @@ example inputs, cut to these sizes, the symbol's range starts there; where they 
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from typing import Any
 
 import torch
@@ -92,7 +94,7 @@ def _smallest(model: Any, graph: Any, arguments: Any, exported: ExportedProgram,
         cut = _cut(arguments, exported, symbol, size)
         if cut is None:  # the example is smaller than that, or no integer size fits
             smallest = size
-        elif not (_agree(model, graph, *cut) or (size and _agree_within(model, graph, cut, size))):
+        elif not (agree(model, graph, *cut) or (size and agree_within(model, graph, cut, size))):
             break
         else:
             smallest = size
@@ -149,7 +151,8 @@ def _evaluate(size: Any, symbol: str, number: int, otherwise: Any) -> Any:
     return int(result) if result.is_Integer and result >= 0 else None
 
 
-def _agree(model: Any, graph: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def agree(model: Any, graph: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether both give the same, and neither raises."""
     try:
         expected, got = (pytree.tree_leaves(_run(module, args, kwargs)) for module in (model, graph))
     except Exception:  # a size that the model itself refuses
@@ -157,12 +160,19 @@ def _agree(model: Any, graph: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     return len(expected) == len(got) and all(_same(a, b) for a, b in zip(expected, got, strict=True))
 
 
-def _agree_within(model: Any, graph: Any, arguments: Any, size: int) -> bool:
-    """As :func:`_agree` with integers below ``size``, where the model refuses these: they may be places in a tensor."""
+def agree_within(model: Any, graph: Any, arguments: Any, size: int) -> bool:
+    """As :func:`agree` with integers below ``size``, where the model refuses these: they may be places in a tensor."""
+    if not refuses(model, *arguments):
+        return False
+    return agree(model, graph, *pytree.tree_map_only(torch.Tensor, lambda leaf: _below(leaf, size), arguments))
+
+
+def refuses(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether the model itself raises."""
     try:
-        _run(model, *arguments)
+        _run(model, args, kwargs)
     except Exception:
-        return _agree(model, graph, *pytree.tree_map_only(torch.Tensor, lambda leaf: _below(leaf, size), arguments))
+        return True
     return False
 
 
@@ -171,11 +181,11 @@ def _below(leaf: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def _run(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """One call that leaves the buffers, the arguments and the random state as they were."""
+    """One call that leaves the buffers, the arguments and the random state as they were, and shows no traceback."""
     values = {name: buffer.clone() for name, buffer in module.named_buffers()}
     args, kwargs = pytree.tree_map_only(torch.Tensor, torch.Tensor.clone, (args, kwargs))
     # Not under no_grad: modules of torch take other paths there than the ones that were traced.
-    with torch.random.fork_rng(devices=[]), _Survive():  # type: ignore[no-untyped-call]
+    with torch.random.fork_rng(devices=[]), _Survive(), redirect_stderr(io.StringIO()):  # type: ignore[no-untyped-call]
         torch.manual_seed(0)
         return functional_call(module, values, args, kwargs)
 
