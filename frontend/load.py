@@ -79,11 +79,14 @@ def export_source(
     if isinstance(source, ExportedProgram):
         return Exported(source, "ExportedProgram", entry)
     if isinstance(source, torch.nn.Module):
+        from stepwell.frontend.branch_trials import check_branches
         from stepwell.frontend.export import export_model
         from stepwell.frontend.small_sizes import smallest_sizes
 
         exported = export_model(source, tuple(args), kwargs, dynamic_shapes)
         lower = smallest_sizes(source, exported, tuple(args), kwargs) if dynamic_shapes else {}
+        if dynamic_shapes:
+            check_branches(source, exported, tuple(args), kwargs)
         return Exported(exported, type(source).__name__, entry, DimensionHints(dynamic_shapes, lower))
     raise UsageError(
         f"a model is an nn.Module, an ExportedProgram or a path, not {type(source).__name__}",

@@ -17,6 +17,7 @@ aten = torch.ops.aten
 def missing_shapes() -> Iterator[None]:
     """A context in which such operators take tensors without values."""
     shapes: dict[Any, Callable[..., Any]] = {
+        aten.geqrf.default: _geqrf,
         aten.linalg_lstsq.default: _lstsq,
         aten._ctc_loss.default: _ctc_loss,
         aten._ctc_loss.Tensor: _ctc_loss,
@@ -51,6 +52,10 @@ def _masked_select(torchs: Callable[..., Any]) -> Callable[..., Any]:
         return torchs(mode, operator, spread, mask)
 
     return run
+
+
+def _geqrf(a: Tensor) -> tuple[Tensor, Tensor]:
+    return a.new_empty(a.shape), a.new_empty([*a.shape[:-2], min(a.shape[-2:])])
 
 
 def _lstsq(

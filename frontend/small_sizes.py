@@ -7,7 +7,10 @@ example inputs, cut to these sizes, the symbol's range starts there; where they 
 
 from __future__ import annotations
 
+import io
 import warnings
+from collections.abc import Callable
+from contextlib import redirect_stderr
 from typing import Any
 
 import torch
@@ -18,14 +21,43 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 _LARGEST_TRIED = 3
 _TOLERANCE = 1e-3
-_CRASHING = (
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default,
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default,
-)
+
+
+def _nothing(*args: Any, **kwargs: Any) -> bool:
+    return any(isinstance(value, torch.Tensor) and not value.numel() for value in args)
+
+
+def _beyond_data(
+    x: torch.Tensor,
+    reduce: str,
+    *,
+    lengths: torch.Tensor | None = None,
+    offsets: torch.Tensor | None = None,
+    axis: int = 0,
+    unsafe: bool = False,
+    **kwargs: Any,
+) -> bool:
+    count = x.shape[axis]
+    if offsets is not None:
+        return bool(((offsets < 0) | (offsets > count)).any())
+    return unsafe and lengths is not None and bool((lengths < 0).any() | (lengths.sum(-1) > count).any())
+
+
+def _beyond_rows(factors: torch.Tensor, pivots: torch.Tensor) -> bool:
+    return bool(((pivots < 1) | (pivots > factors.shape[-2])).any())
+
+
+#: Kernels of torch that read or write outside of their operands, or divide by 0, and what of.
+_CRASHING: dict[Any, Callable[..., bool]] = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default: _nothing,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default: _nothing,
+    torch.ops.aten.segment_reduce.default: _beyond_data,
+    torch.ops.aten.linalg_lu_solve.default: lambda factors, pivots, b, **kwargs: _beyond_rows(factors, pivots),
+}
 
 
 class _Survive(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Raises instead of calling a kernel of torch that ends the process on empty tensors."""
+    """Raises instead of calling a kernel of torch that ends the process on operands cut to a small size."""
 
     supports_higher_order_operators = True
 
@@ -35,8 +67,8 @@ class _Survive(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return True
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in _CRASHING and any(isinstance(value, torch.Tensor) and not value.numel() for value in args):
-            raise RuntimeError(f"{func} divides by the length")
+        if func in _CRASHING and _CRASHING[func](*args, **(kwargs or {})):
+            raise RuntimeError(f"{func} does not check its operands")
         return func(*args, **(kwargs or {}))
 
 
@@ -62,7 +94,7 @@ def _smallest(model: Any, graph: Any, arguments: Any, exported: ExportedProgram,
         cut = _cut(arguments, exported, symbol, size)
         if cut is None:  # the example is smaller than that, or no integer size fits
             smallest = size
-        elif not (_agree(model, graph, *cut) or (size and _agree_within(model, graph, cut, size))):
+        elif not (agree(model, graph, *cut) or (size and agree_within(model, graph, cut, size))):
             break
         else:
             smallest = size
@@ -119,7 +151,8 @@ def _evaluate(size: Any, symbol: str, number: int, otherwise: Any) -> Any:
     return int(result) if result.is_Integer and result >= 0 else None
 
 
-def _agree(model: Any, graph: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def agree(model: Any, graph: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether both give the same, and neither raises."""
     try:
         expected, got = (pytree.tree_leaves(_run(module, args, kwargs)) for module in (model, graph))
     except Exception:  # a size that the model itself refuses
@@ -127,12 +160,19 @@ def _agree(model: Any, graph: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     return len(expected) == len(got) and all(_same(a, b) for a, b in zip(expected, got, strict=True))
 
 
-def _agree_within(model: Any, graph: Any, arguments: Any, size: int) -> bool:
-    """As :func:`_agree` with integers below ``size``, where the model refuses these: they may be places in a tensor."""
+def agree_within(model: Any, graph: Any, arguments: Any, size: int) -> bool:
+    """As :func:`agree` with integers below ``size``, where the model refuses these: they may be places in a tensor."""
+    if not refuses(model, *arguments):
+        return False
+    return agree(model, graph, *pytree.tree_map_only(torch.Tensor, lambda leaf: _below(leaf, size), arguments))
+
+
+def refuses(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether the model itself raises."""
     try:
-        _run(model, *arguments)
+        _run(model, args, kwargs)
     except Exception:
-        return _agree(model, graph, *pytree.tree_map_only(torch.Tensor, lambda leaf: _below(leaf, size), arguments))
+        return True
     return False
 
 
@@ -141,11 +181,11 @@ def _below(leaf: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def _run(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """One call that leaves the buffers, the arguments and the random state as they were."""
+    """One call that leaves the buffers, the arguments and the random state as they were, and shows no traceback."""
     values = {name: buffer.clone() for name, buffer in module.named_buffers()}
     args, kwargs = pytree.tree_map_only(torch.Tensor, torch.Tensor.clone, (args, kwargs))
     # Not under no_grad: modules of torch take other paths there than the ones that were traced.
-    with torch.random.fork_rng(devices=[]), _Survive():  # type: ignore[no-untyped-call]
+    with torch.random.fork_rng(devices=[]), _Survive(), redirect_stderr(io.StringIO()):  # type: ignore[no-untyped-call]
         torch.manual_seed(0)
         return functional_call(module, values, args, kwargs)
 

@@ -11,7 +11,7 @@ from stepwell.backends.interpreter.element_types import Array, element, strided_
 from stepwell.backends.interpreter.operands import DYNAMIC, dynamic_shape, slices
 from stepwell.backends.interpreter.registry import Kernel, kernel
 from stepwell.backends.interpreter.shapes import check_expansion, collapsed_shape, expanded_shape, groups, reshaped_view
-from stepwell.backends.interpreter.tensor_slices import reduced_rank, window
+from stepwell.backends.interpreter.tensor_slices import lacking, window
 from stepwell.support.errors import ExecutionError
 
 
@@ -35,8 +35,8 @@ def _view(op: ir.Operation) -> Kernel:
 @kernel("memref.subview")
 def _subview(op: ir.Operation) -> Kernel:
     part = slices(op, 1)
-    type_, name = op.results[0].type, op.name
-    return lambda *values: reduced_rank(window(values[0], part, values, name), type_)
+    drop, name = lacking(op), op.name
+    return lambda *values: window(values[0], part, values, name).squeeze(drop)
 
 
 def root(view: Array) -> Array:

@@ -33,29 +33,23 @@ def window(base: Array, part: Slices, values: Sequence[Any], name: str) -> Array
     return base[(*index, ...)]
 
 
-def reduced_rank(view: Array, type_: ir.Type) -> Array:
-    """``view`` without the unit dimensions that ``type_`` lacks, in place (the strides are kept)."""
-    target = list(type_.shape)
-    if view.ndim == len(target):
-        return view
+def lacking(op: ir.Operation) -> tuple[int, ...]:
+    """The unit dimensions of the slice ``op`` that its result's type lacks."""
+    target = list(op.results[0].type.shape)
     drop = []
-    position = 0
-    for dim, size in enumerate(view.shape):
-        remaining = view.ndim - dim
-        wanted = target[position] if position < len(target) else None
-        must_keep = remaining == len(target) - position
-        if wanted is not None and (must_keep or size == wanted or (size != 1 and type_.is_dynamic_dim(position))):
-            position += 1
+    for dim, size in enumerate(op.attributes["static_sizes"]):
+        if target and size == target[0]:
+            target.pop(0)
         else:
             drop.append(dim)
-    return view.squeeze(tuple(drop))
+    return tuple(drop)
 
 
 @kernel("tensor.extract_slice")
 def _extract_slice(op: ir.Operation) -> Kernel:
     part = slices(op, 1)
-    type_, name = op.results[0].type, op.name
-    return lambda *values: reduced_rank(window(values[0], part, values, name), type_)
+    drop, name = lacking(op), op.name
+    return lambda *values: window(values[0], part, values, name).squeeze(drop)
 
 
 @step("tensor.insert_slice")

@@ -36,6 +36,7 @@ from stepwell.frontend.decompositions.runs import run_decompositions
 from stepwell.frontend.decompositions.scalars import scalar_decompositions
 from stepwell.frontend.decompositions.segments import segment_reduce
 from stepwell.frontend.decompositions.special_functions import special_decompositions
+from stepwell.frontend.decompositions.splits import split_decompositions
 from stepwell.frontend.decompositions.strides import as_strided, as_strided_scatter
 from stepwell.frontend.decompositions.transposed_convolutions import convolution
 from stepwell.frontend.decompositions.unbatched import unbatched_decompositions
@@ -101,6 +102,7 @@ def decomposition_table() -> dict[Any, Callable[..., Any]]:
         padding_decompositions(),
         pooling_decompositions(),
         roll_decompositions(),
+        split_decompositions(),
         linear_algebra_decompositions(),
         fourier_decompositions(),
         empty_moments(),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.export import Dim
 
 from stepwell.driver import api
 from stepwell.frontend.decompositions.linear_algebra.steps import LARGEST
@@ -157,6 +158,40 @@ def test_on_the_cpu(function: Callable[..., Any]) -> None:
     torch.testing.assert_close(api.compile(Model(), args)(*args), function(*args), rtol=1e-4, atol=1e-5)
 
 
+class Batch(torch.nn.Module):
+    def forward(self, a: torch.Tensor, b: torch.Tensor) -> Any:
+        factor = torch.linalg.cholesky(a)
+        return (
+            torch.linalg.inv(a),
+            torch.linalg.solve(a, b),
+            torch.cholesky_solve(b, factor),
+            torch.linalg.det(a),
+            torch.linalg.qr(b),
+            torch.linalg.eigvalsh(a),
+            torch.ormqr(*torch.geqrf(a), b),
+        )
+
+
+def test_batches_of_any_size(imported: Callable[..., Any]) -> None:
+    def arguments(batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return positive(batch, 3, 3), matrix(batch, 3, 2)
+
+    model = imported(Batch(), arguments(3), dynamic_shapes=({0: Dim("batch")}, {0: Dim("batch")}))
+    for batch in (0, 1, 4):
+        given = arguments(batch)
+        torch.testing.assert_close(model(*given), Batch()(*given), rtol=1e-9, atol=1e-11)
+
+
+class Inverse(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.inv_ex(x)[0]
+
+
+def test_matrices_of_any_size_are_refused() -> None:
+    with pytest.raises(UnsupportedError, match="linalg_inv_ex"):
+        api.compile(Inverse(), (torch.randn(2, 4, 4),), dynamic_shapes=({1: Dim("n"), 2: Dim("n")},))
+
+
 def test_what_pytorch_raises_is_an_error_with_the_line() -> None:
     class Model(torch.nn.Module):
         def forward(self, a: torch.Tensor, b: torch.Tensor) -> Any:
@@ -183,9 +218,5 @@ def test_no_number_is_not_singular() -> None:
 
 
 def test_large_matrices_are_refused() -> None:
-    class Model(torch.nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.linalg.inv_ex(x)[0]
-
     with pytest.raises(UnsupportedError, match="linalg_inv_ex"):
-        api.compile(Model(), (torch.randn(LARGEST + 1, LARGEST + 1),))
+        api.compile(Inverse(), (torch.randn(LARGEST + 1, LARGEST + 1),))

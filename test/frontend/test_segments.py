@@ -1,9 +1,11 @@
 """Reductions of segments beside PyTorch's."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from torch.export import Dim
 
 from stepwell.driver import api
 from stepwell.frontend.decompositions.segments import segment_reduce
@@ -35,3 +37,16 @@ def test_on_the_cpu() -> None:
     torch.testing.assert_close(program(x, lengths), Model()(x, lengths))
     with pytest.raises(ExecutionError, match="the lengths are not those of parts of the data at"):
         program(x, lengths + 1)
+
+
+def test_offsets_beyond_data_cut_to_a_small_size(imported: Callable[..., Any]) -> None:
+    """Which PyTorch's kernel reads and writes, to the end of the process."""
+
+    class Model(torch.nn.Module):
+        def forward(self, x: torch.Tensor, offsets: torch.Tensor) -> Any:
+            return torch.segment_reduce(x, "max", offsets=offsets, initial=0)
+
+    shapes = ({0: Dim("count")}, {})
+    model = imported(Model(), (torch.ones(1 << 22), torch.tensor([0, 3, 1 << 22])), dynamic_shapes=shapes)
+    x, offsets = torch.randn(5), torch.tensor([0, 2, 5])
+    torch.testing.assert_close(model(x, offsets), Model()(x, offsets))

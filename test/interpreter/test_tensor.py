@@ -23,6 +23,18 @@ def test_slices(run):
     assert (same == ramp(4, 5)).all()
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_slice_loses_the_dimension_that_is_known_to_be_one(run, size):
+    text = """func.func @main(%a: tensor<?x2x3xf32>, %n: index) -> tensor<?x2xf32> {
+      %0 = tensor.extract_slice %a[0, 0, 1] [%n, 2, 1] [1, 1, 1] : tensor<?x2x3xf32> to tensor<?x2xf32>
+      return %0 : tensor<?x2xf32>
+    }"""
+    a = ramp(size, 2, 3)
+    (part,) = run(text, a, size)
+    assert part.shape == (size, 2)
+    assert (part == a[:, :, 1]).all()
+
+
 @pytest.mark.parametrize("offset", [-1, 3])
 def test_slice_out_of_bounds_is_an_error(run, offset):
     text = """func.func @main(%a: tensor<4xf32>, %i: index) -> tensor<2xf32> {

@@ -5,7 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stepwell.frontend.decompositions.linear_algebra.steps import columns, identity, require, rows, transposed, wide
+from stepwell.frontend.decompositions.linear_algebra.steps import (
+    columns,
+    identity,
+    nothing,
+    require,
+    rows,
+    transposed,
+    wide,
+)
 from stepwell.frontend.decompositions.linear_algebra.triangular import solve_triangular
 
 _Factors = tuple[Tensor, Tensor, Tensor]
@@ -132,7 +140,7 @@ def _eliminate(a: Tensor, pivot: bool) -> _Factors:
     batch = a.shape[:-2]
     info = torch.zeros(batch, dtype=torch.int64, device=a.device)
     steps = torch.arange(1, count + 1, dtype=torch.int32, device=a.device).expand([*batch, count]).clone()
-    if a.numel() == 0:
+    if nothing(a):
         return a.clone(), steps, info.to(torch.int32)
     down, across = rows(a), columns(a)
     chosen = []
@@ -142,9 +150,9 @@ def _eliminate(a: Tensor, pivot: bool) -> _Factors:
             place = torch.argmax(size, -2, keepdim=True)
             order = torch.where(down == k, place, torch.where(down == place, k, down))
             a = torch.gather(a, -2, order.expand(a.shape))
-            chosen.append(place.reshape([*batch, 1]) + 1)
+            chosen.append(place.squeeze(-1) + 1)
         top = a[..., k : k + 1, k : k + 1]
-        info = torch.where((top.reshape(batch) == 0) & (info == 0), k + 1, info)
+        info = torch.where((top[..., 0, 0] == 0) & (info == 0), k + 1, info)
         factor = torch.where((down > k) & (top != 0), a[..., :, k : k + 1] / top, 0.0)
         below = torch.where(across > k, a - factor * a[..., k : k + 1, :], torch.where(across == k, factor, a))
         a = torch.where(down > k, below, a)
@@ -173,7 +181,7 @@ def _order(pivots: Tensor, height: int) -> Tensor:
     """[..., height]: the row of the matrix that each row of the factors came from."""
     places = torch.arange(height, device=pivots.device)
     order = places.expand([*pivots.shape[:-1], height])
-    if pivots.numel() == 0:
+    if nothing(pivots):
         return order.clone()
     for k in range(pivots.shape[-1]):
         place = pivots[..., k : k + 1].to(torch.int64) - 1

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from stepwell.frontend.decompositions.linear_algebra.steps import identity, wide
+from stepwell.frontend.decompositions.linear_algebra.steps import identity, nothing, wide
 
 #: Terms of the series for a norm up to 1/2, whose rest is below float64's rounding.
 _TERMS = 16
@@ -17,7 +17,7 @@ _SQUARINGS = 16
 
 def matrix_exp(a: Tensor) -> Tensor:
     """exp(a) for square matrices [..., n, n]."""
-    if a.numel() == 0:
+    if nothing(a):
         return a.clone()
     x = wide(a)
     norm = torch.abs(x).sum(-1, keepdim=True).amax(-2, keepdim=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stepwell.frontend.decompositions.linear_algebra.steps import columns, identity, rows, transposed, wide
+from stepwell.frontend.decompositions.linear_algebra.steps import columns, identity, nothing, rows, transposed, wide
 
 
 def geqrf(a: Tensor) -> tuple[Tensor, Tensor]:
@@ -39,7 +39,7 @@ def qr(a: Tensor, mode: str = "reduced") -> tuple[Tensor, Tensor]:
 
 def _reflect(a: Tensor) -> tuple[Tensor, Tensor]:
     count = min(a.shape[-2:])
-    if a.numel() == 0:
+    if nothing(a):
         return a.clone(), a.new_zeros([*a.shape[:-2], count])
     down, across = rows(a), columns(a)
     factors = []
@@ -55,14 +55,14 @@ def _reflect(a: Tensor) -> tuple[Tensor, Tensor]:
         changed = a - factor * vector * (vector * a).sum(-2, keepdim=True)
         stored = torch.where(down > k, vector, torch.where(down == k, end, column))
         a = torch.where(across > k, changed, torch.where(across == k, stored, a))
-        factors.append(factor.reshape([*a.shape[:-2], 1]))
+        factors.append(factor.squeeze(-1))
     return a, torch.cat(factors, -1)
 
 
 def _product(a: Tensor, factors: Tensor, width: int) -> Tensor:
     """[..., m, width]: reflections applied to the identity, the last one first."""
     result = identity(a, a.shape[-2], width)
-    if result.numel() == 0:
+    if nothing(result):
         return result
     down = rows(a)
     for k in reversed(range(factors.shape[-1])):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stepwell.frontend.decompositions.linear_algebra.jacobi import diagonal, orthogonal_columns
 from stepwell.frontend.decompositions.linear_algebra.reflections import qr
-from stepwell.frontend.decompositions.linear_algebra.steps import identity, require, transposed, wide
+from stepwell.frontend.decompositions.linear_algebra.steps import identity, nothing, require, transposed, wide
 
 aten = torch.ops.aten
 
@@ -22,7 +22,7 @@ _Factors = tuple[Tensor, Tensor, Tensor]
 
 def eigh(a: Tensor, UPLO: str = "L", compute_v: bool = True) -> tuple[Tensor, Tensor]:  # noqa: N803 (PyTorch's name)
     """Eigenvalues in ascending order and vectors as columns; one triangle of ``a`` is read."""
-    if a.numel() == 0:
+    if nothing(a):
         return a.new_zeros(a.shape[:-1]), a.clone()
     x = wide(a)
     triangle, rest = (torch.tril(x), torch.tril(x, -1)) if UPLO.upper() == "L" else (torch.triu(x), torch.triu(x, 1))
@@ -44,7 +44,7 @@ def svd(a: Tensor, full_matrices: bool = False, compute_uv: bool = True, *, driv
     if height < width:
         u, values, vh = svd(transposed(a), full_matrices, compute_uv, driver=driver)
         return (transposed(vh), values, transposed(u)) if compute_uv else (u, values, vh)
-    if a.numel() == 0:
+    if nothing(a):
         none = a.new_zeros(0)
         u, vh = identity(a, height, height if full_matrices else width), identity(a, width, width)
         return (u if compute_uv else none), a.new_zeros([*a.shape[:-2], width]), (vh if compute_uv else none)
@@ -68,7 +68,7 @@ def svdvals(a: Tensor, *, driver: str | None = None) -> Tensor:
 
 def pinv(a: Tensor, *, atol: Tensor | None = None, rtol: Tensor | None = None, hermitian: bool = False) -> Tensor:
     """The inverse by singular values, or eigenvalues if ``hermitian``, beyond ``atol`` and ``rtol`` of the largest."""
-    if a.numel() == 0:
+    if nothing(a):
         return transposed(a).clone()
     x = wide(a)
     if hermitian:
@@ -106,7 +106,7 @@ def lstsq(
     vector = b.dim() == 1 or (a.dim() - 1 == b.dim() and b.shape == a.shape[:-1])
     right = wide(b.unsqueeze(-1) if vector else b)
     height, width = a.shape[-2:]
-    if a.numel() == 0 or b.numel() == 0:
+    if nothing(a) or nothing(b):
         return cast("tuple[Tensor, Tensor, Tensor, Tensor]", NotImplemented)
     u, values, vh = svd(wide(a))
     limit = torch.finfo(a.dtype).eps * max(height, width) if rcond is None or rcond < 0 else rcond

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -13,21 +13,32 @@ from torch import Tensor
 LARGEST = 32
 
 
-def bounded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function`` for operands whose matrices have static sizes up to :data:`LARGEST`, else ``NotImplemented``."""
+def bounded(
+    function: Callable[..., Any], matrices: Sequence[int] = (0,), vectors: Sequence[int] = ()
+) -> Callable[..., Any]:
+    """``function`` for matrices of static sizes up to :data:`LARGEST` in batches of any, else ``NotImplemented``.
+
+    ``matrices`` and ``vectors`` are the places among its tensors of those that are walked through step by step.
+    """
 
     @wraps(function)
     def decompose(*args: Any, **kwargs: Any) -> Any:
         tensors = [arg for arg in (*args, *kwargs.values()) if isinstance(arg, Tensor)]
-        if any(not isinstance(size, int) for tensor in tensors for size in tensor.shape):
+        walked = [tensors[place].shape[-2:] for place in matrices] + [tensors[place].shape[-1:] for place in vectors]
+        if any(not isinstance(size, int) for sizes in walked for size in sizes):
             return NotImplemented
-        if any(tensor.dim() > 1 and min(tensor.shape[-2:]) > LARGEST for tensor in tensors[:1]):
+        if any(min(tensors[place].shape[-2:]) > LARGEST for place in matrices):
             return NotImplemented
         if any(tensor.is_complex() for tensor in tensors):
             return NotImplemented
         return function(*args, **kwargs)
 
     return decompose
+
+
+def nothing(x: Tensor) -> bool:
+    """Whether one of the sizes that are known is 0."""
+    return any(isinstance(size, int) and size == 0 for size in x.shape)
 
 
 def require(info: Tensor, operator: str, problem: str) -> None:

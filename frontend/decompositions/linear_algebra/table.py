@@ -1,4 +1,4 @@
-"""Operator -> decomposition of linear algebra on small matrices of static sizes."""
+"""Operator -> decomposition of linear algebra on small matrices of static sizes, in batches of any."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ def linear_algebra_decompositions() -> dict[Any, Callable[..., Any]]:
     table: dict[Any, Callable[..., Any]] = {
         aten.cholesky.default: triangular.cholesky,
         aten.cholesky_inverse.default: triangular.cholesky_inverse,
-        aten.cholesky_solve.default: triangular.cholesky_solve,
         aten.geqrf.default: reflections.geqrf,
         aten.inverse.default: elimination.inverse,
         aten.det.default: elimination.determinant,
@@ -36,13 +35,11 @@ def linear_algebra_decompositions() -> dict[Any, Callable[..., Any]]:
         aten.slogdet.default: elimination.sign_and_log,
         aten.linalg_cholesky.default: triangular.cholesky,
         aten.linalg_cholesky_ex.default: triangular.cholesky_ex,
-        aten.linalg_householder_product.default: reflections.householder_product,
         aten.linalg_inv.default: elimination.inverse,
         aten.linalg_inv_ex.default: elimination.inverse_ex,
         aten.linalg_lu.default: elimination.lu,
         aten.linalg_lu_factor.default: elimination.lu_factor,
         aten.linalg_lu_factor_ex.default: elimination.lu_factor_ex,
-        aten.linalg_lu_solve.default: elimination.lu_solve,
         aten.linalg_matrix_exp.default: exponential.matrix_exp,
         aten.linalg_qr.default: reflections.qr,
         aten._linalg_eigh.default: spectra.eigh,
@@ -56,13 +53,16 @@ def linear_algebra_decompositions() -> dict[Any, Callable[..., Any]]:
         aten.linalg_solve.default: elimination.solve,
         aten._linalg_solve_ex.default: elimination.solve_ex,
         aten.linalg_solve_triangular.default: triangular.solve_triangular,
-        aten.lu_solve.default: lambda b, factors, pivots: elimination.lu_solve(factors, pivots, b),
-        aten.lu_unpack.default: elimination.lu_unpack,
-        aten.ormqr.default: reflections.ormqr,
-        aten.triangular_solve.default: triangular.triangular_solve,
     }
     return {
         **{operator: bounded(function) for operator, function in table.items()},
+        aten.cholesky_solve.default: bounded(triangular.cholesky_solve, (1,)),
+        aten.triangular_solve.default: bounded(triangular.triangular_solve, (1,)),
+        aten.linalg_householder_product.default: bounded(reflections.householder_product, vectors=(1,)),
+        aten.ormqr.default: bounded(reflections.ormqr, vectors=(1,)),
+        aten.linalg_lu_solve.default: bounded(elimination.lu_solve, vectors=(1,)),
+        aten.lu_unpack.default: bounded(elimination.lu_unpack, vectors=(1,)),
+        aten.lu_solve.default: bounded(lambda b, factors, pivots: elimination.lu_solve(factors, pivots, b), (1,), (2,)),
         aten.linalg_norm.default: _norm,
         aten.linalg_norm.ord_str: _norm,
         aten.linalg_tensorinv.default: _tensor_inverse,

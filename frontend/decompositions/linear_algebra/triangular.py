@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stepwell.frontend.decompositions.linear_algebra.steps import require, rows, transposed, wide
+from stepwell.frontend.decompositions.linear_algebra.steps import nothing, require, rows, transposed, wide
 
 
 def solve_triangular(a: Tensor, b: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
@@ -16,7 +16,7 @@ def solve_triangular(a: Tensor, b: Tensor, *, upper: bool, left: bool = True, un
     batch = torch.broadcast_shapes(a.shape[:-2], b.shape[:-2])  # type: ignore[no-untyped-call]  # of PyTorch
     count = a.shape[-1]
     rest = wide(b).expand([*batch, *b.shape[-2:]])
-    if rest.numel() == 0:
+    if nothing(rest):
         return rest.to(b.dtype).clone()
     matrix = wide(a)
     found: dict[int, Tensor] = {}
@@ -47,13 +47,13 @@ def cholesky(a: Tensor, upper: bool = False) -> Tensor:
 def cholesky_ex(a: Tensor, *, upper: bool = False, check_errors: bool = False) -> tuple[Tensor, Tensor]:
     """The factor, and for each matrix the order of the first minor that is not positive, or 0."""
     info = torch.zeros(a.shape[:-2], dtype=torch.int32, device=a.device)
-    if a.numel() == 0:
+    if nothing(a):
         return a.clone(), info
     rest = wide(transposed(a) if upper else a)
     found = []
     for k in range(a.shape[-1]):
         pivot = rest[..., k : k + 1, k : k + 1]
-        bad = ~(pivot > 0).reshape(a.shape[:-2])
+        bad = ~(pivot > 0)[..., 0, 0]
         info = torch.where(bad & (info == 0), k + 1, info)
         column = rest[..., :, k : k + 1] / torch.sqrt(pivot)
         column = torch.where(rows(a) >= k, column, 0.0)
