@@ -11,7 +11,7 @@ from torch_mlir import ir
 
 from stepwell.frontend.isolate import Isolated, is_operator, isolate, lowers
 from stepwell.frontend.program import Program
-from stepwell.frontend.take_apart import take_apart
+from stepwell.frontend.take_apart import UNSOUND, take_apart
 from stepwell.passes.base import PassContext
 from stepwell.passes.levels import check_level
 from stepwell.passes.runner import run_element
@@ -180,7 +180,10 @@ def _check_names(module: ir.Module, operators: frozenset[str], target: str, repo
 
 def _goes_down_apart(module: ir.Module) -> bool:
     """Whether ``module`` goes down, if need be once its operators are taken apart as PyTorch's decompositions do."""
-    return _goes_down(module) or (take_apart(module) > 0 and _goes_down(module))
+    if not any(op.name in UNSOUND for op in operations(module.operation)) and _goes_down(module):
+        return True
+    take_apart(module)
+    return _goes_down(module)
 
 
 def _goes_down(module: ir.Module) -> bool:

@@ -44,7 +44,7 @@ def _histogram(
     """The weights in each bin, or their density, and the ends of the bins."""
     flat = x.reshape(-1)
     if range is None and not flat.shape[0]:
-        range = (0.0, 0.0)  # noqa: A001
+        range = (0.0, 1.0)  # noqa: A001
     low, high = _ends(flat, range)
     single = low == high
     low, high = torch.where(single, low - 0.5, low), torch.where(single, high + 0.5, high)

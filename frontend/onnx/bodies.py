@@ -8,10 +8,14 @@ from typing import Any
 import onnx
 from onnx import inliner
 
+_FLAT = frozenset({"NegativeLogLikelihoodLoss"})
+"""Operators that torch-mlir translates as if they had no more than two dimensions."""
+
 
 def prepared(model: Any) -> Any:
-    """``model`` without calls of functions of its own."""
-    return inliner.inline_local_functions(model, convert_version=True) if model.functions else model
+    """``model`` without calls of functions of its own, and with bodies in place of what is translated in part."""
+    plain = inliner.inline_local_functions(model, convert_version=True) if model.functions else model
+    return expanded(plain, with_body(plain, _FLAT))
 
 
 def with_body(model: Any, operators: Collection[str]) -> set[str]:

@@ -1,8 +1,10 @@
-"""What an ONNX graph holds of tensors that are known."""
+"""What an ONNX graph holds that is known: tensors by name, attributes of nodes."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from onnx import helper
 
 
 def constant_tensors(graph: Any) -> dict[str, Any]:
@@ -13,3 +15,8 @@ def constant_tensors(graph: Any) -> dict[str, Any]:
             if attribute.name == "value":
                 tensors[node.output[0]] = attribute.t
     return tensors
+
+
+def attribute(node: Any, name: str, default: Any) -> Any:
+    """The value of an attribute of ``node``."""
+    return next((helper.get_attribute_value(one) for one in node.attribute if one.name == name), default)

@@ -30,7 +30,7 @@ _FLOATS = ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16")
 
 
 def load_onnx(path: Path) -> Program:
-    """Read an ONNX model; initialisers of floating-point numbers become parameters, all others stay constants.
+    """Read an ONNX model; initialisers of floating-point numbers and of quantised ones become parameters.
 
     Raises:
         ToolError: the package ``onnx`` is missing. ImportFailure: no valid file, or one of an old version.
@@ -57,16 +57,20 @@ def load_onnx(path: Path) -> Program:
 def _program(model: Any, path: Path) -> Program:
     from stepwell.frontend.onnx.fold import folded
     from stepwell.frontend.onnx.mistranslated import corrected
+    from stepwell.frontend.onnx.quantised import in_steps, keep_static, with_arithmetic
     from stepwell.frontend.onnx.ranks import check_ranks, unknown_rank
     from stepwell.frontend.onnx.reshapes import with_sizes
     from stepwell.frontend.onnx.shapes import with_types
     from stepwell.frontend.onnx.types import check_types
 
-    model = with_types(with_sizes(corrected(model)))
+    model = with_types(with_sizes(corrected(in_steps(model))))
     if unknown_rank(model) is not None:
         model = with_types(with_sizes(corrected(folded(model))))
+    arithmetic = with_arithmetic(model)
+    model = model if arithmetic is model else with_types(arithmetic)
     check_types(model)
     check_ranks(model)
+    keep_static(model.graph)
     store = _take_weights(model.graph)
     module = _import(model, path)
     function = named(module.operation, "func.func")[0]
@@ -112,14 +116,20 @@ def _take_weights(graph: Any) -> ParameterStore:
     """Make inputs of the initialisers that are weights, and parameters of their values; others stop being inputs."""
     from onnx import TensorProto, helper, numpy_helper
 
+    from stepwell.frontend.onnx.quantised import is_kept
     from stepwell.frontend.onnx.shapes import is_quantising
 
-    settings = {name for node in graph.node if is_quantising(node) for name in node.input[1:]}
+    settings = {name for node in graph.node if is_quantising(node) or is_kept(node) for name in node.input[1:]}
+    stored = {node.input[0] for node in graph.node if is_kept(node)}
     kinds = {getattr(TensorProto, name) for name in _FLOATS}
     store = ParameterStore()
     kept = {tensor.name: tensor for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in kept]
-    weights = [t for t in graph.initializer if t.data_type in kinds and len(t.dims) > 0 and t.name not in settings]
+    weights = [
+        tensor
+        for tensor in graph.initializer
+        if (tensor.data_type in kinds or tensor.name in stored) and len(tensor.dims) > 0 and tensor.name not in settings
+    ]
     for tensor in weights:
         array = np.ascontiguousarray(numpy_helper.to_array(tensor))
         spec = TensorSpec(tensor.name, from_numpy(array.dtype), tuple(array.shape))
@@ -161,7 +171,8 @@ def _named(pairs: list[tuple[str, str]]) -> ir.ArrayAttr:
 
 def _translate(module: ir.Module, path: Path) -> None:
     """ONNX's operators to those of the torch dialect."""
-    from stepwell.frontend.onnx.qonnx import replace_quantising
+    from stepwell.frontend.onnx import linear_quantisation, qonnx
+    from stepwell.frontend.onnx.replace import replace
 
     with module.context, ir.Location.unknown():
         try:
@@ -182,7 +193,7 @@ def _translate(module: ir.Module, path: Path) -> None:
                 )
             raise _NotTranslated(set(_OPERATOR.findall(str(failure))), reason) from None
         for function in named(module.operation, "func.func"):
-            replace_quantising(function)
+            replace(function, {**qonnx.MAKERS, **linear_quantisation.MAKERS})
             _check_translated(function)
 
 

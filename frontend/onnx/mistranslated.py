@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, helper, numpy_helper
 
-from stepwell.frontend.onnx.constants import constant_tensors
+from stepwell.frontend.onnx.constants import attribute, constant_tensors
 from stepwell.support.errors import UnsupportedError
 
 _AXES_ARE_INPUTS = 18
@@ -43,7 +43,7 @@ def corrected(model: Any) -> Any:
 
 
 def _check(node: Any) -> None:
-    mode = _attribute(node, "mode", b"")
+    mode = attribute(node, "mode", b"")
     dropped = (node.op_type, mode) in (("GridSample", b"nearest"), ("SpaceToDepth", b"CRD"))
     if node.op_type == "LinearAttention" or dropped:
         what = f"'{node.op_type}' with mode '{mode.decode()}'" if dropped else f"'{node.op_type}'"
@@ -56,8 +56,8 @@ def _check_corners(node: Any, whole: set[str]) -> None:
     """ONNX aligns the corners of a picture with a part of an element; torch-mlir, as PyTorch, with all of the last."""
     if node.op_type != "Resize" or len(node.input) < 3 or not node.input[2] or node.input[2] in whole:
         return
-    aligned = _attribute(node, "coordinate_transformation_mode", b"half_pixel") == b"align_corners"
-    if aligned and _attribute(node, "mode", b"nearest") in (b"linear", b"cubic"):
+    aligned = attribute(node, "coordinate_transformation_mode", b"half_pixel") == b"align_corners"
+    if aligned and attribute(node, "mode", b"nearest") in (b"linear", b"cubic"):
         raise UnsupportedError(
             "the ONNX operator 'Resize' with aligned corners and factors that are not known whole numbers can't be "
             "translated",
@@ -83,8 +83,8 @@ def _whole_numbers(graph: Any) -> set[str]:
 def _normalised(node: Any, version: int) -> list[Any]:
     """``x / norm`` with a norm of one where it is zero, so that zeros stay zeros."""
     x, y = node.input[0], node.output[0]
-    kind = "ReduceL1" if _attribute(node, "p", 2) == 1 else "ReduceL2"
-    axis = _attribute(node, "axis", -1)
+    kind = "ReduceL1" if attribute(node, "p", 2) == 1 else "ReduceL2"
+    axis = attribute(node, "axis", -1)
     names = [f"{y}.{part}" for part in ("axes", "norm", "filled", "empty", "one", "divisor")]
     axes, norm, filled, empty, one, divisor = names
     if version >= _AXES_ARE_INPUTS:
@@ -107,7 +107,7 @@ def _compressed(node: Any, _version: int) -> list[Any]:
     y = node.output[0]
     names = [f"{y}.{part}" for part in ("table", "row", "places", "flat", "all")]
     table, row, places, flat, everything = names
-    axis = _attribute(node, "axis", None)
+    axis = attribute(node, "axis", None)
     ahead = [
         helper.make_node("NonZero", [condition], [table]),
         _numbers(row, [-1]),
@@ -124,7 +124,3 @@ def _numbers(name: str, values: list[int]) -> Any:
 
 
 _REWRITTEN: dict[str, Callable[[Any, int], list[Any]]] = {"Compress": _compressed, "LpNormalization": _normalised}
-
-
-def _attribute(node: Any, name: str, default: Any) -> Any:
-    return next((helper.get_attribute_value(one) for one in node.attribute if one.name == name), default)

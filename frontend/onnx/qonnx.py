@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from torch_mlir import ir
 
+from stepwell.frontend.onnx.replace import Makers, operator_of
 from stepwell.passes.graph import torch_build as tb
 from stepwell.passes.graph.decompositions.parts import compare, scalar_like, where
 from stepwell.support.errors import UnsupportedError
 from stepwell.support.locations import describe_location
-from stepwell.support.walk import operations
 from stepwell.support.widths import Range
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -25,22 +24,6 @@ _ROUNDINGS = {
 
 _CONTAINERS = {8: (1, "si8"), 16: (2, "si16"), 32: (3, "si32"), 64: (4, "si64")}
 """Width -> PyTorch's number for integers of that width, and the torch dialect's name."""
-
-
-def replace_quantising(function: ir.Operation) -> None:
-    """Replace every ``onnx.Quant``, ``onnx.BipolarQuant`` and ``onnx.Trunc`` below ``function``.
-
-    Raises:
-        UnsupportedError: scales, zero points or widths that are computed, or that differ along several dimensions; a
-            rounding that no target computes.
-    """
-    for op in operations(function):
-        maker = _MAKERS.get(_operator(op))
-        if maker is None:
-            continue
-        with ir.InsertionPoint(op), op.location:
-            op.results[0].replace_all_uses_with(maker(op))
-        op.erase()
 
 
 def _quant(op: ir.Operation) -> ir.Value:
@@ -182,17 +165,11 @@ def _word(op: ir.Operation, name: str, default: str) -> str:
     return str(ir.StringAttr(op.attributes[key]).value) if key in op.attributes else default
 
 
-def _operator(op: ir.Operation) -> str:
-    return str(ir.StringAttr(op.attributes["name"]).value) if op.name == "torch.operator" else ""
-
-
 def _refuse(op: ir.Operation, why: str, hint: str) -> UnsupportedError:
-    name = _operator(op).removeprefix("onnx.")
+    name = operator_of(op).removeprefix("onnx.")
     return UnsupportedError(f"QONNX's '{name}': {why}", where=describe_location(op.location), hint=hint)
 
 
-_MAKERS: Mapping[str, Callable[[ir.Operation], ir.Value]] = {
-    "onnx.Quant": _quant,
-    "onnx.BipolarQuant": _bipolar,
-    "onnx.Trunc": _trunc,
-}
+MAKERS: Makers = {"Quant": _quant, "BipolarQuant": _bipolar, "Trunc": _trunc}
+"""Raise :class:`UnsupportedError` at scales, zero points or widths that are computed, or that differ along several
+dimensions, and at a rounding that no target computes."""

@@ -267,6 +267,7 @@ def test_histograms_with_edges() -> None:
     check(lambda x, w: tuple(torch.histogram(x, 7, weight=w, density=True)), x, weight)
     check(lambda x: tuple(torch.histogram(x, 4, range=(-1.0, 1.0))), x)
     check(lambda x: tuple(torch.histogram(x, 2)), torch.ones(3))
+    check(lambda x: tuple(torch.histogram(x, 2)), torch.ones(0))
 
 
 @pytest.mark.parametrize("p", [0.0, 2.0, float("inf")])
