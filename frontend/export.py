@@ -23,8 +23,8 @@ from torch.utils import _pytree as pytree
 from stepwell.frontend.argument_checks import argument_checks_as_assertions
 from stepwell.frontend.complex_pairs import without_complex
 from stepwell.frontend.composite_operators import composite_operators_kept
+from stepwell.frontend.composite_sizes import composites_of_any_size
 from stepwell.frontend.custom_operators import custom_decompositions
-from stepwell.frontend.decompositions.splits import sections_of_any_size
 from stepwell.frontend.decompositions.table import decomposition_table
 from stepwell.frontend.equal_states import equal_states_apart
 from stepwell.frontend.missing_shapes import missing_shapes
@@ -59,7 +59,7 @@ def export_model(
     Raises:
         ImportFailure: data-dependent control flow, arguments that do not fit, shapes that break their constraints.
     """
-    with _quiet(), missing_shapes(), argument_checks_as_assertions(), sections_of_any_size():
+    with _quiet(), missing_shapes(), argument_checks_as_assertions(), composites_of_any_size():
         try:
             distinct, keywords = _distinct(model, (tuple(args), kwargs))
             return torch.export.export(model, distinct, keywords, dynamic_shapes=dynamic_shapes, strict=False)
@@ -89,7 +89,7 @@ def decompose(exported: ExportedProgram) -> ExportedProgram:
         _quiet(),
         missing_shapes(),
         argument_checks_as_assertions(),
-        sections_of_any_size(),
+        composites_of_any_size(),
         _views_as_reshapes(exported),
         equal_states_apart(exported),
         _use_lazy_graph_module(True),

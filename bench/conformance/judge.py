@@ -89,7 +89,9 @@ def judge(sample: Sample, target: str, manner: str = "static") -> Outcome:
 
 
 def open_sizes(sample: Sample) -> Any:
-    """Every size of every tensor, of a model that takes any number of them, is left to torch."""
+    """Every size of every tensor, of a model that takes any number of them, is left to torch; None without tensors."""
+    if not sample.inputs:
+        return None
     return (tuple(dict.fromkeys(range(tensor.dim()), torch.export.Dim.AUTO) for tensor in sample.inputs),)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ aten = torch.ops.aten
 
 #: Operators, and those of their operands that are of the tensor's type, though they may come real.
 _ALIKE = (
-    aten.alias, aten.cat, aten.clone, aten.col2im, aten.constant_pad_nd,
+    aten.alias, aten.cat, aten.clone, aten.col2im,
     aten.copy, aten.cumsum, aten.detach, aten.diag_embed, aten.diagonal, aten.diagonal_copy, aten.diagonal_scatter,
     aten.embedding, aten.expand, aten.expand_copy, aten.fill, aten.flip, aten.full_like, aten.gather, aten.im2col,
     aten.index, aten.index_add, aten.index_copy, aten.index_fill, aten.index_put, aten._unsafe_index,
@@ -116,6 +117,23 @@ def to_copy(x: Tensor, *, dtype: torch.dtype | None = None, **others: Any) -> An
     return Pair(real, torch.zeros_like(real))
 
 
+def _padded(x: Any, pad: Sequence[int], value: complex = 0) -> Pair:
+    """By elements behind each other: PyTorch's kernel takes the example's sizes where there is no value to see."""
+    return Pair(_extended(x.re, pad, complex(value).real), _extended(x.im, pad, complex(value).imag))
+
+
+def _extended(x: Tensor, pad: Sequence[int], value: float) -> Tensor:
+    for axis, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True), start=1):
+        for number, at_end in ((before, False), (after, True)):
+            if number < 0:
+                x = x.narrow(-axis, 0 if at_end else -number, x.shape[-axis] + number)
+            elif number > 0:
+                sizes = [*x.shape[: x.dim() - axis], number, *x.shape[x.dim() - axis + 1 :]]
+                more = torch.full(sizes, value, dtype=x.dtype, device=x.device)
+                x = torch.cat([x, more] if at_end else [more, x], -axis)
+    return x
+
+
 def _each(packets: Any, make: Any) -> dict[Any, Form]:
     return {
         overload: make(overload)
@@ -129,6 +147,7 @@ FORMS: dict[Any, Form] = {
     **_each(_ALIKE, alike),
     **_each(_REAL, real_ones),
     aten.where: _where,
+    aten.constant_pad_nd.default: _padded,
     aten._to_copy: to_copy,
     torch.ops.prims.convert_element_type: lambda x, kind: to_copy(x, dtype=kind),
     aten.real: lambda x: x.re,

@@ -35,9 +35,9 @@ def _variance(
     count: Any = 1
     for size in sizes:
         count = count * size
-    wide = x.to(torch.float64)
+    wide = x.to(torch.float64)  # rounded once
     difference = wide - wide.mean(axes, keepdim=True)
-    freedom = torch.full([], count - int(lost), dtype=torch.float64).clamp(min=0)
+    freedom = torch.full([], count - int(lost), dtype=torch.float64, device=x.device).clamp(min=0)
     return ((difference * difference).sum(axes, keepdim=keepdim) / freedom).to(x.dtype)
 
 

@@ -54,7 +54,7 @@ def _real(x: Tensor, s: Sequence[int] | None, dim: Sequence[int] | None, norm: s
     sizes = [x.shape[axis] for axis in axes]
     sizes[-1] = 2 * (sizes[-1] - 1)
     sizes = sizes if s is None else [own if size == -1 else size for own, size in zip(sizes, s, strict=True)]
-    if any(not isinstance(size, int) or size > LARGEST for size in (*sizes, *x.shape)):
+    if any(not isinstance(size, int) or size > LARGEST for size in (*sizes, *(x.shape[axis] for axis in axes))):
         return cast("Tensor", NotImplemented)
     pair: _Pair = (x.to(torch.float64), None)
     for axis, size in zip(axes[:-1], sizes[:-1], strict=True):

@@ -68,6 +68,15 @@ def test_the_tolerance_is_the_suites(tolerance: Tolerance | None, kind: str) -> 
     assert judge(Sample(Sum(), (x,), lambda: torch.tensor(4.3), tolerance=tolerance), "cpu").kind == kind
 
 
+class Ones(torch.nn.Module):
+    def forward(self) -> torch.Tensor:
+        return torch.ones(3)
+
+
+def test_a_call_without_tensors_has_no_open_sizes() -> None:
+    assert judge(Sample(Ones(), (), lambda: torch.ones(3)), "cpu", "dynamic").kind == "right"
+
+
 def test_what_float64_gives_is_right() -> None:
     x = torch.ones(4)
     sample = Sample(Sum(), (x,), lambda: torch.tensor(4.3), lambda: torch.tensor(4.0, dtype=torch.float64))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.export import Dim
 
 from stepwell.driver import api
 from stepwell.support.errors import Error
@@ -128,3 +129,13 @@ def test_a_running_product_of_a_dynamic_size_is_refused() -> None:
     """Its steps are counted when the model is compiled."""
     with pytest.raises(Error, match=r"aten\.cumprod"):
         api.compile(Model(lambda x: x.cumprod(0)), (complex_randn(5),), dynamic_shapes=(({0: torch.export.Dim("n")},),))
+
+
+def test_padding_in_batches_of_any_size() -> None:
+    def function(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.fft.fft(x, 5), torch.nn.functional.pad(x, (1, -1, 0, 2), value=3.0)
+
+    program = api.compile(Model(function), (complex_randn(2, 2, 3),), dynamic_shapes=(({0: Dim.AUTO},),))
+    for batch in (1, 4):
+        x = complex_randn(batch, 2, 3)
+        torch.testing.assert_close(program(x), function(x), rtol=1e-4, atol=1e-5)

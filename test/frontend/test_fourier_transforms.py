@@ -1,9 +1,11 @@
 """Fourier transforms with real results: their decompositions beside PyTorch's kernels, one compiled."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from torch.export import Dim
 
 from stepwell.driver import api
 from stepwell.frontend.decompositions.fourier_transforms import LARGEST, fourier_decompositions
@@ -39,12 +41,20 @@ def test_along_as_many_as_there_are_sizes(operator: Any) -> None:
 
 class Model(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> Any:
-        return torch.fft.fftshift(torch.fft.irfft2(x)), torch.fft.hfft(x, 5)
+        return torch.fft.fftshift(torch.fft.irfft2(x), (1, 2)), torch.fft.hfft(x, 5)
 
 
 def test_compiled() -> None:
     x = torch.randn(2, 3, 4)
     torch.testing.assert_close(api.compile(Model(), (x,))(x), Model()(x))
+
+
+def test_batches_of_any_size(imported: Callable[..., Any]) -> None:
+    """But 0, which PyTorch refuses."""
+    model = imported(Model(), (torch.randn(2, 3, 4),), dynamic_shapes=({0: Dim("batch")},))
+    for batch in (1, 5):
+        x = torch.randn(batch, 3, 4)
+        torch.testing.assert_close(model(x), Model()(x), rtol=1e-4, atol=1e-5)
 
 
 def test_a_large_one_is_left_alone() -> None:
