@@ -23,9 +23,21 @@ def placed_decompositions() -> dict[Any, Callable[..., Any]]:
     table = {operator: _normal(operator) for operator in _ALONG_A_DIMENSION}
     table[aten.index.Tensor] = _take_at
     table[aten.masked_select.default] = _take_where
+    table[aten.masked_scatter.default] = _put_in_order
     table[aten.index_put.default] = _put_at
     table[aten.nonzero.default] = _nonzero
     return table
+
+
+def _put_in_order(x: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """The elements of ``source`` one after another where ``mask`` is true; upstream lowers static sizes."""
+    if all(isinstance(size, int) for one in (x, mask, source) for size in one.shape):
+        return cast("Tensor", NotImplemented)
+    spread, wanted = torch.broadcast_tensors(x, mask)  # type: ignore[no-untyped-call]
+    row = wanted.reshape(-1)
+    place = torch.where(row, torch.cumsum(row.to(torch.int64), 0) - 1, 0)
+    values = source.reshape(-1).index_select(0, place)
+    return torch.where(wanted, values.reshape(spread.shape), spread)
 
 
 def _normal(operator: Any) -> Callable[..., Tensor]:

@@ -34,7 +34,7 @@ def run_decompositions() -> dict[Any, Callable[..., Any]]:
 
 def _mode(x: Tensor, dim: int = -1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
     """The most frequent element, the smallest of these, and where the last of them is; no NaN equals another."""
-    if x.dim() == 0 or not isinstance(x.shape[dim], int) or x.shape[dim] == 0:
+    if x.dim() == 0 or (isinstance(x.shape[dim], int) and x.shape[dim] == 0):
         return cast("tuple[Tensor, Tensor]", NotImplemented)
     values, places = aten.sort.default(x.movedim(dim, -1))
     number = torch.arange(values.shape[-1], device=x.device)

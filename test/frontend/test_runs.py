@@ -1,9 +1,11 @@
 """The most frequent element, and each element once, beside PyTorch's."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from torch.export import Dim
 
 from stepwell.driver import api
 from stepwell.frontend.decompositions.runs import run_decompositions
@@ -21,6 +23,18 @@ def test_mode(dim: int, keepdim: bool) -> None:
     """Where there is a NaN, PyTorch's depends on its place."""
     x = torch.randint(0, 4, (5, 12)).to(torch.float32)
     equal(run_decompositions()[aten.mode.default](x, dim, keepdim), torch.mode(x, dim, keepdim))
+
+
+class Mode(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> Any:
+        return torch.mode(x, 1)
+
+
+def test_mode_of_any_number(imported: Callable[..., Any]) -> None:
+    model = imported(Mode(), (torch.randn(3, 7),), dynamic_shapes=({0: Dim.AUTO, 1: Dim.AUTO},))
+    for sizes in ((1, 5), (4, 12), (2, 1)):
+        x = torch.randint(0, 4, sizes).to(torch.float32)
+        equal(model(x), torch.mode(x, 1))
 
 
 @pytest.mark.parametrize("size", [1, 2, 20])
