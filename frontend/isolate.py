@@ -16,7 +16,8 @@ from stepwell.support.errors import Error, InternalError
 # Bookkeeping of the torch dialect: constants, lists, sizes. Every target gets rid of them.
 _PLUMBING = re.compile(
     r"torch\.(constant\.\w+|prim\.\w+(\.\w+)?|aten\.size\.int|aten\.(Int|Float|Bool)\.\w+|"
-    r"aten\.\w+\.(int|float)|vtensor\.literal|symbolic_int|bind_symbolic_shape|derefine|runtime\.assert|aten\._assert_tensor_metadata)"
+    r"aten\.\w+\.(int|float)|vtensor\.literal|symbolic_int|bind_symbolic_shape|derefine|tensor_static_info_cast|"
+    r"runtime\.assert|aten\._assert_tensor_metadata)"
 )
 _LIST = "torch.prim.ListConstruct"
 _FLOATS = re.compile(r"(?<=\],)(bf16|f16|f64)(?=>)")

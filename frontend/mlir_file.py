@@ -110,8 +110,10 @@ def find_level(module: ir.Module) -> str:
         return "backend"  # the only level without func.func; the buffer level may call into LLVM as well
     memory = any(name.startswith(("memref.", "affine.load", "affine.store", "vector.load")) for name in names)
     if "tensor" in fitting and "buffer" in fitting:
-        memory = memory or "memref<" in module.operation.get_asm(large_elements_limit=16)
-        return "buffer" if memory else "tensor"
+        text = module.operation.get_asm(large_elements_limit=16)
+        if "graph" in fitting and "!torch." in text:
+            return "graph"  # what returns its arguments has no operation of the dialect
+        return "buffer" if memory or "memref<" in text else "tensor"
     if not fitting:
         dialects = sorted({name.partition(".")[0] for name in names})
         raise ImportFailure(

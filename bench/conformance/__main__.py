@@ -22,7 +22,7 @@ from stepwell.support.log import LOGGER, begin
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGE = _ROOT / "docs" / "conformance.md"
 _OUT = _ROOT / "out" / "conformance"
-_TYPES = ("float32", "float16", "bfloat16", "complex64", "int64", "bool")
+_TYPES = ("float32", "float16", "bfloat16", "float64", "complex64", "int64", "int8", "uint8", "bool")
 _OPSETS = {"onnx": "ONNX's tests of nodes, opset 13 to 21", "onnx_newer": "ONNX's tests of nodes, opset 22 and later"}
 _WHOLE = (*_TYPES, *_OPSETS)
 _DYNAMIC = tuple(f"dynamic_{kind}" for kind in _TYPES)

@@ -134,6 +134,9 @@ def _assert_close(given: Any, expected: Any, tolerance: Tolerance | None) -> Non
     kind = expected.dtype if isinstance(expected, torch.Tensor) else None
     if tolerance is not None and (kind is None or kind.is_floating_point or kind.is_complex):
         limits = {"rtol": tolerance.relative, "atol": tolerance.absolute}
+    elif tolerance is not None and tolerance.whole and kind is not torch.bool:
+        given, expected = given.to(torch.int64), expected.to(torch.int64)
+        limits = {"rtol": 0, "atol": tolerance.whole}
     torch.testing.assert_close(given, expected, equal_nan=True, check_stride=False, **limits)
 
 

@@ -12,10 +12,11 @@ import torch
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a number may be off: ``absolute + relative * |expected|``."""
+    """How far a number may be off: ``absolute + relative * |expected|``; integers, ``whole``."""
 
     relative: float
     absolute: float
+    whole: int = 0
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,9 @@ def integer_decompositions(others: dict[Any, Callable[..., Any]]) -> dict[Any, C
         aten.fmod.Scalar: _remainder,
         aten.fmod.Tensor: _remainder,
         aten.isclose.default: _is_close,
+        aten.pow.Scalar: _power_of_number,
         aten.pow.Tensor_Scalar: _power,
+        aten.pow.Tensor_Tensor: _powers,
         aten.sort.default: _sort,
     }
     table |= {getattr(aten, name).Scalar: _compared(name) for name in ("eq", "ge", "gt", "le", "lt", "ne")}
@@ -129,6 +131,31 @@ def _power(x: Tensor, exponent: Number) -> Tensor:
         exponent >>= 1
         square = square * square if exponent else square
     return torch.ones_like(x) if result is None else result.clone() if result is x else result
+
+
+def _powers(x: Tensor, exponent: Tensor) -> Tensor:
+    """By squaring, one bit of the exponents after the other; products wrap as PyTorch's do."""
+    if not (_counts(x) and _counts(exponent)):
+        return cast("Tensor", NotImplemented)
+    kind = torch.result_type(x, exponent)
+    square, exponent = x.to(kind), exponent.to(kind)
+    base, result = square, torch.ones_like(square)
+    signed = kind is not torch.uint8
+    for bit in range(torch.iinfo(kind).bits - signed):
+        result = torch.where(torch.bitwise_and(exponent, 1 << bit) != 0, result * square, result)
+        square = square * square
+    if not signed:
+        return result
+    # The whole part of the reciprocal: of 1 and -1 alone there is one.
+    odd = torch.bitwise_and(exponent, 1) != 0
+    small = torch.where(base == 1, 1, torch.where(base == -1, torch.where(odd, -1, 1), 0)).to(kind)
+    return torch.where(exponent < 0, small, result)
+
+
+def _power_of_number(number: Number, exponent: Tensor) -> Tensor:
+    if not isinstance(number, int) or isinstance(number, bool):
+        return cast("Tensor", NotImplemented)
+    return _powers(_like(exponent, number), exponent) if _counts(exponent) else cast("Tensor", NotImplemented)
 
 
 def _sort(x: Tensor, dim: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:

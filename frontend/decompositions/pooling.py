@@ -11,9 +11,16 @@ from torch import Tensor
 aten = torch.ops.aten
 
 
+_FLOATS = {
+    torch.int8: torch.float32, torch.uint8: torch.float32, torch.int16: torch.float32, torch.int32: torch.float64,
+}  # fmt: skip
+"""Integers -> a type in which they are exact."""
+
+
 def pooling_decompositions() -> dict[Any, Callable[..., Any]]:
     """Operator overload -> decomposition."""
     return {
+        aten.max_pool2d_with_indices.default: _largest_of_integers,
         aten.max_pool3d_with_indices.default: _largest_of_numbers,
         aten._adaptive_avg_pool2d.default: _adaptive_mean,
         aten.adaptive_max_pool2d.default: _adaptive_largest,
@@ -43,6 +50,15 @@ def _largest_of_numbers(
     layer = torch.div(at, lines.shape[3], rounding_mode="floor")
     found = layer * (height * width) + inner.flatten(1).gather(1, at)
     return values.reshape(shape), found.reshape(shape)
+
+
+def _largest_of_integers(x: Tensor, *settings: Any) -> tuple[Tensor, Tensor]:
+    """In the narrowest floating-point type that holds them all; those of 64 bits are left alone."""
+    wide = _FLOATS.get(x.dtype)
+    if wide is None:
+        return cast("tuple[Tensor, Tensor]", NotImplemented)
+    values, places = aten.max_pool2d_with_indices.default(x.to(wide), *settings)
+    return values.to(x.dtype), places
 
 
 def _adaptive_mean(x: Tensor, size: Sequence[int]) -> Tensor:

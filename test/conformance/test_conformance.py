@@ -68,6 +68,13 @@ def test_the_tolerance_is_the_suites(tolerance: Tolerance | None, kind: str) -> 
     assert judge(Sample(Sum(), (x,), lambda: torch.tensor(4.3), tolerance=tolerance), "cpu").kind == kind
 
 
+@pytest.mark.parametrize(("whole", "kind"), [(0, "wrong"), (1, "right")])
+def test_integers_that_a_suite_lets_differ(whole: int, kind: str) -> None:
+    x = torch.ones(4, dtype=torch.uint8)
+    expected = torch.tensor(5)
+    assert judge(Sample(Sum(), (x,), lambda: expected, tolerance=Tolerance(0, 0, whole)), "cpu").kind == kind
+
+
 class Ones(torch.nn.Module):
     def forward(self) -> torch.Tensor:
         return torch.ones(3)
@@ -140,6 +147,14 @@ def test_op_db_samples_call_what_they_name() -> None:
     assert sample.exact().dtype == torch.float64
     again = suite.samples("sub", 0)[0]
     assert all(torch.equal(one, other) for one, other in zip(sample.inputs, again.inputs, strict=True))
+
+
+def test_where_pytorch_is_off_the_reference_counts() -> None:
+    poles = torch.tensor([-1, 0], dtype=torch.int8)
+    sample = OpDb("int8").samples("polygamma.polygamma_n_1", 0)[0]
+    assert sample.exact is not None
+    assert judge(sample, "cpu").kind == "right"
+    assert torch.polygamma(1, poles)[0] < float("inf")
 
 
 def test_op_db_has_tolerances_of_its_own() -> None:

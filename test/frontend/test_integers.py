@@ -18,6 +18,7 @@ class Arithmetic(nn.Module):
             x + y, x - y, x * y, x + 200, 7 - x, 3 * x, torch.add(x, y, alpha=2), -x, x.abs(), x.sign(), x.square(),
             x**3, x // odd, x % odd, x // 3, x % 3, x / odd, x / 3, torch.div(x, odd, rounding_mode="trunc"),
             torch.fmod(x, odd), torch.fmod(x, 3), odd.reciprocal(), x.sin(), x * y.int(), x + y.float(), x ^ 5, x & 3,
+            x**y, 3**x,
         ]  # fmt: skip
 
 

@@ -82,6 +82,12 @@ def test_bad_files(tmp_path: Path, text: str, message: str) -> None:
         load_program(path)
 
 
+def test_what_returns_its_argument_is_at_the_graph_level(tmp_path: Path) -> None:
+    tensor = "!torch.vtensor<[2],f32>"
+    (tmp_path / "model.mlir").write_text(f"func.func @main(%x: {tensor}) -> {tensor} {{ return %x : {tensor} }}")
+    assert load_program(tmp_path / "model.mlir").level == "graph"
+
+
 def test_exported_program_and_pt2(tmp_path: Path) -> None:
     model = nn.Linear(3, 2)
     exported = torch.export.export(model, (torch.randn(4, 3),))

@@ -45,7 +45,18 @@ def test_places_of_the_first_largest(shape: tuple[int, ...], settings: dict[str,
     assert all(torch.equal(mine, right) for mine, right in zip(found, want, strict=True))
 
 
-def test_places_of_integers_are_refused() -> None:
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int16, torch.int32])
+def test_narrow_integers(dtype: torch.dtype) -> None:
+    class Model(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return F.max_pool2d(x, 3, 2, 1, return_indices=True)
+
+    limits = torch.iinfo(dtype)
+    x = torch.randint(limits.min, limits.max, (2, 3, 9, 8), dtype=dtype)
+    assert all(map(torch.equal, stepwell.compile(Model(), (x,))(x), Model()(x)))
+
+
+def test_places_of_integers_of_64_bits_are_refused() -> None:
     model = Pool(kernel_size=2, return_indices=True)
     with pytest.raises(stepwell.Error, match="max_pool2d_with_indices"):
         stepwell.compile(model, (torch.zeros(1, 2, 2, 2, dtype=torch.int64),))
