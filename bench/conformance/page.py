@@ -14,15 +14,15 @@ from bench.sections import table, update
 
 HEAD = """# Conformance
 
-Written by `make conformance`: operators of test suites that others wrote, on target `cpu`, each sample in a worker that
-may crash. *Right* is within the suite's own tolerance of PyTorch's result, of float64's, or (polygamma and Bessel
-functions) of SciPy's; bytes that are interpolated may be one apart, as PyTorch's own are from the nearest. *Refused*
-ended with a message; *wrong* and *crashed* (also: no answer in time, an error that is not ours) are mistakes. *Random*
-samples (which draw random numbers, or whose results differ from call to call) and *invalid* ones (which PyTorch
-refuses) are not counted. Where a call writes into its arguments, the model gives their new values. With *every size
-dynamic* sizes of 2 and more are left open where torch.export can, and run as the example has them. ONNX's tests of operator sets below
-13 are raised to 13; those of domains, types and containers that are not read count as refused. What torch-mlir's own
-route lowers of the refused samples is the least that is expected of us.
+Written by `make conformance`: operators of test suites that others wrote, on target `cpu`, each sample in a worker
+that may crash. *Right* is within the suite's own tolerance of PyTorch's result, of float64's, or (polygamma and
+Bessel functions) of SciPy's; bytes that are interpolated may be one apart, as PyTorch's own are from the nearest.
+*Refused* ended with a message; *wrong* and *crashed* (also: no answer in time, an error that is not ours) are
+mistakes. *Random* samples (which draw random numbers, or whose results differ from call to call) and *invalid* ones
+(which PyTorch refuses) are not counted. Where a call writes into its arguments, the model gives their new values.
+With *every size dynamic* sizes of 2 and more are left open where torch.export can, and run as the example has them.
+ONNX's tests of operator sets below 13 are raised to 13; those of domains, types and containers that are not read
+count as refused. What torch-mlir's own route lowers of the refused samples is the least that is expected of us.
 """
 _COUNTED = KINDS[:4]
 
