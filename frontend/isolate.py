@@ -53,6 +53,13 @@ def is_operator(op: ir.Operation) -> bool:
     return op.name.startswith("torch.") and not _PLUMBING.fullmatch(op.name) and len(op.regions) == 0
 
 
+def operator_name(op: ir.Operation) -> str:
+    """``aten.add.Tensor`` of ``torch.aten.add.Tensor``; the registered name of a custom operator."""
+    if op.name == "torch.operator":
+        return str(ir.StringAttr(op.attributes["name"]).value).removeprefix("torch.")
+    return str(op.name).removeprefix("torch.")
+
+
 def isolate(op: ir.Operation) -> Isolated | None:
     """``op`` with its constants; its other operands become arguments. None where it can't stand alone."""
     module = ir.Module.create()

@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch_mlir import ir
 
-from stepwell.frontend.isolate import Isolated, is_operator, isolate, lowers
+from stepwell.frontend.isolate import Isolated, is_operator, isolate, lowers, operator_name
 from stepwell.frontend.program import Program
 from stepwell.frontend.take_apart import UNSOUND, take_apart
 from stepwell.passes.base import PassContext
@@ -261,13 +261,6 @@ def _tags(name: str) -> list[torch.Tag]:
     packet = getattr(getattr(torch.ops, namespace), operator, None)
     known = getattr(packet, overload, None)
     return list(known.tags) if known is not None else []
-
-
-def operator_name(op: ir.Operation) -> str:
-    """``aten.add.Tensor`` of ``torch.aten.add.Tensor``; the registered name of a custom operator."""
-    if op.name == "torch.operator":
-        return str(ir.StringAttr(op.attributes["name"]).value).removeprefix("torch.")
-    return str(op.name).removeprefix("torch.")
 
 
 def _place(op: ir.Operation | None) -> tuple[str, str]:

@@ -12,10 +12,11 @@ from torch_mlir import ir
 
 from stepwell.frontend.export import decompose, export_model
 from stepwell.frontend.importer import import_program
-from stepwell.frontend.isolate import Isolated, is_operator, isolate, lowers
+from stepwell.frontend.isolate import Isolated, is_operator, isolate, lowers, operator_name
 from stepwell.frontend.to_torch import to_torch
 from stepwell.support.dtypes import known, torch_dtype
 from stepwell.support.errors import Error
+from stepwell.support.lowerings import find_lowering
 from stepwell.support.walk import named, operations
 
 _TENSOR = re.compile(r"!torch\.vtensor<\[([^\]]*)\],(\w+)>")
@@ -31,8 +32,8 @@ _SYMBOLS = frozenset({"torch.symbolic_int", "torch.bind_symbolic_shape"})
 def take_apart(module: ir.Module) -> int:
     """Replace the operators of ``module`` that do not lower well by what PyTorch's decompositions make of them.
 
-    Left are those that take computed numbers or lists of tensors, whose sizes depend on values, and whose
-    decomposition has control flow, or holds for the sizes of an example alone.
+    Left are those for which a user has registered a lowering, those that take computed numbers or lists of tensors,
+    whose sizes depend on values, and whose decomposition has control flow, or holds for the sizes of an example alone.
 
     Returns:
         How many were replaced.
@@ -42,7 +43,7 @@ def take_apart(module: ir.Module) -> int:
     with module.context, ir.Location.unknown():
         for op in [op for op in operations(module.operation) if is_operator(op)]:
             alone = isolate(op)
-            if alone is None:
+            if alone is None or find_lowering(operator_name(op)) is not None:
                 continue
             if alone.text not in known_forms:
                 known_forms[alone.text] = _simpler(alone) if op.name in UNSOUND or not lowers(alone.text) else None
