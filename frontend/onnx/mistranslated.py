@@ -20,9 +20,10 @@ def corrected(model: Any) -> Any:
 
     Raises:
         UnsupportedError: recurrent layers with peepholes or with lengths of sequences, which torch-mlir drops;
-            ``GridSample`` to the nearest, whose points it takes from other places, and ``SpaceToDepth`` by columns;
-            ``LinearAttention``, at whose loop its translation ends the process; ``Resize`` by factors that may give a
-            part of an element, with aligned corners, which it puts elsewhere.
+            ``GridSample`` to the nearest, whose points it takes from other places, ``SpaceToDepth`` by columns;
+            ``Pad`` by wrapping, which it rewrites for ever; ``LinearAttention``, at whose loop its translation ends the
+            process; ``Resize`` by factors that may give a part of an element, with aligned corners, which it puts
+            elsewhere.
     """
     found = ModelProto()
     found.CopyFrom(model)
@@ -44,7 +45,7 @@ def corrected(model: Any) -> Any:
 
 def _check(node: Any) -> None:
     mode = attribute(node, "mode", b"")
-    dropped = (node.op_type, mode) in (("GridSample", b"nearest"), ("SpaceToDepth", b"CRD"))
+    dropped = (node.op_type, mode) in (("GridSample", b"nearest"), ("Pad", b"wrap"), ("SpaceToDepth", b"CRD"))
     if node.op_type == "LinearAttention" or dropped:
         what = f"'{node.op_type}' with mode '{mode.decode()}'" if dropped else f"'{node.op_type}'"
         raise UnsupportedError(

@@ -321,3 +321,12 @@ def test_space_to_depth_by_columns_is_refused(tmp_path: Path) -> None:
         corrected(
             helper.make_model(helper.make_graph([node], "g", [floats("x", 1, 1, 4, 4)], [floats("y", 1, 4, 2, 2)]))
         )
+
+
+def test_borders_that_wrap_are_refused(tmp_path: Path) -> None:
+    """Upstream rewrites them for ever."""
+    borders = helper.make_node("Constant", [], ["b"], value_ints=[0, 1, 0, 2])
+    node = helper.make_node("Pad", ["x", "b"], ["y"], mode="wrap")
+    path = saved(tmp_path, [borders, node], [floats("x", 2, 4)], [floats("y", 2, 7)])
+    with pytest.raises(UnsupportedError, match="'Pad' with mode 'wrap' can't be translated"):
+        stepwell.compile(path)
