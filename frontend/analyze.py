@@ -10,7 +10,7 @@ from typing import Any
 
 from torch_mlir import ir
 
-from stepwell.support.dtypes import byte_size
+from stepwell.support.dtypes import byte_size, of_element
 from stepwell.support.locations import describe_location
 
 _TENSOR = re.compile(r"!torch\.vtensor<\[([^\]]*)\],([\w<>]+)>")
@@ -190,8 +190,7 @@ def _bytes(value: ir.Value) -> int | None:
     found, elements = _TENSOR.fullmatch(str(value.type)), _elements(value)
     if found is None or elements is None:
         return None
-    dtype = found[2].removeprefix("s") if found[2].startswith("si") else found[2]
-    return elements * byte_size(dtype)
+    return elements * byte_size(of_element(found[2]))
 
 
 def _sum(values: list[int | None]) -> int | None:

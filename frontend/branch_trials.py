@@ -86,10 +86,10 @@ def _is_right(model: Any, graph: Any, exported: ExportedProgram, arguments: Any,
     given = _resized(arguments, exported, numbers)
     if given is None:
         return None
-    if not refuses(model, *given):
-        return agree(model, graph, *given)
     size = min(int(number) for number in numbers.values())
-    return agree_within(model, graph, given, size) or None
+    if agree(model, graph, *given) or agree_within(model, graph, given, size):
+        return True
+    return None if refuses(model, *given) else False
 
 
 def _resized(arguments: Any, exported: ExportedProgram, numbers: Numbers) -> Any:

@@ -16,7 +16,7 @@ from stepwell.passes.graph.sign_integers import BITS
 from stepwell.passes.levels import LEVELS
 from stepwell.support import parameter_file
 from stepwell.support.diagnostics import first_diagnostic
-from stepwell.support.dtypes import known
+from stepwell.support.dtypes import known, of_element
 from stepwell.support.errors import ImportFailure
 from stepwell.support.kept_signatures import read_signatures
 from stepwell.support.parameters import ParameterStore
@@ -110,7 +110,7 @@ def find_level(module: ir.Module) -> str:
         return "backend"  # the only level without func.func; the buffer level may call into LLVM as well
     memory = any(name.startswith(("memref.", "affine.load", "affine.store", "vector.load")) for name in names)
     if "tensor" in fitting and "buffer" in fitting:
-        text = module.operation.get_asm(large_elements_limit=16)
+        text = "" if memory else module.operation.get_asm(large_elements_limit=16)
         if "graph" in fitting and "!torch." in text:
             return "graph"  # what returns its arguments has no operation of the dialect
         return "buffer" if memory or "memref<" in text else "tensor"
@@ -164,7 +164,7 @@ def _spec(name: str, kind: ir.Type) -> TensorSpec:
     if found is None:
         raise ImportFailure(f"'{name}' has the type {kind}", hint="arguments and results of an entry are tensors")
     sizes, element = (found[1].split(","), found[2]) if found[2] else (found[3].split("x"), found[4])
-    dtype = element.removeprefix("s") if element.startswith("si") else element
+    dtype = of_element(element)
     if not known(dtype):
         raise ImportFailure(f"'{name}' has the unknown element type {element}")
     shape: tuple[Size, ...] = tuple(_DYNAMIC if s.strip() == "?" else int(s) for s in sizes if s.strip())

@@ -16,6 +16,7 @@ from stepwell.passes.base import PassContext
 from stepwell.passes.levels import check_level
 from stepwell.passes.runner import run_element
 from stepwell.passes.stages import graph_stage, tensor_stage
+from stepwell.support.dtypes import of_element
 from stepwell.support.errors import Error, InternalError, UnsupportedError
 from stepwell.support.locations import describe_location
 from stepwell.support.lowerings import find_lowering
@@ -152,7 +153,7 @@ def _check_dtypes(module: ir.Module, takes: Takes, report: Report) -> None:
         values = op.regions[0].blocks[0].arguments if op.name == "func.func" else op.results
         types = [_ELEMENT.fullmatch(str(value.type)) for value in values]
         for element in dict.fromkeys(found[1] for found in types if found):
-            dtype = element.removeprefix("s") if element.startswith("si") else element
+            dtype = of_element(element)
             if dtype not in takes.dtypes:
                 report.add("dtype", dtype, op, f"convert to {_nearest(dtype, takes)} first")
 
@@ -180,10 +181,10 @@ def _check_names(module: ir.Module, operators: frozenset[str], target: str, repo
 
 def _goes_down_apart(module: ir.Module) -> bool:
     """Whether ``module`` goes down, if need be once its operators are taken apart as PyTorch's decompositions do."""
-    if not any(op.name in UNSOUND for op in operations(module.operation)) and _goes_down(module):
+    unsound = any(op.name in UNSOUND for op in operations(module.operation))
+    if not unsound and _goes_down(module):
         return True
-    take_apart(module)
-    return _goes_down(module)
+    return (take_apart(module) > 0 or unsound) and _goes_down(module)
 
 
 def _goes_down(module: ir.Module) -> bool:

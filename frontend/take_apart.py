@@ -14,7 +14,7 @@ from stepwell.frontend.export import decompose, export_model
 from stepwell.frontend.importer import import_program
 from stepwell.frontend.isolate import Isolated, is_operator, isolate, lowers, operator_name
 from stepwell.frontend.to_torch import to_torch
-from stepwell.support.dtypes import known, torch_dtype
+from stepwell.support.dtypes import known, of_element, torch_dtype
 from stepwell.support.errors import Error
 from stepwell.support.lowerings import find_lowering
 from stepwell.support.walk import named, operations
@@ -92,11 +92,11 @@ def _example(types: Sequence[str]) -> _Example | None:
     tensors, dynamic = [], []
     for text in types:
         found = _TENSOR.fullmatch(text)
-        if found is None or not known(_dtype(found[2])):
+        if found is None or not known(of_element(found[2])):
             return None
         sizes = found[1].split(",") if found[1] else []
         shape = [next(free) if size == "?" else int(size) for size in sizes]
-        tensors.append(torch.empty(shape, dtype=torch_dtype(_dtype(found[2]))))
+        tensors.append(torch.empty(shape, dtype=torch_dtype(of_element(found[2]))))
         dynamic.append({dim: torch.export.Dim.AUTO for dim, size in enumerate(sizes) if size == "?"})
     return _Example(tuple(tensors), tuple(dynamic))
 
@@ -115,10 +115,6 @@ def _block(module: ir.Module) -> ir.Block:
 
 def _returned(module: ir.Module) -> list[ir.Value]:
     return list(named(module.operation, "func.return")[0].operands)
-
-
-def _dtype(element: str) -> str:
-    return element.removeprefix("s") if element.startswith("si") else element
 
 
 def _put(form: str, op: ir.Operation, alone: Isolated) -> None:

@@ -18,7 +18,7 @@ from stepwell.frontend.bindings import TensorStore
 from stepwell.frontend.mlir_file import find_level
 from stepwell.frontend.program import parameters_of
 from stepwell.frontend.torch_operators import resolve
-from stepwell.support.dtypes import torch_dtype
+from stepwell.support.dtypes import of_element, torch_dtype
 from stepwell.support.errors import UnsupportedError, UsageError
 from stepwell.support.kept_signatures import read_signatures
 from stepwell.support.locations import describe_location
@@ -249,7 +249,7 @@ def _literal(op: ir.Operation) -> torch.Tensor:
     shaped = ir.ShapedType(attribute.type)
     element = str(shaped.element_type)
     array = np.array(ir.DenseElementsAttr(attribute))
-    dtype = torch_dtype(element.removeprefix("s") if element.startswith("si") else element)
+    dtype = torch_dtype(of_element(element))
     if dtype == torch.bfloat16:
         return torch.from_numpy(array.view(np.int16).copy()).view(torch.bfloat16).reshape(shaped.shape)
     return torch.from_numpy(np.array(array)).to(dtype).reshape(shaped.shape)

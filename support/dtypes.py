@@ -36,6 +36,11 @@ def known(name: str) -> bool:
     return name in _BYTES
 
 
+def of_element(element: str) -> str:
+    """The dtype of an element type as the torch dialect writes it: ``i64`` of ``si64``, all others as they are."""
+    return element.removeprefix("s") if element.startswith("si") else element
+
+
 def byte_size(name: str) -> int:
     """Bytes of one element of dtype ``name``."""
     if name not in _BYTES:

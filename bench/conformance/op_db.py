@@ -67,8 +67,9 @@ class OpDb:
                 tolerance,
                 undefined=operator in _UNDEFINED,
             )
-            known = operator.startswith(_BY_REFERENCE)
-            samples.append(replace(sample, exact=partial(_reference, info.ref, found)) if known else sample)
+            if operator.startswith(_BY_REFERENCE):
+                sample = replace(sample, exact=partial(_reference, info.ref, found))
+            samples.append(sample)
         return samples
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -32,9 +33,7 @@ def _variance(
     lost = 1 if correction is None else correction
     if all(isinstance(size, int) for size in sizes) or x.is_complex() or lost == 0 or lost != int(lost):
         return cast("Tensor", NotImplemented)
-    count: Any = 1
-    for size in sizes:
-        count = count * size
+    count = math.prod(sizes)
     wide = x.to(torch.float64)  # rounded once
     difference = wide - wide.mean(axes, keepdim=True)
     freedom = torch.full([], count - int(lost), dtype=torch.float64, device=x.device).clamp(min=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
 from typing import Any, cast
 
 import torch
@@ -19,9 +20,5 @@ def split_decompositions() -> dict[Any, Callable[..., Any]]:
 def _parts(x: Tensor, sizes: Sequence[int], dim: int = 0) -> list[Tensor]:
     if all(isinstance(size, int) for size in sizes):
         return cast("list[Tensor]", NotImplemented)
-    ends, end = [], 0
-    for size in sizes:
-        end = end + size
-        ends.append(end)
-    starts = [0, *ends[:-1]]
-    return [aten.slice.Tensor(x, dim, start, end) for start, end in zip(starts, ends, strict=True)]
+    bounds = pairwise(accumulate(sizes, initial=0))
+    return [aten.slice.Tensor(x, dim, start, end) for start, end in bounds]

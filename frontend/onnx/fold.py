@@ -12,6 +12,7 @@ import onnx
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from stepwell.frontend.onnx.graphs import set_nodes
 from stepwell.frontend.onnx.shapes import with_types
 
 _MOST = 4096
@@ -58,8 +59,7 @@ def _fold(model: Any) -> bool:
             continue
         constants.update(values)
         nodes += [_constant(name, value) for name, value in values.items()]
-    del graph.node[:]
-    graph.node.extend(nodes)
+    set_nodes(graph, nodes)
     return taken
 
 

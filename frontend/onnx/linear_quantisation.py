@@ -11,38 +11,26 @@ from stepwell.frontend.onnx.quantised import STATIC
 from stepwell.frontend.onnx.replace import Makers
 from stepwell.passes.graph import torch_build as tb
 
-_KINDS = {
-    "ui8": (0, 0, 255),
-    "si8": (1, -128, 127),
-    "si16": (2, -(1 << 15), (1 << 15) - 1),
-    "si32": (3, -(1 << 31), (1 << 31) - 1),
-}
-"""Element type -> PyTorch's number for it, its lowest and its highest value."""
+_KINDS: dict[str, type[np.integer[Any]]] = {"ui8": np.uint8, "si8": np.int8, "si16": np.int16, "si32": np.int32}
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def _quantize(op: ir.Operation) -> ir.Value:
     """Divided by the scale, as ONNX has it, where PyTorch multiplies by its reciprocal; rounded, then shifted."""
-    info = tb.tensor_info(op.results[0])
-    assert info is not None
+    info = _info(op.results[0])
     scales, points = _settings(op)
-    number, *ends = _KINDS[info.dtype]
     if scales.size == 1:
         divided = tb.with_scalar("div", op.operands[0], float(scales.item()))
     else:
         divided = tb.divide(op.operands[0], tb.literal(scales.reshape(_beside(op, scales.size)), "f32"))
-    settings = [tb.constant(setting) for setting in (1.0, int(points.flat[0]), *ends, number)]
+    settings = [tb.constant(setting) for setting in (1.0, int(points.flat[0]), *_kind(info))]
     return tb.build("quantized_decomposed.quantize_per_tensor", [divided, *settings], info)
 
 
 def _dequantize(op: ir.Operation) -> ir.Value:
-    value, info = tb.tensor_info(op.operands[0]), tb.tensor_info(op.results[0])
-    assert value is not None
-    assert info is not None
     scales, points = _settings(op)
-    number, *ends = _KINDS[value.dtype]
-    kind = [tb.constant(setting) for setting in (*ends, number)]
+    kind = [tb.constant(setting) for setting in _kind(_info(op.operands[0]))]
     if scales.size == 1:
         settings = [tb.constant(float(scales.item())), tb.constant(int(points.flat[0]))]
         name = "quantized_decomposed.dequantize_per_tensor"
@@ -50,7 +38,7 @@ def _dequantize(op: ir.Operation) -> ir.Value:
         listed = np.broadcast_to(points.reshape(-1), scales.size).astype(np.int64)
         settings = [tb.literal(scales.reshape(-1), "f32"), tb.literal(listed, "si64"), tb.constant(_axis(op))]
         name = "quantized_decomposed.dequantize_per_channel"
-    return tb.build(name, [op.operands[0], *settings, *kind, tb.constant(None)], info)
+    return tb.build(name, [op.operands[0], *settings, *kind, tb.constant(None)], _info(op.results[0]))
 
 
 def _settings(op: ir.Operation) -> tuple[Array, Array]:
@@ -67,18 +55,26 @@ def _literal(value: ir.Value) -> Array:
 
 
 def _axis(op: ir.Operation) -> int:
-    info = tb.tensor_info(op.operands[0])
-    assert info is not None
     key = "torch.onnx.axis"
     axis = int(ir.IntegerAttr(op.attributes[key]).value) if key in op.attributes else 1
-    return axis % len(info.shape)
+    return axis % len(_info(op.operands[0]).shape)
 
 
 def _beside(op: ir.Operation, count: int) -> list[int]:
     """The shape of ``count`` numbers along the axis."""
-    info = tb.tensor_info(op.operands[0])
+    return [count if dim == _axis(op) else 1 for dim in range(len(_info(op.operands[0]).shape))]
+
+
+def _kind(info: tb.TensorInfo) -> tuple[int, int, int]:
+    """The lowest and the highest of such integers, and torch's number for them."""
+    limits = np.iinfo(_KINDS[info.dtype])
+    return int(limits.min), int(limits.max), tb.NUMBERS[info.dtype]
+
+
+def _info(value: ir.Value) -> tb.TensorInfo:
+    info = tb.tensor_info(value)
     assert info is not None
-    return [count if dim == _axis(op) else 1 for dim in range(len(info.shape))]
+    return info
 
 
 MAKERS: Makers = {f"{STATIC}QuantizeLinear": _quantize, f"{STATIC}DequantizeLinear": _dequantize}

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from stepwell.frontend.onnx.constants import attribute, constant_tensors
+from stepwell.frontend.onnx.graphs import copied, set_nodes
 from stepwell.support.errors import UnsupportedError
 
 _AXES_ARE_INPUTS = 18
@@ -25,8 +26,7 @@ def corrected(model: Any) -> Any:
             process; ``Resize`` by factors that may give a part of an element, with aligned corners, which it puts
             elsewhere.
     """
-    found = ModelProto()
-    found.CopyFrom(model)
+    found = copied(model)
     version = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
     whole = _whole_numbers(found.graph)
     nodes: list[Any] = []
@@ -38,8 +38,7 @@ def corrected(model: Any) -> Any:
             nodes += _REWRITTEN[node.op_type](node, version) if node.op_type in _REWRITTEN else [node]
         else:
             nodes.append(node)
-    del found.graph.node[:]
-    found.graph.node.extend(nodes)
+    set_nodes(found.graph, nodes)
     return found
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from stepwell.frontend.onnx.constants import attribute, constant_tensors
+from stepwell.frontend.onnx.graphs import copied, set_nodes
 
 STATIC = "Static"
 """In front of the name of a quantising operator whose scales are constants: torch-mlir leaves it alone then."""
@@ -22,11 +23,11 @@ def in_steps(model: Any) -> Any:
     """``model`` with layers of integers as dequantising, layer, quantising; itself where it has none."""
     if not any(_is(node, _LAYERS) for node in model.graph.node):
         return model
-    found = _copy(model)
+    found = copied(model)
     nodes: list[Any] = []
     for node in found.graph.node:
         nodes += _layer(node) if _is(node, _LAYERS) else [node]
-    _set(found, nodes)
+    set_nodes(found.graph, nodes)
     return found
 
 
@@ -34,14 +35,14 @@ def with_arithmetic(model: Any) -> Any:
     """``model``, in which all types are known, with arithmetic in place of steps whose scales are computed."""
     if not any(_is(node, _STEPS) for node in model.graph.node):
         return model
-    found = _copy(model)
+    found = copied(model)
     types = _types(found.graph)
     constants = constant_tensors(found.graph)
     nodes: list[Any] = []
     for node in found.graph.node:
         plain = not _is(node, _STEPS) or _is_static(node, constants, types)
         nodes += [node] if plain else _computed(node, types) or [node]
-    _set(found, nodes)
+    set_nodes(found.graph, nodes)
     return found
 
 
@@ -157,22 +158,10 @@ def _types(graph: Any) -> dict[str, Any]:
         for value in [*graph.input, *graph.value_info, *graph.output]
         if value.type.tensor_type.HasField("shape")
     }
-    for tensor in constant_tensors(graph).items():
-        name, value = tensor
-        known[name] = helper.make_tensor_type_proto(value.data_type, list(value.dims)).tensor_type
+    for name, tensor in constant_tensors(graph).items():
+        known[name] = helper.make_tensor_type_proto(tensor.data_type, list(tensor.dims)).tensor_type
     return known
 
 
 def _is(node: Any, operators: frozenset[str]) -> bool:
     return node.domain in ("", "ai.onnx") and node.op_type in operators
-
-
-def _copy(model: Any) -> Any:
-    found = ModelProto()
-    found.CopyFrom(model)
-    return found
-
-
-def _set(model: Any, nodes: list[Any]) -> None:
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from stepwell.frontend.onnx.constants import constant_tensors
+from stepwell.frontend.onnx.graphs import copied, set_nodes
 
 
 def with_sizes(model: Any) -> Any:
     """A copy of ``model`` in which a -1 beside computed sizes is the quotient that it stands for."""
-    found = ModelProto()
-    found.CopyFrom(model)
+    found = copied(model)
     graph = found.graph
     constants = _integers(graph)
     joined = {node.output[0]: node for node in graph.node if node.op_type == "Concat" and not node.domain}
@@ -24,8 +24,7 @@ def with_sizes(model: Any) -> Any:
         if parts is not None and place is not None:
             nodes += _sizes(node, list(parts.input), place)
         nodes.append(node)
-    del graph.node[:]
-    graph.node.extend(nodes)
+    set_nodes(graph, nodes)
     return found
 
 

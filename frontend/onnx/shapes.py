@@ -6,6 +6,8 @@ from typing import Any
 
 import onnx
 
+from stepwell.frontend.onnx.graphs import copied
+
 QUANTISING = ("Quant", "BipolarQuant", "Trunc")
 """Operators of QONNX; each gives a tensor of the type of its first operand."""
 
@@ -19,8 +21,7 @@ def is_quantising(node: Any) -> bool:
 
 def with_types(model: Any) -> Any:
     """A copy of ``model`` in which every value has the type that ONNX's shape inference finds."""
-    plain = onnx.ModelProto()
-    plain.CopyFrom(model)
+    plain = copied(model)
     for node in plain.graph.node:
         if is_quantising(node):
             kept = node.input[0]
@@ -28,8 +29,7 @@ def with_types(model: Any) -> Any:
             node.input.append(kept)
             node.op_type, node.domain = "Identity", ""
     inferred = onnx.shape_inference.infer_shapes(plain, data_prop=True)
-    typed = onnx.ModelProto()
-    typed.CopyFrom(model)
+    typed = copied(model)
     del typed.graph.value_info[:]
     typed.graph.value_info.extend(inferred.graph.value_info)
     _cast_by_name(typed.graph)

@@ -80,7 +80,11 @@ def determinant(a: Tensor) -> Tensor:
 def determinant_ex(a: Tensor) -> _Factors:
     """As :func:`determinant`, and both factors in one matrix and the pivots."""
     factors, pivots, _ = _eliminate(_by_columns(wide(a)), pivot=True)
-    return (_parity(pivots) * _diagonal(factors).prod(-1)).to(a.dtype), factors.to(a.dtype), pivots
+    return (
+        (_parity(pivots) * torch.diagonal(factors, dim1=-2, dim2=-1).prod(-1)).to(a.dtype),
+        factors.to(a.dtype),
+        pivots,
+    )
 
 
 def log_determinant(a: Tensor) -> Tensor:
@@ -98,7 +102,7 @@ def sign_and_log(a: Tensor) -> tuple[Tensor, Tensor]:
 def sign_and_log_ex(a: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """As :func:`sign_and_log`, and both factors in one matrix and the pivots."""
     factors, pivots, _ = _eliminate(_by_columns(wide(a)), pivot=True)
-    diagonal = _diagonal(factors)
+    diagonal = torch.diagonal(factors, dim1=-2, dim2=-1)
     sign = _parity(pivots) * torch.sign(diagonal).prod(-1)
     return sign.to(a.dtype), diagonal.abs().log().sum(-1).to(a.dtype), factors.to(a.dtype), pivots
 
@@ -164,11 +168,6 @@ def _eliminate(a: Tensor, pivot: bool) -> _Factors:
 def _by_columns(a: Tensor) -> Tensor:
     """What PyTorch factors: the transpose of matrices that lie in memory by rows; its derivatives count on that."""
     return transposed(a) if a.is_contiguous() else a
-
-
-def _diagonal(a: Tensor) -> Tensor:
-    """[..., n]: the diagonals of matrices [..., n, n]; torch's own operator is upstream's, which lets no n be 0."""
-    return torch.where(rows(a) == columns(a), a, 0.0).sum(-1)
 
 
 def _parity(pivots: Tensor) -> Tensor:
